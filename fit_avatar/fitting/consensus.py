@@ -1,0 +1,169 @@
+"""Consensus: one surface for the clip, from the un-posed viewing cones of all frames.
+
+Every outline point pulls its rim vertex onto the plane through the camera's centre that touches the
+outline there. Un-posed by the vertex's own skinning, the planes of all frames meet in the bind pose and
+give one sparse linear system for the offsets, re-weighted robustly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags, identity
+from scipy.sparse.linalg import LinearOperator, cg, splu
+from torch import Tensor
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import blend, pose_skeleton, shaped
+from fit_avatar.energies import GemanMcClure, plane_distance
+from fit_avatar.fitting.evidence import Evidence
+from fit_avatar.fitting.stages import ConsensusStage
+from fit_avatar.fitting.state import ClipState
+from fit_avatar.fitting.surface import carried_by, cotangent_laplacian
+from fit_avatar.silhouettes import match_contours, project, tangent_planes, vertex_normals
+
+STIFF = {"face": 10.0, "ears": 10.0, "hands": 20.0, "fingers": 50.0, "feet": 2.0, "toes": 5.0}
+"""Laplacian multipliers of parts whose own detail is finer than an outline shows."""
+THIN = {"face": 5.0, "ears": 5.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 2.0}
+"""Offset-prior multipliers of parts that wear little."""
+
+CHUNK = 8
+FloatArray = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Un-posed tangent planes: vertex, plane normal and shift of each, in the bind pose."""
+
+    vertices: Tensor  # [M] int64
+    planes: Tensor  # [M, 3]
+    shift: Tensor  # [M]
+    trust: Tensor  # [M]
+
+
+def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: float, rim: int) -> Constraints:
+    """Match every outline point and carry its tangent plane into the bind pose."""
+    assert state.offsets is not None
+    chosen = torch.nonzero(body.skin)[:, 0]
+    surface = shaped(body, state.betas, state.offsets)
+    rest, normals = surface[chosen], vertex_normals(surface, body.faces)[chosen]
+    weights = body.lbs_weights[chosen]
+    parts = []
+    for part in torch.arange(len(state.transl), device=evidence.device).split(CHUNK):
+        skeleton = pose_skeleton(body, state.betas, state.rotations[part], state.transl[part])
+        linear, shift = blend(skeleton, weights)
+        vertices = (linear @ rest[..., None])[..., 0] + shift
+        turned = torch.nn.functional.normalize((linear @ normals[..., None])[..., 0], dim=-1)
+        source = evidence.contours
+        contours = replace(source, points=source.points[part], normals=source.normals[part], weights=source.weights[part])
+        gate_px = gate_m * evidence.camera.fx / state.transl[part, 2].clamp_min(0.3)
+        matches = match_contours(project(vertices, evidence.camera), vertices, turned, contours, gate_px, rim)
+        planes = tangent_planes(contours.points, contours.normals, evidence.camera)
+        frame = torch.arange(len(part), device=part.device)[:, None]
+        linear, shift = linear[frame, matches.vertices], shift[frame, matches.vertices]
+        parts.append(
+            Constraints(
+                chosen[matches.vertices].flatten(),
+                (linear.transpose(-1, -2) @ planes[..., None])[..., 0].flatten(0, 1),
+                (planes * shift).sum(-1).flatten(),
+                (matches.weights * evidence.frame_weights[part, None]).flatten(),
+            )
+        )
+    return Constraints(*(torch.cat([getattr(p, name) for p in parts]) for name in ("vertices", "planes", "shift", "trust")))
+
+
+class ConsensusSolver:
+    """The regularisers of a body, set up once; solves for the offsets of one set of planes after another."""
+
+    def __init__(self, body: Body, stage: ConsensusStage, betas: Tensor) -> None:
+        template = shaped(body, betas).double().cpu().numpy()
+        faces, skin = body.faces.cpu().numpy(), body.skin.cpu().numpy()
+        operator, areas = cotangent_laplacian(template, faces)
+        areas = np.where(skin, areas, areas.mean() * 1e-2)
+        self.area = float(areas[skin].sum())
+        stiff, thin = (_part_multiplier(body, table) for table in (STIFF, THIN))
+        mirror = body.mirror.cpu().numpy()
+        swap = csr_matrix((np.ones(len(mirror)), (np.arange(len(mirror)), mirror)))
+        self.smooth = (operator.T @ diags(stage.smooth_m**4 * stiff / areas) @ operator).tocsr()
+        self.body = diags(stage.body * thin * areas)
+        # The sideways component changes its sign in the mirror.
+        self.symmetry = [_squared(identity(len(mirror)) - sign * swap, stage.symmetry * areas) for sign in (-1.0, 1.0, 1.0)]
+        self.fixed = [(self.smooth + self.body + part).tocsr() for part in self.symmetry]
+        preconditioner = self.smooth + self.body + diags(areas * (1 / 3 + stage.symmetry))
+        self.inverse = splu(preconditioner.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+        self.carry = carried_by(template, faces, skin)
+
+    def solve(self, constraints: Constraints, weight: Tensor, residual: Tensor, start: FloatArray) -> FloatArray:
+        """Return offsets [V, 3] that meet the planes; ``residual`` is theirs at zero offsets."""
+        count = len(start)
+        vertices, planes = constraints.vertices.cpu().numpy(), constraints.planes.double().cpu().numpy()
+        w = weight.double().cpu().numpy()
+        w = w * (self.area / max(w.sum(), 1e-9))
+        outer = w[:, None, None] * planes[:, :, None] * planes[:, None, :]
+        blocks = np.stack(
+            [np.bincount(vertices, outer[:, i, j], count) for i in range(3) for j in range(3)], -1
+        ).reshape(count, 3, 3)
+        pull = w[:, None] * planes * residual.double().cpu().numpy()[:, None]
+        right = -np.stack([np.bincount(vertices, pull[:, i], count) for i in range(3)], -1)
+
+        def product(flat: FloatArray) -> FloatArray:
+            x = flat.reshape(count, 3)
+            y = np.einsum("vij,vj->vi", blocks, x)
+            for axis in range(3):
+                y[:, axis] += self.fixed[axis] @ x[:, axis]
+            return y.ravel()
+
+        def approximate_inverse(flat: FloatArray) -> FloatArray:
+            return np.asarray(self.inverse.solve(flat.reshape(count, 3))).ravel()
+
+        size = (3 * count, 3 * count)
+        solution, _ = cg(
+            LinearOperator(size, product, dtype=np.float64), right.ravel(), start.ravel(), rtol=1e-3, maxiter=60,
+            M=LinearOperator(size, approximate_inverse, dtype=np.float64),
+        )  # fmt: skip
+        return np.asarray(self.carry @ solution.reshape(count, 3))
+
+
+def fit_consensus(
+    body: Body, evidence: Evidence, state: ClipState, stage: ConsensusStage, progress: Progress | None = None
+) -> ClipState:
+    """Return the state with new offsets; poses and betas stay."""
+    with torch.no_grad():
+        state = replace(state, offsets=torch.zeros_like(body.template) if state.offsets is None else state.offsets)
+        solver = ConsensusSolver(body, stage, state.betas)
+        template = shaped(body, state.betas)
+        steps = stage.matchings * stage.reweightings
+        for i in range(stage.matchings):
+            constraints = unpose_outlines(body, evidence, state, stage.gate_m, stage.rim)
+            base = plane_distance(template[constraints.vertices], constraints.planes, constraints.shift)
+            for j in range(stage.reweightings):
+                step = i * stage.reweightings + j
+                kernel = GemanMcClure(stage.outline_kernel.at(step / max(steps - 1, 1)))
+                assert state.offsets is not None
+                along = (constraints.planes * state.offsets[constraints.vertices]).sum(-1)
+                squared = ((base + along) / stage.outline_sigma_m).square()
+                weight = constraints.trust * kernel.weight(squared)
+                offsets = solver.solve(constraints, weight, base, state.offsets.double().cpu().numpy())
+                state = replace(state, offsets=torch.from_numpy(offsets).to(template))
+                if progress:
+                    progress(step + 1, steps)
+    return state
+
+
+def _squared(operator: csr_matrix, weights: FloatArray) -> csr_matrix:
+    return (operator.T @ diags(weights) @ operator).tocsr()
+
+
+def _part_multiplier(body: Body, table: dict[str, float]) -> FloatArray:
+    """Return the largest multiplier of the parts that a vertex belongs to, blended. [V]"""
+    multiplier = np.ones(len(body.template))
+    for name, value in table.items():
+        if name in body.part_names:
+            share = body.part(name).double().cpu().numpy()
+            multiplier = np.maximum(multiplier, value**share)
+    return multiplier

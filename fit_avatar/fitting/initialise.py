@@ -1,0 +1,111 @@
+"""A first pose for every frame: the direction the person faces, resolved over time, and where they stand."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from fit_avatar.body import rotation
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import pose_skeleton, skin
+from fit_avatar.fitting.evidence import Evidence, select_points
+from fit_avatar.fitting.state import ClipState, bind_pose
+
+HYPOTHESES = 24
+SIGMA_M = 0.06
+"""Robust scale of keypoint errors while the arms are not yet right."""
+TURN_SIGMA_RAD = math.radians(20)
+"""Usual change of direction between neighbouring frames."""
+
+
+def initialise(body: Body, evidence: Evidence, height_m: float | None) -> ClipState:
+    """Find a start for tracking from the keypoints alone.
+
+    Every frame tries ``HYPOTHESES`` directions of the upright body in its A-pose; for each one the
+    translation is a linear least-squares problem, and a Viterbi pass picks the smoothest good sequence.
+    """
+    frames, device = len(evidence.keypoints), evidence.device
+    betas = torch.zeros(body.num_betas, device=device)
+    scale = 1.0 if height_m is None else height_m / float(_extent(body.template[:, 1]))
+    mean_pose = bind_pose(body)
+    yaws = torch.arange(HYPOTHESES, device=device) * (2 * math.pi / HYPOTHESES)
+    roots = _facing(yaws)
+    points = select_points(body, betas, torch.zeros_like(body.template), 0.05)
+    rotations = torch.cat([roots[:, None], mean_pose.expand(HYPOTHESES, -1, -1, -1)], 1)
+    skeleton = pose_skeleton(body, betas, rotations, torch.zeros(HYPOTHESES, 3, device=device))
+    keypoints = points.keypoints
+    model = scale * skin(skeleton, points.at(betas)[:keypoints], points.weights[:keypoints])  # [H, K, 3]
+
+    transl, cost = _place(model, evidence)  # [T, H, 3], [T, H]
+    path = _viterbi(cost, evidence.steps)
+    chosen = transl[torch.arange(frames, device=device), path]
+    return ClipState(
+        rotations=torch.cat([roots[path][:, None], mean_pose.expand(frames, -1, -1, -1)], 1),
+        transl=_median_filter(chosen),
+        betas=betas,
+        mean_pose=mean_pose,
+        keypoint_bias=torch.zeros(len(body.keypoint_regressor), 3, device=device),
+    )
+
+
+def _extent(values: Tensor) -> Tensor:
+    return values.amax() - values.amin()
+
+
+def _facing(yaws: Tensor) -> Tensor:
+    """Return root rotations of an upright body in the camera's y-down frame; yaw 0 faces the camera. [H, 3, 3]"""
+    upright = rotation.exp(yaws.new_tensor([math.pi, 0, 0]))
+    turn = rotation.exp(torch.stack([torch.zeros_like(yaws), yaws, torch.zeros_like(yaws)], -1))
+    return upright @ turn
+
+
+def _place(model: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
+    """Return the best translation of every frame and hypothesis [T, H, 3] and its robust cost [T, H]."""
+    camera = evidence.camera
+    focal = model.new_tensor([camera.fx, camera.fy])
+    rays = (evidence.keypoints - model.new_tensor([camera.cx, camera.cy])) / focal  # [T, K, 2]
+    frames, hypotheses = len(rays), len(model)
+    # x + t_x = ray_x (z + t_z), the same for y: linear in the translation, re-weighted against outliers.
+    rows = torch.zeros(frames, rays.shape[1], 2, 3, device=model.device)
+    rows[..., 0, 0] = rows[..., 1, 1] = 1
+    rows[..., 2] = -rays
+    target = rays[:, None] * model[None, :, :, 2:] - model[None, :, :, :2]  # [T, H, K, 2]
+    confidence = evidence.confidence[:, None, :, None].expand(-1, hypotheses, -1, 2)
+    weight = confidence
+    eye = 1e-6 * torch.eye(3, device=model.device)
+    for _ in range(5):
+        normal = torch.einsum("tkai,thka,tkaj->thij", rows, weight, rows) + eye
+        right = torch.einsum("tkai,thka,thka->thi", rows, weight, target)
+        transl = torch.linalg.solve(normal, right)
+        residual = torch.einsum("tkai,thi->thka", rows, transl) - target
+        squared = residual.square().sum(-1, keepdim=True)
+        weight = confidence * (SIGMA_M**2 / (SIGMA_M**2 + squared)) ** 2
+    robust = squared[..., 0] / (SIGMA_M**2 + squared[..., 0])
+    cost = (evidence.confidence[:, None] * robust).sum(-1)
+    behind = transl[..., 2] < 0.3
+    return transl, cost + 100.0 * behind
+
+
+def _viterbi(cost: Tensor, steps: Tensor) -> Tensor:
+    """Return the hypothesis of each frame [T] with the least cost of data and turning. cost [T, H]"""
+    count = cost.shape[1]
+    index = torch.arange(count, device=cost.device)
+    gap = (index[:, None] - index[None]).abs()
+    angle = torch.minimum(gap, count - gap) * (2 * math.pi / count)
+    total, pointers = cost[0], []
+    for t in range(1, len(cost)):
+        sigma = TURN_SIGMA_RAD * float(steps[t - 1]) ** 0.5
+        best = (total[:, None] + (angle / sigma).square().clamp_max(9.0)).min(0)
+        pointers.append(best.indices)
+        total = best.values + cost[t]
+    path = [int(total.argmin())]
+    for pointer in reversed(pointers):
+        path.append(int(pointer[path[-1]]))
+    return torch.tensor(path[::-1], device=cost.device)
+
+
+def _median_filter(transl: Tensor, radius: int = 2) -> Tensor:
+    padded = torch.cat([transl[:1].expand(radius, -1), transl, transl[-1:].expand(radius, -1)])
+    return padded.unfold(0, 2 * radius + 1, 1).median(-1).values

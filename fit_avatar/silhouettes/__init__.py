@@ -1,0 +1,16 @@
+"""Outlines of masks, the viewing cone that they span, and their match to the surface."""
+
+from fit_avatar.silhouettes.contours import Contours, extract_contours
+from fit_avatar.silhouettes.matching import Matches, match_contours, vertex_normals
+from fit_avatar.silhouettes.rays import pixel_gradient, project, tangent_planes
+
+__all__ = [
+    "Contours",
+    "Matches",
+    "extract_contours",
+    "match_contours",
+    "pixel_gradient",
+    "project",
+    "tangent_planes",
+    "vertex_normals",
+]

@@ -1,0 +1,70 @@
+"""Mask outlines as sub-pixel points with outward normals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+MIN_LENGTH_PX = 24
+"""Shorter outlines are specks or pin-holes."""
+
+
+@dataclass(frozen=True)
+class Contours:
+    """The outlines of T masks, resampled to C points each."""
+
+    points: Tensor  # [T, C, 2] pixels, pixel centres at integer + 0.5
+    normals: Tensor  # [T, C, 2] unit, pointing away from the person
+    weights: Tensor  # [T, C] 1, or 0 where the mask is cut by the frame's border or empty
+
+    def to(self, device: str | torch.device) -> Contours:
+        """Return the same outlines on ``device``."""
+        return Contours(self.points.to(device), self.normals.to(device), self.weights.to(device))
+
+
+def extract_contours(masks: NDArray[np.bool_], count: int) -> Contours:
+    """Sample every mask's outline, holes included, at ``count`` evenly spaced points.
+
+    Args:
+        masks: True on the person. [T, H, W]
+        count: points per frame, C.
+    """
+    frames = [_one(mask, count) for mask in masks]
+    points, normals, weights = (np.stack(part) for part in zip(*frames))
+    return Contours(torch.from_numpy(points), torch.from_numpy(normals), torch.from_numpy(weights))
+
+
+def _one(mask: NDArray[np.bool_], count: int) -> tuple[NDArray[np.float32], ...]:
+    empty = np.zeros((count, 2), np.float32), np.zeros((count, 2), np.float32), np.zeros(count, np.float32)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return empty
+    margin = 6
+    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
+    crop = np.ascontiguousarray(mask[top : rows[-1] + margin + 1, left : columns[-1] + margin + 1]).astype(np.uint8)
+    outlines, _ = cv2.findContours(crop, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    kept = [outline[:, 0] for outline in outlines if len(outline) >= MIN_LENGTH_PX]
+    if not kept:
+        return empty
+    pixels = np.concatenate(kept)
+    pixels = pixels[np.linspace(0, len(pixels) - 1, count).round().astype(int)]
+    x, y = pixels.T
+
+    # The half level of the blurred mask is the outline to a fraction of a pixel.
+    soft = cv2.GaussianBlur(crop.astype(np.float32), (0, 0), 1.5)
+    gradient_x, gradient_y = cv2.Sobel(soft, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(soft, cv2.CV_32F, 0, 1) / 8
+    gradient = np.stack([gradient_x[y, x], gradient_y[y, x]], -1)
+    slope = np.linalg.norm(gradient, axis=-1, keepdims=True)
+    normals = -gradient / np.maximum(slope, 1e-6)
+    step = np.clip((soft[y, x][:, None] - 0.5) / np.maximum(slope, 0.05), -1.0, 1.0)
+    points = pixels + [left + 0.5, top + 0.5] + normals * step
+
+    height, width = mask.shape
+    inside = (points > 2.5).all(-1) & (points[:, 0] < width - 2.5) & (points[:, 1] < height - 2.5)
+    weights = inside & (slope[:, 0] > 0.02)
+    return points.astype(np.float32), normals.astype(np.float32), weights.astype(np.float32)

@@ -1,0 +1,35 @@
+"""Tangent planes of the viewing cone: the camera's centre and a piece of the outline span a plane."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fit_avatar.capture.types import Camera
+
+
+def project(points: Tensor, camera: Camera) -> Tensor:
+    """Return pixels of points in camera coordinates. [..., 3] → [..., 2]"""
+    depth = points[..., 2:].clamp_min(1e-3)
+    focal = points.new_tensor([camera.fx, camera.fy])
+    centre = points.new_tensor([camera.cx, camera.cy])
+    return points[..., :2] / depth * focal + centre
+
+
+def pixel_gradient(points: Tensor, direction: Tensor, camera: Camera) -> Tensor:
+    """Return the gradient of ``direction · project(point)`` to the point. [..., 3], [..., 2] → [..., 3]"""
+    depth = points[..., 2].clamp_min(1e-3)
+    along = direction * points.new_tensor([camera.fx, camera.fy]) / depth[..., None]
+    return torch.cat([along, -(along * points[..., :2]).sum(-1, keepdim=True) / depth[..., None]], -1)
+
+
+def tangent_planes(points: Tensor, normals: Tensor, camera: Camera) -> Tensor:
+    """Return unit normals of the planes through the camera's centre that touch the body along the outline.
+
+    A surface point X on the silhouette's rim satisfies ``plane · X = 0``; positive is outside.
+    points and normals of the outline [..., 2] → [..., 3]
+    """
+    nx, ny = normals.unbind(-1)
+    offset = nx * (camera.cx - points[..., 0]) + ny * (camera.cy - points[..., 1])
+    plane = torch.stack([nx * camera.fx, ny * camera.fy, offset], -1)
+    return torch.nn.functional.normalize(plane, dim=-1)
