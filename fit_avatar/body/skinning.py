@@ -114,20 +114,24 @@ def point_jacobian(
         direction: the vectors g. [T, M, 3]
     """
     below = _subtree(body.parents, points)  # [J, J] 1 where column is in the subtree of row
-    rotated = torch.einsum("tjab,...mb->tmja", skeleton.skin_rotations, points)
+    frames, count = direction.shape[:2]
+    points, weights = points.expand(frames, count, -1), weights.expand(frames, count, -1)
+    shape_basis = shape_basis.expand(frames, count, -1, -1)
+    rotated = torch.einsum("tjab,tmb->tmja", skeleton.skin_rotations, points)
     anchor = skeleton.joints - (skeleton.skin_rotations @ skeleton.rest_joints[..., None])[..., 0]
     placed = weights[..., None] * (rotated + anchor[:, None])  # [T, M, J, 3]
     total = torch.einsum("kj,tmja->tmka", below, placed)
-    mass = (weights @ below.T)[..., None]  # [(T,) M, J, 1]
+    mass = (weights @ below.T)[..., None]  # [T, M, J, 1]
     arm = total - mass * skeleton.joints[:, None]
     torque = torch.linalg.cross(arm, direction[:, :, None].expand_as(arm))
     pose = torch.einsum("tkab,tmka->tmkb", skeleton.global_rotations, torque)
 
     # dx/dβ = Σ_j w_j S_j (∂v − ∂J_j) + w_j ∂p_j, and ∂p_j follows the chain.
     moved = _joint_shape_jacobian(body, skeleton)  # [T, J, 3, B] of p_j − S_j J_j
-    pulled = torch.einsum("tmj,tjab,tma->tmb", weights.expand(*direction.shape[:2], -1), skeleton.skin_rotations, direction)
-    betas = torch.einsum("tma,...mac->tmc", pulled, shape_basis)
-    betas = betas + torch.einsum("...mj,tjac,tma->tmc", weights, moved, direction)
+    turns = (weights @ skeleton.skin_rotations.flatten(2)).unflatten(-1, (3, 3))
+    pulled = (direction[:, :, None] @ turns)[:, :, 0]
+    carried = (weights @ moved.flatten(2)).unflatten(-1, moved.shape[2:])
+    betas = torch.einsum("tma,tmac->tmc", pulled, shape_basis) + torch.einsum("tmac,tma->tmc", carried, direction)
     return PointJacobian(pose, direction, betas)
 
 

@@ -26,9 +26,9 @@ from fit_avatar.fitting.state import ClipState
 from fit_avatar.fitting.surface import carried_by, cotangent_laplacian
 from fit_avatar.silhouettes import match_contours, project, tangent_planes, vertex_normals
 
-STIFF = {"face": 10.0, "ears": 10.0, "hands": 20.0, "fingers": 50.0, "feet": 2.0, "toes": 5.0}
+STIFF = {"face": 10.0, "ears": 10.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 1.0}
 """Laplacian multipliers of parts whose own detail is finer than an outline shows."""
-THIN = {"face": 5.0, "ears": 5.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 2.0}
+THIN = {"face": 5.0, "ears": 5.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 1.0}
 """Offset-prior multipliers of parts that wear little."""
 
 CHUNK = 8

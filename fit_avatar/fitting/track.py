@@ -29,7 +29,7 @@ from fit_avatar.silhouettes import match_contours, pixel_gradient, project
 
 LOOSE = {
     "shoulder": 1.5, "elbow": 1.5, "collar": 0.7, "head": 1.5, "neck": 1.0, "hip": 1.0, "knee": 1.0,
-    "wrist": 0.5, "hand": 0.1, "foot": 0.1, "ankle": 0.7, "spine1": 0.5, "spine2": 0.5, "spine3": 0.5,
+    "wrist": 1.0, "hand": 0.7, "foot": 0.3, "ankle": 0.7, "spine1": 0.5, "spine2": 0.5, "spine3": 0.5,
 }  # fmt: skip
 """How freely a joint moves against the others; multiplies the stage's sigmas."""
 
