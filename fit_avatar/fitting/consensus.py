@@ -59,8 +59,7 @@ def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: fl
         linear, shift = blend(skeleton, weights)
         vertices = (linear @ rest[..., None])[..., 0] + shift
         turned = torch.nn.functional.normalize((linear @ normals[..., None])[..., 0], dim=-1)
-        source = evidence.contours
-        contours = replace(source, points=source.points[part], normals=source.normals[part], weights=source.weights[part])
+        contours = evidence.contours.frames(part)
         gate_px = gate_m * evidence.camera.fx / state.transl[part, 2].clamp_min(0.3)
         matches = match_contours(project(vertices, evidence.camera), vertices, turned, contours, gate_px, rim)
         planes = tangent_planes(contours.points, contours.normals, evidence.camera)

@@ -43,6 +43,8 @@ class TrackStage:
     """Geman–McClure scale of the outline, in sigmas."""
     gate_m: Schedule = Schedule(0.15, 0.05)
     """Largest distance between an outline point and its rim vertex."""
+    outline_stride: int = 2
+    """Every how many points of an outline are used."""
     rim: int = 700
     """Rim candidates in a frame."""
     spacing_m: float = 0.015

@@ -48,21 +48,14 @@ class _Matched:
     weights: Tensor  # [T, C]
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One linearisation: the system, and the energy at which it was made."""
-
-    system: NormalEquations
-    energy: float
-
-
 class Tracker:
     """All frames of a clip and one stage's weights."""
 
     def __init__(
         self, body: Body, evidence: Evidence, stage: TrackStage, state: ClipState, height_m: float | None
     ) -> None:
-        self.body, self.evidence, self.stage, self.height_m = body, evidence, stage, height_m
+        self.body, self.stage, self.height_m = body, stage, height_m
+        self.evidence = replace(evidence, contours=evidence.contours.every(stage.outline_stride))
         self.frames, self.joints = state.rotations.shape[:2]
         self.offsets = torch.zeros_like(body.template) if state.offsets is None else state.offsets
         self.free_shape = stage.free_shape
@@ -113,18 +106,12 @@ class Tracker:
         gate_px = gate_m / self._metres_per_pixel(state)
         matches = [
             match_contours(
-                pixels[part], vertices[part], normals[part], self._contours(part), gate_px[part], self.stage.rim
+                pixels[part], vertices[part], normals[part], self.evidence.contours.frames(part), gate_px[part], self.stage.rim
             )
             for part in torch.arange(self.frames, device=vertices.device).split(16)
         ]
         index = torch.cat([m.vertices for m in matches]) + first
         return _Matched(index, torch.cat([m.weights for m in matches]))
-
-    def _contours(self, part: Tensor):  # type: ignore[no-untyped-def]
-        contours = self.evidence.contours
-        return replace(
-            contours, points=contours.points[part], normals=contours.normals[part], weights=contours.weights[part]
-        )
 
     # -- residuals --------------------------------------------------------------------------------------
 

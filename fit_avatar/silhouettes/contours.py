@@ -26,6 +26,14 @@ class Contours:
         """Return the same outlines on ``device``."""
         return Contours(self.points.to(device), self.normals.to(device), self.weights.to(device))
 
+    def frames(self, index: Tensor) -> Contours:
+        """Return the outlines of some frames."""
+        return Contours(self.points[index], self.normals[index], self.weights[index])
+
+    def every(self, stride: int) -> Contours:
+        """Return the same outlines, thinned."""
+        return Contours(self.points[:, ::stride], self.normals[:, ::stride], self.weights[:, ::stride])
+
 
 def extract_contours(masks: NDArray[np.bool_], count: int) -> Contours:
     """Sample every mask's outline, holes included, at ``count`` evenly spaced points.
