@@ -8,6 +8,7 @@ centre on a shared edge belongs to exactly one of the two, so a closed mesh has 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class Raster:
 
 @dataclass(frozen=True)
 class _Scene:
-    """The n triangles that can be seen, in the pixels of a window around them: a person fills a small part of a frame."""
+    """The n triangles that can be seen, in a window around them: a person fills a small part of a frame."""
 
     corners: Tensor  # [n, 3, 2] float64, pixels from the window's upper left corner
     z: Tensor  # [n, 3] float64
@@ -107,7 +108,7 @@ class _Spans:
 def rasterize(
     vertices_cam: Tensor,
     faces: Tensor,
-    camera: Camera | Tensor | NDArray[np.floating],
+    camera: Camera | Tensor | NDArray[np.floating[Any]],
     width: int | None = None,
     height: int | None = None,
     cull_backfaces: bool = False,
@@ -151,7 +152,7 @@ def rasterize_uv(uvs: Tensor, uv_faces: Tensor, size: int) -> Raster:
 def silhouette(
     vertices_cam: Tensor,
     faces: Tensor,
-    camera: Camera | Tensor | NDArray[np.floating],
+    camera: Camera | Tensor | NDArray[np.floating[Any]],
     width: int | None = None,
     height: int | None = None,
     cull_backfaces: bool = False,
@@ -173,7 +174,7 @@ def silhouette(
 
 
 def _project(
-    vertices_cam: Tensor, camera: Camera | Tensor | NDArray[np.floating], width: int | None, height: int | None
+    vertices_cam: Tensor, camera: Camera | Tensor | NDArray[np.floating[Any]], width: int | None, height: int | None
 ) -> tuple[Tensor, Tensor, int, int]:
     """Return pixels [V, 2] and depths [V] in float64, and the image size."""
     if isinstance(camera, Camera):
@@ -227,7 +228,8 @@ def _spans(scene: _Scene) -> _Spans:
     y = row + 0.5
     upper = y < mid[tri, 1]
     long_x = _edge_x(top[tri], low[tri], y)
-    short_x = _edge_x(torch.where(upper[:, None], top[tri], mid[tri]), torch.where(upper[:, None], mid[tri], low[tri]), y)
+    short_from, short_to = torch.where(upper, top[tri].T, mid[tri].T).T, torch.where(upper, mid[tri].T, low[tri].T).T
+    short_x = _edge_x(short_from, short_to, y)
     left = _first_centre(torch.minimum(long_x, short_x), scene.columns)
     length = _first_centre(torch.maximum(long_x, short_x), scene.columns) - left
 

@@ -1,0 +1,229 @@
+"""From a video to everything the fitting needs: the one function that composes this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture import check
+from fit_avatar.capture.camera import is_distorted, pinhole, undistort, undistort_points
+from fit_avatar.capture.clip import Clip
+from fit_avatar.capture.masks import GivenMasks
+from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
+from fit_avatar.capture.openpose import load_openpose
+from fit_avatar.capture.person import follow, undo_swaps
+from fit_avatar.capture.refine import MaskRefiner
+from fit_avatar.capture.selection import Selection, choose, relative_sharpness, survey
+from fit_avatar.capture.types import Camera, Capture, LeftOut
+from fit_avatar.errors import BadInputError, NoPersonError
+
+Progress = Callable[[str, int, int], None]
+Mask = NDArray[np.bool_]
+Points = NDArray[np.float32]
+
+MIN_FRAMES = 3
+"""Fewer good frames do not show a person from all sides."""
+LEARN_FRAMES = 24
+"""Colours and background are learnt from this many frames."""
+CUT_OFF_SHARE = 0.8
+"""If the person is cut off in more of the frames, the film is at fault."""
+SOFT = 0.8
+"""A person less sharp than this part of its neighbours' sharpness lowers the frame's weight."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is known about one candidate frame before masks are made."""
+
+    keypoints: Points
+    probability: NDArray[np.uint8] | None
+
+
+def observe(
+    video: Path,
+    *,
+    camera: Camera,
+    frames: int = 120,
+    keypoints: Path | None = None,
+    masks: Path | None = None,
+    progress: Progress | None = None,
+) -> Capture:
+    """Observe a clip: choose frames, find the person's keypoints and masks, check them, undo lens distortion.
+
+    Args:
+        video: any video that FFmpeg reads.
+        camera: at the upright video's size; its distortion is undone in keypoints and masks.
+        frames: use at most this many frames.
+        keypoints: folder of OpenPose JSON; without it MediaPipe finds the person.
+        masks: folder of PNG or a video; without it MediaPipe's masks are refined.
+        progress: called with (step, done, total).
+
+    Returns:
+        The capture; its camera is the pinhole that fits keypoints, masks and :func:`undistort`-ed frames.
+
+    Raises:
+        BadInputError: a file that cannot be used, or inputs that do not belong together.
+        NoPersonError: nobody is in the clip, or the person is always cut off.
+        MissingDependencyError: MediaPipe is needed and not installed.
+    """
+    tell: Progress = progress or (lambda step, done, total: None)
+    if frames < MIN_FRAMES:
+        raise BadInputError(f"--frames {frames} is too few; use at least {MIN_FRAMES}, better 60 or more.")
+    clip = Clip(video)
+    if (camera.width, camera.height) != (clip.width, clip.height):
+        raise BadInputError(
+            f"The camera is for {camera.width} × {camera.height} pixels but {video} has {clip.width} × {clip.height}."
+        )
+    look = survey(video, lambda done, total: tell("Reading the video", done, total))
+    given = GivenMasks(masks, clip.width, clip.height, look.frame_count) if masks else None
+    people = load_openpose(keypoints, look.frame_count) if keypoints else None
+    selection = choose(look, frames)
+
+    seen, left_out = _find_person(clip, selection, people, given is None, tell)
+    if len(seen) < MIN_FRAMES:
+        raise NoPersonError(_nobody(video, len(seen), keypoints))
+    indices = np.array(sorted(seen), np.int64)
+    points, swapped = undo_swaps(np.stack([seen[i].keypoints for i in indices]), indices)
+    found = given.read(indices.tolist()) if given else _make_masks(clip, seen, indices.tolist(), tell)
+
+    absent = [i for i in indices.tolist() if i not in found]
+    left_out += [LeftOut(i, "there is no mask for it") for i in absent]
+    present = np.array([i in found for i in indices.tolist()], bool)
+    indices, points = indices[present], points[present]
+    cleaned = [check.clean(found.pop(i), p) for i, p in zip(indices.tolist(), points, strict=True)]
+    verdicts = check.judge(cleaned, points)
+    _complain_if_cut_off(video, verdicts)
+    left_out += [LeftOut(int(i), v.reason) for i, v in zip(indices, verdicts, strict=True) if v.weight == 0.0]
+    weights = np.array([v.weight for v in verdicts], np.float32) * _sharpness_weights(
+        clip, indices.tolist(), cleaned, tell
+    )
+    keep = np.flatnonzero(weights > 0.0)
+    if len(keep) < MIN_FRAMES:
+        reasons = sorted({v.reason for v in verdicts if v.reason})
+        raise NoPersonError(
+            f"Only {len(keep)} frames of {video} can be used ({'; '.join(reasons)}); "
+            "film the whole person against a calm background, or give better masks."
+        )
+    kept_masks = np.stack([cleaned[i] for i in keep])
+    return Capture(
+        frame_indices=indices[keep],
+        keypoints=undistort_points(points[keep], camera),
+        masks=_undistort_masks(kept_masks, camera),
+        camera=pinhole(camera),
+        frame_weights=weights[keep],
+        fps=clip.fps,
+        left_out=tuple(sorted((*selection.left_out, *left_out), key=lambda x: x.frame_index)),
+        warnings=_warnings(verdicts, len(selection.slots), len(keep)),
+        sources={
+            "keypoints": str(keypoints) if keypoints else "MediaPipe",
+            "masks": str(masks) if masks else "MediaPipe, refined",
+            "frames_in_video": look.frame_count,
+            "frames_swapped": int(swapped.any(axis=1).sum()),
+        },
+    )
+
+
+def _find_person(
+    clip: Clip, selection: Selection, people: dict[int, NDArray[np.float32]] | None, need_masks: bool, tell: Progress
+) -> tuple[dict[int, _Seen], list[LeftOut]]:
+    """Fill each slot with its best frame that shows the person. Frame index → what is seen there."""
+    track = follow(people, sorted(people)) if people is not None else None
+    if track is not None and not need_masks:
+        return _fill(selection, lambda index: _Seen(track[index], None) if index in track else None)
+    seen: dict[int, _Seen] = {}
+    left_out: list[LeftOut] = []
+    open_slots = [list(slot) for slot in selection.slots]
+    done, total = 0, len(open_slots)
+    with MediaPipeDetector() as detector:
+        while open_slots:
+            slot_of = {slot.pop(0): slot for slot in open_slots}
+            open_slots = []
+            for index, frame in clip.frames(sorted(slot_of)):
+                detection = detector.detect(frame) if track is None or index in track else None
+                state = _combine(detection, track, index)
+                if state is not None:
+                    seen[index] = state
+                    done += 1
+                    tell("Finding the person", done, total)
+                    continue
+                left_out.append(LeftOut(index, "nobody was found in it"))
+                clip.forget([index])
+                if slot_of[index]:
+                    open_slots.append(slot_of[index])
+    return seen, left_out
+
+
+def _fill(selection: Selection, look: Callable[[int], _Seen | None]) -> tuple[dict[int, _Seen], list[LeftOut]]:
+    seen: dict[int, _Seen] = {}
+    left_out: list[LeftOut] = []
+    for slot in selection.slots:
+        for index in slot:
+            state = look(index)
+            if state is not None:
+                seen[index] = state
+                break
+            left_out.append(LeftOut(index, "nobody was found in it"))
+    return seen, left_out
+
+
+def _combine(detection: Detection | None, track: dict[int, Points] | None, index: int) -> _Seen | None:
+    if detection is None:
+        return None
+    return _Seen(detection.keypoints if track is None else track[index], detection.probability)
+
+
+def _make_masks(clip: Clip, seen: dict[int, _Seen], indices: list[int], tell: Progress) -> dict[int, Mask]:
+    coarse = {i: p for i in indices if (p := seen[i].probability) is not None}
+    picked = [indices[i] for i in np.unique(np.linspace(0, len(indices) - 1, LEARN_FRAMES).round().astype(int))]
+    tell("Sharpening the masks", 0, len(indices))
+    refiner = MaskRefiner.learn([(frame, coarse[i]) for i, frame in clip.frames(picked)])
+    masks: dict[int, Mask] = {}
+    for index, frame in clip.frames(indices):
+        masks[index] = refiner.refine(frame, coarse[index], seen[index].keypoints)
+        tell("Sharpening the masks", len(masks), len(indices))
+    return masks
+
+
+def _sharpness_weights(clip: Clip, indices: list[int], masks: list[Mask], tell: Progress) -> NDArray[np.float32]:
+    by_index = dict(zip(indices, masks, strict=True))
+    sharpness = []
+    for index, frame in clip.frames(indices):
+        sharpness.append(check.person_sharpness(frame, by_index[index]))
+        tell("Checking the frames", len(sharpness), len(indices))
+    ratio = relative_sharpness(np.array(sharpness, np.float32))
+    return np.clip(ratio / SOFT, check.DOUBT, 1.0).astype(np.float32)
+
+
+def _undistort_masks(masks: NDArray[np.bool_], camera: Camera) -> NDArray[np.bool_]:
+    if not is_distorted(camera):
+        return masks
+    return np.stack([undistort(mask.astype(np.uint8) * 255, camera) > 127 for mask in masks])
+
+
+def _complain_if_cut_off(video: Path, verdicts: list[check.Verdict]) -> None:
+    cut = sum(v.cut_off for v in verdicts)
+    if verdicts and cut > CUT_OFF_SHARE * len(verdicts):
+        raise NoPersonError(
+            f"The person in {video} is cut off at the top or bottom in {cut} of {len(verdicts)} frames; "
+            "film from further away so that head and feet stay in the picture."
+        )
+
+
+def _nobody(video: Path, count: int, keypoints: Path | None) -> str:
+    where = f"by the keypoints in {keypoints}" if keypoints else "by the detector"
+    found = "Nobody was found" if count == 0 else f"A person was found in only {count} frames"
+    return f"{found} in {video} {where}; film one whole person, well lit, from head to feet."
+
+
+def _warnings(verdicts: list[check.Verdict], wanted: int, used: int) -> tuple[str, ...]:
+    warnings = []
+    cut = sum(v.cut_off for v in verdicts)
+    if cut:
+        warnings.append(f"The person is cut off at the top or bottom in {cut} frames; they are left out.")
+    if used < 0.7 * wanted:
+        warnings.append(f"Only {used} of {wanted} chosen frames could be used; see the reasons in metrics.json.")
+    return tuple(warnings)

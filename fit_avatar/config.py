@@ -1,0 +1,157 @@
+"""Everything a user can choose, as one typed dataclass; the command line is generated from it."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fit_avatar.errors import BadInputError
+
+HEIGHT_RANGE_M = (0.5, 2.6)
+MAX_BETAS = 16
+
+
+@dataclass(frozen=True)
+class Config:
+    """Turn one video of a person turning around into a textured, rigged avatar.
+
+    Film with a camera that stands still, the whole person in the picture, arms held away from the body,
+    one slow full turn. A second run in the same folder continues where the last one stopped.
+    """
+
+    video: Path
+    """The video file."""
+    out: Path | None = None
+    """Folder for the results; created if needed. Default: out/<name of the video>."""
+    height_m: float | None = None
+    """The person's height in metres, without shoes. It fixes the scale, which is otherwise an estimate."""
+    keypoints: Path | None = None
+    """Folder of OpenPose JSON files (BODY_25 or COCO-18), one a frame, used instead of the built-in detector."""
+    masks: Path | None = None
+    """Folder of PNG files, or a video, white on the person, used instead of the built-in segmentation."""
+    camera: Path | None = None
+    """JSON file with fx, fy, cx, cy, width and height in pixels, and optionally k (five OpenCV distortions)."""
+    fov_deg: float | None = None
+    """Horizontal field of view in degrees, where there is no camera file."""
+    focal_px: float | None = None
+    """Focal length in pixels, where there is no camera file."""
+    focal_35mm: float | None = None
+    """Focal length in 35 mm equivalents (26 is a phone's main camera), where there is no camera file."""
+    frames: int = 120
+    """How many frames to use at most, spread evenly over the clip."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; auto takes the graphics card if there is one."""
+    quality: Literal["fast", "balanced", "best"] = "balanced"
+    """How long to refine."""
+    texture_size: int = 2048
+    """Side of the square texture in pixels."""
+    num_betas: int = 10
+    """How many coefficients describe the body's shape, up to 16."""
+    export: tuple[Literal["frames"], ...] = ()
+    """Further outputs. frames: the posed mesh of every fitted frame, and its joints."""
+    fresh: bool = False
+    """Do everything again, even what an earlier run has left in the results folder."""
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder for the results."""
+        return self.out if self.out is not None else Path("out") / self.video.stem
+
+
+def validate(config: Config) -> None:
+    """Check every option that can be checked before the video is opened; writes nothing that stays.
+
+    Raises:
+        BadInputError: an option cannot be used, with the reason and the remedy in one sentence.
+    """
+    for problem in _problems(config):
+        raise BadInputError(problem)
+
+
+def resolve_device(device: str) -> str:
+    """Return ``cpu`` or ``cuda`` for the option's ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        BadInputError: CUDA was asked for and is not there.
+    """
+    if device == "cpu":
+        return "cpu"
+    import torch  # here, so that --help stays quick
+
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise BadInputError("--device cuda was asked for, but PyTorch finds no CUDA graphics card: use --device cpu")
+    return "cuda" if available else "cpu"
+
+
+def _problems(config: Config) -> Iterator[str]:
+    yield from _missing_inputs(config)
+    yield from _absurd_numbers(config)
+    yield from _contradictions(config)
+    try:
+        resolve_device(config.device)
+    except BadInputError as error:
+        yield str(error)
+    yield from _unwritable(config.folder)
+
+
+def _missing_inputs(config: Config) -> Iterator[str]:
+    if config.video.is_dir():
+        yield f"--video {config.video} is a folder: give the video file itself"
+    elif not config.video.is_file():
+        yield f"there is no video file {config.video}: check the path"
+    if config.keypoints is not None and not config.keypoints.is_dir():
+        yield f"--keypoints {config.keypoints} is not a folder: give the folder that holds the OpenPose JSON files"
+    if config.masks is not None and not config.masks.exists():
+        yield f"there is no --masks {config.masks}: give a folder of PNG files or a video"
+    if config.camera is not None and not config.camera.is_file():
+        yield f"there is no --camera file {config.camera}: check the path"
+
+
+def _absurd_numbers(config: Config) -> Iterator[str]:
+    bounds: list[tuple[str, float | None, float, float, str]] = [
+        ("--height-m", config.height_m, *HEIGHT_RANGE_M, "metres"),
+        ("--fov-deg", config.fov_deg, 5, 150, "degrees"),
+        ("--focal-px", config.focal_px, 1, math.inf, "pixels"),
+        ("--focal-35mm", config.focal_35mm, 5, 400, "millimetres"),
+        ("--frames", config.frames, 4, math.inf, "frames"),
+        ("--texture-size", config.texture_size, 64, 8192, "pixels"),
+        ("--num-betas", config.num_betas, 1, MAX_BETAS, "coefficients"),
+    ]
+    for option, value, low, high, unit in bounds:
+        if value is None or (math.isfinite(value) and low <= value <= high):
+            continue
+        allowed = f"at least {low:g} {unit}" if math.isinf(high) else f"between {low:g} and {high:g} {unit}"
+        yield f"{option} {value:g} cannot be right: it must be {allowed}"
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    given = {
+        "--camera": config.camera,
+        "--fov-deg": config.fov_deg,
+        "--focal-px": config.focal_px,
+        "--focal-35mm": config.focal_35mm,
+    }
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        yield f"{' and '.join(names)} both say what the focal length is: give only one of them"
+
+
+def _unwritable(folder: Path) -> Iterator[str]:
+    """Try to write where the results will go, and leave nothing behind."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        yield f"results cannot be written to {folder}, because {existing} is a file: choose another folder with --out"
+        return
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        yield f"results cannot be written to {folder} ({reason}): choose another folder with --out"

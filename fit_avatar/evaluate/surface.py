@@ -1,0 +1,98 @@
+"""Distances between two surfaces, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fit_avatar.errors import MissingDependencyError
+
+
+@dataclass(frozen=True)
+class SurfaceDistance:
+    """Point-to-surface distances of points spread evenly over each surface, in the unit of the meshes."""
+
+    forward: NDArray[np.float64]
+    """From the first surface to the second. [N]"""
+    backward: NDArray[np.float64]
+    """From the second surface to the first. [N]"""
+
+    @property
+    def mean(self) -> float:
+        """Return the mean over both directions."""
+        return float(self._both.mean())
+
+    def percentile(self, q: float) -> float:
+        """Return the q-th percentile over both directions."""
+        return float(np.percentile(self._both, q))
+
+    @property
+    def _both(self) -> NDArray[np.float64]:
+        return np.concatenate([self.forward, self.backward])
+
+
+def surface_distance(
+    vertices_a: ArrayLike,
+    faces_a: ArrayLike,
+    vertices_b: ArrayLike,
+    faces_b: ArrayLike,
+    samples: int = 50_000,
+    seed: int = 0,
+) -> SurfaceDistance:
+    """Return how far two triangle meshes are from each other, as they stand (align them first).
+
+    Args:
+        vertices_a: [V, 3].
+        faces_a: [F, 3].
+        vertices_b: [W, 3], in the same unit and frame.
+        faces_b: [G, 3].
+        samples: points on each surface, spread evenly by area.
+        seed: of their choice.
+
+    Raises:
+        MissingDependencyError: Open3D, or a system library that it needs, is not installed.
+    """
+    on_a, on_b = sample_surface(vertices_a, faces_a, samples, seed), sample_surface(vertices_b, faces_b, samples, seed)
+    return SurfaceDistance(_distance(on_a, vertices_b, faces_b), _distance(on_b, vertices_a, faces_a))
+
+
+def sample_surface(vertices: ArrayLike, faces: ArrayLike, count: int, seed: int = 0) -> NDArray[np.float64]:
+    """Return points spread evenly by area over a triangle mesh. vertices [V, 3], faces [F, 3] → [count, 3]"""
+    rng = np.random.default_rng(seed)
+    corners = np.asarray(vertices, np.float64)[np.asarray(faces)]
+    edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = np.linalg.norm(np.cross(edge_a, edge_b), axis=1)
+    chosen = rng.choice(len(area), count, p=area / area.sum())
+    a, b = rng.random((2, count, 1))
+    outside = a + b > 1  # the other half of the parallelogram folds back onto the triangle
+    a, b = np.where(outside, 1 - a, a), np.where(outside, 1 - b, b)
+    points: NDArray[np.float64] = corners[chosen, 0] + a * edge_a[chosen] + b * edge_b[chosen]
+    return points
+
+
+def _distance(points: NDArray[np.float64], vertices: ArrayLike, faces: ArrayLike) -> NDArray[np.float64]:
+    open3d = _open3d()
+    scene = open3d.t.geometry.RaycastingScene()
+    scene.add_triangles(np.ascontiguousarray(vertices, dtype=np.float32), np.ascontiguousarray(faces, dtype=np.uint32))
+    distance = scene.compute_distance(points.astype(np.float32)).numpy()
+    return np.asarray(distance, np.float64)
+
+
+def _open3d() -> Any:
+    try:
+        import open3d
+    except ModuleNotFoundError as error:
+        if error.name != "open3d":
+            raise
+        raise MissingDependencyError(
+            "surface distances need Open3D, which is not installed: pip install 'fit-avatar[evaluate]'"
+        ) from error
+    except (ImportError, OSError) as error:
+        raise MissingDependencyError(
+            f"Open3D cannot be loaded ({error}): on Debian and Ubuntu, "
+            "apt install libgl1 libegl1 libx11-6 libgomp1 libusb-1.0-0"
+        ) from error
+    return open3d

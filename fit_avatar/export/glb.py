@@ -1,0 +1,212 @@
+"""avatar.glb: a skinned, textured, animated glTF 2.0 binary."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.state import BodyState
+from fit_avatar.export.atomic import write_bytes
+from fit_avatar.export.image import image_bytes
+from fit_avatar.export.mesh import rest_mesh, split_seams
+from fit_avatar.export.motion import root_motion
+
+MAX_INFLUENCES = 4
+FLOAT, USHORT, UBYTE, UINT = 5126, 5123, 5121, 5125
+VERTEX_BUFFER, INDEX_BUFFER = 34962, 34963
+TYPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (16,): "MAT4"}
+COMPONENTS = {"<f4": FLOAT, "<u2": USHORT, "|u1": UBYTE, "<u4": UINT}
+
+
+@dataclass
+class _Buffer:
+    """The binary chunk as it grows, and the views and accessors into it."""
+
+    data: bytearray = field(default_factory=bytearray)
+    views: list[dict[str, Any]] = field(default_factory=list)
+    accessors: list[dict[str, Any]] = field(default_factory=list)
+
+    def view(self, content: bytes, **more: Any) -> int:
+        """Append bytes, aligned to four, and return the index of their view."""
+        self.data.extend(b"\0" * (-len(self.data) % 4))
+        self.views.append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content), **more})
+        self.data.extend(content)
+        return len(self.views) - 1
+
+    def array(self, values: NDArray[Any], dtype: str, target: int | None = None, bounds: bool = False) -> int:
+        """Append an array (first axis: elements) and return the index of its accessor."""
+        values = np.ascontiguousarray(values, dtype=dtype)
+        accessor: dict[str, Any] = {
+            "bufferView": self.view(values.tobytes(), **({"target": target} if target else {})),
+            "componentType": COMPONENTS[dtype],
+            "count": len(values),
+            "type": TYPES[values.shape[1:]],
+        }
+        if bounds:
+            flat = values.reshape(len(values), -1)
+            accessor |= {"min": flat.min(0).tolist(), "max": flat.max(0).tolist()}
+        self.accessors.append(accessor)
+        return len(self.accessors) - 1
+
+
+def write_glb(
+    path: Path,
+    body: Body,
+    state: BodyState,
+    fps: float,
+    texture: NDArray[np.uint8] | Path,
+    frame_indices: NDArray[np.int64] | None = None,
+    image_format: str = "png",
+) -> Path:
+    """Write the avatar with its skeleton, texture and captured motion.
+
+    The joints' local rotations are SMPL's own (the animation can be swapped for any SMPL motion); the default
+    pose is the body's bind pose on the floor. ``animations[0].extras.world_from_camera`` is the matrix (rows)
+    that takes camera coordinates, as in ``frames/``, to the animation's.
+
+    Args:
+        path: of the file.
+        body: the body; at most four joints may move a vertex.
+        state: shape and T poses.
+        fps: frames per second of the video.
+        texture: [S, S, 3] uint8 RGB, or the path of an image file.
+        frame_indices: of the T frames in the video; by default 0…T−1. [T]
+        image_format: of the embedded texture, "png" or "jpg".
+
+    Returns:
+        ``path``. Metres, y up, facing +z.
+
+    Raises:
+        ValueError: a vertex follows more than four joints.
+        BadInputError: the disk is full or the folder cannot be written to.
+    """
+    buffer = _Buffer()
+    nodes = _joint_nodes(body, state)
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": "fit-avatar"} | ({"copyright": body.licence} if body.licence else {}),
+        "scene": 0,
+        "scenes": [{"nodes": [0, len(nodes)]}],
+        "nodes": [*nodes, {"name": "avatar", "mesh": 0, "skin": 0}],
+        "meshes": [{"name": "avatar", "primitives": [_primitive(buffer, body, state)]}],
+        "skins": [_skin(buffer, body, state)],
+        "animations": [_animation(buffer, body, state, fps, frame_indices)],
+        "materials": [
+            {
+                "name": "avatar",
+                "pbrMetallicRoughness": {
+                    "baseColorTexture": {"index": 0},
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": 0.9,
+                },
+            }
+        ],
+        "textures": [{"source": 0, "sampler": 0}],
+        "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
+        "images": [
+            {
+                "name": "avatar",
+                "mimeType": "image/jpeg" if image_format == "jpg" else "image/png",
+                "bufferView": buffer.view(image_bytes(texture, f".{image_format}")),
+            }
+        ],
+    }
+    document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
+    document["buffers"] = [{"byteLength": len(buffer.data)}]
+    write_bytes(path, _container(document, bytes(buffer.data)))
+    return path
+
+
+def _joint_nodes(body: Body, state: BodyState) -> list[dict[str, Any]]:
+    """Return one node for each joint, in the bind pose; its axes are the joint's own, so that it turns by R_k."""
+    joints = rest_mesh(body, state).joints
+    bind = body.bind_rotations.cpu().double().numpy()
+    nodes = []
+    for j, (name, parent) in enumerate(zip(body.joint_names, body.parents, strict=True)):
+        turn, place = (bind[j], joints[j]) if parent < 0 else (
+            bind[parent].T @ bind[j],
+            bind[parent].T @ (joints[j] - joints[parent]),
+        )  # fmt: skip
+        node: dict[str, Any] = {
+            "name": name,
+            "translation": place.tolist(),
+            "rotation": Rotation.from_matrix(turn).as_quat().tolist(),
+        }
+        children = [child for child, its_parent in enumerate(body.parents) if its_parent == j]
+        nodes.append(node | ({"children": children} if children else {}))
+    return nodes
+
+
+def _primitive(buffer: _Buffer, body: Body, state: BodyState) -> dict[str, Any]:
+    mesh = rest_mesh(body, state)
+    split = split_seams(body.faces.cpu().numpy(), body.uv_faces.cpu().numpy())
+    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
+    uvs = body.uvs.cpu().double().numpy()[split.uv] * [1, -1] + [0, 1]  # glTF counts v downwards
+    index_type = "<u2" if len(split.vertex) < 0xFFFF else "<u4"
+    return {
+        "attributes": {
+            "POSITION": buffer.array(mesh.vertices[split.vertex], "<f4", VERTEX_BUFFER, bounds=True),
+            "NORMAL": buffer.array(mesh.normals[split.vertex], "<f4", VERTEX_BUFFER),
+            "TEXCOORD_0": buffer.array(uvs, "<f4", VERTEX_BUFFER),
+            "JOINTS_0": buffer.array(joints[split.vertex], "|u1", VERTEX_BUFFER),
+            "WEIGHTS_0": buffer.array(weights[split.vertex], "<f4", VERTEX_BUFFER),
+        },
+        "indices": buffer.array(split.faces.ravel(), index_type, INDEX_BUFFER),
+        "material": 0,
+    }
+
+
+def strongest_influences(lbs_weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the joints [V, 4] that move each vertex and their weights [V, 4], which sum to 1; unused ones are 0.
+
+    Raises:
+        ValueError: a vertex follows more than four joints.
+    """
+    most = int((lbs_weights > 0).sum(axis=1).max())
+    if most > MAX_INFLUENCES:
+        raise ValueError(f"a vertex follows {most} joints, but a GLB holds {MAX_INFLUENCES}: truncate the weights")
+    joints = np.argsort(-lbs_weights, axis=1, kind="stable")[:, :MAX_INFLUENCES]
+    weights = np.take_along_axis(lbs_weights, joints, axis=1)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return np.where(weights > 0, joints, 0), weights
+
+
+def _skin(buffer: _Buffer, body: Body, state: BodyState) -> dict[str, Any]:
+    joints = rest_mesh(body, state).joints
+    bind = np.tile(np.eye(4), (len(joints), 1, 1))
+    bind[:, :3, :3], bind[:, :3, 3] = body.bind_rotations.cpu().double().numpy(), joints
+    inverse = np.linalg.inv(bind)
+    inverse[:, 3] = [0, 0, 0, 1]
+    columns = inverse.transpose(0, 2, 1).reshape(-1, 16)
+    return {"skeleton": 0, "joints": list(range(len(joints))), "inverseBindMatrices": buffer.array(columns, "<f4")}
+
+
+def _animation(
+    buffer: _Buffer, body: Body, state: BodyState, fps: float, frame_indices: NDArray[np.int64] | None
+) -> dict[str, Any]:
+    motion = root_motion(body, state)
+    frames = np.arange(len(motion.pelvis)) if frame_indices is None else np.asarray(frame_indices)
+    times = buffer.array((frames - frames[0]) / fps, "<f4", bounds=True)
+    outputs = [("rotation", j, motion.rotations[:, j]) for j in range(len(body.parents))]
+    outputs.append(("translation", 0, motion.pelvis))
+    samplers = [{"input": times, "output": buffer.array(values, "<f4")} for _, _, values in outputs]
+    channels = [{"sampler": s, "target": {"node": node, "path": path}} for s, (path, node, _) in enumerate(outputs)]
+    extras = {"world_from_camera": motion.world_from_camera.tolist(), "first_frame": int(frames[0]), "fps": fps}
+    return {"name": "captured", "samplers": samplers, "channels": channels, "extras": extras}
+
+
+def _container(document: dict[str, Any], binary: bytes) -> bytes:
+    """Wrap JSON and binary into a GLB, each chunk padded to four bytes."""
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    binary += b"\0" * (-len(binary) % 4)
+    header = struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(binary))
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+    return header + chunks

@@ -1,0 +1,60 @@
+"""The mesh that files hold: at rest on the floor, with normals, and with its texture seams split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import shaped
+from fit_avatar.body.state import BodyState
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RestMesh:
+    """A person in the body's bind pose: y up, facing +z, metres, the lowest vertex on the floor y = 0."""
+
+    vertices: FloatArray  # [V, 3]
+    normals: FloatArray  # [V, 3] unit
+    joints: FloatArray  # [J, 3]
+    floor_shift: FloatArray  # [3] what was added to the body's own rest frame
+
+
+def rest_mesh(body: Body, state: BodyState) -> RestMesh:
+    """Return the person in the bind pose, standing on the floor."""
+    vertices = shaped(body, state.betas, state.offsets).detach().cpu().double().numpy()
+    joints = (body.joint_template + body.joint_basis @ state.betas).detach().cpu().double().numpy()
+    shift = np.array([0.0, -vertices[:, 1].min(), 0.0])
+    normals = vertex_normals(vertices, body.faces.cpu().numpy())
+    return RestMesh(vertices + shift, normals, joints + shift, shift)
+
+
+def vertex_normals(vertices: FloatArray, faces: NDArray[np.int64]) -> FloatArray:
+    """Return area-weighted unit normals. vertices [V, 3], faces [F, 3] → [V, 3]; +y where there is no area."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    scaled = np.cross(b - a, c - a)
+    normals = np.stack(
+        [np.bincount(faces.ravel(), np.repeat(scaled[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
+    )
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.where(length > 1e-20, normals / np.maximum(length, 1e-20), [0.0, 1.0, 0.0])
+
+
+@dataclass(frozen=True)
+class SplitMesh:
+    """Vertices doubled along texture seams, so that one index serves position and texture."""
+
+    vertex: NDArray[np.int64]  # [N] into the body's vertices
+    uv: NDArray[np.int64]  # [N] into the body's texture coordinates
+    faces: NDArray[np.int64]  # [F, 3] into the N
+
+
+def split_seams(faces: NDArray[np.int64], uv_faces: NDArray[np.int64]) -> SplitMesh:
+    """Give each (vertex, texture coordinate) pair an index of its own. faces and uv_faces [F, 3]"""
+    pairs = np.stack([faces.ravel(), uv_faces.ravel()], axis=1)
+    unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
+    return SplitMesh(unique[:, 0], unique[:, 1], inverse.reshape(faces.shape).astype(np.int64))

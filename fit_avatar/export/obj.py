@@ -1,0 +1,107 @@
+"""Wavefront OBJ: the textured avatar, and the posed mesh of every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import pose_body
+from fit_avatar.body.state import BodyState
+from fit_avatar.export.atomic import atomic_folder, atomic_path
+from fit_avatar.export.image import image_bytes
+from fit_avatar.export.mesh import rest_mesh
+
+Progress = Callable[[int, int], None]
+
+
+def write_obj(
+    folder: Path, body: Body, state: BodyState, texture: NDArray[np.uint8] | Path, name: str = "avatar"
+) -> Path:
+    """Write ``avatar.obj``, ``avatar.mtl`` and ``avatar.png``: the person in the bind pose, feet on the floor.
+
+    Args:
+        folder: where to write; made if missing.
+        body: the body.
+        state: the person; only the shape is used.
+        texture: [S, S, 3] uint8 RGB, or the path of a PNG file.
+        name: of the three files.
+
+    Returns:
+        The path of the OBJ (metres, y up, facing +z).
+
+    Raises:
+        BadInputError: the disk is full or the folder cannot be written to.
+    """
+    mesh = rest_mesh(body, state)
+    faces, uv_faces = body.faces.cpu().numpy() + 1, body.uv_faces.cpu().numpy() + 1
+    corners = np.stack([faces, uv_faces, faces], axis=-1)
+    text = "".join(
+        [
+            f"# fit-avatar: metres, y up, facing +z\nmtllib {name}.mtl\no {name}\n",
+            _lines("v", mesh.vertices, 6),
+            _lines("vt", body.uvs.cpu().numpy(), 6),
+            _lines("vn", mesh.normals, 4),
+            f"usemtl {name}\ns 1\n",
+            ("f %d/%d/%d %d/%d/%d %d/%d/%d\n" * len(corners)) % tuple(corners.ravel().tolist()),
+        ]
+    )
+    material = f"newmtl {name}\nKa 1 1 1\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd {name}.png\n"
+    contents = {"png": image_bytes(texture, ".png"), "mtl": material.encode(), "obj": text.encode()}
+    with ExitStack() as stack:  # all three are complete before the first moves into place
+        paths = {suffix: stack.enter_context(atomic_path(folder / f"{name}.{suffix}")) for suffix in contents}
+        for suffix, content in contents.items():
+            paths[suffix].write_bytes(content)
+    return folder / f"{name}.obj"
+
+
+def write_frames(
+    folder: Path,
+    body: Body,
+    state: BodyState,
+    frame_indices: NDArray[np.int64],
+    progress: Progress | None = None,
+) -> Path:
+    """Write ``frames/<frame index>.obj``, the posed mesh of every frame, and ``joints.npz``.
+
+    Both are in camera coordinates (x right, y down, z forward, metres). ``joints.npz`` holds ``smpl24``
+    [T, 24, 3] and ``frame_index`` [T].
+
+    Args:
+        folder: where to write; made if missing.
+        body: the body.
+        state: shape and T poses.
+        frame_indices: of the frames in the video. [T]
+        progress: called with (frames done, frames in all).
+
+    Returns:
+        The folder ``frames``; an older one is replaced whole.
+
+    Raises:
+        BadInputError: the disk is full or the folder cannot be written to.
+    """
+    posed = pose_body(body, state)
+    vertices = posed.vertices.detach().cpu().numpy()
+    faces = body.faces.cpu().numpy() + 1
+    face_text = ("f %d %d %d\n" * len(faces)) % tuple(faces.ravel().tolist())
+    with (
+        atomic_path(folder / "joints.npz") as joints,
+        atomic_folder(folder / "frames") as frames,
+    ):
+        np.savez_compressed(joints, smpl24=posed.joints.detach().cpu().numpy(), frame_index=np.asarray(frame_indices))
+        for done, index in enumerate(frame_indices):
+            (frames / f"{int(index):06d}.obj").write_text(_lines("v", vertices[done], 5) + face_text)
+            if progress:
+                progress(done + 1, len(frame_indices))
+    return folder / "frames"
+
+
+def _lines(keyword: str, rows: NDArray[np.floating[Any]], digits: int) -> str:
+    """Format rows of numbers; one big format string is much faster than a loop. rows [N, C]"""
+    line = keyword + f" %.{digits}f" * rows.shape[1] + "\n"
+    return (line * len(rows)) % tuple(rows.ravel().tolist())

@@ -1,0 +1,274 @@
+"""From a video to an avatar: the stages in their order, each kept so that a later run continues."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fit_avatar import capture as observing
+from fit_avatar import fitting
+from fit_avatar.body import Body, BodyState, load_body
+from fit_avatar.capture import Camera, Capture
+from fit_avatar.config import Config, resolve_device, validate
+from fit_avatar.export import write_frames, write_glb, write_npz, write_obj
+from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.progress import Advance, Reporter, Silent
+from fit_avatar.report import build_metrics, measure_agreement, write_metrics, write_overlay
+from fit_avatar.store import Stage, Store, file_identity, source_identity
+from fit_avatar.texture import bake
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run gave."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    """What was written, most useful first."""
+    scale_source: str
+    """Where the metres come from, in words."""
+    agreement: str
+    """How well the fit agrees with the video, in words."""
+    warnings: tuple[str, ...]
+    """What the user should know."""
+    seconds: float
+    """Duration of this run."""
+    peak_memory_gb: float
+
+
+def run(config: Config, reporter: Reporter | None = None) -> Summary:
+    """Turn a video into a textured, rigged avatar in ``config.folder``.
+
+    Nothing is written before the options, the video and the camera have been checked. Every stage is kept
+    in ``cache`` below the folder; another run does only what has not been done or depends on a changed option.
+
+    Raises:
+        BadInputError: an option or a file cannot be used.
+        NoPersonError: the clip does not show one whole person in enough frames.
+        MissingDependencyError: a package or system library is not there.
+    """
+    began = time.perf_counter()
+    validate(config)
+    device = torch.device(resolve_device(config.device))
+    video = observing.probe(config.video)
+    camera, camera_notes = _camera(config, video.width, video.height)
+    stages = _Stages(Store(config.folder / "cache", config.fresh), reporter or Silent())
+
+    body = stages.ready("body", lambda advance: load_body(config.num_betas, advance)).to(device)
+    observed = _observe(stages, config, camera)
+    capture = observed.value
+    fitted = _fit(stages, config, body, observed)
+    state = fitted.value.body_state(body)
+
+    def frames() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for index, frame in observing.read_frames(config.video, capture.frame_indices.tolist()):
+            yield index, observing.undistort(frame, camera)
+
+    texture = stages.run(
+        "texture",
+        {"fit": fitted.key, "size": config.texture_size, "code": source_identity("texture", "silhouettes")},
+        lambda advance: bake(body, state, capture, frames(), config.texture_size, _under("texture", advance)),
+    )
+    files = _export(stages, config, body, state, capture, fitted.key, texture.value.image, texture.key)
+    overlay = stages.write(
+        "overlay",
+        {"fit": fitted.key, "code": source_identity("report", "silhouettes")},
+        lambda advance: [
+            write_overlay(config.folder / "overlay.mp4", body, state, capture, frames(), _under("overlay", advance))
+        ],
+    )
+    agreement = stages.run(
+        "agreement",
+        {"fit": fitted.key, "code": source_identity("report", "silhouettes")},
+        lambda advance: measure_agreement(body, state, capture, _under("agreement", advance)),
+    ).value
+
+    scale_source = _scale_source(config)
+    warnings = (*camera_notes, *capture.warnings)
+    peak = _peak_memory_gb()
+    metrics = build_metrics(
+        options=_options(config),
+        capture=capture,
+        agreement=agreement,
+        stages=stages.done,
+        scale_source=scale_source,
+        height_m=float(np.ptp(rest_mesh(body, state).vertices[:, 1])),
+        peak_memory_gb=peak,
+        warnings=warnings,
+    )
+    metrics_file = write_metrics(config.folder / "metrics.json", metrics)
+    return Summary(
+        folder=config.folder,
+        files=(*files, *overlay.value, metrics_file),
+        scale_source=scale_source,
+        agreement=agreement.sentence,
+        warnings=warnings,
+        seconds=time.perf_counter() - began,
+        peak_memory_gb=peak,
+    )
+
+
+@dataclass
+class _Stages:
+    """Runs stages through the store, tells the reporter, and remembers how long each took."""
+
+    store: Store
+    reporter: Reporter
+    done: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, name: str, depends_on: Mapping[str, Any], compute: Callable[[Advance], T]) -> Stage[T]:
+        """Return the value of a stage, computed now or kept from before."""
+        self.reporter.start(name)
+        stage = self.store.run(name, depends_on, lambda: compute(self.reporter.advance))
+        self._finish(name, stage.seconds, stage.cached)
+        return stage
+
+    def write(
+        self, name: str, depends_on: Mapping[str, Any], write: Callable[[Advance], Sequence[Path]]
+    ) -> Stage[tuple[Path, ...]]:
+        """Return the files of a stage, written now or there from before."""
+        self.reporter.start(name)
+        stage = self.store.run_files(name, depends_on, lambda: write(self.reporter.advance))
+        self._finish(name, stage.seconds, stage.cached)
+        return stage
+
+    def ready(self, name: str, compute: Callable[[Advance], T]) -> T:
+        """Return the value of a stage that keeps its result elsewhere."""
+        self.reporter.start(name)
+        start = time.perf_counter()
+        value = compute(self.reporter.advance)
+        self._finish(name, time.perf_counter() - start, cached=False)
+        return value
+
+    def _finish(self, name: str, seconds: float, cached: bool) -> None:
+        self.reporter.finish(name, seconds, cached)
+        self.done.append({"name": name, "seconds": round(seconds, 2), "kept_from_earlier_run": cached})
+
+
+def _camera(config: Config, width: int, height: int) -> tuple[Camera, tuple[str, ...]]:
+    if config.camera is not None:
+        return observing.load_camera(config.camera, width, height)
+    return observing.camera_from(
+        width, height, fov_deg=config.fov_deg, focal_px=config.focal_px, focal_35mm=config.focal_35mm
+    )
+
+
+def _observe(stages: _Stages, config: Config, camera: Camera) -> Stage[Capture]:
+    depends_on = {
+        "video": file_identity(config.video),
+        "frames": config.frames,
+        "keypoints": config.keypoints and file_identity(config.keypoints),
+        "masks": config.masks and file_identity(config.masks),
+        "camera": camera,
+        "code": source_identity("capture"),
+    }
+    return stages.run(
+        "observe",
+        depends_on,
+        lambda advance: observing.observe(
+            config.video,
+            frames=config.frames,
+            keypoints=config.keypoints,
+            masks=config.masks,
+            camera=camera,
+            progress=advance,
+        ),
+    )
+
+
+def _fit(stages: _Stages, config: Config, body: Body, observed: Stage[Capture]) -> Stage[fitting.ClipState]:
+    """Run the fitting stages one after the other, each from what the one before it gave."""
+    device = body.template.device
+
+    @cache
+    def evidence() -> fitting.Evidence:  # sampling the outlines takes seconds that a kept fit can do without
+        return fitting.gather_evidence(observed.value, fitting.CONTOUR_POINTS, device)
+
+    common = {
+        "observed": observed.key,
+        "height_m": config.height_m,
+        "num_betas": config.num_betas,
+        "code": source_identity("body", "silhouettes", "energies", "fitting"),
+    }
+
+    def step(stage: fitting.Stage, before: fitting.ClipState) -> Callable[[Advance], fitting.ClipState]:
+        return lambda advance: fitting.run_stage(
+            body, evidence(), _on(device, before), stage, config.height_m, _under(stage.name, advance)
+        )
+
+    last = stages.run("initialise", common, lambda advance: fitting.initialise(body, evidence(), config.height_m))
+    for stage in fitting.stages(config.quality):
+        last = stages.run(stage.name, {"before": last.key, "stage": stage}, step(stage, last.value))
+    return replace(last, value=_on(device, last.value))
+
+
+def _export(
+    stages: _Stages,
+    config: Config,
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    fit_key: str,
+    texture: NDArray[np.uint8],
+    texture_key: str,
+) -> tuple[Path, ...]:
+    folder, code = config.folder, source_identity("export")
+
+    def write_avatar(advance: Advance) -> list[Path]:
+        obj = write_obj(folder, body, state, texture)
+        glb = write_glb(folder / "avatar.glb", body, state, capture.fps, texture, capture.frame_indices)
+        npz = write_npz(folder / "avatar.npz", body, state, capture)
+        return [glb, obj, obj.with_suffix(".mtl"), obj.with_suffix(".png"), npz]
+
+    def write_posed(advance: Advance) -> list[Path]:
+        posed = write_frames(folder, body, state, capture.frame_indices, _under("posed frames", advance))
+        return [folder / "joints.npz", *sorted(posed.glob("*.obj"))]
+
+    files = stages.write("avatar files", {"texture": texture_key, "code": code}, write_avatar).value
+    if "frames" not in config.export:
+        return files
+    joints, *meshes = stages.write("posed frames", {"fit": fit_key, "code": code}, write_posed).value
+    return (*files, meshes[0].parent, joints)
+
+
+def _on(device: torch.device, state: T) -> T:
+    """Return a dataclass of tensors on a device; kept results come back on the CPU."""
+    moved = {name: value.to(device) for name, value in vars(state).items() if isinstance(value, torch.Tensor)}
+    return replace(state, **moved)  # type: ignore[type-var]
+
+
+def _under(label: str, advance: Advance) -> Callable[[int, int], None]:
+    """Return a progress callback for a stage of one step."""
+    return lambda done, total: advance(label, done, total)
+
+
+def _scale_source(config: Config) -> str:
+    if config.height_m is not None:
+        return f"the given height of {config.height_m:g} m"
+    return "estimated from average adults, a few per cent uncertain (give --height-m to fix it)"
+
+
+def _options(config: Config) -> dict[str, Any]:
+    """Return the options as JSON values."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+
+
+def _peak_memory_gb() -> float:
+    """Return the most memory this process has used; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (1e9 if sys.platform == "darwin" else 1e6)

@@ -1,0 +1,160 @@
+"""How well the fit agrees with what was observed, and the file that says so."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import pose_body
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Capture
+from fit_avatar.evaluate.image import iou
+from fit_avatar.export.atomic import atomic_path
+from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.silhouettes.rays import project
+
+Progress = Callable[[int, int], None]
+
+CONFIDENT = 0.3
+"""Keypoints detected with less confidence are not counted."""
+PACKAGES = ("fit-avatar", "anny", "av", "mediapipe", "numpy", "opencv-contrib-python", "scipy", "torch")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the body agrees with the observations of T frames."""
+
+    iou: NDArray[np.float64]
+    """Intersection over union of the body's silhouette and the mask. [T]"""
+    keypoint_error_px: NDArray[np.float64]
+    """Mean distance of the body's keypoints from the detected ones; NaN where none is confident. [T]"""
+
+    @property
+    def sentence(self) -> str:
+        """Return the two means in words."""
+        told = f"agreement over {len(self.iou)} frames: silhouette IoU {self.iou.mean():.3f}"
+        known = self.keypoint_error_px[np.isfinite(self.keypoint_error_px)]
+        return f"{told}, keypoint error {known.mean():.1f} px" if len(known) else told
+
+
+def measure_agreement(body: Body, state: BodyState, capture: Capture, progress: Progress | None = None) -> Agreement:
+    """Compare the posed body with every mask and all keypoints.
+
+    Args:
+        body: the body.
+        state: shape and the poses of the capture's T frames.
+        capture: masks, keypoints and camera.
+        progress: called with (frames done, frames in all).
+    """
+    with torch.no_grad():
+        vertices = pose_body(body, state).vertices
+        keypoints = project(body.keypoint_regressor @ vertices, capture.camera).cpu().double().numpy()
+        overlaps = []
+        for t, mask in enumerate(capture.masks):
+            raster = rasterize(vertices[t], body.faces, capture.camera, cull_backfaces=True)
+            overlaps.append(iou(raster.mask.cpu().numpy(), mask))
+            if progress:
+                progress(t + 1, len(capture.masks))
+    return Agreement(np.array(overlaps), keypoint_errors(keypoints, capture.keypoints))
+
+
+def keypoint_errors(points: NDArray[Any], detected: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean pixel distance to confidently detected points in each frame, NaN where there is none.
+
+    points [T, K, 2], detected (u, v, confidence) [T, K, 3] → [T]
+    """
+    counted = detected[..., 2] > CONFIDENT
+    distance = np.where(counted, np.linalg.norm(points - detected[..., :2], axis=-1), 0.0)
+    count = counted.sum(-1)
+    errors: NDArray[np.float64] = np.where(count > 0, distance.sum(-1) / np.maximum(count, 1), np.nan)
+    return errors
+
+
+def build_metrics(
+    *,
+    options: Mapping[str, Any],
+    capture: Capture,
+    agreement: Agreement,
+    stages: Sequence[Mapping[str, Any]],
+    scale_source: str,
+    height_m: float,
+    peak_memory_gb: float,
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """Return all that ``metrics.json`` holds, as JSON values.
+
+    Args:
+        options: what the user chose.
+        capture: what was observed.
+        agreement: how well the fit agrees with it.
+        stages: for each stage its name, seconds, and whether an earlier run computed it.
+        scale_source: where the metres come from, in words.
+        height_m: the avatar's height in the pose it is exported in.
+        peak_memory_gb: of this run.
+        warnings: what the user should know.
+    """
+    frames = [
+        {
+            "frame_index": int(index),
+            "silhouette_iou": _number(overlap, 4),
+            "keypoint_error_px": _number(error, 2),
+            "weight": _number(weight, 3),
+        }
+        for index, overlap, error, weight in zip(
+            capture.frame_indices, agreement.iou, agreement.keypoint_error_px, capture.frame_weights, strict=True
+        )
+    ]
+    confident = agreement.keypoint_error_px[np.isfinite(agreement.keypoint_error_px)]
+    return {
+        "silhouette_iou": {"mean": _number(agreement.iou.mean(), 4), "min": _number(agreement.iou.min(), 4)},
+        "keypoint_error_px": {"mean": _number(confident.mean(), 2) if len(confident) else None},
+        "height_m": _number(height_m, 4),
+        "scale_source": scale_source,
+        "camera": {**asdict(capture.camera), "k": list(capture.camera.k)},
+        "sources": capture.sources,
+        "frames_used": len(frames),
+        "frames_left_out": [asdict(left_out) for left_out in capture.left_out],
+        "frames": frames,
+        "seconds": {"total": round(sum(float(stage["seconds"]) for stage in stages), 2), "stages": list(stages)},
+        "peak_memory_gb": round(peak_memory_gb, 2),
+        "warnings": list(warnings),
+        "options": dict(options),
+        "versions": versions(),
+    }
+
+
+def write_metrics(path: Path, metrics: Mapping[str, Any]) -> Path:
+    """Write the metrics as JSON.
+
+    Raises:
+        BadInputError: the disk is full or the folder cannot be written to.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(metrics, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    return path
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _number(value: Any, digits: int) -> float | None:
+    """Return a rounded number; JSON has no NaN."""
+    return round(float(value), digits) if np.isfinite(value) else None

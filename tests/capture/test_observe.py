@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from synthetic import HEIGHT, WIDTH, frame, person, scene, write_masks, write_openpose, write_video
+
+from fit_avatar.capture import mediapipe_pose, observe
+from fit_avatar.capture.camera import camera_from
+from fit_avatar.capture.mediapipe_pose import Detection
+from fit_avatar.errors import BadInputError, NoPersonError
+
+CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
+SHIFTS = [float(s) for s in range(-12, 12, 2)]
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "clip.mp4", [frame(s) for s in SHIFTS])
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> Path:
+    return write_masks(tmp_path / "masks", [person(s)[0] for s in SHIFTS])
+
+
+@pytest.fixture
+def keypoints(tmp_path: Path) -> Path:
+    return write_openpose(tmp_path / "keypoints", [[person(s)[1]] for s in SHIFTS])
+
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for MediaPipe that knows the figure (so that the test needs no model)."""
+
+    class Detector:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def __enter__(self) -> Detector:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def detect(self, picture: np.ndarray) -> Detection | None:
+            red = (picture[..., 2].astype(int) - picture[..., 1]) > 70
+            if not red.any():
+                return None
+            shift = round(float(np.nonzero(red)[1].mean()) - WIDTH / 2)
+            mask, points = person(shift)
+            blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.5)
+            return Detection(points, (cv2.resize(blurred, (WIDTH // 2, HEIGHT // 2)) * 255).astype(np.uint8))
+
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "MediaPipeDetector", Detector)
+
+
+def test_given_inputs(clip: Path, masks: Path, keypoints: Path) -> None:
+    steps: list[str] = []
+    capture = observe(
+        clip, camera=CAMERA, keypoints=keypoints, masks=masks, progress=lambda step, done, total: steps.append(step)
+    )
+    assert capture.frame_indices.tolist() == list(range(12))
+    assert capture.masks.shape == (12, HEIGHT, WIDTH) and capture.masks.dtype == bool
+    assert np.allclose(capture.keypoints[3], person(SHIFTS[3])[1], atol=1e-3)
+    assert (capture.frame_weights > 0.5).all() and capture.left_out == ()
+    assert capture.fps == pytest.approx(25, abs=0.5)
+    assert "Reading the video" in steps
+    assert observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks, frames=4).masks.shape[0] == 4
+
+
+def test_given_inputs_need_no_mediapipe(clip: Path, masks: Path, keypoints: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from fit_avatar.capture import observe, camera_from\n"
+        f"c, _ = camera_from({WIDTH}, {HEIGHT}, focal_px=150)\n"
+        f"observe(Path({str(clip)!r}), camera=c, keypoints=Path({str(keypoints)!r}), masks=Path({str(masks)!r}))\n"
+        "assert not any(m.split('.')[0] in ('mediapipe', 'torch') for m in sys.modules)"
+    )
+    root = Path(mediapipe_pose.__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+@pytest.mark.usefixtures("detector")
+def test_raw_video(clip: Path) -> None:
+    capture = observe(clip, camera=CAMERA)
+    truth = np.stack([person(SHIFTS[i])[0] for i in capture.frame_indices])
+    assert len(truth) >= 10
+    assert (capture.masks & truth).sum() / (capture.masks | truth).sum() > 0.93
+
+
+@pytest.mark.usefixtures("detector")
+def test_one_of_the_two_given(clip: Path, masks: Path, keypoints: Path) -> None:
+    assert observe(clip, camera=CAMERA, masks=masks).sources["keypoints"] == "MediaPipe"
+    assert observe(clip, camera=CAMERA, keypoints=keypoints).sources["masks"] == "MediaPipe, refined"
+
+
+@pytest.mark.usefixtures("detector")
+def test_frames_without_the_person_are_replaced(tmp_path: Path) -> None:
+    pictures = [frame(s) for s in SHIFTS]
+    pictures[4] = scene()
+    pictures[4][person()[0]] = 60  # a grey statue, as sharp as the person
+    capture = observe(write_video(tmp_path / "a.mp4", pictures), camera=CAMERA, frames=6)
+    assert len(capture.frame_indices) == 6 and 4 not in capture.frame_indices
+    assert {x.frame_index: x.reason for x in capture.left_out}[4] == "nobody was found in it"
+
+
+def test_lens_distortion_is_undone(clip: Path, masks: Path, keypoints: Path) -> None:
+    bent = replace(CAMERA, k=(-0.1, 0.0, 0.0, 0.0, 0.0))
+    capture = observe(clip, camera=bent, keypoints=keypoints, masks=masks)
+    plain = observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)
+    assert capture.camera.k == (0.0,) * 5
+    assert np.abs(capture.keypoints - plain.keypoints).max() > 0.5
+    u, v = capture.keypoints[0, 10, :2]
+    assert capture.masks[0, int(v), int(u)]
+
+
+@pytest.mark.usefixtures("detector")
+def test_nobody(tmp_path: Path) -> None:
+    empty = frame(0.0)[:, :1].repeat(WIDTH, 1)
+    path = write_video(tmp_path / "a.mp4", [np.roll(empty, 3 * i, axis=0) for i in range(6)])
+    with pytest.raises(NoPersonError, match=r"Nobody was found in .*a\.mp4 by the detector; film one whole person"):
+        observe(path, camera=CAMERA)
+
+
+def test_nobody_in_the_keypoints(clip: Path, masks: Path, tmp_path: Path) -> None:
+    folder = write_openpose(tmp_path / "empty", [[] for _ in SHIFTS])
+    with pytest.raises(NoPersonError, match="by the keypoints in"):
+        observe(clip, camera=CAMERA, keypoints=folder, masks=masks)
+
+
+def test_always_cut_off(clip: Path, keypoints: Path, tmp_path: Path) -> None:
+    cut = [m | (person(s)[0].any(0) & (np.arange(HEIGHT) > 100)[:, None]) for s in SHIFTS for m in [person(s)[0]]]
+    folder = write_masks(tmp_path / "cut", cut)
+    with pytest.raises(NoPersonError, match="cut off at the top or bottom in 12 of 12 frames; film from further away"):
+        observe(clip, camera=CAMERA, keypoints=keypoints, masks=folder)
+
+
+def test_wrong_camera_and_frames(clip: Path) -> None:
+    with pytest.raises(BadInputError, match="The camera is for 96 × 100 pixels"):
+        observe(clip, camera=replace(CAMERA, height=100))
+    with pytest.raises(BadInputError, match="--frames 1 is too few"):
+        observe(clip, camera=CAMERA, frames=1)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from synthetic import person, scene
+
+from fit_avatar.capture.background import estimate_background
+from fit_avatar.capture.edge import sharpen
+from fit_avatar.capture.refine import MaskRefiner
+
+SIZE = (288, 384)
+SHIFTS = (-60, -40, -20, 0, 20, 40, 60)
+
+
+def render(shift: float, seed: int, pan: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """A figure with soft edges and noise before the scene, and its true mask."""
+    mask, _ = person(shift, *SIZE)
+    wide = scene(SIZE[0] + 96, SIZE[1])[:, 48 + pan : 48 + pan + SIZE[0]]
+    person_colour = np.where(np.arange(SIZE[1])[:, None, None] > 198, (150, 70, 40), (40, 50, 190))
+    alpha = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)[..., None]
+    noise = np.random.default_rng(seed).normal(0, 2, wide.shape)
+    return np.clip(alpha * person_colour + (1 - alpha) * wide + noise, 0, 255).astype(np.uint8), mask
+
+
+def coarse(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """What a detector that sees little would say: small, blurred, and a little too large."""
+    small = cv2.resize(mask.astype(np.float32), (72, 96), interpolation=cv2.INTER_AREA)
+    return np.clip(cv2.GaussianBlur(small, (0, 0), 1.2) * 340, 0, 255).astype(np.uint8)
+
+
+def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    return float((a & b).sum() / (a | b).sum())
+
+
+@pytest.mark.parametrize("pan", [0, 6])
+def test_refined_masks_are_much_better(pan: int) -> None:
+    clip = [render(s, i, pan=i * pan) for i, s in enumerate(SHIFTS)]
+    samples = [(picture, coarse(mask)) for picture, mask in clip]
+    refiner = MaskRefiner.learn(samples)
+    assert (refiner.background is None) == bool(pan)
+    for (picture, mask), (_, probability) in zip(clip, samples, strict=True):
+        before = cv2.resize(probability, SIZE, interpolation=cv2.INTER_LINEAR) > 127
+        after = refiner.refine(picture, probability)
+        assert iou(before, mask) < 0.93 < 0.97 < iou(after, mask)
+        assert after.sum() == pytest.approx(mask.sum(), rel=0.02)
+
+
+def test_nobody_gives_an_empty_mask() -> None:
+    picture, mask = render(0, 0)
+    refiner = MaskRefiner.learn([(picture, coarse(mask))])
+    assert not refiner.refine(picture, np.zeros((96, 72), np.uint8)).any()
+
+
+def test_plate_is_the_scene_where_it_was_seen() -> None:
+    clip = [render(s, i) for i, s in enumerate(SHIFTS)]
+    background = estimate_background([(f, cv2.dilate(m.astype(np.uint8), np.ones((9, 9))) > 0) for f, m in clip])
+    assert background is not None
+    truth = scene(SIZE[0] + 96, SIZE[1])[:, 48 : 48 + SIZE[0]]
+    error = np.abs(background.mean.astype(float) - truth)[background.known]
+    assert background.known.mean() > 0.85 and error.mean() < 1.5
+    assert estimate_background([]) is None
+
+
+def test_edge_moves_to_half_mixing() -> None:
+    # A straight edge at u = 20.3 px, seen with blur, found from masks that are 2 px off either way.
+    x = np.arange(40) + 0.5
+    alpha = np.clip((20.3 - x) / 3.0 + 0.5, 0, 1)[None, :, None] * np.ones((40, 1, 1))
+    picture = (alpha * (30, 40, 200) + (1 - alpha) * (120, 140, 110)).astype(np.uint8)
+    for start in (18, 22):
+        score = np.where(x < start, 3.0, -3.0)[None].repeat(40, 0).astype(np.float32)
+        mask = sharpen(picture, score, None, None, 2)
+        assert (mask[5:35].sum(1) == 20).all()

@@ -1,0 +1,51 @@
+"""avatar.npz is enough to re-pose the avatar with NumPy and SciPy alone."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import pose_body
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.export import write_npz
+
+
+def repose(z: dict[str, np.ndarray], t: int) -> np.ndarray:
+    """What a user's script would do, by the formula in write_npz's docstring."""
+    local = Rotation.from_rotvec(np.concatenate([z["global_orient"][t][None], z["body_pose"][t]])).as_matrix()
+    turn, place, rest = np.zeros_like(local), np.zeros((len(local), 3)), z["joints_bind"]
+    for k, parent in enumerate(z["parents"]):
+        if parent < 0:
+            turn[k], place[k] = local[k], rest[k] + z["transl"][t]
+        else:
+            skin = turn[parent] @ z["bind_rotations"][parent].T
+            turn[k], place[k] = turn[parent] @ local[k], place[parent] + skin @ (rest[k] - rest[parent])
+    skin = turn @ z["bind_rotations"].transpose(0, 2, 1)
+    moved = np.einsum("kab,vkb->vka", skin, z["vertices_bind"][:, None] - rest) + place
+    return np.einsum("vk,vka->va", z["lbs_weights"], moved)
+
+
+def test_every_frame_can_be_reposed_without_this_package(tmp_path: Path, body: Body, state: BodyState) -> None:
+    capture = Capture(
+        frame_indices=np.array([0, 2, 4, 6, 8, 11]),
+        keypoints=np.zeros((6, 25, 3), np.float32),
+        masks=np.zeros((6, 4, 4), bool),
+        camera=Camera(100, 101, 2, 3, 4, 5),
+        frame_weights=np.ones(6, np.float32),
+        fps=25.0,
+    )
+    path = write_npz(tmp_path / "avatar.npz", body, state, capture)
+    with np.load(path, allow_pickle=False) as file:
+        z = dict(file)
+    posed = pose_body(body, state)
+    for t in (0, 3):
+        np.testing.assert_allclose(repose(z, t), posed.vertices[t].numpy(), atol=1e-5)
+    np.testing.assert_allclose(z["joints"], posed.joints.numpy())
+    np.testing.assert_allclose(
+        z["vertices_bind"], z["template"] + z["shape_basis"] @ z["betas"] + z["offsets"], atol=1e-6
+    )
+    np.testing.assert_array_equal(z["frame_indices"], [0, 2, 4, 6, 8, 11])
+    np.testing.assert_array_equal(z["image_size"], [4, 5])
+    assert z["fps"] == 25 and z["uv"].shape == body.uvs.shape and z["uv_faces"].shape == body.faces.shape

@@ -1,0 +1,174 @@
+"""The command line: what its help says, and one sentence and exit code for everything that goes wrong."""
+
+import errno
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fit_avatar import cli, pipeline
+from fit_avatar.config import Config
+from fit_avatar.errors import NoPersonError
+from fit_avatar.pipeline import Summary
+
+OPTIONS = (
+    "--video PATH", "--out PATH", "--height-m FLOAT", "--keypoints PATH", "--masks PATH", "--camera PATH",
+    "--fov-deg FLOAT", "--focal-px FLOAT", "--focal-35mm FLOAT", "--frames INT", "--device {auto,cpu,cuda}",
+    "--quality {fast,balanced,best}", "--texture-size INT", "--num-betas INT", "--export", "--fresh",
+)  # fmt: skip
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "person.mp4"
+    path.write_bytes(b"a clip")
+    return path
+
+
+def replace_run(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Summary]) -> None:
+    monkeypatch.setattr(pipeline, "run", run)
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--help"])
+    assert not stop.value.code
+    told = capsys.readouterr().out
+    for option in OPTIONS:
+        assert option in told
+    assert "Turn one video of a person turning around" in told
+    assert "None}" not in told and "--no-fresh" not in told
+
+
+def test_help_is_quick_and_loads_no_torch() -> None:
+    script = (
+        "import sys; from fit_avatar.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'scipy', 'mediapipe')))"
+    )
+    start = time.perf_counter()
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
+    assert time.perf_counter() - start < 5  # about 0.3 s on an idle machine
+
+
+def test_module_is_the_command() -> None:
+    told = subprocess.run([sys.executable, "-m", "fit_avatar"], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert told.stderr == "fit-avatar: --video is missing (see fit-avatar --help)\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        ([], "--video is missing"),
+        (["person.mp4"], "--video is missing; Unrecognized options: person.mp4"),
+        (["--video", "v.mp4", "--hight-m", "1.8"], "Unrecognized options: --hight-m"),
+        (["--video"], "Missing value for argument '--video'"),
+        (["--video", "v.mp4", "--height-m", "tall"], "Error parsing --height-m"),
+        (["--video", "v.mp4", "--frames", "1.5"], "Error parsing --frames: invalid literal for int()"),
+        (["--video", "v.mp4", "--device", "tpu"], "invalid choice 'tpu' for argument '--device'"),
+        (["--video", "v.mp4", "--export", "usd"], "invalid choice 'usd' for argument '--export'"),
+    ],
+)
+def test_usage_errors_are_one_sentence(argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(argv)
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"fit-avatar: {sentence}")
+    assert told.count("\n") == 1 and told.endswith("(see fit-avatar --help)\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (NoPersonError("nobody is in it"), 2, "nobody is in it"),
+        (
+            ImportError("libGL.so.1: cannot open shared object file"), 2,
+            "libGL.so.1: cannot open shared object file: install the packages of requirements.txt, and if a system "
+            "library (.so) is missing, on Debian and Ubuntu apt install libgl1 libegl1 libglib2.0-0",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted; run the same command again to continue"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out/avatar.obj"), 2,
+            "the disk is full while writing out/avatar.obj: free some space and run the same command again",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"), 2,
+            "the disk is full: free some space and run the same command again",
+        ),
+    ],
+)  # fmt: skip
+def test_failures_are_one_sentence(
+    error: BaseException,
+    code: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    video: Path,
+) -> None:
+    def run(*_: object) -> Summary:
+        raise error
+
+    replace_run(monkeypatch, run)
+    assert cli.main(["--video", str(video)]) == code
+    assert capsys.readouterr().err.strip().splitlines()[-1] == f"fit-avatar: {sentence}"
+
+
+def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch, video: Path) -> None:
+    def run(*_: object) -> Summary:
+        raise OSError(errno.EIO, "Input/output error")
+
+    replace_run(monkeypatch, run)
+    with pytest.raises(OSError, match="Input/output"):
+        cli.main(["--video", str(video)])
+
+
+def test_options_reach_the_pipeline_and_the_summary_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], video: Path
+) -> None:
+    seen: list[Config] = []
+
+    def run(config: Config, _: object) -> Summary:
+        seen.append(config)
+        return Summary(
+            Path("o"), (Path("o/avatar.glb"),), "the given height of 1.8 m", "IoU 0.97", ("so so",), 12.0, 1.5
+        )
+
+    replace_run(monkeypatch, run)
+    argv = ["--video", str(video), "--height-m", "1.8", "--export", "frames", "--fresh", "--quality", "fast"]
+    assert cli.main(argv) == 0
+    assert seen == [Config(video, height_m=1.8, export=("frames",), fresh=True, quality="fast")]
+    told = capsys.readouterr().err
+    for part in ("o/avatar.glb", "the given height of 1.8 m", "IoU 0.97", "so so", "12 s", "1.5 GB"):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (["--height-m", "178"], "--height-m 178 cannot be right: it must be between 0.5 and 2.6 metres"),
+        (["--fov-deg", "60", "--focal-px", "900"], "--fov-deg and --focal-px both say what the focal length is"),
+    ],
+)
+def test_bad_options_leave_nothing_behind(
+    extra: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], video: Path
+) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["--video", str(video), "--out", str(out), *extra]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_missing_or_broken_video_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], video: Path
+) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["--video", str(tmp_path / "no.mp4"), "--out", str(out)]) == 2
+    assert "there is no video file" in capsys.readouterr().err
+    assert cli.main(["--video", str(video), "--out", str(out)]) == 2
+    assert "is not a video" in capsys.readouterr().err
+    assert not out.exists()

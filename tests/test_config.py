@@ -1,0 +1,101 @@
+"""Options that cannot be used are told apart before anything is written."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fit_avatar.config import Config, resolve_device, validate
+from fit_avatar.errors import BadInputError
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    video = tmp_path / "person.mp4"
+    video.write_bytes(b"a clip")
+    return Config(video, out=tmp_path / "deep" / "out")
+
+
+def test_good_options_pass_and_write_nothing(config: Config, tmp_path: Path) -> None:
+    validate(config)
+    validate(replace(config, height_m=1.7, focal_35mm=26.0, texture_size=512, device="cpu"))
+    assert [path.name for path in tmp_path.iterdir()] == ["person.mp4"]
+
+
+def test_results_go_beside_the_working_directory_by_default() -> None:
+    assert Config(Path("clips/anna.mov")).folder == Path("out/anna")
+    assert Config(Path("clips/anna.mov"), out=Path("x")).folder == Path("x")
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"video": "missing.mp4"}, "there is no video file missing.mp4: check the path"),
+        ({"video": "."}, "--video . is a folder: give the video file itself"),
+        ({"keypoints": "missing"}, "--keypoints missing is not a folder"),
+        ({"masks": "missing"}, "there is no --masks missing"),
+        ({"camera": "missing.json"}, "there is no --camera file missing.json"),
+        ({"height_m": 0.4}, "--height-m 0.4 cannot be right: it must be between 0.5 and 2.6 metres"),
+        ({"height_m": 2.7}, "--height-m 2.7 cannot be right"),
+        ({"height_m": float("nan")}, "--height-m nan cannot be right"),
+        ({"height_m": float("-inf")}, "--height-m -inf cannot be right"),
+        ({"fov_deg": 0.0}, "--fov-deg 0 cannot be right: it must be between 5 and 150 degrees"),
+        ({"focal_px": -3.0}, "--focal-px -3 cannot be right: it must be at least 1 pixels"),
+        ({"focal_px": float("inf")}, "--focal-px inf cannot be right"),
+        ({"focal_35mm": 2.0}, "--focal-35mm 2 cannot be right"),
+        ({"frames": 0}, "--frames 0 cannot be right: it must be at least 4 frames"),
+        ({"texture_size": 20000}, "--texture-size 20000 cannot be right: it must be between 64 and 8192 pixels"),
+        ({"num_betas": 17}, "--num-betas 17 cannot be right: it must be between 1 and 16 coefficients"),
+        ({"fov_deg": 60.0, "focal_35mm": 26.0}, "--fov-deg and --focal-35mm both say what the focal length is"),
+    ],
+)
+def test_bad_options_are_one_sentence(config: Config, changed: dict[str, Any], sentence: str) -> None:
+    values = {name: Path(value) if isinstance(value, str) else value for name, value in changed.items()}
+    with pytest.raises(BadInputError) as caught:
+        validate(replace(config, **values))
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_limits_are_allowed(config: Config) -> None:
+    for height_m in (0.5, 2.6):
+        validate(replace(config, height_m=height_m))
+
+
+def test_out_below_a_file_is_told(config: Config) -> None:
+    with pytest.raises(BadInputError, match="is a file: choose another folder with --out"):
+        validate(replace(config, out=config.video / "out"))
+    with pytest.raises(BadInputError, match="is a file: choose another folder with --out"):
+        validate(replace(config, out=config.video))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_out_without_permission_is_told(config: Config, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with pytest.raises(BadInputError, match="permission denied"):
+        validate(replace(config, out=locked / "out"))
+
+
+def test_out_on_a_read_only_disk_is_told(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(BadInputError, match=r"results cannot be written to .* \(read-only file system\)"):
+        validate(config)
+
+
+def test_cuda_without_cuda_is_told(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert resolve_device("auto") == "cpu"
+    with pytest.raises(BadInputError, match="--device cuda was asked for, but PyTorch finds no CUDA graphics card"):
+        validate(replace(config, device="cuda"))
+
+
+def test_auto_takes_the_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert resolve_device("auto") == resolve_device("cuda") == "cuda"
+    assert resolve_device("cpu") == "cpu"
