@@ -17,7 +17,9 @@ NOISE_FLOOR = 2.0
 MOST_NOISE = 10.0
 """Largest standard deviation assumed: a shadow that comes and goes, leaves that move."""
 MOVED = 3.0
-"""If pixels usually vary by this many times the noise floor, the camera does not stand still."""
+"""If the scene's edges usually vary by this many times the noise floor, the camera does not stand still."""
+SHARPEST = 0.9
+"""Edges are the pixels whose slope is above this quantile."""
 OUTLIER = 1.8
 """Values further from the mean than this many standard deviations are left out of the second average."""
 SHADOW_COST = 0.25
@@ -76,14 +78,26 @@ def estimate_background(frames: Sequence[tuple[Image, Mask]]) -> Background | No
         return None
     clear = [~maybe_person for _, maybe_person in frames]
     mean, sigma, count = _statistics(frames, clear)
+    if _camera_moved(frames[0][0], sigma, count >= MIN_VIEWS):
+        return None
     for (frame, _), usable in zip(frames, clear, strict=True):
         usable &= np.abs(frame - mean).max(axis=2) < OUTLIER * np.maximum(sigma, NOISE_FLOOR)
     mean, sigma, clean_count = _statistics(frames, clear)
     known = (count >= MIN_VIEWS) & (clean_count >= MIN_VIEWS)
-    if not known.any() or float(np.median(sigma[known])) > MOVED * NOISE_FLOOR:
+    if not known.any():
         return None
     sigma = np.clip(np.hypot(sigma, NOISE_FLOOR), 0.0, MOST_NOISE)
     return Background(np.round(mean).astype(np.uint8), sigma, known)
+
+
+def _camera_moved(frame: Image, sigma: NDArray[np.float32], known: Mask) -> bool:
+    """Judge by the sharpest edges of the scene, which change most when the camera moves even a little."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    if not known.any():
+        return True
+    edges = known & (slope >= np.quantile(slope[known], SHARPEST))
+    return float(np.median(sigma[edges])) > MOVED * NOISE_FLOOR
 
 
 def _statistics(
