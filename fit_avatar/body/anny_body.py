@@ -11,6 +11,8 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
+from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.capture.types import BODY_25
 from fit_avatar.errors import MissingDependencyError
 
@@ -112,7 +114,7 @@ def build_anny_body(num_betas: int, progress: Progress | None = None) -> Body:
     return body
 
 
-def _load_anny():  # type: ignore[no-untyped-def]
+def _load_anny() -> Any:
     logging.getLogger("trimesh").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -125,7 +127,7 @@ def _load_anny():  # type: ignore[no-untyped-def]
         ) from error
 
 
-def _sample_adults(model, count: int) -> tuple[FloatArray, FloatArray]:  # type: ignore[no-untyped-def]
+def _sample_adults(model: Any, count: int) -> tuple[FloatArray, FloatArray]:
     """Return vertices [N, V, 3] and bone heads [N, bones, 3] of random adults, in our rest frame."""
     from anny.shape_distribution import SimpleShapeDistribution
 
@@ -157,10 +159,7 @@ def _joints(labels: list[str], heads: FloatArray) -> FloatArray:
     joints = np.zeros((len(heads), len(SMPL_JOINTS), 3))
     for j, name in enumerate(SMPL_JOINTS):
         base, side = _split_side(name)
-        if base == "pelvis":
-            bones = ["upperleg01.L", "upperleg01.R"]
-        else:
-            bones = [bone + side for bone in _HEAD_BONES[base]]
+        bones = ["upperleg01.L", "upperleg01.R"] if base == "pelvis" else [bone + side for bone in _HEAD_BONES[base]]
         joints[:, j] = heads[:, [labels.index(bone) for bone in bones]].mean(axis=1)
     return joints
 
@@ -185,7 +184,7 @@ def _regress(samples: FloatArray, betas: FloatArray) -> tuple[FloatArray, FloatA
     return solution[0].reshape(shape), solution[1:].T.reshape(*shape, betas.shape[1])
 
 
-def _merge_weights(model) -> FloatArray:  # type: ignore[no-untyped-def]
+def _merge_weights(model: Any) -> FloatArray:
     """Sum the bones of each joint; keep the four largest influences of a vertex. [V, 24]"""
     joint_of_bone = [_joint_of_bone(label) for label in model.bone_labels]
     indices, values = model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy()
@@ -193,7 +192,7 @@ def _merge_weights(model) -> FloatArray:  # type: ignore[no-untyped-def]
     np.add.at(weights, (np.arange(len(indices))[:, None], np.asarray(joint_of_bone)[indices]), values)
     small = np.argsort(weights, axis=1, kind="stable")[:, :-MAX_INFLUENCES]
     np.put_along_axis(weights, small, 0.0, axis=1)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _joint_of_bone(label: str) -> int:
@@ -213,9 +212,7 @@ def _mirror_index(template: FloatArray) -> NDArray[np.int64]:
     return np.asarray(index, dtype=np.int64)
 
 
-def _symmetrise(
-    template: FloatArray, basis: FloatArray, mirror: NDArray[np.int64]
-) -> tuple[FloatArray, FloatArray]:
+def _symmetrise(template: FloatArray, basis: FloatArray, mirror: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
     flip = np.array([-1.0, 1, 1])
     return (template + template[mirror] * flip) / 2, (basis + basis[mirror] * flip[:, None]) / 2
 
@@ -229,7 +226,7 @@ def _bind_rotations(joints: FloatArray) -> FloatArray:
     for side, sign in (("left", 1.0), ("right", -1.0)):
         chain = [SMPL_JOINTS.index(f"{side}_{part}") for part in ("shoulder", "elbow", "wrist", "hand")]
         direction, turn = np.array([sign, 0, 0]), np.eye(3)
-        for joint, child in zip(chain[:-1], chain[1:]):
+        for joint, child in pairwise(chain):
             towards = joints[child] - joints[joint]
             towards = towards / np.linalg.norm(towards)
             turn = _minimal_rotation(direction, towards) @ turn
@@ -242,7 +239,7 @@ def _minimal_rotation(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return the smallest rotation that takes unit vector ``a`` to ``b``."""
     axis, cosine = np.cross(a, b), float(a @ b)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    return np.eye(3) + cross + cross @ cross / (1 + cosine)
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1 + cosine))
 
 
 def _largest_component(faces: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
@@ -253,12 +250,16 @@ def _largest_component(faces: NDArray[np.int64], count: int) -> NDArray[np.bool_
     return np.asarray(labels == np.bincount(labels).argmax())
 
 
-def _keypoint_regressor(model) -> FloatArray:  # type: ignore[no-untyped-def]
+def _keypoint_regressor(model: Any) -> FloatArray:
     """Return BODY_25 as weighted means of vertices. [25, V]"""
     from anny.keypoints import KeypointsRegressor
 
     source = KeypointsRegressor.coco(model)
-    rows = dict(zip((label.lower().replace(" ", "_") for label in source.labels), source.regression_weights.numpy()))
+    rows = dict(
+        zip(
+            (label.lower().replace(" ", "_") for label in source.labels), source.regression_weights.numpy(), strict=True
+        )
+    )
     regressor = np.zeros((len(BODY_25), source.regression_weights.shape[1]))
     for ours, theirs in _COCO_TO_BODY_25.items():
         regressor[BODY_25.index(ours)] = rows[theirs]
@@ -278,7 +279,7 @@ def _part_weights(
 
     def near(name: str, radius: float) -> FloatArray:
         distance = np.linalg.norm(template - points[BODY_25.index(name)], axis=1)
-        return np.clip((1.5 * radius - distance) / (0.5 * radius), 0, 1)
+        return np.asarray(np.clip((1.5 * radius - distance) / (0.5 * radius), 0, 1))
 
     ears = np.maximum(near("left_ear", 0.035), near("right_ear", 0.035))
     ear_z = points[[BODY_25.index("left_ear"), BODY_25.index("right_ear")], 2].mean()

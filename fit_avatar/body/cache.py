@@ -36,7 +36,7 @@ def load_body(num_betas: int = 10, progress: Progress | None = None) -> Body:
     if path.exists():
         try:
             return Body.load(path)
-        except Exception as error:  # noqa: BLE001 a damaged cache is rebuilt, whatever is wrong with it
+        except Exception as error:
             logger.warning("the cached body %s cannot be read (%s); building it again", path, error)
     body = build_anny_body(num_betas, progress)
     try:

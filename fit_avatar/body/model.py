@@ -60,12 +60,18 @@ class Body:
 
     def to(self, device: str | torch.device) -> Body:
         """Return the same body with its arrays on ``device``."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if isinstance(getattr(self, f.name), Tensor)}
+        moved = {
+            f.name: getattr(self, f.name).to(device) for f in fields(self) if isinstance(getattr(self, f.name), Tensor)
+        }
         return replace(self, **moved)
 
     def double(self) -> Body:
         """Return the same body in float64 (for checking derivatives)."""
-        wide = {f.name: getattr(self, f.name).double() for f in fields(self) if torch.is_tensor(getattr(self, f.name)) and getattr(self, f.name).is_floating_point()}
+        wide = {
+            f.name: getattr(self, f.name).double()
+            for f in fields(self)
+            if torch.is_tensor(getattr(self, f.name)) and getattr(self, f.name).is_floating_point()
+        }
         return replace(self, **wide)
 
     def save(self, path: Path) -> None:

@@ -128,9 +128,9 @@ def point_jacobian(
 
     # dx/dβ = Σ_j w_j S_j (∂v − ∂J_j) + w_j ∂p_j, and ∂p_j follows the chain.
     moved = _joint_shape_jacobian(body, skeleton)  # [T, J, 3, B] of p_j − S_j J_j
-    turns = (weights @ skeleton.skin_rotations.flatten(2)).unflatten(-1, (3, 3))
+    turns = (weights @ skeleton.skin_rotations.flatten(2)).reshape(frames, count, 3, 3)
     pulled = (direction[:, :, None] @ turns)[:, :, 0]
-    carried = (weights @ moved.flatten(2)).unflatten(-1, moved.shape[2:])
+    carried = (weights @ moved.flatten(2)).reshape(frames, count, *moved.shape[2:])
     betas = torch.einsum("tma,tmac->tmc", pulled, shape_basis) + torch.einsum("tmac,tma->tmc", carried, direction)
     return PointJacobian(pose, direction, betas)
 

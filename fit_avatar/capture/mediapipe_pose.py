@@ -57,6 +57,7 @@ class MediaPipeDetector:
         module = _import_pose()
         with _quiet_stderr():
             self._pose: Any = module.Pose(static_image_mode=True, model_complexity=1, enable_segmentation=True)
+            self._pose.process(np.zeros((64, 64, 3), np.uint8))  # waits until the graph's threads have started
         self._warm = False
 
     def __enter__(self) -> MediaPipeDetector:

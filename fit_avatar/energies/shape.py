@@ -34,7 +34,8 @@ def laplacian(offsets: Tensor, operator: Tensor) -> Tensor:
 
     offsets [V, 3], operator sparse [V, V] → [V, 3] metres
     """
-    return torch.sparse.mm(operator, offsets)
+    smoothed: Tensor = torch.sparse.mm(operator, offsets)
+    return smoothed
 
 
 def symmetry(offsets: Tensor, mirror: Tensor) -> Tensor:

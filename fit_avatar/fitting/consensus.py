@@ -54,7 +54,7 @@ def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: fl
     rest, normals = surface[chosen], vertex_normals(surface, body.faces)[chosen]
     weights = body.lbs_weights[chosen]
     parts = []
-    for part in torch.arange(len(state.transl), device=evidence.device).split(CHUNK):
+    for part in torch.split(torch.arange(len(state.transl), device=evidence.device), CHUNK):
         skeleton = pose_skeleton(body, state.betas, state.rotations[part], state.transl[part])
         linear, shift = blend(skeleton, weights)
         vertices = (linear @ rest[..., None])[..., 0] + shift
@@ -73,7 +73,9 @@ def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: fl
                 (matches.weights * evidence.frame_weights[part, None]).flatten(),
             )
         )
-    return Constraints(*(torch.cat([getattr(p, name) for p in parts]) for name in ("vertices", "planes", "shift", "trust")))
+    return Constraints(
+        *(torch.cat([getattr(p, name) for p in parts]) for name in ("vertices", "planes", "shift", "trust"))
+    )
 
 
 class ConsensusSolver:
@@ -91,7 +93,9 @@ class ConsensusSolver:
         self.smooth = (operator.T @ diags(stage.smooth_m**4 * stiff / areas) @ operator).tocsr()
         self.body = diags(stage.body * thin * areas)
         # The sideways component changes its sign in the mirror.
-        self.symmetry = [_squared(identity(len(mirror)) - sign * swap, stage.symmetry * areas) for sign in (-1.0, 1.0, 1.0)]
+        self.symmetry = [
+            _squared(identity(len(mirror)) - sign * swap, stage.symmetry * areas) for sign in (-1.0, 1.0, 1.0)
+        ]
         self.fixed = [(self.smooth + self.body + part).tocsr() for part in self.symmetry]
         preconditioner = self.smooth + self.body + diags(areas * (1 / 3 + stage.symmetry))
         self.inverse = splu(preconditioner.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
@@ -115,7 +119,7 @@ class ConsensusSolver:
             y = np.einsum("vij,vj->vi", blocks, x)
             for axis in range(3):
                 y[:, axis] += self.fixed[axis] @ x[:, axis]
-            return y.ravel()
+            return np.asarray(y.ravel())
 
         def approximate_inverse(flat: FloatArray) -> FloatArray:
             return np.asarray(self.inverse.solve(flat.reshape(count, 3))).ravel()

@@ -70,7 +70,7 @@ class NormalEquations:
 
         ``damping`` scales the diagonal by 1 + damping (Levenberg–Marquardt).
         """
-        frames, dofs, width = self.border.shape
+        width = self.border.shape[-1]
         right = torch.cat([-self.gradient[..., None], self.border], -1)
         solved = _solve_banded(_damped(self.diagonal, damping), self.next, self.second, right)
         step, response = solved[..., 0], solved[..., 1:]

@@ -21,7 +21,7 @@ from fit_avatar.energies import (
     stature,
     translation_acceleration,
 )
-from fit_avatar.fitting.evidence import Evidence, Points, select_points
+from fit_avatar.fitting.evidence import Evidence, select_points
 from fit_avatar.fitting.normal_equations import NormalEquations
 from fit_avatar.fitting.stages import TrackStage
 from fit_avatar.fitting.state import ClipState, bind_pose
@@ -106,9 +106,14 @@ class Tracker:
         gate_px = gate_m / self._metres_per_pixel(state)
         matches = [
             match_contours(
-                pixels[part], vertices[part], normals[part], self.evidence.contours.frames(part), gate_px[part], self.stage.rim
+                pixels[part],
+                vertices[part],
+                normals[part],
+                self.evidence.contours.frames(part),
+                gate_px[part],
+                self.stage.rim,
             )
-            for part in torch.arange(self.frames, device=vertices.device).split(16)
+            for part in torch.split(torch.arange(self.frames, device=vertices.device), 16)
         ]
         index = torch.cat([m.vertices for m in matches]) + first
         return _Matched(index, torch.cat([m.weights for m in matches]))
@@ -287,7 +292,7 @@ def _skin_each(skeleton: Skeleton, rest: Tensor, weights: Tensor) -> Tensor:
     anchor = skeleton.joints - (skeleton.skin_rotations @ skeleton.rest_joints[..., None])[..., 0]
     affine = torch.cat([skeleton.skin_rotations.flatten(2), anchor], -1)
     mixed = weights @ affine
-    return (mixed[..., :9].unflatten(-1, (3, 3)) @ rest[..., None])[..., 0] + mixed[..., 9:]
+    return (mixed[..., :9].reshape(*mixed.shape[:-1], 3, 3) @ rest[..., None])[..., 0] + mixed[..., 9:]
 
 
 def _block_rows(rows: Tensor) -> Tensor:

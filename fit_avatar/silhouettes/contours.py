@@ -43,7 +43,7 @@ def extract_contours(masks: NDArray[np.bool_], count: int) -> Contours:
         count: points per frame, C.
     """
     frames = [_one(mask, count) for mask in masks]
-    points, normals, weights = (np.stack(part) for part in zip(*frames))
+    points, normals, weights = (np.stack(part) for part in zip(*frames, strict=True))
     return Contours(torch.from_numpy(points), torch.from_numpy(normals), torch.from_numpy(weights))
 
 

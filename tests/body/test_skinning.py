@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.toy_body import toy_body
 
 from fit_avatar.body import BodyState, pose_body, rotation
 from fit_avatar.body.skinning import blend, point_jacobian, pose_skeleton, shaped, skin
+from tests.toy_body import toy_body
 
 FRAMES = 3
 
@@ -71,7 +71,9 @@ def test_bind_pose_leaves_the_template_where_it_is(setup):
     parents = torch.tensor(body.parents[1:])
     local = rotation.log(body.bind_rotations[parents].transpose(1, 2) @ body.bind_rotations[1:])[None]
     zero = torch.zeros(1, 3, dtype=torch.float64)
-    state = BodyState(torch.zeros(body.num_betas, dtype=torch.float64), torch.zeros_like(body.template), zero, local, zero)
+    state = BodyState(
+        torch.zeros(body.num_betas, dtype=torch.float64), torch.zeros_like(body.template), zero, local, zero
+    )
     posed = pose_body(body, state)
     torch.testing.assert_close(posed.vertices[0], body.template, atol=1e-6, rtol=0)
     torch.testing.assert_close(posed.joints[0], body.joint_template, atol=1e-6, rtol=0)
@@ -86,5 +88,7 @@ def test_blend_is_the_affine_map_of_skin(setup):
 
 @pytest.mark.parametrize("angle", [0.0, 1e-8, 1e-4, 0.5, 3.0, 3.14159])
 def test_rotation_log_undoes_exp(angle):
-    axis = torch.nn.functional.normalize(torch.tensor([[0.3, -0.5, 0.8], [1, 0, 0], [0, -1, 0]], dtype=torch.float64), dim=-1)
+    axis = torch.nn.functional.normalize(
+        torch.tensor([[0.3, -0.5, 0.8], [1, 0, 0], [0, -1, 0]], dtype=torch.float64), dim=-1
+    )
     torch.testing.assert_close(rotation.log(rotation.exp(angle * axis)), angle * axis, atol=1e-7, rtol=1e-6)

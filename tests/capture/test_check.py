@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthetic import person
+from cardboard import person
 
 from fit_avatar.capture.check import area_jumps, clean, cut_sides, judge
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from synthetic import HEIGHT, WIDTH, person, write_masks, write_video
+from cardboard import HEIGHT, WIDTH, person, write_masks, write_video
 
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.errors import BadInputError

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from synthetic import HEIGHT, WIDTH, frame, person, scene, write_masks, write_openpose, write_video
+from cardboard import HEIGHT, WIDTH, frame, person, scene, write_masks, write_openpose, write_video
 
 from fit_avatar.capture import mediapipe_pose, observe
 from fit_avatar.capture.camera import camera_from

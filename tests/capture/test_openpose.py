@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import person, write_openpose
+from cardboard import person, write_openpose
 
 from fit_avatar.capture.openpose import from_coco_18, load_openpose, read_people
 from fit_avatar.errors import BadInputError

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from synthetic import person
+from cardboard import person
 
 from fit_avatar.capture.person import GROUPS, follow, undo_swaps
 from fit_avatar.capture.types import BODY_25_MIRROR

@@ -3,8 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from cardboard import person, scene
 from numpy.typing import NDArray
-from synthetic import person, scene
 
 from fit_avatar.capture.background import estimate_background
 from fit_avatar.capture.edge import sharpen

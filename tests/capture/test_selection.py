@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from synthetic import frame, write_video
+from cardboard import frame, write_video
 
 from fit_avatar.capture.selection import Survey, choose, duplicates, survey
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from synthetic import frame, write_video
+from cardboard import frame, write_video
 
 from fit_avatar.capture.video import count_frames, probe, read_frames
 from fit_avatar.errors import BadInputError
