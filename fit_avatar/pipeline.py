@@ -22,7 +22,7 @@ from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import write_frames, write_glb, write_npz, write_obj
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.progress import Advance, Reporter, Silent
-from fit_avatar.report import build_metrics, measure_agreement, write_metrics, write_overlay
+from fit_avatar.report import build_metrics, measure_agreement, write_metrics, write_overlay, write_preview
 from fit_avatar.store import Stage, Store, file_identity, source_identity
 from fit_avatar.texture import bake
 
@@ -81,6 +81,11 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
         lambda advance: bake(body, state, capture, frames(), config.texture_size, _under("texture", advance)),
     )
     files = _export(stages, config, body, state, capture, fitted.key, texture.value.image, texture.key)
+    preview = stages.write(
+        "preview",
+        {"texture": texture.key, "code": source_identity("report", "silhouettes")},
+        lambda advance: [write_preview(config.folder / "preview.png", body, state, texture.value.image)],
+    )
     overlay = stages.write(
         "overlay",
         {"fit": fitted.key, "code": source_identity("report", "silhouettes")},
@@ -110,7 +115,7 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
     metrics_file = write_metrics(config.folder / "metrics.json", metrics)
     return Summary(
         folder=config.folder,
-        files=(*files, *overlay.value, metrics_file),
+        files=(*files, *preview.value, *overlay.value, metrics_file),
         scale_source=scale_source,
         agreement=agreement.sentence,
         warnings=warnings,

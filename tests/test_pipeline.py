@@ -35,6 +35,7 @@ def test_writes_everything(finished):
         "joints.npz",
         "metrics.json",
         "overlay.mp4",
+        "preview.png",
     }
     assert names <= {path.name for path in out.iterdir()}
     assert len(list((out / "frames").glob("*.obj"))) == 12

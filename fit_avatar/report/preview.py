@@ -1,0 +1,75 @@
+"""A picture of the textured avatar from the front, both sides and the back."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fit_avatar.body import rotation
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import shaped
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Camera
+from fit_avatar.export.atomic import write_bytes
+from fit_avatar.export.image import image_bytes
+from fit_avatar.silhouettes.matching import vertex_normals
+from fit_avatar.silhouettes.raster import rasterize
+
+VIEWS_DEG = (0.0, 90.0, 180.0, 270.0)
+SIZE_PX = (560, 900)
+"""Width and height of one view."""
+OVERSAMPLING = 2
+DISTANCE_M = 6.0
+BACKGROUND = 236
+AMBIENT = 0.75
+"""The texture holds the light of the clip; a little shading shows the shape."""
+
+
+def render_view(
+    body: Body, state: BodyState, texture: NDArray[np.uint8], yaw_deg: float, size_px: tuple[int, int] = SIZE_PX
+) -> NDArray[np.uint8]:
+    """Return the avatar in its bind pose, turned by ``yaw_deg``, as RGB [H, W, 3].
+
+    Args:
+        body: the body.
+        state: its shape and offsets.
+        texture: [S, S, 3] RGB, first row v = 1.
+        yaw_deg: 0 shows the front, 90 the person's left side turned to the camera.
+        size_px: width and height of the picture.
+    """
+    width, height = (side * OVERSAMPLING for side in size_px)
+    surface = shaped(body, state.betas, state.offsets).detach()
+    middle = (surface.amax(0) + surface.amin(0)) / 2
+    stature = float(surface[:, 1].amax() - surface[:, 1].amin())
+    turn = rotation.exp(surface.new_tensor([0.0, math.radians(-yaw_deg), 0.0]))
+    upright = rotation.exp(surface.new_tensor([math.pi, 0.0, 0.0]))
+    vertices = (surface - middle) @ (upright @ turn).T + surface.new_tensor([0.0, 0.0, DISTANCE_M])
+    focal = 0.92 * height * DISTANCE_M / stature
+    camera = Camera(focal, focal, width / 2, height / 2, width, height)
+    raster = rasterize(vertices, body.faces, camera, cull_backfaces=True)
+    seen = raster.mask.cpu().numpy()
+
+    uvs = raster.interpolate(body.uvs, body.uv_faces).cpu().numpy()
+    texels = np.stack([uvs[..., 0], 1 - uvs[..., 1]], -1).astype(np.float32) * len(texture) - 0.5
+    colours = cv2.remap(texture, texels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    facing = (-vertex_normals(vertices, body.faces)[:, 2:]).clamp(0, 1)
+    light = AMBIENT + (1 - AMBIENT) * raster.interpolate(facing, body.faces).cpu().numpy()
+    picture = np.where(seen[..., None], colours * light, BACKGROUND).astype(np.uint8)
+    return np.asarray(cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA))
+
+
+def write_preview(path: Path, body: Body, state: BodyState, texture: NDArray[np.uint8]) -> Path:
+    """Write front, side, back and other side, next to each other, as a PNG or JPEG (by the path's suffix).
+
+    Raises:
+        BadInputError: the disk is full or the folder cannot be written to.
+    """
+    with torch.no_grad():
+        views = [render_view(body, state, texture, yaw) for yaw in VIEWS_DEG]
+    write_bytes(path, image_bytes(np.concatenate(views, axis=1), path.suffix))
+    return path
