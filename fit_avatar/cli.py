@@ -22,6 +22,8 @@ REMEDY = (
     ": install the packages of requirements.txt, and if a system library (.so) is missing, on Debian and Ubuntu "
     "apt install libgl1 libegl1 libglib2.0-0"
 )
+QUIET = {"OPENCV_LOG_LEVEL": "ERROR", "OPENCV_FFMPEG_LOGLEVEL": "-8", "GLOG_minloglevel": "2"}
+"""Libraries that would write their own remarks between ours; a user's setting wins."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -33,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         config = parse(argv)
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
         with Terminal() as terminal:
             from fit_avatar import pipeline  # after the options are read: --help needs no torch
 

@@ -118,6 +118,9 @@ def _load_anny() -> Any:
     logging.getLogger("trimesh").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
+            import warp
+
+            warp.config.quiet = True  # it announces that there is no graphics card
             import anny
 
             return anny.Anny()
