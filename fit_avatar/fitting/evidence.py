@@ -25,6 +25,7 @@ class Evidence:
     contours: Contours
     frame_weights: Tensor  # [T]
     steps: Tensor  # [T−1] frame intervals, 1 = the usual one
+    interval: float  # the usual frame interval, in thirtieths of a second
     camera: Camera
 
     @property
@@ -38,13 +39,15 @@ def gather_evidence(capture: Capture, contour_points: int, device: torch.device)
     keypoints = torch.from_numpy(capture.keypoints).to(device)
     indices = torch.from_numpy(capture.frame_indices).float()
     gaps = indices[1:] - indices[:-1]
-    steps = gaps / gaps.median() if len(gaps) else gaps
+    usual = gaps.median() if len(gaps) else indices.new_tensor(1.0)
+    steps = gaps / usual
     return Evidence(
         keypoints=keypoints[..., :2].nan_to_num(),
         confidence=keypoints[..., 2].clamp(0, 1),
         contours=extract_contours(capture.masks, contour_points).to(device),
         frame_weights=torch.from_numpy(capture.frame_weights).to(device),
         steps=steps.clamp(0.25, 4.0).to(device),
+        interval=float(usual) * 30.0 / max(capture.fps, 1.0),
         camera=capture.camera,
     )
 

@@ -54,9 +54,9 @@ class TrackStage:
     mean_sigma: float = 0.3
     """How far the shared mean pose is from the A-pose."""
     turn_sigma: float = 0.02
-    """Usual change of a joint's angular velocity between frames."""
+    """Usual change of a joint's angular velocity between frames a thirtieth of a second apart."""
     move_sigma_m: float = 0.01
-    """Usual change of velocity between frames."""
+    """Usual change of velocity between such frames."""
     shape_sigma: float = 1.0
     """Spread of the betas."""
     free_shape: bool = True
@@ -100,7 +100,8 @@ def stages(quality: str) -> tuple[Stage, ...]:
             TrackStage(
                 "pose with the consensus shape" + number,
                 8,
-                outline_sigma_m=0.006,
+                outline_sigma_m=0.004,
+                deviation_sigma=0.06,
                 outline_kernel=Schedule(6.0, 3.0),
                 gate_m=Schedule(0.06, 0.03),
                 free_shape=False,

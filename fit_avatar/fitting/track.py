@@ -34,6 +34,8 @@ LOOSE = {
 """How freely a joint moves against the others; multiplies the stage's sigmas."""
 
 HEIGHT_SIGMA_M = 0.002
+MAX_PACE = 4.0
+"""Frame intervals, in thirtieths of a second, beyond which neighbours say nothing more about each other."""
 MAX_TURN_RAD = 0.35
 """Largest rotation of one step."""
 
@@ -145,11 +147,13 @@ class Tracker:
         stage, device = self.stage, self.evidence.device
         loose = self.loose[:, None].expand(-1, 3).reshape(-1)
         root = torch.full((3,), 2.0, device=device)
+        # Between frames twice as far apart a velocity changes twice as much, and moves twice as long.
+        pace = min(max(self.evidence.interval, 0.5), MAX_PACE) ** 2
         return {
             "deviation": (stage.deviation_sigma * loose) ** -2,
             "mean": (stage.mean_sigma * loose) ** -2,
-            "turn": (stage.turn_sigma * torch.cat([root, loose.clamp_min(0.3)])) ** -2,
-            "move": torch.full((3,), stage.move_sigma_m**-2, device=device),
+            "turn": (pace * stage.turn_sigma * torch.cat([root, loose.clamp_min(0.3)])) ** -2,
+            "move": torch.full((3,), (pace * stage.move_sigma_m) ** -2, device=device),
         }
 
     def _energy(self, state: ClipState, matched: _Matched | None, kernel: GemanMcClure) -> float:
