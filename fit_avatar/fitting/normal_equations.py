@@ -91,17 +91,15 @@ def _damped(matrix: Tensor, damping: float) -> Tensor:
 def _solve_banded(diagonal: Tensor, below: Tensor, second: Tensor, right: Tensor) -> Tensor:
     """Solve the band by a block Cholesky over pairs of frames. right [T, D, R] → [T, D, R]"""
     frames, dofs, columns = right.shape
-    if frames % 2:
+    # What would couple to frames past the last is no part of the system.
+    below, second = below.clone(), second.clone()
+    below[-1:], second[-2:] = 0, 0
+    if frames % 2:  # an independent frame makes the pairs even
         identity = torch.eye(dofs, dtype=diagonal.dtype, device=diagonal.device)[None]
         diagonal = torch.cat([diagonal, identity])
         below, second = (torch.cat([part, torch.zeros_like(identity)]) for part in (below, second))
-        below[frames - 1] = 0
         right = torch.cat([right, torch.zeros_like(right[:1])])
     pairs = len(diagonal) // 2
-    if len(diagonal) > frames:  # nothing couples to the padding
-        below, second = below.clone(), second.clone()
-        below[frames - 1 :] = 0
-        second[frames - 2 :] = 0
     main = diagonal.new_zeros(pairs, 2 * dofs, 2 * dofs)
     main[:, :dofs, :dofs], main[:, dofs:, dofs:] = diagonal[0::2], diagonal[1::2]
     main[:, dofs:, :dofs] = below[0::2]
