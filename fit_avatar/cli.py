@@ -8,7 +8,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import tyro
 
@@ -33,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments after the program's name; by default the process's own.
     """
+    argv = sys.argv[1:] if argv is None else list(argv)
     try:
+        if argv and argv[0] in TOOLS:
+            return TOOLS[argv[0]](argv[1:])
         config = parse(argv)
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
@@ -59,6 +63,63 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         where = f" while writing {error.filename}" if error.filename else ""
         return _fail(f"the disk is full{where}: free some space and run the same command again", USER_ERROR)
+
+
+def convert_body(argv: Sequence[str]) -> int:
+    """Run ``fit-avatar convert-body``: rewrite an old .pkl body model as a clean .npz file."""
+
+    def convert(source: tyro.conf.Positional[Path], target: tyro.conf.Positional[Path]) -> None:
+        """Rewrite your licensed SMPL, SMPL-H or SMPL-X file (.pkl or .npz) as an .npz of plain arrays.
+
+        Args:
+            source: the file you have; nothing in it is executed.
+            target: the .npz to write.
+        """
+        from fit_avatar import body
+
+        kind = body.convert_body(source, target)
+        print(f"{target} holds a {kind} body: use it with --body {target}")
+
+    _run_tool(convert, "fit-avatar convert-body", argv)
+    return 0
+
+
+def presets(argv: Sequence[str]) -> int:
+    """Run ``fit-avatar presets``: list the methods, or print one as a file to edit."""
+
+    def show(name: tyro.conf.Positional[str] = "", table: bool = False) -> None:
+        """List the presets; or print one as JSON, to be edited and given back with --preset FILE.json.
+
+        Args:
+            name: of the preset; without it all are listed.
+            table: print it to be read rather than edited.
+        """
+        from fit_avatar.fitting import PRESETS, preset
+
+        if not name:
+            for each in PRESETS:
+                print(f"{each:<18} {preset(each).about}")
+            return
+        chosen = preset(name)
+        print(chosen if table else chosen.to_json())
+
+    _run_tool(show, "fit-avatar presets", argv)
+    return 0
+
+
+TOOLS: dict[str, Callable[[Sequence[str]], int]] = {"convert-body": convert_body, "presets": presets}
+"""Commands beside the main one."""
+
+
+def _run_tool(function: Callable[..., None], name: str, argv: Sequence[str]) -> None:
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            tyro.cli(function, prog=name, args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+    except SystemExit as stop:
+        if stop.code:
+            raise SystemExit(_fail(_one_sentence(complaint.getvalue()), USER_ERROR)) from None
+        raise
 
 
 def parse(argv: Sequence[str] | None = None) -> Config:

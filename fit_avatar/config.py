@@ -12,7 +12,11 @@ from typing import Literal
 from fit_avatar.errors import BadInputError
 
 HEIGHT_RANGE_M = (0.5, 2.6)
-MAX_BETAS = 16
+MAX_BETAS, MAX_BETAS_OF_A_FILE = 16, 300
+MAX_IMAGES = 8
+BODIES = ("anny", "anny-hands")
+PRESETS = ("video-avatar", "videoavatars-2018", "smplify", "smplify-x", "octopus")
+"""Their names, told without loading what they are made of."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,29 @@ class Config:
     one slow full turn. A second run in the same folder continues where the last one stopped.
     """
 
-    video: Path
+    video: Path | None = None
     """The video file."""
+    image: tuple[Path, ...] = ()
+    """One to eight photographs instead of a video."""
     out: Path | None = None
-    """Folder for the results; created if needed. Default: out/<name of the video>."""
+    """Folder for the results; created if needed. Default: out/<name of the video or first photograph>."""
+    preset: str | None = None
+    """Method: video-avatar, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that `fit-avatar presets`
+    has printed. Default: video-avatar for a video, octopus for several photographs, smplify for one."""
+    body: str = "anny"
+    """anny, anny-hands (with fingers), or your own licensed SMPL, SMPL-H or SMPL-X file (.npz or .pkl)."""
     height_m: float | None = None
     """The person's height in metres, without shoes. It fixes the scale, which is otherwise an estimate."""
     keypoints: Path | None = None
-    """Folder of OpenPose JSON files (BODY_25 or COCO-18), one a frame, used instead of the built-in detector."""
+    """2D keypoints instead of a detector's: a folder of OpenPose JSON files (BODY_25 or COCO-18, face and hands too
+    where they are there), one a frame; a COCO-WholeBody .json; or People-Snapshot's keypoints.hdf5."""
+    detector: Literal["mediapipe", "openpose", "rtmlib"] = "mediapipe"
+    """What finds keypoints that are not given; the last two where you have installed them."""
     masks: Path | None = None
-    """Folder of PNG files, or a video, white on the person, used instead of the built-in segmentation."""
+    """Folder of PNG files, or a video, white on the person, or masks.hdf5, instead of the built-in segmentation."""
     camera: Path | None = None
-    """JSON file with fx, fy, cx, cy, width and height in pixels, and optionally k (five OpenCV distortions)."""
+    """JSON file with fx, fy, cx, cy, width and height in pixels, and optionally k (five OpenCV distortions); or
+    People-Snapshot's camera.pkl."""
     fov_deg: float | None = None
     """Horizontal field of view in degrees, where there is no camera file."""
     focal_px: float | None = None
@@ -51,15 +66,25 @@ class Config:
     """Side of the square texture in pixels."""
     num_betas: int = 10
     """How many coefficients describe the body's shape, up to 16."""
-    export: tuple[Literal["frames"], ...] = ()
-    """Further outputs. frames: the posed mesh of every fitted frame, and its joints."""
+    export: tuple[Literal["frames", "people-snapshot"], ...] = ()
+    """Further outputs. frames: the posed mesh of every fitted frame, and its joints. people-snapshot: the files of
+    that data set, which other projects ask for."""
     fresh: bool = False
     """Do everything again, even what an earlier run has left in the results folder."""
 
     @property
     def folder(self) -> Path:
         """Return the folder for the results."""
-        return self.out if self.out is not None else Path("out") / self.video.stem
+        if self.out is not None:
+            return self.out
+        return Path("out") / (self.image[0] if self.video is None else self.video).stem
+
+    @property
+    def method(self) -> str:
+        """Return the preset, by default the one that suits the input."""
+        if self.preset is not None:
+            return self.preset
+        return "video-avatar" if self.video is not None else "smplify" if len(self.image) == 1 else "octopus"
 
 
 def validate(config: Config) -> None:
@@ -90,6 +115,7 @@ def resolve_device(device: str) -> str:
 
 def _problems(config: Config) -> Iterator[str]:
     yield from _missing_inputs(config)
+    yield from _unknown_names(config)
     yield from _absurd_numbers(config)
     yield from _contradictions(config)
     try:
@@ -100,19 +126,35 @@ def _problems(config: Config) -> Iterator[str]:
 
 
 def _missing_inputs(config: Config) -> Iterator[str]:
-    if config.video.is_dir():
+    if config.video is None and not config.image:
+        yield "--video is missing: give the clip, or photographs with --image"
+    elif config.video is not None and config.image:
+        yield "--video and --image are both given: give only one of them"
+    elif config.video is None:
+        yield from (f"there is no image {image}: check the path" for image in config.image if not image.is_file())
+        if len(config.image) > MAX_IMAGES:
+            yield f"--image got {len(config.image)} photographs: give 1 to {MAX_IMAGES}, or a video"
+    elif config.video.is_dir():
         yield f"--video {config.video} is a folder: give the video file itself"
     elif not config.video.is_file():
         yield f"there is no video file {config.video}: check the path"
-    if config.keypoints is not None and not config.keypoints.is_dir():
-        yield f"--keypoints {config.keypoints} is not a folder: give the folder that holds the OpenPose JSON files"
+    if config.keypoints is not None and not config.keypoints.exists():
+        yield f"there is no --keypoints {config.keypoints}: give the folder that holds the OpenPose JSON files"
     if config.masks is not None and not config.masks.exists():
         yield f"there is no --masks {config.masks}: give a folder of PNG files or a video"
     if config.camera is not None and not config.camera.is_file():
         yield f"there is no --camera file {config.camera}: check the path"
 
 
+def _unknown_names(config: Config) -> Iterator[str]:
+    if config.body not in BODIES and not Path(config.body).is_file():
+        yield f"there is no body {config.body}: give {', '.join(BODIES)} or the path of a SMPL, SMPL-H or SMPL-X file"
+    if config.preset is not None and config.preset not in PRESETS and not Path(config.preset).is_file():
+        yield f"there is no preset {config.preset}: choose one of {', '.join(PRESETS)}, or give a .json file"
+
+
 def _absurd_numbers(config: Config) -> Iterator[str]:
+    most_betas = MAX_BETAS if config.body in BODIES else MAX_BETAS_OF_A_FILE
     bounds: list[tuple[str, float | None, float, float, str]] = [
         ("--height-m", config.height_m, *HEIGHT_RANGE_M, "metres"),
         ("--fov-deg", config.fov_deg, 5, 150, "degrees"),
@@ -120,7 +162,7 @@ def _absurd_numbers(config: Config) -> Iterator[str]:
         ("--focal-35mm", config.focal_35mm, 5, 400, "millimetres"),
         ("--frames", config.frames, 4, math.inf, "frames"),
         ("--texture-size", config.texture_size, 64, 8192, "pixels"),
-        ("--num-betas", config.num_betas, 1, MAX_BETAS, "coefficients"),
+        ("--num-betas", config.num_betas, 1, most_betas, "coefficients"),
     ]
     for option, value, low, high, unit in bounds:
         if value is None or (math.isfinite(value) and low <= value <= high):

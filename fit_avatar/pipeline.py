@@ -18,9 +18,11 @@ from fit_avatar import capture as observing
 from fit_avatar import fitting
 from fit_avatar.body import Body, BodyState, load_body
 from fit_avatar.capture import Camera, Capture
-from fit_avatar.config import Config, resolve_device, validate
-from fit_avatar.export import write_frames, write_glb, write_npz, write_obj
+from fit_avatar.config import BODIES, Config, resolve_device, validate
+from fit_avatar.errors import BadInputError
+from fit_avatar.export import write_frames, write_glb, write_npz, write_obj, write_people_snapshot
 from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.fitting.presets import preset
 from fit_avatar.progress import Advance, Reporter, Silent
 from fit_avatar.report import build_metrics, measure_agreement, write_metrics, write_overlay, write_preview
 from fit_avatar.store import Stage, Store, file_identity, source_identity
@@ -61,18 +63,18 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
     began = time.perf_counter()
     validate(config)
     device = torch.device(resolve_device(config.device))
-    video = observing.probe(config.video)
-    camera, camera_notes = _camera(config, video.width, video.height)
+    plan = preset(config.method, config.quality)
+    camera, camera_notes = _camera(config, *_picture_size(config))
     stages = _Stages(Store(config.folder / "cache", config.fresh), reporter or Silent())
 
-    body = stages.ready("body", lambda advance: load_body(config.num_betas, advance)).to(device)
+    body = stages.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
     observed = _observe(stages, config, camera)
     capture = observed.value
-    fitted = _fit(stages, config, body, observed)
-    state = fitted.value.body_state(body)
+    fitted, summaries = _fit(stages, config, plan, body, observed)
+    state = fitted.value.state.body_state(body)
 
     def frames() -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        for index, frame in observing.read_frames(config.video, capture.frame_indices.tolist()):
+        for index, frame in _pictures(config, capture):
             yield index, observing.undistort(frame, camera)
 
     texture = stages.run(
@@ -107,6 +109,7 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
         capture=capture,
         agreement=agreement,
         stages=stages.done,
+        solves=[(name, asdict(summary)) for name, summary in summaries],
         scale_source=scale_source,
         height_m=float(np.ptp(rest_mesh(body, state).vertices[:, 1])),
         peak_memory_gb=peak,
@@ -161,6 +164,22 @@ class _Stages:
         self.done.append({"name": name, "seconds": round(seconds, 2), "kept_from_earlier_run": cached})
 
 
+def _picture_size(config: Config) -> tuple[int, int]:
+    if config.video is None:
+        return observing.image_size(config.image[0])
+    video = observing.probe(config.video)
+    return video.width, video.height
+
+
+def _pictures(config: Config, capture: Capture) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield the frames that were used, as they were taken."""
+    if config.video is not None:
+        yield from observing.read_frames(config.video, capture.frame_indices.tolist())
+        return
+    for index in capture.frame_indices.tolist():
+        yield index, observing.read_image(config.image[index])
+
+
 def _camera(config: Config, width: int, height: int) -> tuple[Camera, tuple[str, ...]]:
     if config.camera is not None:
         return observing.load_camera(config.camera, width, height)
@@ -171,28 +190,42 @@ def _camera(config: Config, width: int, height: int) -> tuple[Camera, tuple[str,
 
 def _observe(stages: _Stages, config: Config, camera: Camera) -> Stage[Capture]:
     depends_on = {
-        "video": file_identity(config.video),
+        "video": config.video and file_identity(config.video),
+        "images": [file_identity(image) for image in config.image],
         "frames": config.frames,
+        "detector": config.detector,
         "keypoints": config.keypoints and file_identity(config.keypoints),
         "masks": config.masks and file_identity(config.masks),
         "camera": camera,
         "code": source_identity("capture"),
     }
-    return stages.run(
-        "observe",
-        depends_on,
-        lambda advance: observing.observe(
+
+    def look(advance: Advance) -> Capture:
+        if config.video is None:
+            return observing.observe_images(
+                config.image,
+                keypoints=config.keypoints,
+                masks=config.masks,
+                camera=camera,
+                detector=config.detector,
+                progress=advance,
+            )
+        return observing.observe(
             config.video,
             frames=config.frames,
             keypoints=config.keypoints,
             masks=config.masks,
             camera=camera,
+            detector=config.detector,
             progress=advance,
-        ),
-    )
+        )
+
+    return stages.run("observe", depends_on, look)
 
 
-def _fit(stages: _Stages, config: Config, body: Body, observed: Stage[Capture]) -> Stage[fitting.ClipState]:
+def _fit(
+    stages: _Stages, config: Config, plan: fitting.Preset, body: Body, observed: Stage[Capture]
+) -> tuple[Stage[fitting.Fit], list[tuple[str, fitting.Summary]]]:
     """Run the fitting stages one after the other, each from what the one before it gave."""
     device = body.template.device
 
@@ -204,18 +237,29 @@ def _fit(stages: _Stages, config: Config, body: Body, observed: Stage[Capture]) 
         "observed": observed.key,
         "height_m": config.height_m,
         "num_betas": config.num_betas,
+        "body": config.body if config.body in BODIES else file_identity(Path(config.body)),
+        "flip_test": plan.flip_test,
         "code": source_identity("body", "silhouettes", "energies", "fitting"),
     }
 
-    def step(stage: fitting.Stage, before: fitting.ClipState) -> Callable[[Advance], fitting.ClipState]:
+    def start(advance: Advance) -> fitting.Fit:
+        return fitting.Fit(fitting.initialise(body, evidence(), config.height_m, plan.flip_test))
+
+    def step(stage: fitting.AnyStage, before: fitting.ClipState) -> Callable[[Advance], fitting.Fit]:
         return lambda advance: fitting.run_stage(
             body, evidence(), _on(device, before), stage, config.height_m, _under(stage.name, advance)
         )
 
-    last = stages.run("initialise", common, lambda advance: fitting.initialise(body, evidence(), config.height_m))
-    for stage in fitting.stages(config.quality):
-        last = stages.run(stage.name, {"before": last.key, "stage": stage}, step(stage, last.value))
-    return replace(last, value=_on(device, last.value))
+    last = stages.run("initialise", common, start)
+    summaries: list[tuple[str, fitting.Summary]] = []
+    reserved = {"observe", "initialise", "texture", "agreement"}
+    for stage in plan.stages:
+        if stage.name in reserved:
+            raise BadInputError(f"the preset {plan.name} calls a stage {stage.name!r}, which is taken: rename it")
+        reserved.add(stage.name)
+        last = stages.run(stage.name, {"before": last.key, "stage": stage.describe()}, step(stage, last.value.state))
+        summaries += last.value.summaries
+    return replace(last, value=replace(last.value, state=_on(device, last.value.state))), summaries
 
 
 def _export(
@@ -240,7 +284,13 @@ def _export(
         posed = write_frames(folder, body, state, capture.frame_indices, _under("posed frames", advance))
         return [folder / "joints.npz", *sorted(posed.glob("*.obj"))]
 
+    def write_snapshot(advance: Advance) -> list[Path]:
+        return write_people_snapshot(folder / "people_snapshot", body, state, capture)
+
     files = stages.write("avatar files", {"texture": texture_key, "code": code}, write_avatar).value
+    if "people-snapshot" in config.export:
+        snapshot = stages.write("people-snapshot files", {"fit": fit_key, "code": code}, write_snapshot).value
+        files = (*files, *snapshot)
     if "frames" not in config.export:
         return files
     joints, *meshes = stages.write("posed frames", {"fit": fit_key, "code": code}, write_posed).value

@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import fit_avatar  # noqa: F401, I001  (first: it sets what PyTorch reads when it is loaded)
 import pytest
 from toy_body import toy_body, turning_state
 

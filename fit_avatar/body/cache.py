@@ -1,21 +1,25 @@
-"""The body is built once and kept as one .npz in the user's cache folder."""
+"""One way to every body: the default one, built once and kept in the user's cache folder, or the user's own file."""
 
 from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 from platformdirs import user_cache_dir
 
 from fit_avatar.body.anny_body import RECIPE, Progress, build_anny_body
+from fit_avatar.body.atlas import with_atlas
+from fit_avatar.body.files import replacing
 from fit_avatar.body.model import Body
+from fit_avatar.body.smpl import read_smpl
 from fit_avatar.errors import BadInputError
 
 logger = logging.getLogger(__name__)
 
 MAX_BETAS = 16
+WITH_HANDS = "anny-hands"
+DEFAULTS = ("anny", WITH_HANDS)
 
 
 def cache_folder() -> Path:
@@ -23,36 +27,47 @@ def cache_folder() -> Path:
     return Path(os.environ.get("FIT_AVATAR_CACHE") or user_cache_dir("fit-avatar"))
 
 
-def load_body(num_betas: int = 10, progress: Progress | None = None) -> Body:
-    """Return the default body, from the cache where this recipe's version is there.
+def load_body(num_betas: int = 10, progress: Progress | None = None, path: Path | str | None = None) -> Body:
+    """Return the default body, from the cache where this recipe's version is there, or the body in a file.
+
+    Args:
+        num_betas: how many shape coefficients.
+        progress: is told what takes long.
+        path: of a model file of SMPL, SMPL-H or SMPL-X; "anny-hands" for the default body with fingers
+            (SMPL-H's 52 joints); by default the default body with SMPL's 24 joints.
 
     Raises:
-        BadInputError: ``num_betas`` is outside 1…16.
-        MissingDependencyError: it must be built and ``anny`` is not installed.
+        BadInputError: ``num_betas`` is more than the body has, or the file cannot be used.
+        MissingDependencyError: the default body must be built and ``anny`` is not installed, or a file's body
+            needs texture coordinates and ``xatlas`` is not installed.
     """
+    if path is not None and str(path) not in DEFAULTS:
+        return _from_file(Path(path), num_betas, progress)
     if not 1 <= num_betas <= MAX_BETAS:
         raise BadInputError(f"num_betas is {num_betas}, but the body has between 1 and {MAX_BETAS} shape coefficients")
-    path = cache_folder() / f"anny-v{RECIPE}-{num_betas}.npz"
-    if path.exists():
+    fingers = str(path) == WITH_HANDS
+    kept = cache_folder() / f"{WITH_HANDS if fingers else 'anny'}-v{RECIPE}-{num_betas}.npz"
+    if kept.exists():
         try:
-            return Body.load(path)
+            return Body.load(kept)
         except Exception as error:
-            logger.warning("the cached body %s cannot be read (%s); building it again", path, error)
-    body = build_anny_body(num_betas, progress)
+            logger.warning("the cached body %s cannot be read (%s); building it again", kept, error)
+    body = build_anny_body(num_betas, progress, fingers=True) if fingers else build_anny_body(num_betas, progress)
     try:
-        _write(body, path)
+        with replacing(kept) as temporary:
+            body.save(temporary)
     except OSError as error:
-        logger.warning("the body could not be cached in %s (%s); it will be built again next time", path.parent, error)
+        logger.warning("the body could not be cached in %s (%s); it will be built again next time", kept.parent, error)
     return body
 
 
-def _write(body: Body, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=".npz", dir=path.parent)
-    os.close(handle)
-    try:
-        body.save(Path(name))
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _from_file(path: Path, num_betas: int, progress: Progress | None) -> Body:
+    report = progress or (lambda label, done, total: None)
+    label = "reading the body"
+    report(label, 0, 2)
+    body = read_smpl(path, num_betas)
+    report(label, 1, 2)
+    if not len(body.uvs):
+        body = with_atlas(body, cache_folder())
+    report(label, 2, 2)
+    return body

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from fit_avatar.body.points import Points, regressed_points
+from fit_avatar.errors import BadInputError
 
 SMPL_JOINTS = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2",
@@ -46,13 +50,37 @@ class Body:
     part_weights: Tensor  # [P, V] in [0, 1]
     parents: tuple[int, ...] = SMPL_PARENTS
     joint_names: tuple[str, ...] = SMPL_JOINTS
+    num_expression: int = 0
+    """How many of the last columns of the shape basis are the face's expression, which changes with the frame."""
+    pose_basis: Tensor | None = None  # [V, 3, 9 (J−1)] pose-dependent blend shapes, zero in the T-pose (posedirs)
+    keypoint_weights: Tensor | None = None  # [K, J] skinning of the keypoints; None: regressor @ lbs_weights
+    hand_components: Tensor | None = None  # [2, P, 45] principal axes of the left and right hand's axis-angles
+    hand_mean: Tensor | None = None  # [2, 45]
+    landmark_names: tuple[str, ...] = ()  # L names: left_hand_0 … 20, right_hand_0 … 20, face_0 … 69 (OpenPose)
+    landmark_regressor: Tensor | None = None  # [L, V]
     name: str = "body"
     licence: str = ""
 
+    @cached_property
+    def keypoint_points(self) -> Points:
+        """Return the keypoints as points that are skinned like vertices."""
+        return regressed_points(self, self.keypoint_regressor, self.keypoint_weights)
+
+    @cached_property
+    def landmark_points(self) -> Points:
+        """Return the landmarks of hands and face, likewise.
+
+        Raises:
+            BadInputError: this body has none.
+        """
+        if self.landmark_regressor is None:
+            raise BadInputError(f"the body {self.name} has no landmarks of hands and face")
+        return regressed_points(self, self.landmark_regressor)
+
     @property
     def num_betas(self) -> int:
-        """Return the number of shape coefficients."""
-        return int(self.shape_basis.shape[-1])
+        """Return the number of shape coefficients, without the expression's."""
+        return int(self.shape_basis.shape[-1]) - self.num_expression
 
     def part(self, name: str) -> Tensor:
         """Return the per-vertex weight of one part. [V]"""
@@ -79,7 +107,8 @@ class Body:
         arrays = {}
         for f in fields(self):
             value = getattr(self, f.name)
-            arrays[f.name] = value.cpu().numpy() if isinstance(value, Tensor) else np.array(value)
+            if value is not None:
+                arrays[f.name] = value.cpu().numpy() if isinstance(value, Tensor) else np.array(value)
         np.savez_compressed(path, **arrays)
 
     @classmethod
@@ -88,11 +117,15 @@ class Body:
         with np.load(path, allow_pickle=False) as z:
             values: dict[str, object] = {}
             for f in fields(cls):
+                if f.name not in z and f.default is not MISSING:
+                    continue
                 array = z[f.name]
-                if f.name in ("part_names", "joint_names"):
+                if f.name in ("part_names", "joint_names", "landmark_names"):
                     values[f.name] = tuple(str(s) for s in array)
                 elif f.name == "parents":
                     values[f.name] = tuple(int(p) for p in array)
+                elif f.name == "num_expression":
+                    values[f.name] = int(array)
                 elif f.name in ("name", "licence"):
                     values[f.name] = str(array)
                 else:

@@ -56,3 +56,18 @@ def log(rotation: Tensor) -> Tensor:
     sine = torch.where(small, torch.ones_like(squared), squared).sqrt()
     factor = torch.where(small, torch.full_like(w, 2.0), 2 * torch.atan2(sine, w) / sine)
     return factor[..., None] * xyz
+
+
+def right_jacobian_inverse(axis_angle: Tensor) -> Tensor:
+    """Return J with log(R exp(ω)) ≈ log(R) + J ω, at r = log(R). [..., 3] → [..., 3, 3]
+
+    For a perturbation from the left, log(exp(ω) R), it is the same at −r. Source: Solà et al. 2018, equation 144.
+    """
+    squared = (axis_angle * axis_angle).sum(-1)[..., None, None]
+    small = squared < 1e-4
+    safe = torch.where(small, torch.ones_like(squared), squared)
+    angle = safe.sqrt()
+    factor = torch.where(small, 1 / 12 + squared / 720, 1 / safe - 1 / (2 * angle * (angle / 2).tan()))
+    cross = skew(axis_angle)
+    identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
+    return identity + cross / 2 + factor * (cross @ cross)

@@ -20,3 +20,4 @@ class BodyState:
     global_orient: Tensor  # [T, 3] axis-angle
     body_pose: Tensor  # [T, J-1, 3] axis-angle; zero is the T-pose
     transl: Tensor  # [T, 3] metres, added after the rotation about the pelvis, as in SMPL
+    expression: Tensor | None = None  # [T, E] of bodies that have one

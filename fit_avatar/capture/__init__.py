@@ -1,21 +1,36 @@
 """Everything observed in a clip: frames, keypoints, masks and the camera."""
 
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
+from fit_avatar.capture.coco_wholebody import from_coco_wholebody, load_coco_wholebody
+from fit_avatar.capture.detectors import DETECTORS, make_detector
+from fit_avatar.capture.images import image_size, observe_images, read_image
+from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.observe import observe
+from fit_avatar.capture.people_snapshot import PeopleSnapshot, load_people_snapshot
 from fit_avatar.capture.types import BODY_25, BODY_25_MIRROR, Camera, Capture, LeftOut
 from fit_avatar.capture.video import VideoInfo, probe, read_frames
 
 __all__ = [
     "BODY_25",
     "BODY_25_MIRROR",
+    "DETECTORS",
     "Camera",
     "Capture",
     "LeftOut",
+    "PeopleSnapshot",
     "VideoInfo",
     "camera_from",
+    "from_coco_wholebody",
+    "image_size",
     "load_camera",
+    "load_coco_wholebody",
+    "load_keypoints",
+    "load_people_snapshot",
+    "make_detector",
     "observe",
+    "observe_images",
     "probe",
     "read_frames",
+    "read_image",
     "undistort",
 ]

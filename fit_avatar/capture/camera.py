@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.files import read_json
+from fit_avatar.capture.snapshot_files import read_snapshot_camera
 from fit_avatar.capture.types import Camera
 from fit_avatar.errors import BadInputError
 
@@ -27,6 +28,9 @@ FOCAL_RANGE = (0.3, 20.0)
 def load_camera(path: Path, width: int, height: int) -> tuple[Camera, tuple[str, ...]]:
     """Read a camera from JSON: ``{fx, fy, cx, cy, width, height, k}``, in pixels; ``k`` may be missing.
 
+    A ``.pkl`` is read as People-Snapshot's ``camera.pkl``
+    (:func:`~fit_avatar.capture.snapshot_files.read_snapshot_camera`).
+
     Args:
         path: the file.
         width: width of the upright video frame in pixels.
@@ -38,16 +42,16 @@ def load_camera(path: Path, width: int, height: int) -> tuple[Camera, tuple[str,
     Raises:
         BadInputError: unreadable file, missing or absurd numbers, or a size that does not fit the video.
     """
-    data = _read_json(path)
+    data = read_snapshot_camera(path) if path.suffix.lower() == ".pkl" else _read_json(path)
     fx, fy, cx, cy, w, h = (_number(data, name, path) for name in ("fx", "fy", "cx", "cy", "width", "height"))
     if w < 1 or h < 1 or w != int(w) or h != int(h):
-        raise BadInputError(f"{path}: width and height must be whole pixels, not {w:g} × {h:g}.")
+        raise BadInputError(f"{path}: width and height must be whole pixels, not {w:g} × {h:g}")
     for name, focal in (("fx", fx), ("fy", fy)):
         _check_focal(focal, max(w, h), f"{path}: {name}")
     if not (0.5 < fx / fy < 2.0):
-        raise BadInputError(f"{path}: fx = {fx:g} and fy = {fy:g} differ too much for a camera with square pixels.")
+        raise BadInputError(f"{path}: fx = {fx:g} and fy = {fy:g} differ too much for a camera with square pixels")
     if not (0 <= cx <= w and 0 <= cy <= h):
-        raise BadInputError(f"{path}: the principal point ({cx:g}, {cy:g}) lies outside the {w:g} × {h:g} picture.")
+        raise BadInputError(f"{path}: the principal point ({cx:g}, {cy:g}) lies outside the {w:g} × {h:g} picture")
     camera = Camera(fx, fy, cx, cy, int(w), int(h), _distortion(data, path), source=f"given in {path.name}")
     return _fit_to_video(camera, width, height, path)
 
@@ -81,14 +85,12 @@ def camera_from(
         if value is not None
     ]
     if len(given) > 1:
-        raise BadInputError(f"{' and '.join(given)} say the same thing twice; give only one of them.")
+        raise BadInputError(f"{' and '.join(given)} say the same thing twice: give only one of them")
     diagonal, long_side = math.hypot(width, height), max(width, height)
     warnings: tuple[str, ...] = ()
     if fov_deg is not None:
         if not 5.0 <= fov_deg <= 120.0:
-            raise BadInputError(
-                f"--fov-deg {fov_deg:g} is outside 5–120 degrees; give the angle along the longer side."
-            )
+            raise BadInputError(f"--fov-deg {fov_deg:g} is outside 5–120 degrees: give the angle along the longer side")
         focal, source = long_side / 2.0 / math.tan(math.radians(fov_deg) / 2.0), f"field of view {fov_deg:g}°"
     elif focal_px is not None:
         _check_focal(focal_px, long_side, "--focal-px")
@@ -96,7 +98,7 @@ def camera_from(
     elif focal_35mm is not None:
         if not 8.0 <= focal_35mm <= 600.0:
             raise BadInputError(
-                f"--focal-35mm {focal_35mm:g} is outside 8–600 mm; give the 35 mm-equivalent focal length."
+                f"--focal-35mm {focal_35mm:g} is outside 8–600 mm: give the 35 mm-equivalent focal length"
             )
         focal, source = focal_35mm / FULL_FRAME_DIAGONAL_MM * diagonal, f"{focal_35mm:g} mm equivalent"
     else:
@@ -132,6 +134,13 @@ def undistort(image: NDArray[Any], camera: Camera) -> NDArray[Any]:
     return np.asarray(cv2.undistort(image, matrix, np.array(camera.k)))
 
 
+def undistort_masks(masks: NDArray[np.bool_], camera: Camera) -> NDArray[np.bool_]:
+    """Undo the lens distortion of masks. [T, H, W]"""
+    if not is_distorted(camera):
+        return masks
+    return np.stack([undistort(mask.astype(np.uint8) * 255, camera) > 127 for mask in masks])
+
+
 def undistort_points(points: NDArray[np.float32], camera: Camera) -> NDArray[np.float32]:
     """Undo the lens distortion of points (u, v, confidence) [..., 3] in pixels."""
     if not is_distorted(camera) or points.size == 0:
@@ -158,8 +167,8 @@ def _fit_to_video(camera: Camera, width: int, height: int, path: Path) -> tuple[
     if abs(sx / sy - 1.0) > 0.01:
         turned = " (the picture seems turned by 90°)" if (camera.width, camera.height) == (height, width) else ""
         raise BadInputError(
-            f"{path} is for {camera.width} × {camera.height} pixels but the video has {width} × {height}{turned}; "
-            "calibrate the camera at the video's size."
+            f"{path} is for {camera.width} × {camera.height} pixels but the video has {width} × {height}{turned}: "
+            "calibrate the camera at the video's size"
         )
     scaled = replace(
         camera, fx=camera.fx * sx, fy=camera.fy * sy, cx=camera.cx * sx, cy=camera.cy * sy, width=width, height=height
@@ -171,25 +180,18 @@ def _fit_to_video(camera: Camera, width: int, height: int, path: Path) -> tuple[
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInputError(f"There is no camera file at {path}; check the path.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInputError(f"The camera file {path} is not readable JSON ({error}).") from None
+    data = read_json(path, "camera file")
     if not isinstance(data, dict):
-        raise BadInputError(f"The camera file {path} must hold one JSON object with fx, fy, cx, cy, width, height.")
+        raise BadInputError(f"the camera file {path} must hold one JSON object with fx, fy, cx, cy, width, height")
     return data
 
 
 def _number(data: dict[str, Any], name: str, path: Path) -> float:
     if name not in data:
-        raise BadInputError(
-            f"The camera file {path} lacks {name}; it needs fx, fy, cx, cy, width and height in pixels."
-        )
+        raise BadInputError(f"the camera file {path} lacks {name}: it needs fx, fy, cx, cy, width and height in pixels")
     value = data[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise BadInputError(f"{path}: {name} must be a number in pixels, not {value!r}.")
+        raise BadInputError(f"{path}: {name} must be a number in pixels, not {value!r}")
     return float(value)
 
 
@@ -197,7 +199,7 @@ def _distortion(data: dict[str, Any], path: Path) -> tuple[float, ...]:
     k = data.get("k") or [0.0] * 5
     numbers = isinstance(k, list) and all(isinstance(x, (int, float)) and math.isfinite(x) for x in k)
     if not numbers or len(k) not in (4, 5, 8) or max(abs(x) for x in k) > 100.0:
-        raise BadInputError(f"{path}: k must be OpenCV's distortion coefficients [k1, k2, p1, p2, k3], not {k!r}.")
+        raise BadInputError(f"{path}: k must be OpenCV's distortion coefficients [k1, k2, p1, p2, k3], not {k!r}")
     return tuple(float(x) for x in k) + (0.0,) * (5 - len(k))
 
 
@@ -205,10 +207,10 @@ def _check_focal(focal: float, long_side: float, what: str) -> None:
     low, high = FOCAL_RANGE
     if not math.isfinite(focal) or focal < low * long_side:
         raise BadInputError(
-            f"{what} = {focal:g} is too short for a picture of {long_side:g} pixels; "
-            "it must be in pixels, not millimetres (for millimetres use --focal-35mm)."
+            f"{what} = {focal:g} is too short for a picture of {long_side:g} pixels: "
+            "it must be in pixels, not millimetres (for millimetres use --focal-35mm)"
         )
     if focal > high * long_side:
         raise BadInputError(
-            f"{what} = {focal:g} is too long for a picture of {long_side:g} pixels; it must be in pixels."
+            f"{what} = {focal:g} is too long for a picture of {long_side:g} pixels: it must be in pixels"
         )

@@ -35,7 +35,7 @@ class Verdict:
     weight: float
     reason: str = ""
     cut_off: bool = False
-    """The person leaves the frame at its top or bottom."""
+    """The person leaves the frame at its top or bottom (a photograph: at any side)."""
 
 
 def clean(mask: Mask, keypoints: Points) -> Mask:
@@ -67,6 +67,15 @@ def judge(masks: list[Mask], keypoints: Points) -> list[Verdict]:
     areas = np.array([max(int(m.sum()), 1) for m in masks], np.float64)
     jumps = area_jumps(areas)
     return [_judge_one(mask, points, jump) for mask, points, jump in zip(masks, keypoints, jumps, strict=True)]
+
+
+def judge_photo(mask: Mask, keypoints: Points) -> Verdict:
+    """Weigh one photograph's mask by itself: a cut-off person is told, not refused. [H, W], [25, 3]"""
+    if not mask.any():
+        return Verdict(0.0, "the mask is empty")
+    if _share_on_mask(mask, keypoints) < OFF_MASK:
+        return Verdict(0.0, "keypoints and mask do not show the same person")
+    return Verdict(1.0, cut_off=bool(cut_sides(mask)))
 
 
 def area_jumps(areas: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from fit_avatar.errors import BadInputError
 
@@ -19,21 +21,46 @@ def files_by_frame(folder: Path, suffix: str, what: str) -> dict[int, Path]:
     Raises:
         BadInputError: no such folder, no such file in it, a name without a number, or two files for one frame.
     """
-    if not folder.is_dir():
-        raise BadInputError(f"There is no folder of {what} at {folder}; check the path.")
     found: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() != suffix or path.name.startswith("."):
-            continue
-        numbers = re.findall(r"\d+", path.stem)
-        if not numbers:
-            raise BadInputError(f"{path} has no number in its name; the last number must be the frame's index.")
-        index = int(numbers[-1])
+    for path in files_in(folder, suffix, what):
+        index = frame_number(path.stem)
+        if index is None:
+            raise BadInputError(f"{path} has no number in its name: the last number must be the frame's index")
         if index in found:
-            raise BadInputError(
-                f"{found[index].name} and {path.name} in {folder} are both for frame {index}; keep one."
-            )
+            raise BadInputError(f"{found[index].name} and {path.name} in {folder} are both for frame {index}: keep one")
         found[index] = path
-    if not found:
-        raise BadInputError(f"There is no {suffix} file in {folder}; it must hold the {what}, one file per frame.")
     return found
+
+
+def files_in(folder: Path, suffix: str, what: str) -> list[Path]:
+    """Return the files with a suffix in a folder, sorted by name.
+
+    Raises:
+        BadInputError: no such folder, or no such file in it.
+    """
+    if not folder.is_dir():
+        raise BadInputError(f"there is no folder of {what} {folder}: check the path")
+    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == suffix and not p.name.startswith(".")]
+    if not found:
+        raise BadInputError(f"there is no {suffix} file in {folder}: it must hold the {what}, one file per frame")
+    return found
+
+
+def frame_number(stem: str) -> int | None:
+    """Return the last number in a file's name without its suffix; ``None`` if there is none."""
+    numbers = re.findall(r"\d+", stem)
+    return int(numbers[-1]) if numbers else None
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        BadInputError: no such file, or not JSON; the message calls it ``what``.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInputError(f"there is no {what} {path}: check the path") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BadInputError(f"the {what} {path} is not readable JSON ({error}): make it again") from None

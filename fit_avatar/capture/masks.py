@@ -1,4 +1,4 @@
-"""Reading masks that somebody else made: a folder of PNG files or a video, white on the person."""
+"""Reading masks that somebody else made: a folder of PNG files, a video (white on the person) or masks.hdf5."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.files import files_by_frame
+from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, SnapshotMasks
 from fit_avatar.capture.video import count_frames, read_frames
 from fit_avatar.errors import BadInputError
 
@@ -28,17 +29,27 @@ class GivenMasks:
 
         Raises:
             BadInputError: nothing there, or the number of masks differs from the video's.
+            MissingDependencyError: it is HDF5 and h5py is not installed.
         """
         if not path.exists():
-            raise BadInputError(f"There are no masks at {path}; check the path.")
+            raise BadInputError(f"there are no masks {path}: check the path")
         self.path, self.size = path, (width, height)
-        self._files = files_by_frame(path, ".png", "PNG masks") if path.is_dir() else None
-        count = len(self._files) if self._files is not None else count_frames(path)
-        last = max(self._files) if self._files is not None else count - 1
+        self._files: dict[int, Path] | None = None
+        self._snapshot: SnapshotMasks | None = None
+        if path.is_dir():
+            self._files = files_by_frame(path, ".png", "PNG masks")
+            count, last = len(self._files), max(self._files)
+        elif path.suffix.lower() in HDF5_SUFFIXES:
+            self._snapshot = SnapshotMasks(path)
+            check_size((self._snapshot.width, self._snapshot.height), self.size, str(path))
+            count, last = self._snapshot.count, self._snapshot.count - 1
+        else:
+            count = count_frames(path)
+            last = count - 1
         if abs(count - frame_count) > COUNT_SLACK or last >= frame_count + COUNT_SLACK:
             raise BadInputError(
-                f"{path} holds {count} masks (the last for frame {last}) but the video has {frame_count} frames; "
-                "there must be one mask for each frame, counted from 0."
+                f"{path} holds {count} masks (the last for frame {last}) but the video has {frame_count} frames: "
+                "there must be one mask for each frame, counted from 0"
             )
 
     def read(self, indices: list[int]) -> dict[int, Mask]:
@@ -47,21 +58,45 @@ class GivenMasks:
         Raises:
             BadInputError: a mask is unreadable or its size differs from the video's.
         """
+        if self._snapshot is not None:
+            return dict(self._snapshot.read(indices))
         if self._files is None:
-            return {
-                i: self._checked(frame, f"frame {i} of {self.path}") for i, frame in read_frames(self.path, indices)
-            }
-        found = {i: self._files[i] for i in indices if i in self._files}
-        return {i: self._checked(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), str(path)) for i, path in found.items()}
+            frames = read_frames(self.path, indices)
+            return {i: _of_picture(frame, self.size, f"frame {i} of {self.path}") for i, frame in frames}
+        return {i: read_mask(self._files[i], self.size) for i in indices if i in self._files}
 
-    def _checked(self, image: NDArray[np.uint8] | None, where: str) -> Mask:
-        if image is None:
-            raise BadInputError(f"The mask {where} cannot be read as an image; make it again.")
-        height, width = image.shape[:2]
-        if (width, height) != self.size:
-            raise BadInputError(
-                f"The mask {where} has {width} × {height} pixels but the video has {self.size[0]} × {self.size[1]}; "
-                "they must be equal."
-            )
-        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return np.asarray(grey > THRESHOLD)
+
+def read_mask(path: Path, size: tuple[int, int]) -> Mask:
+    """Read one picture that is white on the person. [H, W]
+
+    Args:
+        path: of the picture.
+        size: width and height that it must have, in pixels.
+
+    Raises:
+        BadInputError: unreadable, or of another size.
+    """
+    if not path.is_file():
+        raise BadInputError(f"there is no mask {path}: check the path")
+    return _of_picture(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), size, str(path))
+
+
+def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> None:
+    """Refuse a mask whose width and height are not the picture's.
+
+    Raises:
+        BadInputError: they differ.
+    """
+    if found != size:
+        raise BadInputError(
+            f"the mask {where} has {found[0]} × {found[1]} pixels but the picture has {size[0]} × {size[1]}: "
+            "they must be equal"
+        )
+
+
+def _of_picture(image: NDArray[np.uint8] | None, size: tuple[int, int], where: str) -> Mask:
+    if image is None:
+        raise BadInputError(f"the mask {where} cannot be read as an image: make it again")
+    check_size((image.shape[1], image.shape[0]), size, where)
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return np.asarray(grey > THRESHOLD)

@@ -141,13 +141,13 @@ def _import_pose() -> ModuleType:
             import mediapipe.python.solutions.pose as pose
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"The default detector needs the package mediapipe==0.10.21 ({error}); install it with "
-            "'pip install mediapipe==0.10.21' on Python 3.10–3.12, or give --keypoints and --masks."
+            f"the default detector needs the package mediapipe==0.10.21 ({error}): install it with "
+            "'pip install mediapipe==0.10.21' on Python 3.10–3.12, or give --keypoints and --masks"
         ) from None
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            f"mediapipe cannot be loaded ({error}); on a bare server install its system libraries with "
-            "'apt-get install libgl1 libegl1 libgles2 libglib2.0-0', or give --keypoints and --masks."
+            f"mediapipe cannot be loaded ({error}): on a bare server install its system libraries with "
+            "'apt-get install libgl1 libegl1 libgles2 libglib2.0-0', or give --keypoints and --masks"
         ) from None
     module: ModuleType = pose
     return module

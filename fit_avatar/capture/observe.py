@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture import check
-from fit_avatar.capture.camera import is_distorted, pinhole, undistort, undistort_points
+from fit_avatar.capture.camera import pinhole, undistort_masks, undistort_points
 from fit_avatar.capture.clip import Clip
+from fit_avatar.capture.detectors import DETECTORS, Detector, make_detector
+from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.openpose import load_openpose
-from fit_avatar.capture.person import follow, undo_swaps
+from fit_avatar.capture.person import follow, is_person, undo_swaps
+from fit_avatar.capture.points import BODY, People, Points, face_of, hands_of, whole
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.selection import Selection, choose, relative_sharpness, survey
 from fit_avatar.capture.types import Camera, Capture, LeftOut
@@ -23,7 +25,6 @@ from fit_avatar.errors import BadInputError, NoPersonError
 
 Progress = Callable[[str, int, int], None]
 Mask = NDArray[np.bool_]
-Points = NDArray[np.float32]
 
 MIN_FRAMES = 3
 """Fewer good frames do not show a person from all sides."""
@@ -40,6 +41,7 @@ class _Seen:
     """What is known about one candidate frame before masks are made."""
 
     keypoints: Points
+    """All points. [137, 3]"""
     probability: NDArray[np.uint8] | None
 
 
@@ -50,6 +52,7 @@ def observe(
     frames: int = 120,
     keypoints: Path | None = None,
     masks: Path | None = None,
+    detector: str = "mediapipe",
     progress: Progress | None = None,
 ) -> Capture:
     """Observe a clip: choose frames, find the person's keypoints and masks, check them, undo lens distortion.
@@ -58,8 +61,9 @@ def observe(
         video: any video that FFmpeg reads.
         camera: at the upright video's size; its distortion is undone in keypoints and masks.
         frames: use at most this many frames.
-        keypoints: folder of OpenPose JSON; without it MediaPipe finds the person.
-        masks: folder of PNG or a video; without it MediaPipe's masks are refined.
+        keypoints: whatever :func:`load_keypoints` reads; without it the detector finds the person.
+        masks: folder of PNG, a video, or People-Snapshot's ``masks.hdf5``; without it MediaPipe's masks are refined.
+        detector: ``mediapipe``, ``openpose`` or ``rtmlib`` (see :func:`make_detector`).
         progress: called with (step, done, total).
 
     Returns:
@@ -68,20 +72,24 @@ def observe(
     Raises:
         BadInputError: a file that cannot be used, or inputs that do not belong together.
         NoPersonError: nobody is in the clip, or the person is always cut off.
-        MissingDependencyError: MediaPipe is needed and not installed.
+        MissingDependencyError: a detector or h5py is needed and not installed.
     """
     tell: Progress = progress or (lambda step, done, total: None)
     if frames < MIN_FRAMES:
-        raise BadInputError(f"--frames {frames} is too few; use at least {MIN_FRAMES}, better 60 or more.")
+        raise BadInputError(f"--frames {frames} is too few: use at least {MIN_FRAMES}, better 60 or more")
     clip = Clip(video)
     if (camera.width, camera.height) != (clip.width, clip.height):
         raise BadInputError(
-            f"The camera is for {camera.width} × {camera.height} pixels but {video} has {clip.width} × {clip.height}."
+            f"the camera is for {camera.width} × {camera.height} pixels but {video} has {clip.width} × {clip.height}: "
+            "calibrate it at the video's size"
         )
+    other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
     look = survey(video, lambda done, total: tell("Reading the video", done, total))
     given = GivenMasks(masks, clip.width, clip.height, look.frame_count) if masks else None
-    people = load_openpose(keypoints, look.frame_count) if keypoints else None
+    people = load_keypoints(keypoints, look.frame_count) if keypoints else None
     selection = choose(look, frames)
+    if other is not None:
+        people, selection = _detect_people(clip, selection, other, tell)
 
     seen, left_out = _find_person(clip, selection, people, given is None, tell)
     if len(seen) < MIN_FRAMES:
@@ -94,8 +102,8 @@ def observe(
     left_out += [LeftOut(i, "there is no mask for it") for i in absent]
     present = np.array([i in found for i in indices.tolist()], bool)
     indices, points = indices[present], points[present]
-    cleaned = [check.clean(found.pop(i), p) for i, p in zip(indices.tolist(), points, strict=True)]
-    verdicts = check.judge(cleaned, points)
+    cleaned = [check.clean(found.pop(i), p) for i, p in zip(indices.tolist(), points[:, BODY], strict=True)]
+    verdicts = check.judge(cleaned, points[:, BODY])
     _complain_if_cut_off(video, verdicts)
     left_out += [LeftOut(int(i), v.reason) for i, v in zip(indices, verdicts, strict=True) if v.weight == 0.0]
     weights = np.array([v.weight for v in verdicts], np.float32) * _sharpness_weights(
@@ -105,21 +113,23 @@ def observe(
     if len(keep) < MIN_FRAMES:
         reasons = sorted({v.reason for v in verdicts if v.reason})
         raise NoPersonError(
-            f"Only {len(keep)} frames of {video} can be used ({'; '.join(reasons)}); "
-            "film the whole person against a calm background, or give better masks."
+            f"only {len(keep)} frames of {video} can be used ({', '.join(reasons)}): "
+            "film the whole person against a calm background, or give better masks"
         )
-    kept_masks = np.stack([cleaned[i] for i in keep])
+    points = undistort_points(points[keep], camera)
     return Capture(
         frame_indices=indices[keep],
-        keypoints=undistort_points(points[keep], camera),
-        masks=_undistort_masks(kept_masks, camera),
+        keypoints=points[:, BODY],
+        face=face_of(points),
+        hands=hands_of(points),
+        masks=undistort_masks(np.stack([cleaned[i] for i in keep]), camera),
         camera=pinhole(camera),
         frame_weights=weights[keep],
         fps=clip.fps,
         left_out=tuple(sorted((*selection.left_out, *left_out), key=lambda x: x.frame_index)),
         warnings=_warnings(verdicts, len(selection.slots), len(keep)),
         sources={
-            "keypoints": str(keypoints) if keypoints else "MediaPipe",
+            "keypoints": str(keypoints) if keypoints else DETECTORS[detector],
             "masks": str(masks) if masks else "MediaPipe, refined",
             "frames_in_video": look.frame_count,
             "frames_swapped": int(swapped.any(axis=1).sum()),
@@ -127,8 +137,29 @@ def observe(
     )
 
 
+def _detect_people(
+    clip: Clip, selection: Selection, detector: Detector, tell: Progress
+) -> tuple[dict[int, People], Selection]:
+    """Look for people in each slot's frames until one shows somebody; the selection then has only frames looked at."""
+    people: dict[int, People] = {}
+    open_slots = [list(slot) for slot in selection.slots]
+    with detector:
+        while open_slots:
+            slot_of = {slot.pop(0): slot for slot in open_slots}
+            open_slots = []
+            for index, frame in clip.frames(sorted(slot_of)):
+                people[index] = detector.detect(frame)
+                tell("Finding the person", len(people), max(len(people), len(selection.slots)))
+                if not any(map(is_person, people[index])):
+                    clip.forget([index])
+                    if slot_of[index]:
+                        open_slots.append(slot_of[index])
+    looked_at = (tuple(i for i in slot if i in people) for slot in selection.slots)
+    return people, Selection(tuple(slot for slot in looked_at if slot), selection.left_out)
+
+
 def _find_person(
-    clip: Clip, selection: Selection, people: dict[int, NDArray[np.float32]] | None, need_masks: bool, tell: Progress
+    clip: Clip, selection: Selection, people: dict[int, People] | None, need_masks: bool, tell: Progress
 ) -> tuple[dict[int, _Seen], list[LeftOut]]:
     """Fill each slot with its best frame that shows the person. Frame index → what is seen there."""
     track = follow(people, sorted(people)) if people is not None else None
@@ -173,7 +204,7 @@ def _fill(selection: Selection, look: Callable[[int], _Seen | None]) -> tuple[di
 def _combine(detection: Detection | None, track: dict[int, Points] | None, index: int) -> _Seen | None:
     if detection is None:
         return None
-    return _Seen(detection.keypoints if track is None else track[index], detection.probability)
+    return _Seen(whole(detection.keypoints) if track is None else track[index], detection.probability)
 
 
 def _make_masks(clip: Clip, seen: dict[int, _Seen], indices: list[int], tell: Progress) -> dict[int, Mask]:
@@ -183,7 +214,7 @@ def _make_masks(clip: Clip, seen: dict[int, _Seen], indices: list[int], tell: Pr
     refiner = MaskRefiner.learn([(frame, coarse[i]) for i, frame in clip.frames(picked)])
     masks: dict[int, Mask] = {}
     for index, frame in clip.frames(indices):
-        masks[index] = refiner.refine(frame, coarse[index], seen[index].keypoints)
+        masks[index] = refiner.refine(frame, coarse[index], seen[index].keypoints[BODY])
         tell("Sharpening the masks", len(masks), len(indices))
     return masks
 
@@ -198,25 +229,19 @@ def _sharpness_weights(clip: Clip, indices: list[int], masks: list[Mask], tell: 
     return np.clip(ratio / SOFT, check.DOUBT, 1.0).astype(np.float32)
 
 
-def _undistort_masks(masks: NDArray[np.bool_], camera: Camera) -> NDArray[np.bool_]:
-    if not is_distorted(camera):
-        return masks
-    return np.stack([undistort(mask.astype(np.uint8) * 255, camera) > 127 for mask in masks])
-
-
 def _complain_if_cut_off(video: Path, verdicts: list[check.Verdict]) -> None:
     cut = sum(v.cut_off for v in verdicts)
     if verdicts and cut > CUT_OFF_SHARE * len(verdicts):
         raise NoPersonError(
-            f"The person in {video} is cut off at the top or bottom in {cut} of {len(verdicts)} frames; "
-            "film from further away so that head and feet stay in the picture."
+            f"the person in {video} is cut off at the top or bottom in {cut} of {len(verdicts)} frames: "
+            "film from further away so that head and feet stay in the picture"
         )
 
 
 def _nobody(video: Path, count: int, keypoints: Path | None) -> str:
     where = f"by the keypoints in {keypoints}" if keypoints else "by the detector"
-    found = "Nobody was found" if count == 0 else f"A person was found in only {count} frames"
-    return f"{found} in {video} {where}; film one whole person, well lit, from head to feet."
+    found = "nobody was found" if count == 0 else f"a person was found in only {count} frames"
+    return f"{found} in {video} {where}: film one whole person, well lit, from head to feet"
 
 
 def _warnings(verdicts: list[check.Verdict], wanted: int, used: int) -> tuple[str, ...]:

@@ -1,58 +1,59 @@
-"""Reading 2D keypoints that OpenPose (or anything that writes its JSON) made: BODY_25 or COCO-18."""
+"""Reading 2D keypoints that OpenPose (or anything that writes its JSON) made: BODY_25 or COCO-18, face and hands."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.files import files_by_frame
+from fit_avatar.capture.files import files_by_frame, read_json
+from fit_avatar.capture.points import COUNT, People, Points, read_points, whole
 from fit_avatar.errors import BadInputError
-
-People = NDArray[np.float32]
-"""All the people in one frame, BODY_25 as (u, v, confidence). [P, 25, 3]"""
 
 COCO_18_IN_BODY_25 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 """BODY_25 index of each COCO-18 point; BODY_25 adds the mid-hip and the feet."""
 MID_HIP, RIGHT_HIP, LEFT_HIP = 8, 9, 12
+PARTS = {"pose": (25, 18), "face": (70,), "hand_left": (21,), "hand_right": (21,)}
+"""How many points each part may have; the key is the part's name in the file without ``_keypoints_2d``."""
 
 
-def load_openpose(folder: Path, frame_count: int | None = None) -> dict[int, People]:
+def load_openpose(folder: Path) -> dict[int, People]:
     """Read a folder of OpenPose JSON files, the last number in a name being the frame's index.
 
     Args:
         folder: one JSON file per frame; ``people`` may be empty.
-        frame_count: frames of the video, to notice a folder that belongs to another one.
 
     Returns:
-        Frame index → people, in pixels of the video's frame.
+        Frame index → people [P, 137, 3], in pixels of the video's frame.
 
     Raises:
-        BadInputError: broken JSON, NaN, another number of points, or a count that does not fit the video.
+        BadInputError: no folder, broken JSON, NaN, or another number of points.
     """
     files = files_by_frame(folder, ".json", "OpenPose JSON files")
-    if frame_count is not None:
-        _check_count(files, frame_count, folder)
     return {index: read_people(path) for index, path in files.items()}
 
 
 def read_people(path: Path) -> People:
-    """Read the people of one OpenPose JSON file. [P, 25, 3]
+    """Read the people of one OpenPose JSON file; parts that are not in it have confidence 0. [P, 137, 3]
 
     Raises:
-        BadInputError: broken JSON, NaN, or neither 25 nor 18 points.
+        BadInputError: broken JSON, NaN, or another number of points than OpenPose has.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInputError(f"The keypoint file {path} is not readable JSON ({error}); make it again.") from None
+    return people_in(read_json(path, "keypoint file"), path)
+
+
+def people_in(data: Any, path: Path) -> People:
+    """Return the people of a parsed OpenPose file. [P, 137, 3]
+
+    Raises:
+        BadInputError: as :func:`read_people`.
+    """
     people = data.get("people") if isinstance(data, dict) else None
     if not isinstance(people, list):
-        raise BadInputError(f"The keypoint file {path} has no list 'people'; it must be OpenPose's JSON.")
-    return np.array([_person(p, path) for p in people], np.float32).reshape(-1, 25, 3)
+        raise BadInputError(f"the keypoint file {path} has no list 'people': it must be OpenPose's JSON")
+    return np.array([_person(p, path) for p in people], np.float32).reshape(-1, COUNT, 3)
 
 
 def from_coco_18(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -65,33 +66,18 @@ def from_coco_18(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return body
 
 
-def _person(person: Any, path: Path) -> NDArray[np.float32]:
-    values = person.get("pose_keypoints_2d", person.get("pose_keypoints")) if isinstance(person, dict) else None
-    try:
-        numbers = np.array(values, np.float64).ravel()
-    except (TypeError, ValueError):
-        numbers = np.array([np.nan])
-    if values is None or not np.isfinite(numbers).all():
-        raise BadInputError(f"The keypoint file {path} holds something that is not a finite number; make it again.")
-    if numbers.size not in (75, 54):
-        raise BadInputError(
-            f"The keypoint file {path} holds {numbers.size} numbers for a person; "
-            "BODY_25 has 75 (25 × 3) and COCO has 54 (18 × 3)."
-        )
-    points = numbers.reshape(-1, 3).astype(np.float32)
-    points[:, 2] = np.clip(points[:, 2], 0.0, 1.0)
-    return points if len(points) == 25 else from_coco_18(points)
+def _person(person: Any, path: Path) -> Points:
+    found = {part: _part(person, part, path) for part in PARTS} if isinstance(person, dict) else {}
+    if all(points is None for points in found.values()):
+        raise BadInputError(f"the keypoint file {path} has a person without pose_keypoints_2d: make it again")
+    pose = found["pose"]
+    body = np.zeros((25, 3), np.float32) if pose is None else pose if len(pose) == 25 else from_coco_18(pose)
+    return whole(body, found["face"], found["hand_left"], found["hand_right"])
 
 
-def _check_count(files: dict[int, Path], frame_count: int, folder: Path) -> None:
-    last = max(files)
-    if last > frame_count + max(2, frame_count // 20):
-        raise BadInputError(
-            f"{folder} has keypoints up to frame {last} but the video has {frame_count} frames; "
-            "they seem to belong to another clip."
-        )
-    if len(files) < 0.5 * frame_count and last < 0.5 * frame_count:
-        raise BadInputError(
-            f"{folder} has keypoints for {len(files)} frames (up to frame {last}) but the video has {frame_count}; "
-            "run OpenPose over the whole clip."
-        )
+def _part(person: dict[str, Any], part: str, path: Path) -> Points | None:
+    # OpenPose before 1.3 wrote no "_2d"; it writes an empty list for a part that it was not asked for.
+    values = person.get(f"{part}_keypoints_2d", person.get(f"{part}_keypoints"))
+    if values is None or values == []:
+        return None
+    return read_points(values, PARTS[part], path, {"pose": "body", "face": "face"}.get(part, "hand"))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.points import BODY, COUNT, LEFT_HAND, RIGHT_HAND
 from fit_avatar.capture.types import BODY_25_MIRROR
 
 Points = NDArray[np.float32]
@@ -30,31 +31,41 @@ SWAP_COST = 0.01
 
 
 def body_size(points: Points) -> float:
-    """Return the larger side of the box around the seen points [25, 3], in pixels; 0 if fewer than two are seen."""
-    seen = points[points[:, 2] > SEEN, :2]
+    """Return the larger side of the box around the body's seen points, in pixels; 0 if fewer than two are seen.
+
+    Args:
+        points: BODY_25, or with face and hands behind it. [25 or 137, 3]
+    """
+    body = points[BODY]
+    seen = body[body[:, 2] > SEEN, :2]
     return float(np.ptp(seen, axis=0).max()) if len(seen) > 1 else 0.0
+
+
+def is_person(points: Points) -> bool:
+    """Return whether enough of the body is seen. points [25 or 137, 3]"""
+    return int((points[BODY, 2] > SEEN).sum()) >= MIN_POINTS
 
 
 def follow(people: Mapping[int, NDArray[np.float32]], indices: Sequence[int]) -> dict[int, Points]:
     """Pick one person: the largest where the clip starts, then whoever is nearest to the last.
 
     Args:
-        people: frame index → everybody in it. [P, 25, 3]
+        people: frame index → everybody in it, with or without face and hands. [P, 25 or 137, 3]
         indices: frames in the order of time.
 
     Returns:
-        Frame index → that person [25, 3]; frames in which they are not seen are missing.
+        Frame index → that person [25 or 137, 3]; frames in which they are not seen are missing.
     """
     track: dict[int, Points] = {}
     last: Points | None = None
     for index in indices:
-        candidates = [p for p in people.get(index, ()) if int((p[:, 2] > SEEN).sum()) >= MIN_POINTS]
+        candidates = [p for p in people.get(index, ()) if is_person(p)]
         if not candidates:
             continue
         if last is None:
             choice = max(candidates, key=body_size)
         else:
-            distances = [_separation(p, last) for p in candidates]
+            distances = [_separation(p[BODY], last[BODY]) for p in candidates]
             if min(distances) > MAX_STEP:
                 continue
             choice = candidates[int(np.argmin(distances))]
@@ -70,11 +81,12 @@ def undo_swaps(keypoints: Points, times: NDArray[np.int64]) -> tuple[Points, NDA
     person crosses over, which a nearest-neighbour rule would turn into a false exchange.
 
     Args:
-        keypoints: BODY_25 points of one person in the order of time. [T, 25, 3]
+        keypoints: points of one person in the order of time. Hands go with the arms; the points of
+            the face stay. [T, 25 or 137, 3]
         times: index of each frame in the video. [T]
 
     Returns:
-        The points [T, 25, 3], and for each frame and group of ``GROUPS`` whether it was exchanged [T, 2].
+        The points, of the same shape, and for each frame and group of ``GROUPS`` whether it was exchanged [T, 2].
     """
     fixed = keypoints.copy()
     swapped = np.zeros((len(keypoints), len(GROUPS)), bool)
@@ -89,6 +101,9 @@ def undo_swaps(keypoints: Points, times: NDArray[np.int64]) -> tuple[Points, NDA
         swapped[:, column] = _best_states(choices, np.asarray(times, float), size)
         rows = np.flatnonzero(swapped[:, column])
         fixed[rows[:, None], here] = keypoints[rows[:, None], mirrored]
+    if keypoints.shape[1] == COUNT:
+        rows = np.flatnonzero(swapped[:, list(GROUPS).index("upper")])
+        fixed[rows, LEFT_HAND], fixed[rows, RIGHT_HAND] = keypoints[rows, RIGHT_HAND], keypoints[rows, LEFT_HAND]
     return fixed, swapped
 
 

@@ -74,3 +74,9 @@ class Capture:
     """Sentences the user should read (a guessed focal length, cut-off feet, …)."""
     sources: dict[str, Any] = field(default_factory=dict)
     """Where keypoints and masks came from, for the report."""
+    face: NDArray[np.float32] | None = None
+    """The face's points in OpenPose's order (68 of the outline and features, 2 pupils), like ``keypoints``.
+    [T, 70, 3]"""
+    hands: NDArray[np.float32] | None = None
+    """Left and right hand's points in OpenPose's order (wrist, then thumb to little finger), like ``keypoints``.
+    [T, 2, 21, 3]"""

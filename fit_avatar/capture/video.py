@@ -83,7 +83,7 @@ def read_frames(path: Path, indices: Iterable[int] | None = None) -> Iterator[tu
                     break
                 size = size or frame.shape[:2]
                 if frame.shape[:2] != size:
-                    raise BadInputError(f"{path} changes its picture size at frame {index}; re-encode it to one size.")
+                    raise BadInputError(f"{path} changes its picture size at frame {index}: re-encode it to one size")
                 yield index, frame
             index += 1
         if index == 0 and last != -1:
@@ -106,12 +106,12 @@ def count_frames(path: Path) -> int:
 
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.exists():
-        raise BadInputError(f"There is no video at {path}; check the path.")
+        raise BadInputError(f"there is no video {path}: check the path")
     if not path.is_file():
-        raise BadInputError(f"{path} is not a file; give the path of one video.")
+        raise BadInputError(f"{path} is not a file: give the path of one video")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
-        raise BadInputError(f"{path} is not a video that FFmpeg can read; convert it to an MP4 (H.264) and try again.")
+        raise BadInputError(f"{path} is not a video that FFmpeg can read: convert it to an MP4 (H.264) and try again")
     # OpenCV turns frames upright by default; said aloud, because everything downstream relies on it.
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture
@@ -128,4 +128,4 @@ def _next(capture: cv2.VideoCapture) -> Frame | None:
 
 
 def _no_frame(path: Path) -> str:
-    return f"No frame of {path} can be decoded; the file may be cut off or damaged, so copy or re-encode it."
+    return f"no frame of {path} can be decoded: the file may be cut off or damaged, so copy or re-encode it"

@@ -1,21 +1,94 @@
-"""Energy terms: pure functions from state and data to unweighted, unreduced residuals."""
+"""Energy terms: pure functions from the posed body and data to unweighted, unreduced residuals."""
 
+from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
+from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
+from fit_avatar.energies.contact import estimate_contact, foot_contact, ground_plane
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
-from fit_avatar.energies.kernel import GemanMcClure
-from fit_avatar.energies.pose import pose_deviation, rotation_acceleration, translation_acceleration
-from fit_avatar.energies.shape import laplacian, offset_prior, plane_distance, shape_prior, stature, symmetry
+from fit_avatar.energies.kernel import GemanMcClure, Huber, Schedule
+from fit_avatar.energies.landmarks import face_landmark_rays, joint_positions, landmark_reprojection
+from fit_avatar.energies.limits import bending_prior, joint_limits
+from fit_avatar.energies.motion import (
+    joint_acceleration,
+    joint_velocity,
+    rotation_acceleration,
+    rotation_velocity,
+    translation_acceleration,
+    translation_velocity,
+)
+from fit_avatar.energies.multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
+from fit_avatar.energies.parts import SEGMENTS, part_segmentation, parts_of_vertices
+from fit_avatar.energies.pose import mean_pose_prior, pose_deviation
+from fit_avatar.energies.priors import gaussian_pose_prior, gaussian_prior, mixture_pose_prior, mixture_prior
+from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.shape import expression_prior, keypoint_bias_prior, shape_prior, stature
+from fit_avatar.energies.silhouette import distance_fields, silhouette_distance, silhouette_overlap, soft_masks
+from fit_avatar.energies.surface import (
+    edge_length,
+    laplacian,
+    laplacian_operator,
+    normal_consistency,
+    offset_prior,
+    symmetry,
+)
+from fit_avatar.energies.term import Blocks, Energy, Term, energy
 
 __all__ = [
+    "LAPLACIAN_PARTS",
+    "OFFSET_PARTS",
+    "SEGMENTS",
+    "SYMMETRY_PARTS",
+    "Blocks",
+    "Capsules",
+    "Energy",
     "GemanMcClure",
+    "Huber",
+    "Planes",
+    "Rays",
+    "Scene",
+    "Schedule",
+    "Term",
+    "bending_prior",
+    "cone_planes",
+    "cone_rays",
     "contour_distance",
+    "distance_fields",
+    "edge_length",
+    "energy",
+    "estimate_contact",
+    "expression_prior",
+    "face_landmark_rays",
+    "fit_capsules",
+    "foot_contact",
+    "gaussian_pose_prior",
+    "gaussian_prior",
+    "ground_plane",
+    "joint_acceleration",
+    "joint_limits",
+    "joint_positions",
+    "joint_velocity",
+    "keypoint_bias_prior",
     "keypoint_reprojection",
+    "landmark_reprojection",
     "laplacian",
+    "laplacian_operator",
+    "mean_pose_prior",
+    "mixture_pose_prior",
+    "mixture_prior",
+    "normal_consistency",
     "offset_prior",
-    "plane_distance",
+    "part_multiplier",
+    "part_segmentation",
+    "parts_of_vertices",
     "pose_deviation",
     "rotation_acceleration",
+    "rotation_velocity",
+    "self_penetration",
     "shape_prior",
+    "silhouette_distance",
+    "silhouette_overlap",
+    "soft_masks",
     "stature",
     "symmetry",
     "translation_acceleration",
+    "translation_velocity",
 ]

@@ -1,22 +1,108 @@
-"""Robust kernels, as weights for iteratively re-weighted least squares."""
+"""Robust kernels, and values that change while a problem is solved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
+
+from fit_avatar.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A value that goes geometrically from its first to its last while a problem is solved."""
+
+    first: float
+    last: float
+
+    def __post_init__(self) -> None:
+        if not (self.first > 0 and self.last > 0):
+            raise BadInputError(f"a schedule goes between numbers above 0, not from {self.first} to {self.last}")
+
+    def at(self, share: float) -> float:
+        """Return the value after ``share`` of the way, 0…1."""
+        return float(self.first * (self.last / self.first) ** share)
+
+    def __str__(self) -> str:
+        return f"{self.first:.3g} → {self.last:.3g}"
+
+
+Value = float | Schedule
+
+
+def value_at(value: Value, share: float) -> float:
+    """Return a number, or where a schedule is after ``share`` of the way."""
+    return value.at(share) if isinstance(value, Schedule) else float(value)
+
+
+class Kernel(Protocol):
+    """A robust function of squared residuals, in the residual's own unit."""
+
+    def at(self, share: float) -> Kernel:
+        """Return the kernel after ``share`` of the way."""
+
+    def __call__(self, squared: Tensor) -> Tensor:
+        """Return ρ from squared residuals."""
+
+    def weight(self, squared: Tensor) -> Tensor:
+        """Return dρ/d(r²), the weight of the equivalent least-squares problem."""
 
 
 @dataclass(frozen=True)
 class GemanMcClure:
-    """ρ(r) = σ² r² / (σ² + r²): quadratic for small residuals, constant for outliers."""
+    """ρ(r) = σ² r² / (σ² + r²): quadratic for small residuals, σ² for outliers.
 
-    sigma: float
+    Source: Geman and McClure 1987; the scale is in the residual's own unit.
+    """
+
+    sigma: Value
+
+    def at(self, share: float) -> GemanMcClure:
+        """Return the kernel after ``share`` of the way."""
+        return GemanMcClure(value_at(self.sigma, share))
 
     def __call__(self, squared: Tensor) -> Tensor:
         """Return ρ from squared residuals."""
-        return squared * self.sigma**2 / (self.sigma**2 + squared)
+        scale = value_at(self.sigma, 1.0) ** 2
+        return squared * scale / (scale + squared)
 
     def weight(self, squared: Tensor) -> Tensor:
         """Return dρ/d(r²), the weight of the equivalent least-squares problem."""
-        return (self.sigma**2 / (self.sigma**2 + squared)) ** 2
+        scale = value_at(self.sigma, 1.0) ** 2
+        return (scale / (scale + squared)) ** 2
+
+    def __str__(self) -> str:
+        return (
+            f"Geman–McClure σ {self.sigma}" if isinstance(self.sigma, Schedule) else f"Geman–McClure σ {self.sigma:.3g}"
+        )
+
+
+@dataclass(frozen=True)
+class Huber:
+    """ρ(r) = r² up to δ, 2δ|r| − δ² beyond: outliers pull with constant force.
+
+    Source: Huber 1964.
+    """
+
+    delta: Value
+
+    def at(self, share: float) -> Huber:
+        """Return the kernel after ``share`` of the way."""
+        return Huber(value_at(self.delta, share))
+
+    def __call__(self, squared: Tensor) -> Tensor:
+        """Return ρ from squared residuals."""
+        delta = value_at(self.delta, 1.0)
+        beyond = squared > delta**2
+        size = squared.where(beyond, squared.new_tensor(delta**2)).sqrt()
+        return squared.where(~beyond, 2 * delta * size - delta**2)
+
+    def weight(self, squared: Tensor) -> Tensor:
+        """Return dρ/d(r²), the weight of the equivalent least-squares problem."""
+        delta = value_at(self.delta, 1.0)
+        return delta / squared.clamp_min(delta**2).sqrt()
+
+    def __str__(self) -> str:
+        return f"Huber δ {self.delta}" if isinstance(self.delta, Schedule) else f"Huber δ {self.delta:.3g}"

@@ -1,30 +1,91 @@
-"""Terms on poses alone: the shared mean pose and smoothness in time. Residuals in radians or metres."""
+"""Terms on the pose that the frames of a clip share. Residuals in radians."""
 
 from __future__ import annotations
 
+from functools import cache
+
+import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.body.model import Body
+from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.term import Blocks, energy
+
+LOOSE = {
+    "shoulder": 1.5, "elbow": 1.5, "collar": 0.7, "head": 1.5, "neck": 1.0, "hip": 1.0, "knee": 1.0,
+    "wrist": 1.0, "hand": 0.7, "foot": 0.3, "ankle": 0.7, "spine1": 0.5, "spine2": 0.5, "spine3": 0.5, "jaw": 0.3,
+}  # fmt: skip
+"""How freely a joint moves against the others."""
+LOOSE_ELSEWHERE = 0.5
+"""The same, for fingers and eyes."""
+LOOSE_ROOT = 2.0
 
 
-def pose_deviation(rotations: Tensor, mean: Tensor) -> Tensor:
-    """How far each frame's joints are from the clip's mean pose.
+@cache
+def _looseness(names: tuple[str, ...]) -> tuple[float, ...]:
+    bases = [name.removeprefix("left_").removeprefix("right_") for name in names]
+    return tuple(LOOSE.get(base, LOOSE_ELSEWHERE) for base in bases)
 
-    rotations [T, J, 3, 3], mean [J, 3, 3] → [T, J, 3] radians
+
+def looseness(x: Scene) -> Tensor:
+    """Return how freely each joint but the root moves against the others. [J−1, 1]"""
+    return joint_looseness(x.body).to(x.rotations)
+
+
+def joint_looseness(body: Body) -> Tensor:
+    """Return the same for a body. [J−1, 1]"""
+    return body.template.new_tensor(_looseness(body.joint_names[1:]))[:, None]
+
+
+# -- one pose for the clip ------------------------------------------------------------------------------------
+
+
+@energy
+def pose_deviation(x: Scene) -> Tensor:
+    """How far each frame's joints are from the clip's mean pose, against their looseness. [..., T, J−1, 3] radians
+
+    The mean pose is an unknown that all frames share. Without it limbs are free along the viewing ray, and
+    agreement in 2D says nothing about 3D.
     """
-    return rotation.log(mean.transpose(-1, -2) @ rotations)
+    return between(x.mean_pose, x.rotations[..., 1:, :, :]) / looseness(x)
 
 
-def rotation_acceleration(rotations: Tensor, steps: Tensor) -> Tensor:
-    """Change of every joint's angular velocity between neighbouring frames.
+@pose_deviation.with_jacobian
+def _(x: Scene) -> Blocks:
+    residual = between(x.mean_pose, x.rotations[..., 1:, :, :])
+    scale = looseness(x)[..., None]
+    own = rotation.right_jacobian_inverse(residual) / scale
+    mean = -rotation.right_jacobian_inverse(-residual) / scale
+    return Blocks({"body_pose": block_diagonal(own)}, {"mean_pose": block_diagonal(mean)})
 
-    rotations [T, J, 3, 3], steps [T−1] frame intervals in units of the usual one → [T−2, J, 3] radians
+
+@energy(pose="J-1 3 3")
+def mean_pose_prior(x: Scene, pose: Tensor) -> Tensor:
+    """How far the clip's mean pose is from a usual one, against the joints' looseness. [..., 1, J−1, 3] radians
+
+    pose: local rotations [J−1, 3, 3]
     """
-    velocity = rotation.log(rotations[:-1].transpose(-1, -2) @ rotations[1:]) / steps[:, None, None]
-    return velocity[1:] - velocity[:-1]
+    return between(pose, x.mean_pose) / looseness(x)
 
 
-def translation_acceleration(transl: Tensor, steps: Tensor) -> Tensor:
-    """Change of velocity. transl [T, 3], steps [T−1] → [T−2, 3] metres"""
-    velocity = (transl[1:] - transl[:-1]) / steps[:, None]
-    return velocity[1:] - velocity[:-1]
+@mean_pose_prior.with_jacobian
+def _(x: Scene, pose: Tensor) -> Blocks:
+    turned = rotation.right_jacobian_inverse(between(pose, x.mean_pose)) / looseness(x)[..., None]
+    return Blocks(shared={"mean_pose": block_diagonal(turned)})
+
+
+# -- helpers --------------------------------------------------------------------------------------------------
+
+
+def between(first: Tensor, second: Tensor) -> Tensor:
+    """Return the rotation from one to the other, as axis-angle. [..., 3, 3] twice → [..., 3]"""
+    return rotation.log(first.transpose(-1, -2) @ second)
+
+
+def block_diagonal(blocks: Tensor) -> Tensor:
+    """Put each joint's 3 × 3 block on the diagonal. [..., J, 3, 3] → [..., 3J, 3J]"""
+    count = blocks.shape[-3]
+    whole = blocks.new_zeros(*blocks.shape[:-3], count, 3, count, 3)
+    torch.diagonal(whole, dim1=-4, dim2=-2).copy_(blocks.movedim(-3, -1))
+    return whole.flatten(-4, -3).flatten(-2)

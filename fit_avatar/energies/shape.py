@@ -1,48 +1,64 @@
-"""Terms on the shape alone. Betas in standard deviations, stature and offsets in metres."""
+"""Terms on the shape alone. Betas in standard deviations, stature and biases in metres."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-
-def shape_prior(betas: Tensor) -> Tensor:
-    """Betas are standard normal by construction. [B] → [B]"""
-    return betas
-
-
-def stature(vertices: Tensor, height_m: float) -> Tensor:
-    """Naked height of the body standing in its bind pose, minus the person's. vertices [V, 3] → [] metres"""
-    return vertices[:, 1].amax() - vertices[:, 1].amin() - height_m
+from fit_avatar.body.skinning import shaped
+from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.term import Blocks, energy
 
 
-def plane_distance(vertices: Tensor, planes: Tensor, shift: Tensor) -> Tensor:
-    """Distance of rim vertices from un-posed tangent planes of the viewing cone.
-
-    The plane N·X = 0 of the posed space becomes (AᵀN)·v + N·b = 0 in the bind pose, where the vertex is
-    skinned by X = A v + b. Constraining only along N leaves the surface free to slide on the ray.
-
-    vertices [M, 3], planes = AᵀN [M, 3], shift = N·b [M] → [M] metres
-
-    Source: after Alldieck et al. 2018, section 3.2 (un-posed rays).
-    """
-    return (vertices * planes).sum(-1) + shift
+@energy
+def shape_prior(x: Scene) -> Tensor:
+    """Betas are standard normal by construction. [..., 1, B]"""
+    return x.betas
 
 
-def laplacian(offsets: Tensor, operator: Tensor) -> Tensor:
-    """Unevenness of the offsets: they stay smooth while the body's own detail is kept.
-
-    offsets [V, 3], operator sparse [V, V] → [V, 3] metres
-    """
-    smoothed: Tensor = torch.sparse.mm(operator, offsets)
-    return smoothed
+@shape_prior.with_jacobian
+def _(x: Scene) -> Blocks:
+    return Blocks(shared={"betas": _identity(x.betas)})
 
 
-def symmetry(offsets: Tensor, mirror: Tensor) -> Tensor:
-    """Offsets minus those of the other side, mirrored. offsets [V, 3], mirror [V] → [V, 3] metres"""
-    return offsets - offsets[mirror] * offsets.new_tensor([-1.0, 1.0, 1.0])
+@energy
+def expression_prior(x: Scene) -> Tensor:
+    """Faces are mostly at rest. [..., T, E] standard deviations; zero [..., T, 1] for a body without expression."""
+    return x.expression if x.has("expression") else torch.zeros_like(x.transl[..., :1])
 
 
-def offset_prior(offsets: Tensor) -> Tensor:
-    """Clothes are thin. offsets [V, 3] → [V, 3] metres"""
-    return offsets
+@expression_prior.with_jacobian
+def _(x: Scene) -> Blocks:
+    return Blocks({"expression": _identity(x.expression)} if x.has("expression") else {})
+
+
+@energy
+def stature(x: Scene, height_m: float) -> Tensor:
+    """Naked height of the body in its bind pose, in which it stands, minus the person's. [..., 1] metres"""
+    heights = shaped(x.body, x.betas)[..., x.body.skin, 1]  # a smile makes nobody taller
+    return heights.amax(-1) - heights.amin(-1) - height_m
+
+
+@stature.with_jacobian
+def _(x: Scene, height_m: float) -> Blocks:
+    heights = shaped(x.body, x.betas)[..., x.body.skin, 1]  # a smile makes nobody taller
+    basis = x.body.shape_basis[x.body.skin, 1]  # [N, B (+ E)]
+    slope = (basis[heights.argmax(-1)] - basis[heights.argmin(-1)]).unsqueeze(-2)
+    return Blocks(shared={"betas": slope[..., : x.betas.shape[-1]]})
+
+
+@energy
+def keypoint_bias_prior(x: Scene) -> Tensor:
+    """The detector's idea of a keypoint is near the body's, and differs the same way in all frames. [..., 1, K, 3]"""
+    return x.keypoint_bias
+
+
+@keypoint_bias_prior.with_jacobian
+def _(x: Scene) -> Blocks:
+    return Blocks(shared={"keypoint_bias": _identity(x.keypoint_bias.flatten(-2))})
+
+
+def _identity(value: Tensor) -> Tensor:
+    """Return the derivative of an unknown to itself. [..., R, n] → [..., R, n, n]"""
+    identity = torch.eye(value.shape[-1], dtype=value.dtype, device=value.device)
+    return identity.expand(*value.shape, -1)

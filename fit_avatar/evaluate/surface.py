@@ -56,7 +56,7 @@ def surface_distance(
         MissingDependencyError: Open3D, or a system library that it needs, is not installed.
     """
     on_a, on_b = sample_surface(vertices_a, faces_a, samples, seed), sample_surface(vertices_b, faces_b, samples, seed)
-    return SurfaceDistance(_distance(on_a, vertices_b, faces_b), _distance(on_b, vertices_a, faces_a))
+    return SurfaceDistance(Surface(vertices_b, faces_b).distance(on_a), Surface(vertices_a, faces_a).distance(on_b))
 
 
 def sample_surface(vertices: ArrayLike, faces: ArrayLike, count: int, seed: int = 0) -> NDArray[np.float64]:
@@ -73,12 +73,62 @@ def sample_surface(vertices: ArrayLike, faces: ArrayLike, count: int, seed: int 
     return points
 
 
-def _distance(points: NDArray[np.float64], vertices: ArrayLike, faces: ArrayLike) -> NDArray[np.float64]:
-    open3d = _open3d()
-    scene = open3d.t.geometry.RaycastingScene()
-    scene.add_triangles(np.ascontiguousarray(vertices, dtype=np.float32), np.ascontiguousarray(faces, dtype=np.uint32))
-    distance = scene.compute_distance(points.astype(np.float32)).numpy()
-    return np.asarray(distance, np.float64)
+@dataclass(frozen=True)
+class Closest:
+    """The points of a surface that are nearest to N given points."""
+
+    points: NDArray[np.float64]
+    """[N, 3]"""
+    normals: NDArray[np.float64]
+    """Unit normals of the triangles that they lie on. [N, 3]"""
+    faces: NDArray[np.int64]
+    """Indices of these triangles. [N]"""
+
+
+class Surface:
+    """A triangle mesh that can be asked for distances and for what blocks the view."""
+
+    def __init__(self, vertices: ArrayLike, faces: ArrayLike) -> None:
+        """Build the search tree. vertices [V, 3], faces [F, 3]
+
+        Raises:
+            MissingDependencyError: Open3D, or a system library that it needs, is not installed.
+        """
+        self._scene = _open3d().t.geometry.RaycastingScene()
+        self._scene.add_triangles(
+            np.ascontiguousarray(vertices, dtype=np.float32), np.ascontiguousarray(faces, dtype=np.uint32)
+        )
+
+    def distance(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return the unsigned distance of points from the surface. [N, 3] → [N]"""
+        found = self._scene.compute_distance(np.ascontiguousarray(points, dtype=np.float32)).numpy()
+        return np.asarray(found, np.float64)
+
+    def closest(self, points: ArrayLike) -> Closest:
+        """Return where the surface is nearest to points. [N, 3]"""
+        found = self._scene.compute_closest_points(np.ascontiguousarray(points, dtype=np.float32))
+        return Closest(
+            found["points"].numpy().astype(np.float64),
+            found["primitive_normals"].numpy().astype(np.float64),
+            found["primitive_ids"].numpy().astype(np.int64),
+        )
+
+    def signed_distance(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return the distance of points from the surface, negative behind the nearest triangle. [N, 3] → [N]
+
+        The surface need not be closed.
+        """
+        points = np.asarray(points, np.float64)
+        nearest = self.closest(points)
+        away = points - nearest.points
+        side = np.where((away * nearest.normals).sum(-1) < 0, -1.0, 1.0)
+        signed: NDArray[np.float64] = side * np.linalg.norm(away, axis=-1)
+        return signed
+
+    def blocks(self, origins: ArrayLike, directions: ArrayLike) -> NDArray[np.bool_]:
+        """Return whether the surface is met on the way from each origin in a direction. [..., 3] twice → [...]"""
+        rays = np.concatenate(np.broadcast_arrays(origins, directions), axis=-1)
+        return np.asarray(self._scene.test_occlusions(np.ascontiguousarray(rays, dtype=np.float32)).numpy(), bool)
 
 
 def _open3d() -> Any:

@@ -164,14 +164,10 @@ def _primitive(buffer: _Buffer, body: Body, state: BodyState) -> dict[str, Any]:
 
 
 def strongest_influences(lbs_weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the joints [V, 4] that move each vertex and their weights [V, 4], which sum to 1; unused ones are 0.
+    """Return the joints [V, 4] that move each vertex most and their weights [V, 4], which sum to 1; unused ones are 0.
 
-    Raises:
-        ValueError: a vertex follows more than four joints.
+    A vertex of a body from a file may follow more joints than a GLB holds; the weakest of them are left out.
     """
-    most = int((lbs_weights > 0).sum(axis=1).max())
-    if most > MAX_INFLUENCES:
-        raise ValueError(f"a vertex follows {most} joints, but a GLB holds {MAX_INFLUENCES}: truncate the weights")
     joints = np.argsort(-lbs_weights, axis=1, kind="stable")[:, :MAX_INFLUENCES]
     weights = np.take_along_axis(lbs_weights, joints, axis=1)
     weights = weights / weights.sum(axis=1, keepdims=True)

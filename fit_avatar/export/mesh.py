@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import shaped
+from fit_avatar.body.skinning import shaped, weighted_sum
 from fit_avatar.body.state import BodyState
 
 FloatArray = NDArray[np.float64]
@@ -27,7 +27,7 @@ class RestMesh:
 def rest_mesh(body: Body, state: BodyState) -> RestMesh:
     """Return the person in the bind pose, standing on the floor."""
     vertices = shaped(body, state.betas, state.offsets).detach().cpu().double().numpy()
-    joints = (body.joint_template + body.joint_basis @ state.betas).detach().cpu().double().numpy()
+    joints = (body.joint_template + weighted_sum(body.joint_basis, state.betas)).detach().cpu().double().numpy()
     shift = np.array([0.0, -vertices[:, 1].min(), 0.0])
     normals = vertex_normals(vertices, body.faces.cpu().numpy())
     return RestMesh(vertices + shift, normals, joints + shift, shift)

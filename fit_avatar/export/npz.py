@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import pose_body, shaped
+from fit_avatar.body.skinning import pose_body, shaped, weighted_sum
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.export.atomic import atomic_path
@@ -39,7 +39,7 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
         "body_pose": state.body_pose,
         "transl": state.transl,
         "vertices_bind": shaped(body, state.betas, state.offsets),
-        "joints_bind": body.joint_template + body.joint_basis @ state.betas,
+        "joints_bind": body.joint_template + weighted_sum(body.joint_basis, state.betas),
         "joints": pose_body(body, state).joints,
         "template": body.template,
         "shape_basis": body.shape_basis,
@@ -51,6 +51,8 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
         "uv": body.uvs,
         "uv_faces": body.uv_faces,
     }
+    if state.expression is not None:
+        tensors["expression"] = state.expression
     arrays = {name: _array(tensor) for name, tensor in tensors.items()}
     camera = capture.camera
     with atomic_path(path) as temporary:

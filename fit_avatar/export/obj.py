@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.body.model import Body
+from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.atomic import atomic_folder, atomic_path
@@ -70,7 +70,7 @@ def write_frames(
     """Write ``frames/<frame index>.obj``, the posed mesh of every frame, and ``joints.npz``.
 
     Both are in camera coordinates (x right, y down, z forward, metres). ``joints.npz`` holds ``smpl24``
-    [T, 24, 3] and ``frame_index`` [T].
+    [T, 24, 3], all ``joints`` [T, J, 3] with their ``joint_names``, and ``frame_index`` [T].
 
     Args:
         folder: where to write; made if missing.
@@ -93,12 +93,25 @@ def write_frames(
         atomic_path(folder / "joints.npz") as joints,
         atomic_folder(folder / "frames") as frames,
     ):
-        np.savez_compressed(joints, smpl24=posed.joints.detach().cpu().numpy(), frame_index=np.asarray(frame_indices))
+        every = posed.joints.detach().cpu().numpy()
+        np.savez_compressed(
+            joints,
+            smpl24=every[:, _smpl24(body)],
+            joints=every,
+            joint_names=np.array(body.joint_names),
+            frame_index=np.asarray(frame_indices),
+        )
         for done, index in enumerate(frame_indices):
             (frames / f"{int(index):06d}.obj").write_text(_lines("v", vertices[done], 5) + face_text)
             if progress:
                 progress(done + 1, len(frame_indices))
     return folder / "frames"
+
+
+def _smpl24(body: Body) -> list[int]:
+    """Return where SMPL's 24 joints are; a hand that has fingers instead is at its middle finger's root."""
+    names = body.joint_names
+    return [names.index(n if n in names else n.replace("_hand", "_middle1")) for n in SMPL_JOINTS]
 
 
 def _lines(keyword: str, rows: NDArray[np.floating[Any]], digits: int) -> str:

@@ -1,26 +1,41 @@
-"""The optimisation: stages as data, tracking over all frames, and the consensus shape."""
+"""The optimisation: problems and optimisers, stages as data, and the consensus shape."""
 
 from fit_avatar.fitting.consensus import fit_consensus
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Evidence, gather_evidence
 from fit_avatar.fitting.initialise import initialise
-from fit_avatar.fitting.run import fit, run_stage
-from fit_avatar.fitting.stages import ConsensusStage, Schedule, Stage, TrackStage, stages
+from fit_avatar.fitting.optimisers import LBFGS, Adam, GaussNewton, Solution, solve
+from fit_avatar.fitting.presets import PRESETS, Preset, preset
+from fit_avatar.fitting.problem import Problem
+from fit_avatar.fitting.run import Fit, fit, run_stage
+from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage, stages
 from fit_avatar.fitting.state import ClipState
-from fit_avatar.fitting.track import track
+from fit_avatar.fitting.summary import Summary
+from fit_avatar.fitting.unknowns import Unknown, Unknowns
 
 __all__ = [
     "CONTOUR_POINTS",
+    "LBFGS",
+    "PRESETS",
+    "Adam",
+    "AnyStage",
     "ClipState",
     "ConsensusStage",
     "Evidence",
-    "Schedule",
+    "Fit",
+    "GaussNewton",
+    "Preset",
+    "Problem",
+    "Solution",
     "Stage",
-    "TrackStage",
+    "Summary",
+    "Unknown",
+    "Unknowns",
     "fit",
     "fit_consensus",
     "gather_evidence",
     "initialise",
+    "preset",
     "run_stage",
+    "solve",
     "stages",
-    "track",
 ]

@@ -18,13 +18,16 @@ from scipy.sparse.linalg import LinearOperator, cg, splu
 from torch import Tensor
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import blend, pose_skeleton, shaped
-from fit_avatar.energies import GemanMcClure, plane_distance
+from fit_avatar.body.skinning import shaped
+from fit_avatar.body.surface import carried_by, cotangent_laplacian
+from fit_avatar.energies import GemanMcClure, part_multiplier
+from fit_avatar.energies.cone import unpose_planes
+from fit_avatar.energies.kernel import value_at
 from fit_avatar.fitting.evidence import Evidence
-from fit_avatar.fitting.stages import ConsensusStage
+from fit_avatar.fitting.stage import ConsensusStage
 from fit_avatar.fitting.state import ClipState
-from fit_avatar.fitting.surface import carried_by, cotangent_laplacian
-from fit_avatar.silhouettes import match_contours, project, tangent_planes, vertex_normals
+from fit_avatar.fitting.unknowns import Unknowns
+from fit_avatar.silhouettes import plane_distance
 
 STIFF = {"face": 10.0, "ears": 10.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 1.0}
 """Laplacian multipliers of parts whose own detail is finer than an outline shows."""
@@ -48,30 +51,15 @@ class Constraints:
 
 def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: float, rim: int) -> Constraints:
     """Match every outline point and carry its tangent plane into the bind pose."""
-    assert state.offsets is not None
-    chosen = torch.nonzero(body.skin)[:, 0]
-    surface = shaped(body, state.betas, state.offsets)
-    rest, normals = surface[chosen], vertex_normals(surface, body.faces)[chosen]
-    weights = body.lbs_weights[chosen]
     parts = []
     for part in torch.split(torch.arange(len(state.transl), device=evidence.device), CHUNK):
-        skeleton = pose_skeleton(body, state.betas, state.rotations[part], state.transl[part])
-        linear, shift = blend(skeleton, weights)
-        vertices = (linear @ rest[..., None])[..., 0] + shift
-        turned = torch.nn.functional.normalize((linear @ normals[..., None])[..., 0], dim=-1)
-        contours = evidence.contours.frames(part)
-        gate_px = gate_m * evidence.camera.fx / state.transl[part, 2].clamp_min(0.3)
-        matches = match_contours(project(vertices, evidence.camera), vertices, turned, contours, gate_px, rim)
-        planes = tangent_planes(contours.points, contours.normals, evidence.camera)
-        frame = torch.arange(len(part), device=part.device)[:, None]
-        linear, shift = linear[frame, matches.vertices], shift[frame, matches.vertices]
+        expression = None if state.expression is None else state.expression[part]
+        some = replace(state, rotations=state.rotations[part], transl=state.transl[part], expression=expression)
+        x = Unknowns.of(body, some).scene()
+        found = unpose_planes(x, evidence.contours.frames(part), evidence.camera, gate_m, rim, spacing_m=0.0)
+        trust = found.trust * evidence.frame_weights[part, None]
         parts.append(
-            Constraints(
-                chosen[matches.vertices].flatten(),
-                (linear.transpose(-1, -2) @ planes[..., None])[..., 0].flatten(0, 1),
-                (planes * shift).sum(-1).flatten(),
-                (matches.weights * evidence.frame_weights[part, None]).flatten(),
-            )
+            Constraints(found.vertices.flatten(), found.normals.flatten(0, 1), found.shift.flatten(), trust.flatten())
         )
     return Constraints(
         *(torch.cat([getattr(p, name) for p in parts]) for name in ("vertices", "planes", "shift", "trust"))
@@ -87,7 +75,7 @@ class ConsensusSolver:
         operator, areas = cotangent_laplacian(template, faces)
         areas = np.where(skin, areas, areas.mean() * 1e-2)
         self.area = float(areas[skin].sum())
-        stiff, thin = (_part_multiplier(body, table) for table in (STIFF, THIN))
+        stiff, thin = (part_multiplier(body, table).double().cpu().numpy() for table in (STIFF, THIN))
         mirror = body.mirror.cpu().numpy()
         swap = csr_matrix((np.ones(len(mirror)), (np.arange(len(mirror)), mirror)))
         self.smooth = (operator.T @ diags(stage.smooth_m**4 * stiff / areas) @ operator).tocsr()
@@ -146,7 +134,7 @@ def fit_consensus(
             base = plane_distance(template[constraints.vertices], constraints.planes, constraints.shift)
             for j in range(stage.reweightings):
                 step = i * stage.reweightings + j
-                kernel = GemanMcClure(stage.outline_kernel.at(step / max(steps - 1, 1)))
+                kernel = GemanMcClure(value_at(stage.outline_kernel, step / max(steps - 1, 1)))
                 assert state.offsets is not None
                 along = (constraints.planes * state.offsets[constraints.vertices]).sum(-1)
                 squared = ((base + along) / stage.outline_sigma_m).square()
@@ -160,13 +148,3 @@ def fit_consensus(
 
 def _squared(operator: csr_matrix, weights: FloatArray) -> csr_matrix:
     return (operator.T @ diags(weights) @ operator).tocsr()
-
-
-def _part_multiplier(body: Body, table: dict[str, float]) -> FloatArray:
-    """Return the largest multiplier of the parts that a vertex belongs to, blended. [V]"""
-    multiplier = np.ones(len(body.template))
-    for name, value in table.items():
-        if name in body.part_names:
-            share = body.part(name).double().cpu().numpy()
-            multiplier = np.maximum(multiplier, value**share)
-    return multiplier

@@ -1,19 +1,55 @@
-"""The observations as tensors, and the surface points that are compared with them."""
+"""The observations as tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import shaped
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.silhouettes import Contours, extract_contours, vertex_normals
+from fit_avatar.energies.pose import joint_looseness
+from fit_avatar.energies.silhouette import distance_fields, soft_masks
+from fit_avatar.energies.surface import laplacian_operator
+from fit_avatar.fitting.state import a_pose
+from fit_avatar.silhouettes import Contours, extract_contours
 
 CONTOUR_POINTS = 800
 """Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""
+
+MAX_PACE = 4.0
+"""Frame intervals, in thirtieths of a second, beyond which neighbours say nothing more about each other."""
+POSE_SIGMA = 0.3
+"""How far poses are from an A-pose, in radians times the joints' looseness."""
+FIELD_STRIDE = 4
+
+
+class Observations(Mapping[str, Any]):
+    """Data fields by name, each made when it is first asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
 
 
 @dataclass(frozen=True)
@@ -27,6 +63,40 @@ class Evidence:
     steps: Tensor  # [T−1] frame intervals, 1 = the usual one
     interval: float  # the usual frame interval, in thirtieths of a second
     camera: Camera
+    masks: NDArray[np.bool_]  # [T, H, W]
+    face: Tensor | None = None  # [T, 70, 3]
+    hands: Tensor | None = None  # [T, 2, 21, 3]
+
+    def observations(
+        self, body: Body, height_m: float | None, keypoint_noise_m: Tensor | None = None
+    ) -> Mapping[str, Any]:
+        """Return the data fields that energy terms find by their names; each is made when it is asked for."""
+        trust = self.frame_weights[:, None]
+        keypoints = torch.cat([self.keypoints, (self.confidence * trust)[..., None]], -1)
+        makers: dict[str, Callable[[], Any]] = {
+            "keypoints": lambda: keypoints,
+            "contours": lambda: Contours(self.contours.points, self.contours.normals, self.contours.weights * trust),
+            "camera": lambda: self.camera,
+            "steps": lambda: self.steps,
+            "pace": lambda: min(max(self.interval, 0.5), MAX_PACE),
+            "pose": lambda: a_pose(body),
+            "mean": lambda: rotation.log(a_pose(body)).flatten(),
+            "precision_factor": lambda: torch.diag(1 / (POSE_SIGMA * joint_looseness(body).expand(-1, 3).flatten())),
+            "distance_field": lambda: distance_fields(self.masks, FIELD_STRIDE)[0],
+            "field_stride": lambda: float(FIELD_STRIDE),
+            "soft_mask": lambda: soft_masks(self.masks),
+            "operator": lambda: laplacian_operator(body),
+        }
+        landmarks = " ".join(body.landmark_names)
+        if height_m is not None:
+            makers["height_m"] = lambda: height_m
+        if keypoint_noise_m is not None:
+            makers["noise_m"] = lambda: keypoint_noise_m
+        if self.face is not None and "face" in landmarks:
+            makers["face"] = lambda: self.face
+        if self.hands is not None and "hand" in landmarks:
+            makers["hands"] = lambda: self.hands
+        return Observations(makers)
 
     @property
     def device(self) -> torch.device:
@@ -49,41 +119,7 @@ def gather_evidence(capture: Capture, contour_points: int, device: torch.device)
         steps=steps.clamp(0.25, 4.0).to(device),
         interval=float(usual) * 30.0 / max(capture.fps, 1.0),
         camera=capture.camera,
-    )
-
-
-@dataclass(frozen=True)
-class Points:
-    """Points that are skinned with the body: its keypoints first, then a selection of its vertices."""
-
-    template: Tensor  # [N, 3] in the bind pose, mean shape plus offsets
-    basis: Tensor  # [N, 3, B]
-    weights: Tensor  # [N, J]
-    normals: Tensor  # [N, 3] in the bind pose; meaningless for keypoints
-    keypoints: int  # how many of the first are keypoints
-
-    def at(self, betas: Tensor) -> Tensor:
-        """Return the points in the bind pose. [N, 3]"""
-        return self.template + self.basis @ betas
-
-
-def select_points(body: Body, betas: Tensor, offsets: Tensor, spacing_m: float) -> Points:
-    """Return the body's keypoints and skin vertices thinned to about one per ``spacing_m`` (0: all)."""
-    regressor = body.keypoint_regressor
-    chosen = torch.nonzero(body.skin)[:, 0]
-    if spacing_m > 0:
-        cells = torch.floor(body.template[chosen] / spacing_m).long()
-        _, inverse = torch.unique(cells, dim=0, return_inverse=True)
-        first = torch.full((int(inverse.max()) + 1,), len(chosen), dtype=torch.long, device=chosen.device)
-        first = first.scatter_reduce(0, inverse, torch.arange(len(chosen), device=chosen.device), "amin")
-        chosen = chosen[first]
-    template = body.template + offsets
-    normals = vertex_normals(shaped(body, betas, offsets), body.faces)
-    return Points(
-        # Detected keypoints are inside the body: clothes do not move them.
-        template=torch.cat([regressor @ body.template, template[chosen]]),
-        basis=torch.cat([torch.einsum("kv,vcb->kcb", regressor, body.shape_basis), body.shape_basis[chosen]]),
-        weights=torch.cat([regressor @ body.lbs_weights, body.lbs_weights[chosen]]),
-        normals=torch.cat([torch.zeros_like(regressor[:, :3]), normals[chosen]]),
-        keypoints=len(regressor),
+        masks=capture.masks,
+        face=None if capture.face is None else torch.from_numpy(capture.face).to(device),
+        hands=None if capture.hands is None else torch.from_numpy(capture.hands).to(device),
     )

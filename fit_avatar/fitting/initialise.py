@@ -10,8 +10,8 @@ from torch import Tensor
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_skeleton, skin
-from fit_avatar.fitting.evidence import Evidence, select_points
-from fit_avatar.fitting.state import ClipState, bind_pose
+from fit_avatar.fitting.evidence import Evidence
+from fit_avatar.fitting.state import ClipState, a_pose, stacked
 
 HYPOTHESES = 24
 SIGMA_M = 0.06
@@ -20,34 +20,45 @@ TURN_SIGMA_RAD = math.radians(20)
 """Usual change of direction between neighbouring frames."""
 
 
-def initialise(body: Body, evidence: Evidence, height_m: float | None) -> ClipState:
-    """Find a start for tracking from the keypoints alone.
+def initialise(body: Body, evidence: Evidence, height_m: float | None, flipped: bool = False) -> ClipState:
+    """Find a start from the keypoints alone.
 
     Every frame tries ``HYPOTHESES`` directions of the upright body in its A-pose; for each one the
     translation is a linear least-squares problem, and a Viterbi pass picks the smoothest good sequence.
+
+    Args:
+        body: the body.
+        evidence: keypoints and camera.
+        height_m: naked height of the person.
+        flipped: return two hypotheses, [2, T, …]: the best one, and one that faces the opposite way. Keypoints
+            of a single image may not tell front from back.
     """
     frames, device = len(evidence.keypoints), evidence.device
     betas = torch.zeros(body.num_betas, device=device)
     scale = 1.0 if height_m is None else height_m / float(_extent(body.template[:, 1]))
-    mean_pose = bind_pose(body)
+    mean_pose = a_pose(body)
     yaws = torch.arange(HYPOTHESES, device=device) * (2 * math.pi / HYPOTHESES)
     roots = _facing(yaws)
-    points = select_points(body, betas, torch.zeros_like(body.template), 0.05)
+    points = body.keypoint_points
     rotations = torch.cat([roots[:, None], mean_pose.expand(HYPOTHESES, -1, -1, -1)], 1)
     skeleton = pose_skeleton(body, betas, rotations, torch.zeros(HYPOTHESES, 3, device=device))
-    keypoints = points.keypoints
-    model = scale * skin(skeleton, points.at(betas)[:keypoints], points.weights[:keypoints])  # [H, K, 3]
+    model = scale * skin(skeleton, points.template, points.weights)  # [H, K, 3]
 
     transl, cost = _place(model, evidence)  # [T, H, 3], [T, H]
     path = _viterbi(cost, evidence.steps)
-    chosen = transl[torch.arange(frames, device=device), path]
-    return ClipState(
-        rotations=torch.cat([roots[path][:, None], mean_pose.expand(frames, -1, -1, -1)], 1),
-        transl=_median_filter(chosen),
-        betas=betas,
-        mean_pose=mean_pose,
-        keypoint_bias=torch.zeros(len(body.keypoint_regressor), 3, device=device),
-    )
+    expression = torch.zeros(frames, body.num_expression, device=device) if body.num_expression else None
+    starts = [
+        ClipState(
+            rotations=torch.cat([roots[chosen][:, None], mean_pose.expand(frames, -1, -1, -1)], 1),
+            transl=_median_filter(transl[torch.arange(frames, device=device), chosen]),
+            betas=betas,
+            mean_pose=mean_pose,
+            keypoint_bias=torch.zeros(len(body.keypoint_regressor), 3, device=device),
+            expression=expression,
+        )
+        for chosen in ((path, (path + HYPOTHESES // 2) % HYPOTHESES) if flipped else (path,))
+    ]
+    return stacked(starts) if flipped else starts[0]
 
 
 def _extent(values: Tensor) -> Tensor:

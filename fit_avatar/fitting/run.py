@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Capture
+from fit_avatar.energies import Term
 from fit_avatar.fitting.consensus import fit_consensus
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Evidence, gather_evidence
 from fit_avatar.fitting.initialise import initialise
-from fit_avatar.fitting.stages import ConsensusStage, Stage, stages
+from fit_avatar.fitting.noise import keypoint_noise
+from fit_avatar.fitting.optimisers import solve
+from fit_avatar.fitting.presets import Preset, preset
+from fit_avatar.fitting.problem import Problem
+from fit_avatar.fitting.stage import AnyStage, ConsensusStage
 from fit_avatar.fitting.state import ClipState
-from fit_avatar.fitting.track import track
+from fit_avatar.fitting.summary import Summary
+from fit_avatar.fitting.unknowns import Unknowns
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a stage, or all stages, gave."""
+
+    state: ClipState
+    summaries: tuple[tuple[str, Summary], ...] = ()
+    """Each solve's name and what it did; the consensus has none."""
 
 
 def run_stage(
     body: Body,
     evidence: Evidence,
     state: ClipState,
-    stage: Stage,
+    stage: AnyStage,
     height_m: float | None,
     progress: Progress | None = None,
-) -> ClipState:
+) -> Fit:
     """Run one stage of a schedule."""
     if isinstance(stage, ConsensusStage):
-        return fit_consensus(body, evidence, state, stage, progress)
-    return track(body, evidence, state, stage, height_m, progress)
+        return Fit(fit_consensus(body, evidence, state, stage, progress))
+    if "offsets" in stage.free and state.offsets is None:
+        state = state.with_offsets(body)
+    # Presets free the expression of bodies that have one.
+    free = [name for name in stage.free if name != "expression" or state.expression is not None]
+    unknowns = Unknowns.of(body, state, free, frozen_joints=stage.frozen_joints)
+    observations = evidence.observations(body, height_m, state.keypoint_noise_m)
+    problem = Problem(stage.terms, unknowns, observations)
+    solution = solve(problem, stage.optimiser, progress)
+    noise = state.keypoint_noise_m
+    if stage.measure_noise:
+        noise = keypoint_noise(solution.unknowns.scene(), observations["keypoints"], evidence.camera)
+    state = replace(solution.unknowns.clip_state(), keypoint_noise_m=noise)
+    if stage.choose and unknowns.batch:
+        settled = problem.at(solution.unknowns)
+        with torch.no_grad():
+            energies = settled.values(solution.unknowns.scene(), settled.prepared())
+        state = state.hypothesis(int(energies.argmin()))
+    return Fit(state, ((stage.name, solution.summary),))
 
 
 def fit(
@@ -37,28 +70,38 @@ def fit(
     capture: Capture,
     *,
     height_m: float | None = None,
-    schedule: tuple[Stage, ...] | None = None,
+    schedule: Preset | Sequence[AnyStage] | str = "video-avatar",
+    terms: Sequence[Term] = (),
     device: str | torch.device = "cpu",
     progress: Callable[[str, int, int], None] | None = None,
-) -> ClipState:
-    """Fit poses and one consensus shape to a capture.
+) -> Fit:
+    """Fit poses and shape to a capture.
 
     Args:
         body: the body to fit.
         capture: what was observed.
         height_m: naked height of the person; without it the scale comes from the shape prior.
-        schedule: the stages, by default those of the quality "balanced".
+        schedule: a preset, its name, or stages.
+        terms: further terms of your own, which join those of every stage that solves for poses.
         device: where to compute.
         progress: called with the stage's name, steps done and steps in all.
+
+    Raises:
+        BadInputError: there is no preset of that name, or a term lacks a data field.
     """
+    plan = preset(schedule) if isinstance(schedule, str) else schedule
+    if not isinstance(plan, Preset):
+        plan = Preset("stages of your own", "", tuple(plan))
+    plan = plan.with_terms(*terms)
     body, evidence = body.to(device), gather_evidence(capture, CONTOUR_POINTS, torch.device(device))
-    state = initialise(body, evidence, height_m)
-    for stage in schedule or stages("balanced"):
+    done = Fit(initialise(body, evidence, height_m, flipped=plan.flip_test))
+    for stage in plan.stages:
         advance = None
         if progress is not None:
 
-            def advance(done: int, total: int, name: str = stage.name) -> None:
-                progress(name, done, total)
+            def advance(step: int, total: int, name: str = stage.name) -> None:
+                progress(name, step, total)
 
-        state = run_stage(body, evidence, state, stage, height_m, advance)
-    return state
+        after = run_stage(body, evidence, done.state, stage, height_m, advance)
+        done = Fit(after.state, (*done.summaries, *after.summaries))
+    return done

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,20 +15,44 @@ from fit_avatar.body.state import BodyState
 
 @dataclass(frozen=True)
 class ClipState:
-    """Poses of T frames, one shape, and the mean pose that the frames share."""
+    """Poses of T frames, one shape, and the mean pose that the frames share.
 
-    rotations: Tensor  # [T, J, 3, 3] local, the root's first
-    transl: Tensor  # [T, 3]
-    betas: Tensor  # [B]
-    mean_pose: Tensor  # [J−1, 3, 3] local rotations without the root
-    keypoint_bias: Tensor  # [K, 3] in the bind pose, from the body's keypoints to the detector's
-    offsets: Tensor | None = None  # [V, 3] in the bind pose
+    "..." is empty, or the number of hypotheses that are followed together.
+    """
+
+    rotations: Tensor  # [..., T, J, 3, 3] local, the root's first
+    transl: Tensor  # [..., T, 3]
+    betas: Tensor  # [..., B]
+    mean_pose: Tensor  # [..., J−1, 3, 3] local rotations without the root
+    keypoint_bias: Tensor  # [..., K, 3] in the bind pose, from the body's keypoints to the detector's
+    offsets: Tensor | None = None  # [..., V, 3] in the bind pose
+    expression: Tensor | None = None  # [..., T, E] of bodies that have one
+    keypoint_noise_m: Tensor | None = None  # [] as a stage has measured it
+
+    def with_offsets(self, body: Body) -> ClipState:
+        """Return the state with offsets, zero if it has none."""
+        if self.offsets is not None:
+            return self
+        return replace(self, offsets=body.template.new_zeros(*self.transl.shape[:-2], len(body.template), 3))
+
+    def hypothesis(self, index: int) -> ClipState:
+        """Return one of several hypotheses."""
+        chosen = (v if v is None or v.dim() == 0 else v[index] for v in vars(self).values())
+        return ClipState(*chosen)
 
     def body_state(self, body: Body) -> BodyState:
         """Return the state with axis-angle poses, as it is exported."""
         offsets = torch.zeros_like(body.template) if self.offsets is None else self.offsets
         axis_angles = rotation.log(self.rotations)
-        return BodyState(self.betas, offsets, axis_angles[:, 0], axis_angles[:, 1:], self.transl)
+        return BodyState(
+            self.betas, offsets, axis_angles[..., 0, :], axis_angles[..., 1:, :], self.transl, self.expression
+        )
+
+
+def stacked(states: Sequence[ClipState]) -> ClipState:
+    """Put hypotheses together, to follow them at once. [H, …]"""
+    each = zip(*(vars(state).values() for state in states), strict=True)
+    return ClipState(*(None if values[0] is None else torch.stack(values) for values in each))  # type: ignore[arg-type]
 
 
 def bind_pose(body: Body) -> Tensor:
@@ -35,3 +60,24 @@ def bind_pose(body: Body) -> Tensor:
     bind = body.bind_rotations
     parents = torch.tensor(body.parents[1:], device=bind.device)
     return bind[parents].transpose(1, 2) @ bind[1:]
+
+
+ARMS_DOWN_RAD = 0.87
+"""By how much the arms of a person in an A-pose hang below the T-pose's."""
+
+
+def a_pose(body: Body) -> Tensor:
+    """Return the local rotations of a relaxed A-pose. [J−1, 3, 3]
+
+    A body that is modelled in an A-pose has it in its bind pose; one that is modelled in the T-pose lowers its arms.
+    """
+    bind = bind_pose(body)
+    names = body.joint_names[1:]
+    shoulders = [names.index(name) for name in ("left_shoulder", "right_shoulder")]
+    identity = torch.eye(3, dtype=bind.dtype, device=bind.device)
+    if (bind[shoulders] - identity).abs().amax() > 0.1:
+        return bind
+    pose = bind.clone()
+    for shoulder, sign in zip(shoulders, (-1.0, 1.0), strict=True):
+        pose[shoulder] = rotation.exp(bind.new_tensor([0.0, 0.0, sign * ARMS_DOWN_RAD]))
+    return pose

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import pose_body
+from fit_avatar.body.skinning import pose_body, pose_points
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.evaluate.image import iou
@@ -58,7 +58,7 @@ def measure_agreement(body: Body, state: BodyState, capture: Capture, progress: 
     """
     with torch.no_grad():
         vertices = pose_body(body, state).vertices
-        keypoints = project(body.keypoint_regressor @ vertices, capture.camera).cpu().double().numpy()
+        keypoints = project(pose_points(body, state, body.keypoint_points), capture.camera).cpu().double().numpy()
         overlaps = []
         for t, mask in enumerate(capture.masks):
             raster = rasterize(vertices[t], body.faces, capture.camera, cull_backfaces=True)
@@ -86,6 +86,7 @@ def build_metrics(
     capture: Capture,
     agreement: Agreement,
     stages: Sequence[Mapping[str, Any]],
+    solves: Sequence[tuple[str, Mapping[str, Any]]],
     scale_source: str,
     height_m: float,
     peak_memory_gb: float,
@@ -98,6 +99,7 @@ def build_metrics(
         capture: what was observed.
         agreement: how well the fit agrees with it.
         stages: for each stage its name, seconds, and whether an earlier run computed it.
+        solves: for each solve its stage, and what every term did.
         scale_source: where the metres come from, in words.
         height_m: the avatar's height in the pose it is exported in.
         peak_memory_gb: of this run.
@@ -126,6 +128,7 @@ def build_metrics(
         "frames_left_out": [asdict(left_out) for left_out in capture.left_out],
         "frames": frames,
         "seconds": {"total": round(sum(float(stage["seconds"]) for stage in stages), 2), "stages": list(stages)},
+        "solves": [{"stage": name, **summary} for name, summary in solves],
         "peak_memory_gb": round(peak_memory_gb, 2),
         "warnings": list(warnings),
         "options": dict(options),

@@ -45,7 +45,8 @@ def render_view(
     width, height = (side * OVERSAMPLING for side in size_px)
     surface = shaped(body, state.betas, state.offsets).detach()
     middle = (surface.amax(0) + surface.amin(0)) / 2
-    stature = float(surface[:, 1].amax() - surface[:, 1].amin())
+    extent = surface.amax(0) - surface.amin(0)
+    stature = max(float(extent[1]), float(extent[0]) * height / width)  # a T-pose is wider than tall
     turn = rotation.exp(surface.new_tensor([0.0, math.radians(-yaw_deg), 0.0]))
     upright = rotation.exp(surface.new_tensor([math.pi, 0.0, 0.0]))
     vertices = (surface - middle) @ (upright @ turn).T + surface.new_tensor([0.0, 0.0, DISTANCE_M])

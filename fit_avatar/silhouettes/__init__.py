@@ -2,7 +2,7 @@
 
 from fit_avatar.silhouettes.contours import Contours, extract_contours
 from fit_avatar.silhouettes.matching import Matches, match_contours, vertex_normals
-from fit_avatar.silhouettes.rays import pixel_gradient, project, tangent_planes
+from fit_avatar.silhouettes.rays import pixel_gradient, plane_distance, project, tangent_planes
 
 __all__ = [
     "Contours",
@@ -10,6 +10,7 @@ __all__ = [
     "extract_contours",
     "match_contours",
     "pixel_gradient",
+    "plane_distance",
     "project",
     "tangent_planes",
     "vertex_normals",

@@ -32,7 +32,7 @@ class Contours:
 
     def every(self, stride: int) -> Contours:
         """Return the same outlines, thinned."""
-        return Contours(self.points[:, ::stride], self.normals[:, ::stride], self.weights[:, ::stride])
+        return Contours(self.points[..., ::stride, :], self.normals[..., ::stride, :], self.weights[..., ::stride])
 
 
 def extract_contours(masks: NDArray[np.bool_], count: int) -> Contours:

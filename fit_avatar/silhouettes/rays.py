@@ -33,3 +33,16 @@ def tangent_planes(points: Tensor, normals: Tensor, camera: Camera) -> Tensor:
     offset = nx * (camera.cx - points[..., 0]) + ny * (camera.cy - points[..., 1])
     plane = torch.stack([nx * camera.fx, ny * camera.fy, offset], -1)
     return torch.nn.functional.normalize(plane, dim=-1)
+
+
+def plane_distance(vertices: Tensor, planes: Tensor, shift: Tensor) -> Tensor:
+    """Distance of rim vertices from un-posed tangent planes of the viewing cone.
+
+    The plane N·X = 0 of the posed space becomes (AᵀN)·v + N·b = 0 in the bind pose, where the vertex is
+    skinned by X = A v + b. Constraining only along N leaves the surface free to slide on the ray.
+
+    vertices [..., 3], planes = AᵀN [..., 3], shift = N·b [...] → [...] metres
+
+    Source: after Alldieck et al. 2018, section 3.2 (un-posed rays).
+    """
+    return (vertices * planes).sum(-1) + shift

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cardboard import person
 
-from fit_avatar.capture.check import area_jumps, clean, cut_sides, judge
+from fit_avatar.capture.check import Verdict, area_jumps, clean, cut_sides, judge, judge_photo
 
 MASK, POINTS = person(0.0, 384, 512)
 
@@ -54,3 +54,12 @@ def test_cut_off(crop: tuple[slice, slice], side: str) -> None:
 def test_a_turning_body_changes_its_area_smoothly() -> None:
     turn = 1.0 + 0.3 * np.cos(np.linspace(0, 4 * np.pi, 12))
     assert area_jumps(turn).max() < 0.18
+
+
+def test_a_photograph_may_cut_the_person_off() -> None:
+    assert judge_photo(MASK, POINTS) == Verdict(1.0)
+    for crop in (np.s_[:450, :], np.s_[:, :260]):
+        assert judge_photo(MASK[crop], POINTS) == Verdict(1.0, cut_off=True)
+    assert judge_photo(MASK & False, POINTS).reason == "the mask is empty"
+    aside = POINTS + np.float32([150, 0, 0])
+    assert "same person" in judge_photo(MASK, aside).reason

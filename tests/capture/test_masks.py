@@ -34,7 +34,7 @@ def test_threshold_is_127(tmp_path: Path) -> None:
 
 def test_wrong_size(tmp_path: Path) -> None:
     masks = GivenMasks(write_masks(tmp_path / "m", SHAPES), HEIGHT, WIDTH, 5)
-    with pytest.raises(BadInputError, match=r"mask_0000\.png has 96 × 128 pixels but the video has 128 × 96"):
+    with pytest.raises(BadInputError, match=r"mask_0000\.png has 96 × 128 pixels but the picture has 128 × 96"):
         masks.read([0])
 
 
@@ -45,7 +45,7 @@ def test_wrong_count(tmp_path: Path) -> None:
 
 
 def test_unreadable(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="There are no masks at"):
+    with pytest.raises(BadInputError, match=r"^there are no masks .*none: check the path$"):
         GivenMasks(tmp_path / "none", 1, 1, 1)
     folder = write_masks(tmp_path / "m", SHAPES)
     (folder / "mask_0002.png").write_text("hello")

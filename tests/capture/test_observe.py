@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from cardboard import HEIGHT, WIDTH, frame, person, scene, write_masks, write_openpose, write_video
 
 from fit_avatar.capture import mediapipe_pose, observe
-from fit_avatar.capture.camera import camera_from
+from fit_avatar.capture.camera import camera_from, undistort_points
 from fit_avatar.capture.mediapipe_pose import Detection
 from fit_avatar.errors import BadInputError, NoPersonError
 
@@ -108,6 +109,26 @@ def test_frames_without_the_person_are_replaced(tmp_path: Path) -> None:
     assert {x.frame_index: x.reason for x in capture.left_out}[4] == "nobody was found in it"
 
 
+def test_face_and_hands_come_along(clip: Path, masks: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    hand = np.array([[30.0, 60.0, 0.8]] * 21)
+    for i, shift in enumerate(SHIFTS):
+        parts = {"pose": person(shift)[1], "hand_left": hand + (0.1 * i, 0, 0), "hand_right": [], "face": []}
+        (folder / f"{i}.json").write_text(
+            json.dumps({"people": [{f"{k}_keypoints_2d": np.ravel(v).tolist() for k, v in parts.items()}]})
+        )
+    capture = observe(clip, camera=CAMERA, keypoints=folder, masks=masks, frames=6)
+    assert capture.face is None and capture.hands is not None
+    assert capture.hands.shape == (6, 2, 21, 3) and capture.hands.dtype == np.float32
+    assert np.allclose(capture.hands[:, 0, 4, 0], 30 + 0.1 * capture.frame_indices)
+    assert (capture.hands[:, 1] == 0).all()
+    bent = observe(clip, camera=replace(CAMERA, k=(-0.1, 0, 0, 0, 0)), keypoints=folder, masks=masks, frames=6)
+    assert bent.hands is not None
+    moved = undistort_points(capture.hands, replace(CAMERA, k=(-0.1, 0.0, 0.0, 0.0, 0.0)))
+    assert np.allclose(bent.hands, moved) and not np.allclose(moved, capture.hands)
+
+
 def test_lens_distortion_is_undone(clip: Path, masks: Path, keypoints: Path) -> None:
     bent = replace(CAMERA, k=(-0.1, 0.0, 0.0, 0.0, 0.0))
     capture = observe(clip, camera=bent, keypoints=keypoints, masks=masks)
@@ -122,7 +143,7 @@ def test_lens_distortion_is_undone(clip: Path, masks: Path, keypoints: Path) -> 
 def test_nobody(tmp_path: Path) -> None:
     empty = frame(0.0)[:, :1].repeat(WIDTH, 1)
     path = write_video(tmp_path / "a.mp4", [np.roll(empty, 3 * i, axis=0) for i in range(6)])
-    with pytest.raises(NoPersonError, match=r"Nobody was found in .*a\.mp4 by the detector; film one whole person"):
+    with pytest.raises(NoPersonError, match=r"^nobody was found in .*a\.mp4 by the detector: film one whole person"):
         observe(path, camera=CAMERA)
 
 
@@ -135,12 +156,12 @@ def test_nobody_in_the_keypoints(clip: Path, masks: Path, tmp_path: Path) -> Non
 def test_always_cut_off(clip: Path, keypoints: Path, tmp_path: Path) -> None:
     cut = [m | (person(s)[0].any(0) & (np.arange(HEIGHT) > 100)[:, None]) for s in SHIFTS for m in [person(s)[0]]]
     folder = write_masks(tmp_path / "cut", cut)
-    with pytest.raises(NoPersonError, match="cut off at the top or bottom in 12 of 12 frames; film from further away"):
+    with pytest.raises(NoPersonError, match="cut off at the top or bottom in 12 of 12 frames: film from further away"):
         observe(clip, camera=CAMERA, keypoints=keypoints, masks=folder)
 
 
 def test_wrong_camera_and_frames(clip: Path) -> None:
-    with pytest.raises(BadInputError, match="The camera is for 96 × 100 pixels"):
+    with pytest.raises(BadInputError, match=r"^the camera is for 96 × 100 pixels"):
         observe(clip, camera=replace(CAMERA, height=100))
     with pytest.raises(BadInputError, match="--frames 1 is too few"):
         observe(clip, camera=CAMERA, frames=1)

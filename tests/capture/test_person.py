@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 from cardboard import person
 
-from fit_avatar.capture.person import GROUPS, follow, undo_swaps
+from fit_avatar.capture.person import GROUPS, body_size, follow, is_person, undo_swaps
+from fit_avatar.capture.points import BODY, FACE, LEFT_HAND, RIGHT_HAND, face_of, hands_of, whole
 from fit_avatar.capture.types import BODY_25_MIRROR
 
 
@@ -35,6 +36,36 @@ def test_swapped_frames_are_found() -> None:
     assert np.flatnonzero(swapped[:, 0]).tolist() == [3, 4, 27, 28, 29]
     assert np.flatnonzero(swapped[:, 1]).tolist() == [3, 4, 27, 28, 29, 50]
     assert np.allclose(fixed, track)
+
+
+def with_hands_and_face(track: np.ndarray) -> np.ndarray:
+    face = np.ones((70, 3), np.float32)
+    left, right = np.full((21, 3), 0.4, np.float32), np.full((21, 3), 0.6, np.float32)
+    return np.stack([whole(body, face, left, right) for body in track])
+
+
+def test_hands_are_exchanged_with_the_arms() -> None:
+    track = with_hands_and_face(turning(noise=1.0))
+    broken = track.copy()
+    legs, arms = list(GROUPS["lower"]), list(GROUPS["upper"])
+    broken[20, legs] = track[20, [BODY_25_MIRROR[i] for i in legs]]
+    broken[30, arms] = track[30, [BODY_25_MIRROR[i] for i in arms]]
+    broken[30, LEFT_HAND], broken[30, RIGHT_HAND] = track[30, RIGHT_HAND], track[30, LEFT_HAND]
+    fixed, swapped = undo_swaps(broken, np.arange(len(track)))
+    assert swapped.sum() == 2 and np.allclose(fixed, track)
+    hands = hands_of(fixed)
+    assert hands is not None and np.allclose(hands[:, 0], 0.4) and np.allclose(hands[:, 1], 0.6)
+    face = face_of(fixed)
+    assert face is not None and (face == 1).all()
+
+
+def test_only_the_body_says_who_is_who() -> None:
+    points = whole(person()[1], np.full((70, 3), 500, np.float32))
+    assert body_size(points) == body_size(points[BODY])
+    points[BODY, 2] = 0
+    assert not is_person(points) and (points[FACE, 2] > 0).all()
+    assert follow({0: points[None]}, [0]) == {}
+    assert hands_of(points[None]) is None
 
 
 def test_missing_points_and_gaps_do_no_harm() -> None:

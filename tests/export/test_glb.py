@@ -16,6 +16,7 @@ from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export import write_glb
+from fit_avatar.export.glb import strongest_influences
 
 TEXTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
 FRAMES = np.array([10, 12, 13, 14, 20, 21])
@@ -141,8 +142,8 @@ def test_trimesh_loads_it(path: Path, body: Body) -> None:
     assert sum(len(g.faces) for g in scene.geometry.values()) == len(body.faces)
 
 
-def test_more_than_four_influences_are_refused(tmp_path: Path, body: Body, state: BodyState) -> None:
-    dense = replace(body, lbs_weights=body.lbs_weights * 0.5 + 0.5 / 24)
-    with pytest.raises(ValueError, match="24 joints"):
-        write_glb(tmp_path / "avatar.glb", dense, state, 25.0, TEXTURE)
-    assert list(tmp_path.iterdir()) == []
+def test_of_more_than_four_influences_the_strongest_stay() -> None:
+    weights = np.array([[0.3, 0.25, 0.2, 0.15, 0.07, 0.03], [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]])
+    joints, kept = strongest_influences(weights)
+    assert joints.tolist() == [[0, 1, 2, 3], [1, 0, 0, 0]]
+    np.testing.assert_allclose(kept, [[0.3 / 0.9, 0.25 / 0.9, 0.2 / 0.9, 0.15 / 0.9], [1, 0, 0, 0]])

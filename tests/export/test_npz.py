@@ -1,8 +1,11 @@
 """avatar.npz is enough to re-pose the avatar with NumPy and SciPy alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 from fit_avatar.body.model import Body
@@ -10,6 +13,7 @@ from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.export import write_npz
+from fit_avatar.export.mesh import rest_mesh
 
 
 def repose(z: dict[str, np.ndarray], t: int) -> np.ndarray:
@@ -27,8 +31,9 @@ def repose(z: dict[str, np.ndarray], t: int) -> np.ndarray:
     return np.einsum("vk,vka->va", z["lbs_weights"], moved)
 
 
-def test_every_frame_can_be_reposed_without_this_package(tmp_path: Path, body: Body, state: BodyState) -> None:
-    capture = Capture(
+@pytest.fixture
+def capture() -> Capture:
+    return Capture(
         frame_indices=np.array([0, 2, 4, 6, 8, 11]),
         keypoints=np.zeros((6, 25, 3), np.float32),
         masks=np.zeros((6, 4, 4), bool),
@@ -36,6 +41,11 @@ def test_every_frame_can_be_reposed_without_this_package(tmp_path: Path, body: B
         frame_weights=np.ones(6, np.float32),
         fps=25.0,
     )
+
+
+def test_every_frame_can_be_reposed_without_this_package(
+    tmp_path: Path, body: Body, state: BodyState, capture: Capture
+) -> None:
     path = write_npz(tmp_path / "avatar.npz", body, state, capture)
     with np.load(path, allow_pickle=False) as file:
         z = dict(file)
@@ -49,3 +59,19 @@ def test_every_frame_can_be_reposed_without_this_package(tmp_path: Path, body: B
     np.testing.assert_array_equal(z["frame_indices"], [0, 2, 4, 6, 8, 11])
     np.testing.assert_array_equal(z["image_size"], [4, 5])
     assert z["fps"] == 25 and z["uv"].shape == body.uvs.shape and z["uv_faces"].shape == body.faces.shape
+
+
+def test_a_body_with_expression_is_written(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:
+    smile = torch.zeros(*body.shape_basis.shape[:2], 2)
+    smiling = replace(
+        body,
+        shape_basis=torch.cat([body.shape_basis, smile + 0.01], -1),
+        joint_basis=torch.cat([body.joint_basis, torch.zeros(len(body.parents), 3, 2)], -1),
+        num_expression=2,
+    )
+    moved = replace(state, expression=torch.ones(len(state.transl), 2))
+    write_npz(tmp_path / "avatar.npz", smiling, moved, capture)
+    rest = rest_mesh(smiling, moved)
+    with np.load(tmp_path / "avatar.npz") as arrays:
+        np.testing.assert_allclose(arrays["joints_bind"] + rest.floor_shift, rest.joints, atol=1e-5)
+        np.testing.assert_allclose(arrays["expression"], 1.0)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.errors import BadInputError
 from fit_avatar.export import write_frames, write_obj
 from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.obj import _smpl24
 
 TEXTURE = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
 
@@ -86,3 +88,8 @@ def test_a_full_disk_leaves_nothing(
     with pytest.raises(BadInputError, match="the disk is full"):
         write_obj(tmp_path, body, state, TEXTURE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hand_with_fingers_stands_for_smpls_hand(body: Body) -> None:
+    names = tuple(name.replace("_hand", "_middle1") for name in body.joint_names)
+    assert _smpl24(replace(body, joint_names=names)) == list(range(24))

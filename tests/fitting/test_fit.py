@@ -6,18 +6,18 @@ import torch
 from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import load_body, pose_body
+from fit_avatar.body.surface import cotangent_laplacian
 from fit_avatar.capture import Capture
 from fit_avatar.fitting import (
     CONTOUR_POINTS,
     ConsensusStage,
-    TrackStage,
+    Stage,
     fit_consensus,
     gather_evidence,
     initialise,
+    run_stage,
     stages,
-    track,
 )
-from fit_avatar.fitting.surface import cotangent_laplacian
 from fit_avatar.silhouettes import project
 from fit_avatar.silhouettes.raster import silhouette
 
@@ -52,8 +52,8 @@ def test_every_stage_helps(body):
     clip, evidence = observe(body)
     start = initialise(body, evidence, clip.height_m)
     first, second = stages("fast")[:2]
-    rough = track(body, evidence, start, first, clip.height_m)
-    tracked = track(body, evidence, rough, second, clip.height_m)
+    rough = run_stage(body, evidence, start, first, clip.height_m).state
+    tracked = run_stage(body, evidence, rough, second, clip.height_m).state
     errors = [joint_error(body, state, clip) for state in (start, rough, tracked)]
     assert errors[1] < errors[0]
     assert errors[2] < 0.03
@@ -76,7 +76,8 @@ def test_frames_without_evidence_follow_their_neighbours(body):
     clip, evidence = observe(body)
     evidence.confidence[3] = 0
     evidence.contours.weights[3] = 0
-    state = track(body, evidence, initialise(body, evidence, clip.height_m), stages("fast")[0], clip.height_m)
+    start = initialise(body, evidence, clip.height_m)
+    state = run_stage(body, evidence, start, stages("fast")[0], clip.height_m).state
     joints = pose_body(body, state.body_state(body)).joints
     assert torch.isfinite(joints).all()
     assert (joints[3] - clip.joints[3]).norm(dim=-1).mean() < 0.25
@@ -99,5 +100,5 @@ def test_laplacian_of_a_flat_grid_is_zero_on_linear_functions():
 def test_schedules_are_data():
     for quality in ("fast", "balanced", "best"):
         schedule = stages(quality)
-        assert isinstance(schedule[0], TrackStage) and isinstance(schedule[-1], ConsensusStage)
+        assert isinstance(schedule[0], Stage) and isinstance(schedule[-1], ConsensusStage)
         assert len({stage.name for stage in schedule}) == len(schedule)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture.types import Camera, Capture, LeftOut
 from fit_avatar.report import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.metrics import keypoint_errors
@@ -21,7 +22,7 @@ CAMERA = Camera(160.0, 160.0, 60.0, 80.0, 120, 160)
 def capture(body: Body, state: BodyState) -> Capture:
     """What an ideal camera sees of the body."""
     vertices = pose_body(body, state).vertices
-    points = project(body.keypoint_regressor @ vertices, CAMERA).numpy()
+    points = project(pose_points(body, state, body.keypoint_points), CAMERA).numpy()
     return Capture(
         frame_indices=np.arange(len(vertices)) * 2,
         keypoints=np.concatenate([points, np.ones_like(points[..., :1])], -1),
@@ -67,6 +68,7 @@ def test_the_file_holds_what_was_promised(tmp_path: Path, capture: Capture) -> N
             {"name": "observe", "seconds": 2.5, "kept_from_earlier_run": True},
             {"name": "texture", "seconds": 1.5, "kept_from_earlier_run": False},
         ],
+        solves=[("pose", {"iterations": 3, "reason": "all iterations done"})],
         scale_source="estimated",
         height_m=1.7001234,
         peak_memory_gb=1.234,
@@ -78,6 +80,7 @@ def test_the_file_holds_what_was_promised(tmp_path: Path, capture: Capture) -> N
     assert read["keypoint_error_px"] == {"mean": 2.0}
     assert read["seconds"]["total"] == 4.0
     assert read["seconds"]["stages"][0]["kept_from_earlier_run"] is True
+    assert read["solves"] == [{"stage": "pose", "iterations": 3, "reason": "all iterations done"}]
     assert read["scale_source"] == "estimated"
     assert read["height_m"] == 1.7001
     assert read["frames_used"] == 6

@@ -1,0 +1,94 @@
+"""Texture coordinates for a body whose file has none."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fit_avatar.body.files import replacing
+from fit_avatar.body.model import Body
+from fit_avatar.errors import MissingDependencyError
+
+logger = logging.getLogger(__name__)
+
+RESOLUTION = 2048
+"""The texture's size that the gap between charts is meant for."""
+GAP_PX = 4
+
+
+def with_atlas(body: Body, folder: Path) -> Body:
+    """Return the body with texture coordinates; they are made once for a mesh and kept in ``folder``.
+
+    Raises:
+        MissingDependencyError: they must be made and ``xatlas`` is not installed.
+    """
+    template, faces = body.template.cpu().numpy(), body.faces.cpu().numpy()
+    path = folder / f"atlas-{_digest(template, faces)}.npz"
+    atlas = _read(path)
+    if atlas is None:
+        atlas = unwrap(template, faces)
+        try:
+            with replacing(path) as temporary:
+                np.savez_compressed(temporary, uvs=atlas[0], uv_faces=atlas[1])
+        except OSError as error:
+            logger.warning("the texture atlas could not be kept in %s (%s)", folder, error)
+    uvs, uv_faces = (torch.from_numpy(array).to(body.template.device) for array in atlas)
+    return replace(body, uvs=uvs, uv_faces=uv_faces)
+
+
+def unwrap(template: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Cut a mesh into charts and lay them side by side (seconds).
+
+    Args:
+        template: [V, 3]
+        faces: [F, 3]
+
+    Returns:
+        coordinates in [0, 1], v up [U, 2], and their faces, in the order of ``faces`` [F, 3].
+
+    Raises:
+        MissingDependencyError: ``xatlas`` is not installed.
+    """
+    try:
+        import xatlas
+    except ImportError as error:
+        raise MissingDependencyError(
+            "this body's file has no texture coordinates, and making them needs xatlas: "
+            "run `pip install 'fit-avatar[smpl]'`"
+        ) from error
+    options: Any = xatlas.PackOptions()
+    options.resolution, options.padding, options.bilinear = RESOLUTION, GAP_PX, True
+    atlas: Any = xatlas.Atlas()
+    atlas.add_mesh(np.ascontiguousarray(template, np.float32), np.ascontiguousarray(faces, np.uint32))
+    atlas.generate(pack_options=options)
+    vertex, uv_faces, uvs = atlas[0]
+    if uv_faces.shape != faces.shape or not np.array_equal(vertex[uv_faces], faces):
+        raise RuntimeError("xatlas returned the triangles in another order")
+    return np.asarray(uvs, np.float32).clip(0, 1), np.asarray(uv_faces, np.int64)
+
+
+def _digest(template: NDArray[np.float32], faces: NDArray[np.int64]) -> str:
+    digest = hashlib.sha256(f"{RESOLUTION} {GAP_PX}".encode())
+    for array in (template, faces):
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            return z["uvs"], z["uv_faces"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        logger.warning("the kept texture atlas %s cannot be read (%s); making it again", path, error)
+        return None

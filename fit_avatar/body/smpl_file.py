@@ -1,0 +1,149 @@
+"""The arrays in a model file of the SMPL family: .npz, or the old .pkl of Python 2, checked."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
+from fit_avatar.body.model import SMPL_JOINTS
+from fit_avatar.errors import BadInputError
+from fit_avatar.safe_pickle import load_pickle
+
+Array = NDArray[Any]
+
+KINDS = {24: ("SMPL", SMPL_JOINTS), 52: ("SMPL-H", SMPLH_JOINTS), 55: ("SMPL-X", SMPLX_JOINTS)}
+"""Name and joints of each kind of body, told apart by the number of joints."""
+
+REQUIRED = ("v_template", "f", "shapedirs", "J_regressor", "posedirs", "weights", "kintree_table")
+HANDS = ("hands_componentsl", "hands_componentsr", "hands_meanl", "hands_meanr")
+OPTIONAL = ("vt", "ft", "lmk_faces_idx", "lmk_bary_coords")
+
+
+MAX_DENSE = 100_000_000
+"""No matrix of a body model is larger than this; a damaged file may ask for any size."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a file holds, by its official keys, with shapes and values that fit together."""
+
+    path: Path
+    kind: str  # SMPL, SMPL-H or SMPL-X
+    joint_names: tuple[str, ...]
+    parents: tuple[int, ...]
+    arrays: dict[str, Array]
+
+    def __getitem__(self, key: str) -> Array:
+        return self.arrays[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.arrays
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read and check a model file.
+
+    Raises:
+        BadInputError: it cannot be read, is not a model, or its arrays do not fit together.
+    """
+    arrays = read_arrays(path, (*REQUIRED, *HANDS, *OPTIONAL))
+    if not any(key in arrays for key in ("v_template", "shapedirs", "kintree_table")):
+        raise BadInputError(f"{path} is not a body model: give the file of SMPL, SMPL-H or SMPL-X as downloaded")
+    _require(path, arrays, REQUIRED)
+    tree = arrays["kintree_table"]
+    if tree.ndim != 2 or tree.shape[0] != 2:
+        raise BadInputError(f"{path} has a kintree_table of shape {list(tree.shape)} where [2, joints] is expected")
+    if tree.shape[1] not in KINDS:
+        raise BadInputError(
+            f"{path} has {tree.shape[1]} joints, but only SMPL (24), SMPL-H (52) and SMPL-X (55) can be fitted"
+        )
+    kind, names = KINDS[tree.shape[1]]
+    if kind != "SMPL":
+        _require(path, arrays, HANDS)
+    _check(path, arrays, len(names))
+    parents = (-1, *(int(parent) for parent in tree[0, 1:].astype(np.int64)))
+    if any(not 0 <= parent < j for j, parent in enumerate(parents[1:], start=1)):
+        raise BadInputError(f"{path} has a kintree_table in which a joint comes before its parent: get the file again")
+    return ModelFile(path, kind, names, parents, arrays)
+
+
+def read_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, Array]:
+    """Return the arrays of numbers or text in an .npz or .pkl file; anything else in it is left out.
+
+    Sparse matrices become dense ones. ``keys``: only these, where the file has them.
+
+    Raises:
+        BadInputError: the file cannot be read.
+    """
+    if not path.is_file():
+        raise BadInputError(f"{path} is not there: give the path of a model file of SMPL, SMPL-H or SMPL-X")
+    try:
+        if zipfile.is_zipfile(path):
+            with np.load(path, allow_pickle=False) as z:
+                return dict(_plain((key, _member(z, key)) for key in z if keys is None or key in keys))
+        if path.suffix == ".npz":
+            raise BadInputError(f"{path} is damaged or not an .npz file: get the file again")
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BadInputError(f"{path} cannot be read ({error}): get the file again") from error
+    content = load_pickle(path)
+    if not isinstance(content, dict):
+        raise BadInputError(f"{path} is not a body model: give the file of SMPL, SMPL-H or SMPL-X as downloaded")
+    return dict(_plain((key, value) for key, value in content.items() if keys is None or key in keys))
+
+
+def _member(archive: Any, key: str) -> Any:
+    try:
+        return archive[key]
+    except ValueError:  # objects, which would be unpickled: SMPL-X's lists of names of joints and parts
+        return None
+
+
+def _plain(items: Iterable[tuple[Any, Any]]) -> Iterable[tuple[str, Array]]:
+    for key, value in items:
+        if sparse.issparse(value) and math.prod(value.shape) <= MAX_DENSE:
+            yield str(key), value.toarray()
+        elif isinstance(value, (str, bool, int, float, np.generic, np.ndarray)):
+            array = np.asarray(value)
+            if array.dtype.kind in "biufUS":
+                yield str(key), array
+
+
+def _require(path: Path, arrays: dict[str, Array], keys: Iterable[str]) -> None:
+    for key in keys:
+        if key not in arrays:
+            raise BadInputError(f"{path} has no {key}, which a body model needs: give the file as downloaded")
+
+
+def _check(path: Path, arrays: dict[str, Array], joints: int) -> None:
+    """Compare shapes (−1 is any length) and look for values that no model has."""
+    vertices = len(np.atleast_1d(arrays["v_template"]))
+    shapes = {
+        "v_template": (vertices, 3), "shapedirs": (vertices, 3, -1), "J_regressor": (joints, vertices),
+        "posedirs": (vertices, 3, 9 * (joints - 1)), "weights": (vertices, joints), "f": (-1, 3),
+        "hands_componentsl": (-1, 45), "hands_componentsr": (-1, 45), "hands_meanl": (45,), "hands_meanr": (45,),
+        "vt": (-1, 2), "ft": (len(np.atleast_1d(arrays["f"])), 3), "lmk_faces_idx": (-1,), "lmk_bary_coords": (-1, 3),
+    }  # fmt: skip
+    for key, shape in shapes.items():
+        if key not in arrays:
+            continue
+        array = arrays[key]
+        if array.ndim != len(shape) or any(n not in (m, -1) for n, m in zip(shape, array.shape, strict=True)):
+            expected = ", ".join("any" if n < 0 else str(n) for n in shape)
+            raise BadInputError(f"{path} has {key} of shape {list(array.shape)} where [{expected}] is expected")
+        if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+            raise BadInputError(f"{path} has values in {key} that are not finite numbers: get the file again")
+    corners = {"f": vertices, "ft": len(arrays.get("vt", ())), "lmk_faces_idx": len(arrays["f"])}
+    for key, count in corners.items():
+        if key in arrays and arrays[key].size and not 0 <= arrays[key].min() <= arrays[key].max() < count:
+            raise BadInputError(f"{path} has indices in {key} that point outside of the mesh: get the file again")
+    if arrays["weights"].min() < 0 or np.abs(arrays["weights"].sum(axis=1) - 1).max() > 1e-2:
+        raise BadInputError(f"{path} has weights that do not sum to 1 at every vertex: get the file again")

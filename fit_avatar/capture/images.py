@@ -1,0 +1,217 @@
+"""From one to eight photographs of a person to everything the fitting needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture import check
+from fit_avatar.capture.camera import pinhole, undistort_masks, undistort_points
+from fit_avatar.capture.detectors import DETECTORS, make_detector
+from fit_avatar.capture.files import files_in
+from fit_avatar.capture.keypoints import load_keypoints
+from fit_avatar.capture.masks import read_mask
+from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
+from fit_avatar.capture.observe import Progress
+from fit_avatar.capture.openpose import read_people
+from fit_avatar.capture.person import body_size, is_person
+from fit_avatar.capture.points import BODY, People, Points, face_of, hands_of, whole
+from fit_avatar.capture.refine import MaskRefiner
+from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.errors import BadInputError, NoPersonError
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+MAX_IMAGES = 8
+"""More pictures are better given as a video, whose frames are checked against each other."""
+FEW_IMAGES = 3
+"""So few photographs leave much of the person unseen."""
+SAME_NAME = ("", "_keypoints", "_mask")
+"""What may follow a photograph's name in the name of a file about it."""
+
+
+def read_image(path: Path) -> Image:
+    """Read a photograph the way up it was taken (its EXIF orientation is applied). BGR [H, W, 3]
+
+    Raises:
+        BadInputError: no such file, or not an image.
+    """
+    if not path.is_file():
+        raise BadInputError(f"there is no image {path}: check the path")
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise BadInputError(f"{path} is not an image that can be read: save it as JPEG or PNG")
+    return np.asarray(image, np.uint8)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return width and height of a photograph that stands upright, in pixels.
+
+    Raises:
+        BadInputError: no such file, or not an image.
+    """
+    height, width = read_image(path).shape[:2]
+    return width, height
+
+
+def observe_images(
+    paths: Sequence[Path],
+    *,
+    camera: Camera,
+    keypoints: Path | None = None,
+    masks: Path | None = None,
+    detector: str = "mediapipe",
+    progress: Progress | None = None,
+) -> Capture:
+    """Observe a few photographs of one person who holds much the same pose in all of them.
+
+    The person may be cut off, and may be seen from anywhere; the largest person of each picture is taken. The
+    frames of the result are the photographs in their order.
+
+    Args:
+        paths: 1 to 8 photographs of one size.
+        camera: at the upright photographs' size; its distortion is undone in keypoints and masks.
+        keypoints: folder with one OpenPose JSON per photograph, or one file for all that :func:`load_keypoints` reads.
+        masks: folder with one PNG per photograph, or one PNG for the only one; without them MediaPipe's are refined.
+        detector: finds the keypoints if they are not given (see :func:`make_detector`).
+        progress: called with (step, done, total).
+
+    Returns:
+        The capture; its camera is the pinhole that fits keypoints, masks and :func:`undistort`-ed photographs.
+
+    Raises:
+        BadInputError: a file that cannot be used, or inputs that do not belong together.
+        NoPersonError: nobody is in one of them.
+        MissingDependencyError: a detector is needed and not installed.
+    """
+    tell: Progress = progress or (lambda step, done, total: None)
+    images = _read_all(paths, camera)
+    given = _given_masks(masks, paths, (camera.width, camera.height)) if masks else None
+    people = _given_people(keypoints, paths) if keypoints else None
+    if people is None and detector != "mediapipe":
+        with make_detector(detector) as finder:
+            people = [finder.detect(image) for image in images]
+    seen = _detect(images, paths, tell) if people is None or given is None else None
+    if people is None:
+        people = [whole(found.keypoints)[None] for found in seen or ()]
+    points = np.stack([_largest(found, path, keypoints) for found, path in zip(people, paths, strict=True)])
+    found_masks = given if given is not None else _refine(images, seen or [], points, tell)
+    clean = [check.clean(mask, p[BODY]) for mask, p in zip(found_masks, points, strict=True)]
+    verdicts = [check.judge_photo(mask, p[BODY]) for mask, p in zip(clean, points, strict=True)]
+    for path, verdict in zip(paths, verdicts, strict=True):
+        if verdict.weight == 0.0:
+            raise NoPersonError(f"{path} cannot be used ({verdict.reason}): give better masks or another photograph")
+    points = undistort_points(points, camera)
+    return Capture(
+        frame_indices=np.arange(len(paths)),
+        keypoints=points[:, BODY],
+        face=face_of(points),
+        hands=hands_of(points),
+        masks=undistort_masks(np.stack(clean), camera),
+        camera=pinhole(camera),
+        frame_weights=np.array([v.weight for v in verdicts], np.float32),
+        fps=1.0,
+        warnings=_warnings(verdicts),
+        sources={
+            "keypoints": str(keypoints) if keypoints else DETECTORS[detector],
+            "masks": str(masks) if masks else "MediaPipe, refined",
+            "images": [str(path) for path in paths],
+        },
+    )
+
+
+def _read_all(paths: Sequence[Path], camera: Camera) -> list[Image]:
+    if not 1 <= len(paths) <= MAX_IMAGES:
+        raise BadInputError(f"there are {len(paths)} images: give 1 to {MAX_IMAGES}, or a video")
+    images = [read_image(path) for path in paths]
+    sizes = [(image.shape[1], image.shape[0]) for image in images]
+    for path, size in zip(paths, sizes, strict=True):
+        if size != sizes[0]:
+            raise BadInputError(
+                f"{path} has {size[0]} × {size[1]} pixels but {paths[0]} has {sizes[0][0]} × {sizes[0][1]}: "
+                "take all photographs with one camera, held the same way up"
+            )
+    if (camera.width, camera.height) != sizes[0]:
+        raise BadInputError(
+            f"the camera is for {camera.width} × {camera.height} pixels but {paths[0]} has {sizes[0][0]} × "
+            f"{sizes[0][1]}: calibrate it at the photographs' size"
+        )
+    return images
+
+
+def _given_people(keypoints: Path, paths: Sequence[Path]) -> list[People]:
+    if keypoints.is_dir():
+        return [read_people(path) for path in _matched(keypoints, paths, ".json", "OpenPose JSON files")]
+    by_number = load_keypoints(keypoints)
+    if len(by_number) != len(paths):
+        raise BadInputError(f"{keypoints} has keypoints for {len(by_number)} pictures, not for {len(paths)}")
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def _given_masks(masks: Path, paths: Sequence[Path], size: tuple[int, int]) -> list[Mask]:
+    if not masks.is_dir() and len(paths) > 1:
+        raise BadInputError(f"{masks} is one mask for {len(paths)} images: give a folder with one PNG for each")
+    files = _matched(masks, paths, ".png", "PNG masks") if masks.is_dir() else [masks]
+    return [read_mask(file, size) for file in files]
+
+
+def _matched(folder: Path, paths: Sequence[Path], suffix: str, what: str) -> list[Path]:
+    """Return the file about each photograph: the one named like it, or all files in the order of their names."""
+    files = files_in(folder, suffix, what)
+    by_stem = {file.stem: file for file in files}
+    named = [next((by_stem[p.stem + end] for end in SAME_NAME if p.stem + end in by_stem), None) for p in paths]
+    found = [file for file in named if file is not None]
+    if len(found) == len(paths):
+        return found
+    if len(files) != len(paths):
+        raise BadInputError(f"{folder} holds {len(files)} {what} for {len(paths)} images: name each like its image")
+    return files
+
+
+def _detect(images: list[Image], paths: Sequence[Path], tell: Progress) -> list[Detection]:
+    seen = []
+    with MediaPipeDetector() as detector:
+        for image, path in zip(images, paths, strict=True):
+            found = detector.detect(image)
+            if found is None:
+                raise NoPersonError(f"nobody was found in {path}: take a photograph of one person, well lit")
+            seen.append(found)
+            tell("Finding the person", len(seen), len(images))
+    return seen
+
+
+def _largest(people: People, path: Path, keypoints: Path | None) -> Points:
+    candidates = [person for person in people if is_person(person)]
+    if not candidates:
+        where = f" by the keypoints in {keypoints}" if keypoints else ""
+        raise NoPersonError(f"nobody was found in {path}{where}: take a photograph of one person, well lit")
+    return max(candidates, key=body_size)
+
+
+def _refine(images: list[Image], seen: list[Detection], points: NDArray[np.float32], tell: Progress) -> list[Mask]:
+    # One photograph is enough for the colours; a plate of the background comes from three by a camera that stands.
+    samples = [(image, found.probability) for image, found in zip(images, seen, strict=True)]
+    refiner = MaskRefiner.learn(samples)
+    masks = []
+    for (image, probability), p in zip(samples, points, strict=True):
+        masks.append(refiner.refine(image, probability, p[BODY]))
+        tell("Sharpening the masks", len(masks), len(images))
+    return masks
+
+
+def _warnings(verdicts: list[check.Verdict]) -> tuple[str, ...]:
+    warnings = []
+    cut = sum(v.cut_off for v in verdicts)
+    if cut:
+        which = "the only image" if len(verdicts) == 1 else f"{cut} of {len(verdicts)} images"
+        warnings.append(f"The person is cut off in {which}; what lies outside is an estimate from average people.")
+    if len(verdicts) <= FEW_IMAGES:
+        warnings.append(
+            "So few images do not show the person from all sides; the sides that they do not show are an estimate."
+        )
+    return tuple(warnings)

@@ -1,0 +1,61 @@
+"""RTMPose's whole-body models as a detector, through the package rtmlib (ONNX), where a user has installed it."""
+
+from __future__ import annotations
+
+import importlib
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture.coco_wholebody import COCO_17, from_coco_wholebody
+from fit_avatar.capture.points import COUNT, People
+from fit_avatar.errors import MissingDependencyError
+
+LIKELY = 0.3
+"""Where nobody is found, rtmlib searches the whole picture for one: a body with a lower median score is not there."""
+
+
+class RtmlibDetector:
+    """Finds everybody's body, feet, face and hands; use it as a context manager.
+
+    On its first use rtmlib downloads the models' weights to its own cache.
+
+    Raises:
+        MissingDependencyError: rtmlib or onnxruntime is not installed, or the weights cannot be downloaded.
+    """
+
+    def __init__(self, mode: str = "balanced", device: str = "cpu") -> None:
+        """Load the models; ``mode`` is rtmlib's ``lightweight``, ``balanced`` or ``performance``."""
+        # Not with rtmlib's own dependencies: its opencv-python would overwrite the opencv-contrib-python used here.
+        try:
+            module: Any = importlib.import_module("rtmlib")
+            self._wholebody: Any = module.Wholebody(mode=mode, to_openpose=False, backend="onnxruntime", device=device)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"the detector rtmlib needs the packages rtmlib, onnxruntime and tqdm ({error}): install them with "
+                "pip install onnxruntime tqdm and pip install --no-deps rtmlib, or choose another detector"
+            ) from None
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # no network, or a damaged file
+            raise MissingDependencyError(
+                f"rtmlib cannot get its models ({error}): run it once with internet access, or choose another detector"
+            ) from None
+
+    def __enter__(self) -> RtmlibDetector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wholebody = None  # frees the models
+
+    def detect(self, frame: NDArray[np.uint8]) -> People:
+        """Return everybody in a BGR frame [H, W, 3]. [P, 137, 3]"""
+        keypoints, scores = self._wholebody(frame)
+        points = np.concatenate([keypoints, np.asarray(scores)[..., None]], axis=-1).astype(np.float32)
+        found = [from_coco_wholebody(p) for p in points if np.median(p[COCO_17, 2]) >= LIKELY]
+        return np.array(found, np.float32).reshape(-1, COUNT, 3)

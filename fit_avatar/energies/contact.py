@@ -1,0 +1,86 @@
+"""Terms on feet and the ground: feet that stand do not slide, and nothing is below the floor. Residuals in metres."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fit_avatar.capture.types import BODY_25
+from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.term import energy
+
+FEET = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name in ("big_toe", "small_toe", "heel")]
+"""The keypoints of the feet: big toe, small toe and heel of the left foot, then of the right one."""
+
+STILL = 0.005
+"""Part of the person's height that a standing foot seems to move in a thirtieth of a second: about 8 mm."""
+
+
+@energy(vector=True, contact="T-1 6")
+def foot_contact(x: Scene, contact: Tensor) -> tuple[Tensor, Tensor]:
+    """How far a foot's keypoints move from frame to frame; trusted as far as they are in contact.
+
+    contact: of each keypoint in :data:`FEET`'s order, 0…1 [..., T−1, 6]; see :func:`estimate_contact`
+    → [..., T−1, 6, 3] metres
+
+    Source: after Rempe et al. 2021 (HuMoR), the contact term of their test-time optimisation.
+    """
+    feet = x.keypoints[..., FEET, :]
+    return feet[..., 1:, :, :] - feet[..., :-1, :, :], contact
+
+
+@energy(contact="T-1 6", plane="4")
+def ground_plane(x: Scene, plane: Tensor | None = None, contact: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Height of the feet's keypoints above the ground. [..., T, 6] metres
+
+    Below the ground it always counts; above, as far as the keypoint is in contact before or after the frame.
+
+    Args:
+        x: the scene.
+        plane: (n, d) with n · p + d the height of a point p above the ground, in camera coordinates; n need not be a
+            unit vector. By default the unknown ``x.plane``. [4] or [..., 1, 4]
+        contact: as for :func:`foot_contact`; without it only penetration counts. [..., T−1, 6]
+    """
+    feet = x.keypoints[..., FEET, :]
+    ground = x.plane if plane is None else plane
+    if ground.dim() == 1:
+        ground = ground[None]
+    length = ground[..., :3].norm(dim=-1, keepdim=True)
+    height = ((feet * ground[..., None, :3]).sum(-1) + ground[..., 3:]) / length
+    stands = height.new_zeros(()) if contact is None else _at_frames(contact)
+    return height, torch.where(height.detach() < 0, torch.ones_like(height), stands.expand_as(height))
+
+
+def estimate_contact(keypoints: Tensor, steps: Tensor | None = None, pace: float = 1.0, still: float = STILL) -> Tensor:
+    """Return how surely each of the feet's keypoints stands still between neighbouring frames.
+
+    A standing foot's keypoint hardly moves in the image; its speed is measured against the person's height there, so
+    that neither the image's size nor the distance matters.
+
+    Args:
+        keypoints: BODY_25, (u, v, confidence). [..., T, 25, 3]
+        steps: frame intervals in units of the usual one, by default all 1. [..., T−1]
+        pace: the usual frame interval, in thirtieths of a second.
+        still: speed at which contact is doubted by half, in heights in a thirtieth of a second.
+
+    Returns:
+        [..., T−1, 6] in [0, 1], 0 for keypoints that were not seen.
+    """
+    feet, confidence = keypoints[..., FEET, :2], keypoints[..., FEET, 2]
+    seen = keypoints[..., 2:] > 0.1
+    top = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], torch.inf)).amin((-3, -2))[..., 1]
+    bottom = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], -torch.inf)).amax((-3, -2))[..., 1]
+    height = (bottom - top).clamp_min(1.0)[..., None, None]
+    moved = (feet[..., 1:, :, :] - feet[..., :-1, :, :]).norm(dim=-1)
+    if steps is not None:
+        moved = moved / steps[..., None]
+    speed = moved / (height * still * pace)
+    both = torch.minimum(confidence[..., 1:, :], confidence[..., :-1, :])
+    sure: Tensor = both.clamp(0, 1) / (1 + speed**4)
+    return sure
+
+
+def _at_frames(contact: Tensor) -> Tensor:
+    """Return the contact of every frame, the larger one of before and after. [..., T−1, n] → [..., T, n]"""
+    none = contact.new_zeros(*contact.shape[:-2], 1, contact.shape[-1])
+    return torch.maximum(torch.cat([none, contact], -2), torch.cat([contact, none], -2))

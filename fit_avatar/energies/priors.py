@@ -1,0 +1,144 @@
+"""Terms on how likely a pose is: Gaussian and mixture priors on axis-angles, from statistics that the user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fit_avatar.body import rotation
+from fit_avatar.energies.pose import block_diagonal
+from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.term import Blocks, energy
+from fit_avatar.errors import BadInputError
+
+BODY_JOINTS = 21
+"""Joints below the root that all bodies of the SMPL family begin with, hands not counted."""
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@energy(mean="D", precision_factor="D D")
+def gaussian_pose_prior(x: Scene, mean: Tensor, precision_factor: Tensor) -> Tensor:
+    """How many standard deviations the pose is from a mean, in independent directions: Lᵀ (θ − μ). [..., T, D]
+
+    θ are the axis-angles of the joints below the root; D is 3 (J − 1), or 63 for the body without its hands.
+
+    Args:
+        x: the scene.
+        mean: μ. [D] radians
+        precision_factor: L with L Lᵀ = Σ⁻¹. [D, D] per radian; see :func:`gaussian_prior`
+    """
+    return (_pose(x, mean.shape[-1]) - mean) @ precision_factor
+
+
+@gaussian_pose_prior.with_jacobian
+def _(x: Scene, mean: Tensor, precision_factor: Tensor) -> Blocks:
+    return _blocks(x, precision_factor)
+
+
+@energy(means="M D", precision_factors="M D D", log_weights="M")
+def mixture_pose_prior(x: Scene, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Tensor:
+    """The pose under the likeliest component of a mixture of Gaussians.
+
+    The sum of squares is −2 log of the largest component's density, up to a constant of the whole mixture, and has no
+    step where the likeliest component changes.
+
+    Args:
+        x: the scene.
+        means: of M components. [M, D] radians; D as for :func:`gaussian_pose_prior`
+        precision_factors: [M, D, D] per radian.
+        log_weights: logarithm of each component's peak against the highest peak, not above 0. [M]; see
+            :func:`mixture_prior`
+
+    Returns:
+        The component's Lᵀ (θ − μ), and the root of its constant. [..., T, D + 1]
+
+    Source: Bogo et al. 2016 (SMPLify), section 3.2.
+    """
+    whitened = _whitened(x, means, precision_factors)
+    chosen = _likeliest(whitened, log_weights)
+    picked = whitened.gather(-2, chosen[..., None, None].expand(*chosen.shape, 1, whitened.shape[-1]))[..., 0, :]
+    constant = (-2 * log_weights).clamp_min(0).sqrt()[chosen]
+    return torch.cat([picked, constant[..., None]], -1)
+
+
+@mixture_pose_prior.with_jacobian
+def _(x: Scene, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Blocks:
+    chosen = _likeliest(_whitened(x, means, precision_factors), log_weights)
+    slopes = _blocks(x, precision_factors[chosen]).frames["body_pose"]
+    return Blocks({"body_pose": torch.nn.functional.pad(slopes, (0, 0, 0, 1))})
+
+
+def gaussian_prior(mean: FloatArray, covariance: FloatArray) -> Mapping[str, Tensor]:
+    """Return the data fields of :func:`gaussian_pose_prior`. mean [D] radians, covariance [D, D]
+
+    Raises:
+        BadInputError: the covariance is not positive definite.
+    """
+    return {"mean": _float(mean), "precision_factor": _float(_precision_factor(covariance))}
+
+
+def mixture_prior(means: FloatArray, covariances: FloatArray, weights: FloatArray) -> Mapping[str, Tensor]:
+    """Return the data fields of :func:`mixture_pose_prior`. means [M, D] radians, covariances [M, D, D], weights [M]
+
+    Raises:
+        BadInputError: a covariance is not positive definite, or a weight is not positive.
+    """
+    if not (np.asarray(weights) > 0).all():
+        raise BadInputError("every component of a mixture must have a positive weight")
+    factors = np.stack([_precision_factor(one) for one in covariances])
+    # The peak of a component is proportional to w |Σ|^(−1/2) = w Π diag(L).
+    peaks = np.log(weights) + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(1)
+    return {
+        "means": _float(means),
+        "precision_factors": _float(factors),
+        "log_weights": _float(peaks - peaks.max()),
+    }
+
+
+def _precision_factor(covariance: FloatArray) -> NDArray[np.float64]:
+    """Return L, lower triangular, with L Lᵀ = Σ⁻¹."""
+    try:
+        inverse = np.linalg.inv(np.asarray(covariance, np.float64))
+        return np.asarray(np.linalg.cholesky((inverse + inverse.T) / 2))
+    except np.linalg.LinAlgError as error:
+        raise BadInputError(
+            "the covariance of a pose prior is not positive definite: add a small multiple of the identity to it"
+        ) from error
+
+
+def _float(array: FloatArray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+
+
+def _pose(x: Scene, count: int) -> Tensor:
+    """Return the axis-angles that a prior of ``count`` numbers is about. [..., T, count]"""
+    pose = x.body_pose.flatten(-2)
+    if count not in (pose.shape[-1], 3 * BODY_JOINTS):
+        raise BadInputError(
+            f"the pose prior has {count} numbers; the body {x.body.name} has {pose.shape[-1]}, "
+            f"of which {3 * BODY_JOINTS} belong to the body without its hands"
+        )
+    return pose[..., :count]
+
+
+def _whitened(x: Scene, means: Tensor, factors: Tensor) -> Tensor:
+    """Return Lᵀ (θ − μ) for every component. [..., T, M, D]"""
+    difference = _pose(x, means.shape[-1])[..., None, :] - means
+    return (difference[..., None, :] @ factors)[..., 0, :]
+
+
+def _likeliest(whitened: Tensor, log_weights: Tensor) -> Tensor:
+    """Return the component of the largest density. [..., T]"""
+    return (whitened.detach().square().sum(-1) / 2 - log_weights).argmin(-1)
+
+
+def _blocks(x: Scene, factor: Tensor) -> Blocks:
+    """Return Lᵀ ∂θ. factor [..., D, D]"""
+    turned = block_diagonal(rotation.right_jacobian_inverse(x.body_pose))  # [..., T, 3 (J−1), 3 (J−1)]
+    return Blocks({"body_pose": factor.transpose(-1, -2) @ turned[..., : factor.shape[-1], :]})

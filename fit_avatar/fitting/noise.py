@@ -1,0 +1,40 @@
+"""How far detected keypoints scatter, measured on the clip itself, so that they are trusted as far as they deserve."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fit_avatar.capture.types import Camera
+from fit_avatar.energies.projection import metres_per_pixel
+from fit_avatar.energies.scene import Scene
+from fit_avatar.silhouettes import project
+
+CONFIDENT = 0.3
+OUTLIER_M = 0.1
+"""Points farther from the fit than this are mistakes rather than noise."""
+NOISE_RANGE_M = (0.006, 0.03)
+"""What is measured is not believed beyond these: the body is no better, and a good fit may look worse at first."""
+
+
+def keypoint_noise(x: Scene, keypoints: Tensor, camera: Camera) -> Tensor:
+    """Return the noise of keypoints about a fit, in metres at the person's distance; one number for all. []
+
+    Detectors err alike in neighbouring frames. Where errors of neighbours are correlated by ρ, frames are worth
+    (1 − ρ) / (1 + ρ) of as many independent ones, and the noise counts √((1 + ρ) / (1 − ρ)) times.
+
+    Args:
+        x: the fitted clip, or a batch of clips or hypotheses.
+        keypoints: (u, v, confidence). [..., T, K, 3]
+        camera: the camera.
+    """
+    residual = (project(x.keypoints, camera) - keypoints[..., :2]) * metres_per_pixel(x, camera)[..., None, None]
+    counted = (keypoints[..., 2] > CONFIDENT).expand(residual.shape[:-1]) & (residual.norm(dim=-1) < OUTLIER_M)
+    lowest, highest = NOISE_RANGE_M
+    if not counted.any():
+        return residual.new_tensor(highest)
+    noise = 1.4826 * residual[counted].abs().median()
+    pairs = counted[..., 1:, :] & counted[..., :-1, :]
+    before, after = residual[..., :-1, :, :][pairs], residual[..., 1:, :, :][pairs]
+    power = (before.square() + after.square()).sum() / 2
+    correlation = ((before * after).sum() / power.clamp_min(1e-12)).clamp(0.0, 0.9)
+    return (noise * ((1 + correlation) / (1 - correlation)).sqrt()).clamp(lowest, highest)

@@ -1,0 +1,314 @@
+"""Presets: whole schedules under the names of the methods that they stand for, as data.
+
+The published methods are those of their papers, with the terms of this package in the place of renderers and learned
+priors that cannot be had here; their numbers are kept. Those in pixels are taken at the size of person that they
+were chosen for, so that they mean the same for any image: a person of 1.7 m fills about 80 % of the picture's height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fit_avatar.energies import (
+    GemanMcClure,
+    Schedule,
+    Term,
+    bending_prior,
+    cone_rays,
+    contour_distance,
+    expression_prior,
+    face_landmark_rays,
+    gaussian_pose_prior,
+    keypoint_bias_prior,
+    keypoint_reprojection,
+    landmark_reprojection,
+    laplacian,
+    mean_pose_prior,
+    offset_prior,
+    pose_deviation,
+    rotation_velocity,
+    self_penetration,
+    shape_prior,
+    silhouette_distance,
+    stature,
+    symmetry,
+    translation_velocity,
+)
+from fit_avatar.energies.kernel import Value
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting.optimisers import GaussNewton
+from fit_avatar.fitting.preset_file import from_json, read_text, to_json
+from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage, stages
+
+POSE = ("global_orient", "body_pose", "transl")
+TORSO = ("right_shoulder", "left_shoulder", "right_hip", "left_hip")
+HIPS = ("neck", "right_hip", "left_hip")
+FEET = ("left_ankle", "right_ankle", "left_foot", "right_foot")
+
+
+def person_px(image_height: float) -> float:
+    """Return the size in metres of a pixel of an image of this height whose person fills 80 % of it."""
+    return 1.7 / (0.8 * image_height)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A schedule with a name."""
+
+    name: str
+    about: str
+    stages: tuple[AnyStage, ...]
+    flip_test: bool = False
+    """Follow two hypotheses, which face opposite ways, until a stage chooses the better one."""
+
+    def __post_init__(self) -> None:
+        choosing = [i for i, stage in enumerate(self.stages) if isinstance(stage, Stage) and stage.choose]
+        consensus = [i for i, stage in enumerate(self.stages) if isinstance(stage, ConsensusStage)]
+        if self.flip_test and (len(choosing) != 1 or min(consensus, default=len(self.stages)) < choosing[0]):
+            raise BadInputError(
+                f"the preset {self.name} follows two hypotheses (flip_test), so one stage before any consensus must "
+                "choose between them"
+            )
+
+    def with_weights(self, **weights: Value) -> Preset:
+        """Return the preset with other weights for some terms, in every stage that has them.
+
+        Raises:
+            BadInputError: no stage has such a term.
+        """
+        known = {term.name for stage in self.solves for term in stage.terms}
+        for name in weights:
+            if name not in known:
+                raise BadInputError(f"the preset {self.name} has no term {name!r}; it has {', '.join(sorted(known))}")
+
+        def changed(stage: Stage) -> Stage:
+            own = {term.name for term in stage.terms}
+            return stage.with_weights(**{name: weight for name, weight in weights.items() if name in own})
+
+        return replace(self, stages=tuple(changed(s) if isinstance(s, Stage) else s for s in self.stages))
+
+    def with_terms(self, *terms: Term) -> Preset:
+        """Return the preset with further terms in every stage that solves for poses or betas."""
+        return replace(
+            self,
+            stages=tuple(s.with_terms(*terms) if isinstance(s, Stage) and s.moves_body else s for s in self.stages),
+        )
+
+    @property
+    def solves(self) -> tuple[Stage, ...]:
+        """Return the stages that solve a problem of terms."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Stage))
+
+    def to_json(self) -> str:
+        """Return the preset as a text to edit and to read again with :func:`preset`."""
+        return to_json(self.name, self.about, self.stages, self.flip_test)
+
+    def __str__(self) -> str:
+        start = "start: directions from keypoints" + (", and the opposite one" if self.flip_test else "")
+        return "\n".join([f"{self.name}: {self.about}", start, *(str(stage) for stage in self.stages)])
+
+
+def video_avatar(quality: str = "balanced") -> Preset:
+    """Return the default: a person who turns around in an A-pose, fitted over all frames at once."""
+    return Preset("video-avatar", "a clip of a person turning around; body, clothes and motion", stages(quality))
+
+
+def videoavatars_2018() -> Preset:
+    """Return the method of Alldieck et al. 2018 (Video Based Reconstruction of 3D People Models).
+
+    Their weights multiply residuals, so their squares stand here. Frames are solved together instead of one after the
+    other; distances to the mask (outside) and to its outline (inside) stand for their rendered silhouette, and a bias
+    of every keypoint for the joints that they moved by hand to where their detector sees them.
+    """
+    pixel = person_px(540)  # they halve a picture of 1080 lines
+    keypoints = {"in_metres": True}
+
+    def joints(prior: float, betas: float) -> Stage:
+        return Stage(
+            f"joints, prior {prior:g}",
+            (
+                Term(keypoint_reprojection, pixel**-2, data=keypoints),
+                Term(gaussian_pose_prior, prior**2),
+                Term(shape_prior, betas**2),
+                Term(keypoint_bias_prior, 0.02**-2),
+                Term(stature, 1000.0**2, optional=True),
+            ),
+            free=(*POSE, "betas", "keypoint_bias"),
+            optimiser=GaussNewton(6),
+            frozen_joints=(*FEET, "left_wrist", "right_wrist"),
+        )
+
+    pose = Stage(
+        "pose of every frame",
+        (
+            Term(silhouette_distance, 0.8 * pixel**-2, GemanMcClure(50 * pixel), data={"in_metres": True}),
+            Term(contour_distance, 0.8 * pixel**-2, GemanMcClure(50 * pixel), data={"in_metres": True}),
+            Term(keypoint_reprojection, pixel**-2, GemanMcClure(100 * pixel), data=keypoints),
+            Term(gaussian_pose_prior, 4.0**2),
+            Term(self_penetration, 1e3**2),
+            Term(rotation_velocity, 50.0**2, GemanMcClure(0.05)),
+            Term(translation_velocity, 50.0**2, GemanMcClure(0.05)),
+        ),
+        free=POSE,
+        optimiser=GaussNewton(20),
+        frozen_joints=FEET,
+    )
+    consensus = Stage(
+        "consensus shape",
+        (
+            Term(cone_rays, 1.0, GemanMcClure(Schedule(0.06, 0.003)), data={"gate_m": Schedule(0.12, 0.03)}),
+            Term(laplacian, Schedule(4.0**2, 2.0**2), data={"by_part": True}),
+            Term(offset_prior, Schedule(0.6**2, 0.3**2), data={"by_part": True}),
+            Term(symmetry, Schedule(3.6**2, 1.8**2), data={"by_part": True}),
+        ),
+        free=("offsets",),
+        optimiser=GaussNewton(9),
+    )
+    return Preset(
+        "videoavatars-2018",
+        "a clip of a person turning around, by the terms and weights of Alldieck et al. 2018",
+        (joints(5.0, 5.0), joints(4.5, 4.0), joints(4.0, 3.0), pose, consensus),
+    )
+
+
+def _smplify_stages(penetration: tuple[float, ...], hands: tuple[float, ...]) -> tuple[Stage, ...]:
+    """Return the camera stage and the stages of falling priors that SMPLify and SMPLify-X share."""
+    pixel = person_px(1000)
+    camera = Stage(
+        "camera",
+        (Term(keypoint_reprojection, pixel**-2, data={"in_metres": True, "only": TORSO}),),
+        free=("global_orient", "transl"),
+        optimiser=GaussNewton(8),
+    )
+    priors, betas = (404.0, 404.0, 57.4, 4.78, 4.78), (100.0, 50.0, 10.0, 5.0, 5.0)
+    steps = list(zip(priors, betas, penetration, hands, strict=False))
+    staged = []
+    for i, (prior, shape, collision, fingers) in enumerate(steps):
+        terms = [
+            Term(
+                keypoint_reprojection, pixel**-2, GemanMcClure(100 * pixel), data={"in_metres": True, "without": HIPS}
+            ),
+            Term(gaussian_pose_prior, prior**2),
+            Term(bending_prior, (3.17 * prior) ** 2),
+            Term(shape_prior, shape**2),
+            Term(stature, 1000.0**2, optional=True),
+        ]
+        if collision:
+            terms.append(Term(self_penetration, (1e3 * collision) ** 2))
+        if fingers:
+            robust: dict[str, Any] = {"kernel": GemanMcClure(100 * pixel), "optional": True}
+            terms += [
+                Term(landmark_reprojection, (fingers / pixel) ** 2, data={"in_metres": True}, **robust),
+                Term(face_landmark_rays, (fingers / pixel) ** 2, **robust),
+                Term(expression_prior, shape**2),
+            ]
+        staged.append(
+            Stage(
+                f"stage {i + 1}",
+                tuple(terms),
+                free=(*POSE, "betas", "expression") if fingers else (*POSE, "betas"),
+                optimiser=GaussNewton(10, tolerance=1e-3),
+                choose=i == len(steps) - 1,
+            )
+        )
+    return (camera, *staged)
+
+
+def smplify() -> Preset:
+    """Return the method of Bogo et al. 2016: the body from the keypoints of one image.
+
+    The camera's translation is solved for first, then pose and shape under priors that fall over four stages, from two
+    starts that face opposite ways. Their mixture of Gaussians is not free; a Gaussian around a relaxed pose stands for
+    it, and :func:`mixture_pose_prior` takes theirs.
+    """
+    return Preset(
+        "smplify", "one photograph; the naked body from keypoints", _smplify_stages((0, 0, 0, 1), (0,) * 4), True
+    )
+
+
+def smplify_x() -> Preset:
+    """Return the method of Pavlakos et al. 2019: as SMPLify, in five stages, with hands and face where they were found.
+
+    Hands and face need a body that has them (SMPL-X, SMPL-H, anny-hands) and keypoints that hold them.
+    """
+    return Preset(
+        "smplify-x",
+        "one photograph; body, hands and face from keypoints",
+        _smplify_stages((0, 0, 0, 0.01, 1), (0, 0, 0, 0.1, 2)),
+        flip_test=True,
+    )
+
+
+def octopus() -> Preset:
+    """Return the energy that Alldieck et al. 2019 (Octopus) refine: one to eight photographs of a person who turns.
+
+    There a network gives the start and the space of solutions; here keypoints and an A-pose that the photographs share
+    do. Weights are theirs; what they divide by numbers of pixels and points is divided by them here.
+    """
+    pose = Stage(
+        "pose",
+        (
+            Term(keypoint_reprojection, 0.03**-2, GemanMcClure(0.18), data={"in_metres": True}),
+            Term(pose_deviation, 0.1**-2),
+            Term(mean_pose_prior, 0.3**-2),
+            Term(shape_prior, 1.0),
+            Term(stature, 0.002**-2, optional=True),
+        ),
+        free=(*POSE, "betas", "mean_pose"),
+        optimiser=GaussNewton(15),
+    )
+    outline: dict[str, Any] = {"in_metres": True, "inside_looseness": 3.0}
+    shape = Stage(
+        "pose and shape",
+        (
+            *pose.terms,
+            Term(contour_distance, 0.2 * 0.008**-2, GemanMcClure(Schedule(0.08, 0.024)), data=outline),
+            Term(face_landmark_rays, 0.01**-2, GemanMcClure(0.05), optional=True),
+        ),
+        free=pose.free,
+        optimiser=GaussNewton(15),
+    )
+    offsets = Stage(
+        "offsets",
+        (
+            Term(cone_rays, 50.0, GemanMcClure(Schedule(0.03, 0.01))),
+            Term(laplacian, 100.0, data={"by_part": True}),
+            Term(symmetry, 50.0, data={"by_part": True}),
+            Term(offset_prior, 0.1),
+        ),
+        free=("offsets",),
+        optimiser=GaussNewton(6),
+    )
+    return Preset("octopus", "one to eight photographs of a turning person; body and clothes", (pose, shape, offsets))
+
+
+PRESETS: dict[str, Callable[[], Preset]] = {
+    "video-avatar": video_avatar,
+    "videoavatars-2018": videoavatars_2018,
+    "smplify": smplify,
+    "smplify-x": smplify_x,
+    "octopus": octopus,
+}
+"""The presets by their names."""
+
+
+def preset(name: str, quality: str = "balanced") -> Preset:
+    """Return a preset by its name, or read one that :meth:`Preset.to_json` wrote.
+
+    Args:
+        name: one of :data:`PRESETS`, or the path of a .json file.
+        quality: how long the default preset refines: ``fast``, ``balanced`` or ``best``.
+
+    Raises:
+        BadInputError: there is none of that name, or the file is not a preset.
+    """
+    if name == "video-avatar":
+        return video_avatar(quality)
+    if name in PRESETS:
+        return PRESETS[name]()
+    if name.endswith(".json"):
+        return Preset(**from_json(read_text(Path(name)), name))
+    raise BadInputError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}, or give a .json file")

@@ -1,0 +1,309 @@
+"""What terms say about bodies and images that are easy to picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from stick_body import stick_body
+from toy_body import toy_body
+from world import CAMERA
+
+from fit_avatar import energies as e
+from fit_avatar.body import rotation
+from fit_avatar.body.state import BodyState
+from fit_avatar.energies.contact import FEET
+from fit_avatar.energies.image import OutlineMatch
+from fit_avatar.energies.silhouette import sample
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting.unknowns import Unknown, Unknowns
+from fit_avatar.silhouettes import Contours, project
+
+
+def scene(body, pose=None, frames=1, offsets=None, transl=None):
+    """Return a body before the camera, in the T-pose by default. pose: {joint: axis-angle in degrees}"""
+    state = BodyState(
+        betas=torch.zeros(body.num_betas),
+        offsets=torch.zeros_like(body.template) if offsets is None else offsets,
+        global_orient=torch.tensor([math.pi, 0.0, 0.0]).repeat(frames, 1),
+        body_pose=torch.zeros(frames, len(body.parents) - 1, 3),
+        transl=torch.tensor([0.0, 0.0, 3.0]).repeat(frames, 1) if transl is None else transl,
+    )
+    for joint, degrees in (pose or {}).items():
+        state.body_pose[:, body.joint_names.index(joint) - 1] = torch.deg2rad(torch.tensor(degrees))
+    plane = Unknown(torch.tensor([[0.0, -1.0, 0.0, 1.0]]), shared=True)
+    return Unknowns.of(body, state, plane=plane).scene()
+
+
+@pytest.fixture(scope="module")
+def sticks():
+    return stick_body()
+
+
+# -- the image ------------------------------------------------------------------------------------------------
+
+
+def test_contour_distance_counts_pixels_outward(body):
+    x = scene(body)
+    vertex = torch.tensor([[17]])
+    contour = project(x.vertices[:, 17:18], CAMERA) - torch.tensor([4.0, 0.0])
+    match = OutlineMatch(Contours(contour, torch.tensor([[[1.0, 0.0]]]), torch.ones(1, 1)), vertex, torch.ones(1, 1))
+    outside, _ = e.contour_distance(x, match, CAMERA)
+    inside, _ = e.contour_distance(
+        x, replace(match, contours=replace(match.contours, normals=torch.tensor([[[-1.0, 0.0]]]))), CAMERA, None, 3.0
+    )
+    assert outside.item() == pytest.approx(4.0, abs=1e-4)
+    assert inside.item() == pytest.approx(-4.0 / 3, abs=1e-4)
+
+
+def test_only_named_keypoints_count(body):
+    x = scene(body)
+    keypoints = torch.ones(1, 25, 3)
+    _, only = e.keypoint_reprojection(x, keypoints, CAMERA, only=("nose", "neck"))
+    _, without = e.keypoint_reprojection(x, keypoints, CAMERA, without=("nose", "neck"))
+    assert only[0, :2].tolist() == [1, 1] and only.sum() == 2
+    assert without[0, :2].tolist() == [0, 0] and without.sum() == 23
+    with pytest.raises(BadInputError, match="no keypoint 'nosee'"):
+        e.keypoint_reprojection(x, keypoints, CAMERA, only=("nosee",))
+
+
+def test_distance_fields_are_signed_pixels():
+    mask = np.zeros((2, 30, 41), bool)
+    mask[0, 10:20, 12:24] = True
+    field, stride = e.distance_fields(mask, 3)
+    assert field.shape == (2, 10, 14) and stride == 3.0
+    assert field[1].abs().max() == 0  # an empty mask says nothing
+    fine, _ = e.distance_fields(mask, 1)
+    pixels = torch.tensor([[[12.0, 15.0], [6.5, 15.5], [14.5, 15.5]]])
+    values, slopes = sample(fine[:1], pixels, 1.0)
+    torch.testing.assert_close(values, torch.tensor([[0.0, 5.5, -2.5]]))
+    torch.testing.assert_close(slopes[0, :2, 0], torch.tensor([-1.0, -1.0]))
+
+
+def test_soft_masks_cover_what_the_mask_covers():
+    mask = np.zeros((1, 120, 160), bool)
+    mask[0, 20:100, 40:120] = True
+    soft = e.soft_masks(mask, 32)
+    assert soft.shape == (1, 24, 32)
+    assert soft[0, 12, 16] > 0.99 and soft[0, 0, 0] < 0.01
+    assert soft[0, 12, 7].item() + soft[0, 12, 8].item() == pytest.approx(1.0, abs=0.02)
+    assert e.soft_masks(np.zeros((1, 120, 160), bool), 32).abs().max() == 0
+
+
+def test_vertices_outside_the_picture_are_not_trusted(body):
+    x = scene(body, transl=torch.tensor([[1.6, 0.0, 3.0]]))
+    _, trust = e.silhouette_distance(x, torch.zeros(1, 60, 80), CAMERA, torch.arange(60), 2.0)
+    assert 0 < trust.mean() < 1
+
+
+def test_missing_landmarks_are_said(body):
+    x = scene(body)
+    with pytest.raises(BadInputError, match="toy has no landmarks of the hands"):
+        e.landmark_reprojection(x, torch.zeros(1, 2, 21, 3), CAMERA)
+    with pytest.raises(BadInputError, match="toy has no landmarks of the face"):
+        e.face_landmark_rays(x, torch.zeros(1, 70, 3), CAMERA)
+    with pytest.raises(BadInputError, match="'joints' or 'keypoints'"):
+        e.joint_positions(x, torch.zeros(1, 24, 4), of="bones")
+    with pytest.raises(BadInputError, match="25 positions, but the body has 24 joints"):
+        e.joint_positions(x, torch.zeros(1, 25, 4))
+
+
+# -- poses ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("joint", "natural", "wrong", "axis"),
+    [
+        ("left_elbow", [0.0, -120.0, 0.0], [0.0, 40.0, 0.0], 1),
+        ("right_elbow", [0.0, 120.0, 0.0], [0.0, -40.0, 0.0], 1),
+        ("left_knee", [90.0, 0.0, 0.0], [-40.0, 0.0, 0.0], 0),
+        ("right_knee", [90.0, 0.0, 0.0], [-40.0, 0.0, 0.0], 0),
+        ("neck", [30.0, 0.0, 0.0], [0.0, 80.0, 0.0], 1),
+        ("spine1", [30.0, 0.0, 0.0], [-50.0, 0.0, 0.0], 0),
+    ],
+)
+def test_joints_bend_one_way(body, joint, natural, wrong, axis):
+    assert e.joint_limits(scene(body)).abs().max() == 0
+    assert e.joint_limits(scene(body, {joint: natural})).abs().max() == 0
+    beyond = torch.rad2deg(e.joint_limits(scene(body, {joint: wrong})))
+    assert (beyond.abs() > 0.01).sum() == 1 and (beyond.abs().amax(1)[0, axis] - 35).abs() < 0.1
+    if "elbow" in joint or "knee" in joint:
+        straight = e.bending_prior(scene(body))
+        assert torch.equal(straight, torch.ones(1, 4))
+        assert (
+            e.bending_prior(scene(body, {joint: natural})).sum()
+            < 4
+            < e.bending_prior(scene(body, {joint: wrong})).sum()
+        )
+
+
+def test_natural_bends_move_limbs_forward_and_feet_back(body):
+    names = body.joint_names
+    up = torch.tensor([1.0, -1.0, -1.0])  # from the camera's axes back to the body's
+    elbow = scene(body, {"left_elbow": [0.0, -90.0, 0.0], "right_elbow": [0.0, 90.0, 0.0]}).joints[0] * up
+    knee = scene(body, {"left_knee": [90.0, 0.0, 0.0]}).joints[0] * up
+    for side in ("left", "right"):
+        assert elbow[names.index(f"{side}_wrist"), 2] > elbow[names.index(f"{side}_elbow"), 2] + 0.1
+    assert knee[names.index("left_ankle"), 2] < knee[names.index("left_knee"), 2] - 0.1
+
+
+def test_gaussian_prior_counts_standard_deviations(body):
+    x = scene(body, {"left_knee": [60.0, 0.0, 0.0]})
+    found = e.gaussian_pose_prior(x, **e.gaussian_prior(np.zeros(69), 0.25 * np.eye(69)))
+    assert found.norm().item() == pytest.approx(math.radians(60) / 0.5, rel=1e-5)
+    with pytest.raises(BadInputError, match="not positive definite"):
+        e.gaussian_prior(np.zeros(3), -np.eye(3))
+    with pytest.raises(BadInputError, match="12 numbers; the body toy has 69"):
+        e.gaussian_pose_prior(x, torch.zeros(12), torch.eye(12))
+
+
+def test_mixture_prior_is_the_likeliest_component():
+    body = toy_body(8, 12)
+    rng = np.random.default_rng(0)
+    means, weights = rng.normal(size=(4, 69)), np.array([0.1, 0.2, 0.3, 0.4])
+    mixing = rng.normal(size=(4, 69, 69))
+    covariances = mixing @ mixing.transpose(0, 2, 1) / 69 + 0.5 * np.eye(69)
+    fields = e.mixture_prior(means, covariances, weights)
+    for pose in means:
+        x = scene(body)
+        rotations = rotation.exp(torch.from_numpy(pose).float().reshape(1, 23, 3))
+        x = e.Scene(body, {"body_pose": rotations, "global_orient": torch.eye(3)[None, None]})
+        theta = x.body_pose.flatten().double().numpy()
+        densities = [
+            0.5 * (theta - m) @ np.linalg.inv(c) @ (theta - m) + 0.5 * np.linalg.slogdet(c)[1] - np.log(w)
+            for m, c, w in zip(means, covariances, weights, strict=True)
+        ]
+        peaks = [0.5 * np.linalg.slogdet(c)[1] - np.log(w) for c, w in zip(covariances, weights, strict=True)]
+        found = e.mixture_pose_prior(x, **fields).square().sum().item() / 2
+        assert found == pytest.approx(min(densities) - min(peaks), rel=2e-3, abs=1e-3)
+
+
+# -- motion and contact ---------------------------------------------------------------------------------------
+
+
+def test_even_motion_has_no_acceleration_whatever_the_spacing(body):
+    times = torch.tensor([0.0, 1.0, 2.0, 4.0, 5.0])
+    transl = torch.stack([0.1 * times, 0 * times, 3 + 0 * times], -1)
+    values = {
+        "global_orient": rotation.exp(torch.stack([0 * times, 0.1 * times, 0 * times], -1))[:, None],
+        "body_pose": torch.eye(3).expand(5, 23, 3, 3),
+        "transl": transl,
+        "betas": torch.zeros(1, 3),
+    }
+    x = e.Scene(body, values)
+    steps = times[1:] - times[:-1]
+    assert e.rotation_acceleration(x, steps).abs().max() < 1e-5
+    assert e.translation_acceleration(x, steps).abs().max() < 1e-6
+    velocity = e.translation_velocity(x, steps, pace=2.0)
+    torch.testing.assert_close(velocity, torch.tensor([0.05, 0.0, 0.0]).expand(4, 3), atol=1e-6, rtol=1e-4)
+    assert e.rotation_velocity(x, steps)[:, 0].norm(dim=-1).std() < 1e-5
+    root = e.joint_velocity(x, steps)[:, 0]
+    torch.testing.assert_close(root, torch.tensor([0.1, 0.0, 0.0]).expand(4, 3), atol=1e-6, rtol=1e-4)
+    assert e.joint_acceleration(x, steps)[:, 0].abs().max() < 1e-6
+
+
+def test_contact_is_seen_in_feet_that_stand_still():
+    keypoints = torch.rand(5, 25, 3) * 100
+    keypoints[..., 2] = 1.0
+    keypoints[:, 0, 1], keypoints[:, 21, 1] = 0.0, 500.0  # a person of 500 px
+    keypoints[:, FEET] = torch.tensor([50.0, 495.0, 1.0])
+    keypoints[:, FEET[3:], 0] += 30.0 * torch.arange(5)[:, None]
+    found = e.estimate_contact(keypoints)
+    assert found.shape == (4, 6)
+    assert (found[:, :3] > 0.9).all() and (found[:, 3:] < 0.01).all()
+    assert (e.estimate_contact(keypoints * torch.tensor([2.0, 2.0, 1.0])) - found).abs().max() < 1e-6
+    keypoints[2, FEET[0], 2] = 0.0
+    assert e.estimate_contact(keypoints)[1:3, 0].abs().max() == 0
+
+
+def test_ground_counts_below_and_in_contact(body):
+    x = scene(body, frames=3)
+    lowest = x.keypoints[0, FEET, 1].max()  # the camera's y points down
+    for depth, counted in ((0.01, True), (-0.01, False)):
+        plane = torch.tensor([0.0, -2.0, 0.0, 2.0 * float(lowest - depth)])
+        height, trust = e.ground_plane(x, plane)
+        assert height.min().item() == pytest.approx(-depth, abs=1e-5)
+        assert bool((trust[height == height.min()] > 0).all()) is counted
+    _, trust = e.ground_plane(x, torch.tensor([0.0, -1.0, 0.0, 9.0]), torch.tensor([[0.0] * 6, [0.7] * 6]))
+    torch.testing.assert_close(trust[:, 0], torch.tensor([0.0, 0.7, 0.7]))
+
+
+def test_feet_slide_only_where_they_move(body):
+    x = scene(body, frames=2, transl=torch.tensor([[0.0, 0.0, 3.0], [0.03, 0.0, 3.0]]))
+    moved, trust = e.foot_contact(x, torch.full((1, 6), 0.4))
+    torch.testing.assert_close(moved, torch.tensor([0.03, 0.0, 0.0]).expand(1, 6, 3), atol=1e-6, rtol=1e-4)
+    assert torch.equal(trust, torch.full((1, 6), 0.4))
+
+
+# -- bodies ---------------------------------------------------------------------------------------------------
+
+
+def test_capsules_touch_only_where_limbs_do(sticks):
+    capsules = e.fit_capsules(sticks)
+    assert e.fit_capsules(sticks) is capsules
+    named = [sticks.joint_names[j] for j in capsules.joints]
+    assert len(capsules) == 20 and "left_hand" not in named
+    radius = dict(zip(named, capsules.radii.tolist(), strict=True))
+    assert radius["left_hip"] == pytest.approx(0.05, abs=0.01) and radius["left_elbow"] == pytest.approx(
+        0.03, abs=0.008
+    )
+    assert e.self_penetration(scene(sticks), capsules).abs().max() == 0
+    crossed = e.self_penetration(
+        scene(sticks, {"left_hip": [0.0, 0.0, -25.0], "right_hip": [0.0, 0.0, 25.0]}), capsules
+    )
+    first, second = (named[i] for i in capsules.pairs[crossed[0].argmax()].tolist())
+    assert 0.02 < crossed.max() < 0.2
+    assert first.startswith("left") and second.startswith("right")
+
+
+def test_parts_are_named_by_what_moves_them(sticks):
+    part = e.parts_of_vertices(sticks)
+    names = [e.SEGMENTS[i] for i in part.tolist()]
+    assert set(names) == set(e.SEGMENTS)
+    follows = [sticks.joint_names[j] for j in sticks.lbs_weights.argmax(1).tolist()]
+    expected = {"left_elbow": "left_forearm", "left_hand": "left_forearm", "right_foot": "right_foot", "neck": "head"}
+    for name, joint in zip(names, follows, strict=True):
+        assert joint not in expected or expected[joint] == name
+
+
+def test_part_multipliers_are_blended():
+    body = toy_body(8, 12)
+    weights = torch.zeros_like(body.part_weights)
+    weights[body.part_names.index("face"), :2] = torch.tensor([1.0, 0.5])
+    weights[body.part_names.index("toes"), 0] = 1.0
+    found = e.part_multiplier(replace(body, part_weights=weights), {"face": 9.0, "toes": 4.0, "tail": 99.0})
+    torch.testing.assert_close(found[:3], torch.tensor([9.0, 3.0, 1.0]))
+
+
+def test_stature_is_that_of_the_skin(body):
+    x = scene(body)
+    assert e.stature(x, 1.7).item() == pytest.approx(0, abs=1e-5)
+    assert e.stature(x, 1.6).item() == pytest.approx(0.1, abs=1e-5)
+
+
+def test_surface_terms_vanish_where_they_should(body):
+    naked = scene(body)
+    even = body.template * torch.tensor([0.02, 0.0, 0.0]) + torch.tensor([0.0, 0.01, 0.0])
+    shifted = scene(body, offsets=torch.tensor([0.1, 0.2, 0.3]).expand_as(body.template))
+    for term in (e.edge_length, e.normal_consistency):
+        assert term(naked).abs().max() == 0
+        assert term(shifted).abs().max() < 2e-3
+    mirrored = scene(body, offsets=(even + even[body.mirror] * torch.tensor([-1.0, 1.0, 1.0])) / 2)
+    assert e.symmetry(mirrored).abs().max() < 1e-6 < e.symmetry(shifted).abs().max()
+    assert torch.equal(e.offset_prior(shifted)[0], torch.tensor([0.1, 0.2, 0.3]).expand_as(body.template))
+    operator = e.laplacian_operator(body)
+    assert operator.is_sparse and e.laplacian(shifted, operator).abs().max() < 1e-5
+    assert e.laplacian_operator(body, torch.ones(body.num_betas)).shape == operator.shape
+
+
+def test_a_dent_is_seen_by_edges_and_normals():
+    body = toy_body(8, 12)
+    offsets = torch.zeros_like(body.template)
+    offsets[30, 2] = 0.05
+    x = scene(body, offsets=offsets)
+    lengths, creases = e.edge_length(x)[0], e.normal_consistency(x)[0]
+    assert (lengths.abs() > 1e-5).sum() == 6  # the edges around the vertex
+    assert 6 <= (creases.abs() > 1e-3).sum() <= 12 and creases.abs().max() < math.pi

@@ -1,0 +1,223 @@
+"""Every term: shapes, zero at the truth, derivatives, robust kernels, and what is said about bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tester import POSE_AND_SHAPE, Case, EnergyTester
+from world import CAMERA, SPACING, World
+
+from fit_avatar import energies as e
+from fit_avatar.fitting.unknowns import POSE
+
+BOTH_SHAPES = ("betas", "offsets")
+ON_SURFACE = ("offsets",)
+
+
+def keypoints(world: World) -> dict:
+    return {"keypoints": world.detected(world.scene.keypoints), "camera": CAMERA}
+
+
+def outline(world: World) -> dict:
+    return {"contours": world.contours, "camera": CAMERA, "stride": 1, "spacing_m": 0.0}
+
+
+def cone(world: World) -> dict:
+    return {**outline(world), "gate_m": e.Schedule(0.3, 0.3)}
+
+
+def fields(world: World) -> dict:
+    field, stride = e.distance_fields(world.masks, 2)
+    return {"distance_field": field, "field_stride": stride, "camera": CAMERA, "spacing_m": SPACING}
+
+
+def part_fields(world: World) -> dict:
+    field, stride = e.distance_fields(world.part_masks, 2)
+    return {"part_fields": field, "field_stride": stride, "camera": CAMERA, "spacing_m": SPACING}
+
+
+def overlap(world: World) -> dict:
+    return {"soft_mask": e.soft_masks(world.masks, 20).double(), "camera": CAMERA}
+
+
+def hands(world: World) -> dict:
+    points = world.scene.landmarks[..., :42, :].unflatten(-2, (2, 21))
+    return {"hands": world.detected(points), "camera": CAMERA}
+
+
+def face(world: World) -> dict:
+    seen = world.detected(world.scene.landmarks[..., 42:, :])
+    return {"face": torch.cat([torch.zeros_like(seen[..., :17, :]), seen, seen[..., :2, :]], -2), "camera": CAMERA}
+
+
+def measured(points: torch.Tensor) -> torch.Tensor:
+    return torch.cat([points, torch.full_like(points[..., :1], 0.7)], -1)
+
+
+def timing(world: World) -> dict:
+    return {"steps": world.steps, "pace": 1.3}
+
+
+def contact(world: World) -> dict:
+    generator = torch.Generator().manual_seed(5)
+    return {"contact": torch.rand(max(world.frames - 1, 0), 6, generator=generator).double()}
+
+
+def gaussian(world: World) -> dict:
+    count = 3 * (len(world.body.parents) - 1)
+    mixing = np.random.default_rng(0).normal(size=(count, count))
+    return dict(e.gaussian_prior(np.full(count, 0.02), mixing @ mixing.T / count + 0.1 * np.eye(count)))
+
+
+def mixture(world: World) -> dict:
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(3, 63, 63))
+    covariances = mixing @ mixing.transpose(0, 2, 1) / 63 + 0.2 * np.eye(63)
+    return dict(e.mixture_prior(0.1 * rng.normal(size=(3, 63)), covariances, np.array([0.5, 0.3, 0.2])))
+
+
+def operator(world: World) -> dict:
+    return {"operator": e.laplacian_operator(world.body)}
+
+
+def weighted(world: World) -> dict:
+    return {"part_weights": e.part_multiplier(world.body, e.LAPLACIAN_PARTS)}
+
+
+def tall(world: World) -> dict:
+    naked = world.scene.naked[..., world.body.skin, 1]
+    return {"height_m": float((naked.amax(-1) - naked.amin(-1)).flatten()[0])}
+
+
+def ground(world: World) -> dict:
+    return {"plane": torch.tensor([0.1, -2.0, 0.05, 0.5]).double(), **contact(world)}
+
+
+BIASED = (*POSE_AND_SHAPE, "keypoint_bias")
+SURFACE = (*POSE_AND_SHAPE, "offsets")
+CASES = [
+    Case(e.keypoint_reprojection, "T K 2", keypoints, free=BIASED),
+    Case(
+        e.keypoint_reprojection,
+        "T K 2",
+        lambda w: {**keypoints(w), "in_metres": True, "without": ("nose", "neck")},
+        free=(*BIASED, "expression"),
+        kind="expressive",
+        name="keypoint_reprojection in metres",
+    ),
+    Case(e.contour_distance, "T C", outline),
+    Case(
+        e.contour_distance,
+        "T C",
+        lambda w: {**outline(w), "in_metres": True, "inside_looseness": 3.0},
+        free=(*SURFACE, "expression"),
+        kind="expressive",
+        name="contour_distance of the surface in metres",
+    ),
+    Case(e.landmark_reprojection, "T 42 2", hands),
+    Case(
+        e.landmark_reprojection,
+        "T 42 2",
+        lambda w: {**hands(w), "in_metres": True},
+        name="landmark_reprojection in metres",
+    ),
+    Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
+    Case(e.joint_positions, "T J 3", lambda w: {"positions": measured(w.scene.joints)}),
+    Case(
+        e.joint_positions,
+        "T K 3",
+        lambda w: {"positions": measured(w.scene.keypoints), "of": "keypoints"},
+        name="joint_positions of keypoints",
+    ),
+    Case(e.silhouette_distance, "T N", fields, zero=1.0, away=0.1),
+    Case(
+        e.silhouette_distance,
+        "T N",
+        lambda w: {**fields(w), "in_metres": True},
+        zero=0.02,
+        away=0.1,
+        free=SURFACE,
+        name="silhouette_distance of the surface in metres",
+    ),
+    Case(e.silhouette_overlap, "T 15 20", overlap, zero=0.15, away=0.02, free=POSE_AND_SHAPE),
+    Case(e.part_segmentation, "T N", part_fields, zero=1.5, kind="sticks", away=0.15),
+    Case(e.cone_rays, "1 M 3", cone, free=BOTH_SHAPES, away=0.01),
+    Case(e.cone_planes, "1 M", cone, free=BOTH_SHAPES, away=0.01),
+    Case(e.pose_deviation, "T J-1 3", free=(*POSE, "mean_pose"), zero=None),
+    Case(
+        e.mean_pose_prior,
+        "1 J-1 3",
+        lambda w: {"pose": torch.eye(3).double().repeat(len(w.body.parents) - 1, 1, 1)},
+        free=("mean_pose",),
+    ),
+    Case(e.gaussian_pose_prior, "T 69", gaussian, zero=None),
+    Case(e.mixture_pose_prior, "T 64", mixture, zero=None),
+    Case(e.joint_limits, "T 9 3", bend=0.5, zero=None),
+    Case(e.bending_prior, "T 4", zero=None),
+    Case(e.rotation_velocity, "T-1 J 3", timing, zero=None),
+    Case(e.rotation_acceleration, "T-2 J 3", timing, zero=None),
+    Case(e.translation_velocity, "T-1 3", timing),
+    Case(e.translation_acceleration, "T-2 3", timing),
+    Case(e.joint_velocity, "T-1 J 3", timing, zero=None),
+    Case(e.joint_acceleration, "T-2 J 3", timing, zero=None),
+    Case(e.foot_contact, "T-1 6 3", contact, zero=None),
+    Case(e.ground_plane, "T 6", ground, zero=None),
+    Case(e.ground_plane, "T 6", contact, zero=None, free=(*POSE, "plane"), name="ground_plane that is unknown"),
+    Case(e.self_penetration, "T P", kind="sticks", bend=0.7, zero=None),
+    Case(e.shape_prior, "1 B", zero=None),
+    Case(e.expression_prior, "T 1", zero=None, free=("expression",), kind="expressive"),
+    Case(e.stature, "1", tall),
+    Case(e.keypoint_bias_prior, "1 K 3", free=("keypoint_bias",)),
+    Case(e.laplacian, "1 V 3", operator, zero=None, free=ON_SURFACE),
+    Case(
+        e.laplacian,
+        "1 V 3",
+        lambda w: {**operator(w), **weighted(w)},
+        zero=None,
+        free=ON_SURFACE,
+        name="laplacian by part",
+    ),
+    Case(e.symmetry, "1 V 3", zero=None, free=ON_SURFACE),
+    Case(e.symmetry, "1 V 3", lambda w: {"by_part": True}, zero=None, free=ON_SURFACE, name="symmetry by part"),
+    Case(e.offset_prior, "1 V 3", zero=None, free=ON_SURFACE),
+    Case(e.offset_prior, "1 V 3", weighted, zero=None, free=ON_SURFACE, name="offset_prior by part"),
+    Case(e.edge_length, "1 E", zero=None, free=BOTH_SHAPES, away=0.005),
+    Case(
+        e.edge_length,
+        "1 E",
+        lambda w: {"relative": True},
+        zero=None,
+        free=ON_SURFACE,
+        away=0.005,
+        name="edge_length in parts",
+    ),
+    Case(e.normal_consistency, "1 I", zero=None, free=BOTH_SHAPES, away=0.005),
+]
+SIZES = [((), 1), ((), 4), ((2,), 1), ((2,), 4)]
+NAMES = ["one frame", "clip", "frames", "clips"]
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+every_size = pytest.mark.parametrize(("batch", "frames"), SIZES, ids=NAMES)
+
+
+@every_case
+@every_size
+def test_shape_and_zero_at_the_truth(case, batch, frames):
+    EnergyTester(case, batch, frames).check_truth()
+
+
+@every_case
+@every_size
+def test_derivatives_and_kernels(case, batch, frames):
+    EnergyTester(case, batch, frames).check_derivatives()
+
+
+@every_case
+def test_bad_input_names_term_and_field(case):
+    EnergyTester(case, (), 4).check_bad_input()
+
+
+def test_every_term_is_tested():
+    tested = {case.energy.__name__ for case in CASES}
+    assert tested == {name for name in e.__all__ if isinstance(getattr(e, name), e.Energy)}

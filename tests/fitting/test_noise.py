@@ -1,0 +1,58 @@
+"""The noise of keypoints is measured as what it is worth: more where neighbouring frames err alike."""
+
+import pytest
+import torch
+from toy_body import toy_body, turning_state
+
+from fit_avatar.body.skinning import pose_points
+from fit_avatar.capture import Camera
+from fit_avatar.fitting import Unknowns
+from fit_avatar.fitting.noise import NOISE_RANGE_M, keypoint_noise
+from fit_avatar.silhouettes import project
+
+CAMERA = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
+FRAMES = 80
+PIXEL_M = 3.0 / 1500.0
+
+
+@pytest.fixture(scope="module")
+def scene_and_points():
+    body = toy_body()
+    state = turning_state(body, FRAMES)
+    points = project(pose_points(body, state, body.keypoint_points), CAMERA)
+    return Unknowns.of(body, state).scene(), points
+
+
+def measured(scene_and_points, error):
+    scene, points = scene_and_points
+    keypoints = torch.cat([points + error, torch.ones(*points.shape[:2], 1)], -1)
+    return keypoint_noise(scene, keypoints, CAMERA).item()
+
+
+def white(seed=0):
+    return torch.randn(FRAMES, 25, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def test_white_noise_is_its_standard_deviation(scene_and_points):
+    assert measured(scene_and_points, 5.0 * white()) == pytest.approx(5.0 * PIXEL_M, rel=0.15)
+
+
+def test_noise_of_neighbours_that_err_alike_counts_more(scene_and_points):
+    error, fresh = [white()[0]], white(1)
+    for t in range(1, FRAMES):  # a correlation of 0.6, the same standard deviation
+        error.append(0.6 * error[-1] + 0.8 * fresh[t])
+    assert measured(scene_and_points, 4.0 * torch.stack(error)) == pytest.approx(4.0 * PIXEL_M * 2.0, rel=0.25)
+
+
+def test_mistakes_are_not_noise(scene_and_points):
+    error = 5.0 * white()
+    error[::7, 3] += 300.0
+    assert measured(scene_and_points, error) == pytest.approx(5.0 * PIXEL_M, rel=0.15)
+
+
+def test_what_is_measured_is_believed_within_bounds(scene_and_points):
+    assert measured(scene_and_points, 0.0 * white()) == pytest.approx(NOISE_RANGE_M[0])
+    assert measured(scene_and_points, 40.0 * white()) == pytest.approx(NOISE_RANGE_M[1])
+    scene, points = scene_and_points
+    unseen = torch.cat([points, torch.zeros(*points.shape[:2], 1)], -1)
+    assert keypoint_noise(scene, unseen, CAMERA).item() == pytest.approx(NOISE_RANGE_M[1])

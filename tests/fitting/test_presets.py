@@ -1,0 +1,168 @@
+"""Presets are data: they print, survive a file, can be edited, and fit."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from synthetic import CAMERA, turning_person
+
+from fit_avatar.body import load_body, pose_body
+from fit_avatar.capture import Capture
+from fit_avatar.energies import Term, joint_limits
+from fit_avatar.errors import BadInputError
+from fit_avatar.evaluate import pa_mpjpe
+from fit_avatar.fitting import PRESETS, GaussNewton, Preset, Stage, fit, preset
+from fit_avatar.silhouettes import project
+from fit_avatar.silhouettes.raster import silhouette
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_survives_a_file(name, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(preset(name).to_json(), encoding="utf-8")
+    again = preset(str(file))
+    assert str(again) == str(preset(name))
+    assert [stage.describe() for stage in again.stages] == [stage.describe() for stage in preset(name).stages]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_names_of_stages_and_terms_are_distinct(name):
+    stages = preset(name).stages
+    assert len({stage.name for stage in stages}) == len(stages)
+    for stage in stages:
+        if isinstance(stage, Stage):
+            assert len({term.name for term in stage.terms}) == len(stage.terms)
+
+
+def test_stages_are_edited_by_names():
+    stage = preset("smplify").stages[-1]
+    heavier = stage.with_weights(shape_prior=7.0).with_terms(Term(joint_limits, 100.0)).without("bending_prior")
+    assert heavier.term("shape_prior").weight == 7.0
+    assert heavier.term("joint_limits").weight == 100.0
+    assert stage.term("bending_prior") in stage.terms  # the preset itself stays
+    with pytest.raises(BadInputError, match="has no term 'bending_prior'"):
+        heavier.term("bending_prior")
+    assert "free: global_orient, body_pose, transl, betas" in str(stage)
+
+
+def edited(change):
+    whole = json.loads(preset("smplify").to_json())
+    change(whole)
+    return json.dumps(whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "is not a preset"),
+        ("{}", "is not a preset (it lacks 'stages')"),
+        (edited(lambda w: w["stages"][0]["terms"][0].update(residual="os")), "names a term 'os' that does not exist"),
+        (edited(lambda w: w["stages"][0]["optimiser"].update(kind="SGD")), "names 'SGD', which is none of"),
+        (
+            edited(lambda w: w["stages"][0]["optimiser"].update(speed=3)),
+            "sets 'speed', which GaussNewton does not have",
+        ),
+    ],
+)
+def test_a_bad_file_is_one_sentence(text, sentence, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    with pytest.raises(BadInputError) as caught:
+        preset(str(file))
+    assert sentence in str(caught.value) and str(file) in str(caught.value)
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(BadInputError, match=r"there is no preset 'smplfy': choose one of video-avatar, .*octopus"):
+        preset("smplfy")
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+def photographs(body, count, first_yaw):
+    clip = turning_person(body, count, first_yaw=first_yaw)
+    points = project(body.keypoint_regressor @ clip.vertices, CAMERA)
+    keypoints = torch.cat([points, torch.ones(count, 25, 1)], -1).numpy()
+    masks = np.stack([silhouette(v, body.faces, CAMERA).numpy() for v in clip.vertices])
+    return clip, Capture(np.arange(count), keypoints, masks, CAMERA, np.ones(count, np.float32), fps=1.0)
+
+
+@pytest.mark.parametrize("first_yaw", [0.3, 2.6])
+@pytest.mark.parametrize("name", ["smplify", "smplify-x"])
+def test_one_photograph_gives_the_pose(body, name, first_yaw):
+    clip, capture = photographs(body, 1, first_yaw)
+    fitted = fit(body, capture, height_m=clip.height_m, schedule=name)
+    assert fitted.state.transl.shape == (1, 3)  # one of the two hypotheses is left
+    joints = pose_body(body, fitted.state.body_state(body)).joints
+    assert pa_mpjpe(joints.numpy(), clip.joints.numpy()) < 0.06
+    assert fitted.summaries[-1][1].energy_after < fitted.summaries[0][1].energy_before
+
+
+def test_a_few_photographs_give_a_dressed_body(body):
+    clip, capture = photographs(body, 4, 0.3)
+    plan = preset("octopus")
+    quick = Preset(
+        plan.name,
+        plan.about,
+        (*plan.stages[:-1], Stage("offsets", plan.stages[-1].terms, ("offsets",), GaussNewton(3))),
+    )
+    state = fit(body, capture, height_m=clip.height_m, schedule=quick).state
+    joints = pose_body(body, state.body_state(body)).joints
+    assert pa_mpjpe(joints.numpy(), clip.joints.numpy()) < 0.04
+    assert 0.001 < state.offsets[body.skin].norm(dim=-1).mean() < 0.03
+
+
+def test_the_terms_of_2018_fit_a_clip(body):
+    clip, capture = photographs(body, 6, 0.3)
+    state = fit(
+        body,
+        capture,
+        height_m=clip.height_m,
+        schedule=Preset("joints and pose", "", preset("videoavatars-2018").stages[:4]),
+    ).state
+    joints = pose_body(body, state.body_state(body)).joints
+    assert pa_mpjpe(joints.numpy(), clip.joints.numpy()) < 0.05
+
+
+def test_a_whole_preset_is_edited():
+    plan = preset("smplify").with_weights(shape_prior=7.0).with_terms(Term(joint_limits, 100.0))
+    assert [stage.term("shape_prior").weight for stage in plan.solves[1:]] == [7.0] * 4
+    assert all(stage.term("joint_limits").weight == 100.0 for stage in plan.solves)
+    with pytest.raises(BadInputError, match="the preset smplify has no term 'shape_priors'"):
+        plan.with_weights(shape_priors=1.0)
+    shaped = preset("octopus").with_terms(Term(joint_limits))
+    assert "joint_limits" not in {term.name for term in shaped.solves[-1].terms}  # offsets alone are free there
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda w: w["stages"][1]["terms"][1].update(weight="much"),
+            "the weight of gaussian_pose_prior must be a number",
+        ),
+        (lambda w: w["stages"][1]["optimiser"].update(iterations="ten"), "iterations of GaussNewton must be a number"),
+        (lambda w: w["stages"][-1].update(choose=False), "follows two hypotheses"),
+    ],
+)
+def test_wrong_values_in_a_file_are_one_sentence(change, sentence, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(edited(change))
+    with pytest.raises(BadInputError, match=sentence):
+        preset(str(file))
+
+
+def test_a_plain_number_may_stand_for_a_schedule(body):
+    clip, capture = photographs(body, 4, 0.3)
+    shape = preset("octopus").stages[1]
+    assert isinstance(shape, Stage)
+    outline = shape.term("contour_distance")
+    plain = Term(outline.residual, outline.weight, outline.kernel, data={**outline.data, "gate_m": 0.1})
+    state = fit(
+        body, capture, height_m=clip.height_m, schedule=[preset("octopus").stages[0], shape.with_terms(plain)]
+    ).state
+    assert torch.isfinite(state.transl).all()
