@@ -1,0 +1,86 @@
+"""Compare the presets on the bundled clip, as a table in Markdown.
+
+    python benchmarks/presets.py              print it
+    python benchmarks/presets.py --write      put it into docs/presets.md, too
+
+Presets for clips get its frames, those for photographs one or eight of them. What was observed is the same for all, so
+are camera (assets/LICENSE-demo.md states it) and height. Silhouette IoU and keypoint error measure agreement with the
+observations, not with the true surface.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+
+from fit_avatar.body import Body, load_body
+from fit_avatar.capture import Camera, Capture, observe
+from fit_avatar.fitting import PRESETS, fit
+from fit_avatar.report import measure_agreement
+
+ROOT = Path(__file__).parents[1]
+CAMERA = Camera(1518.0, 1518.0, 540.0, 540.0, 1080, 1080)
+HEIGHT_M = 1.79
+PICTURES = {"smplify": 1, "smplify-x": 1, "octopus": 8}
+"""How many frames the presets for photographs get."""
+PLACE = re.compile(r"(<!-- presets table:.*?-->\n).*?(<!-- end of presets table -->)", re.DOTALL)
+
+
+def some(seen: Capture, count: int) -> Capture:
+    """Return evenly spread frames of a capture; as photographs, without a rate."""
+    chosen = np.linspace(0, len(seen.frame_indices), count, endpoint=False).round().astype(int)
+    names = ("frame_indices", "keypoints", "masks", "frame_weights", "face", "hands")
+    parts = {name: value[chosen] for name in names if (value := getattr(seen, name)) is not None}
+    return replace(seen, fps=1.0, **parts)
+
+
+def row(name: str, body: Body, seen: Capture, device: str) -> str:
+    """Run one preset and return its row."""
+    taken = some(seen, PICTURES[name]) if name in PICTURES else seen
+    began = time.perf_counter()
+    fitted = fit(body, taken, height_m=HEIGHT_M, schedule=name, device=device)
+    seconds = time.perf_counter() - began
+    agreement = measure_agreement(body, fitted.state.body_state(body), taken)
+    solves = sum(summary.iterations for _, summary in fitted.summaries)
+    error = np.nanmean(agreement.keypoint_error_px)
+    frames = len(taken.frame_indices)
+    return f"| `{name}` | {frames} | {solves} | {agreement.iou.mean():.3f} | {error:.1f} | {seconds:.1f} |"
+
+
+def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
+    """Run every preset.
+
+    Args:
+        frames: of the clip.
+        device: where to compute.
+        write: put the table into docs/presets.md.
+    """
+    body = load_body().to(device)
+    seen = observe(ROOT / "assets" / "demo.mp4", camera=CAMERA, frames=frames)
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores" if device == "cpu" else device
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    tell("| preset | frames | iterations | silhouette IoU | keypoint error (px) | seconds |")
+    tell("|---|---|---|---|---|---|")
+    for name in PRESETS:
+        tell(row(name, body, seen, device))
+    tell("")
+    tell(f"Default body, {cores}; without observing the clip, which is the same for all.")
+    if write:
+        page, table = ROOT / "docs" / "presets.md", "\n".join(lines)
+        page.write_text(PLACE.sub(lambda found: f"{found[1]}{table}\n\n{found[2]}", page.read_text()))
+
+
+if __name__ == "__main__":
+    tyro.cli(main, config=(tyro.conf.FlagCreatePairsOff,))
