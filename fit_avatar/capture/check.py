@@ -15,6 +15,10 @@ SMALL_HOLE = 0.002
 """Holes below this part of the person's area are filled; a hole between arm and body is larger."""
 SMALL_PART = 0.003
 """Loose parts below this part of the area are specks."""
+LIMB_PART = 0.15
+"""A loose part up to this large may be a severed limb: one keypoint on it is enough …"""
+LARGE_PART_POINTS = 3
+"""… while a larger one must hold this many, or it is somebody or something else."""
 CONFIDENT = 0.5
 TRUNK = (2, 3, 5, 6, 9, 10, 12, 13)
 """Shoulders, elbows, hips and knees: deep enough inside the body to lie on its mask."""
@@ -39,17 +43,20 @@ class Verdict:
 
 
 def clean(mask: Mask, keypoints: Points) -> Mask:
-    """Keep the person (the largest part, and parts that hold a keypoint), fill small holes. [H, W] → [H, W]"""
+    """Keep the person (the part with most keypoints, and others that hold some), fill small holes. [H, W] → [H, W]"""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count < 2:
         return mask
     areas = stats[:, cv2.CC_STAT_AREA]
-    keep = np.zeros(count, bool)
-    keep[1 + int(np.argmax(areas[1:]))] = True
-    area = float(areas[keep][0])
     u, v, seen = _pixels(keypoints, mask.shape)
-    held = labels[v[seen], u[seen]]
-    keep[held[(held > 0) & (areas[held] > SMALL_PART * area)]] = True
+    held = np.bincount(labels[v[seen], u[seen]], minlength=count)
+    held[0] = 0
+    largest = 1 + int(np.argmax(areas[1:]))
+    main = int(np.argmax(held)) if held.max() >= LARGE_PART_POINTS else largest
+    area = float(areas[main])
+    limb = (held > 0) & (areas > SMALL_PART * area) & (areas < LIMB_PART * area)
+    keep = limb | (held >= LARGE_PART_POINTS)
+    keep[main], keep[0] = True, False
     person = keep[labels]
     _, hole_labels, hole_stats, _ = cv2.connectedComponentsWithStats((~person).astype(np.uint8), connectivity=4)
     fill = hole_stats[:, cv2.CC_STAT_AREA] < SMALL_HOLE * area
@@ -73,7 +80,7 @@ def judge_photo(mask: Mask, keypoints: Points) -> Verdict:
     """Weigh one photograph's mask by itself: a cut-off person is told, not refused. [H, W], [25, 3]"""
     if not mask.any():
         return Verdict(0.0, "the mask is empty")
-    if _share_on_mask(mask, keypoints) < OFF_MASK:
+    if share_on_mask(mask, keypoints) < OFF_MASK:
         return Verdict(0.0, "keypoints and mask do not show the same person")
     return Verdict(1.0, cut_off=bool(cut_sides(mask)))
 
@@ -110,6 +117,17 @@ def person_sharpness(frame: NDArray[np.uint8], mask: Mask) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_32F)[inside].var()) if inside.any() else 0.0
 
 
+def share_on_mask(mask: Mask, points: Points) -> float:
+    """Return how much of the trunk lies on the mask; 1 if none of it is seen. [H, W], [25, 3]"""
+    u, v, seen = _pixels(points, mask.shape)
+    trunk = [i for i in TRUNK if seen[i]]
+    if not trunk:
+        return 1.0
+    reach = max(1, round(0.015 * np.ptp(np.flatnonzero(mask.any(1)))))
+    hits = [mask[max(v[i] - reach, 0) : v[i] + reach + 1, max(u[i] - reach, 0) : u[i] + reach + 1].any() for i in trunk]
+    return float(np.mean(hits))
+
+
 def _judge_one(mask: Mask, points: Points, jump: float) -> Verdict:
     if not mask.any():
         return Verdict(0.0, "the mask is empty")
@@ -118,23 +136,13 @@ def _judge_one(mask: Mask, points: Points, jump: float) -> Verdict:
         return Verdict(0.0, f"the person is cut off at the frame's {' and '.join(sides)}", cut_off=True)
     if jump > WILD_JUMP:
         return Verdict(0.0, "the mask's area jumps against its neighbours")
-    on_mask = _share_on_mask(mask, points)
+    on_mask = share_on_mask(mask, points)
     if on_mask < OFF_MASK:
         return Verdict(0.0, "keypoints and mask do not show the same person")
     weight = 1.0
     if sides or jump > JUMP or on_mask < 0.8:
         weight = DOUBT
     return Verdict(weight)
-
-
-def _share_on_mask(mask: Mask, points: Points) -> float:
-    u, v, seen = _pixels(points, mask.shape)
-    trunk = [i for i in TRUNK if seen[i]]
-    if not trunk:
-        return 1.0
-    reach = max(1, round(0.015 * np.ptp(np.flatnonzero(mask.any(1)))))
-    hits = [mask[max(v[i] - reach, 0) : v[i] + reach + 1, max(u[i] - reach, 0) : u[i] + reach + 1].any() for i in trunk]
-    return float(np.mean(hits))
 
 
 def _pixels(points: Points, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

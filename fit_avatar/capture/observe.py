@@ -16,7 +16,7 @@ from fit_avatar.capture.detectors import DETECTORS, Detector, make_detector
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.person import follow, is_person, undo_swaps
+from fit_avatar.capture.person import follow, is_person, put_right, rivals
 from fit_avatar.capture.points import BODY, People, Points, face_of, hands_of, whole
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.selection import Selection, choose, relative_sharpness, survey
@@ -32,8 +32,24 @@ LEARN_FRAMES = 24
 """Colours and background are learnt from this many frames."""
 CUT_OFF_SHARE = 0.8
 """If the person is cut off in more of the frames, the film is at fault."""
+RIVAL_SHARE = 0.5
+"""If somebody else about as large is in more of the frames, it cannot be known who is meant."""
+MANY_SWAPPED = 0.1
+"""If left and right are exchanged in more of the frames, the user should know."""
 SOFT = 0.8
 """A person less sharp than this part of its neighbours' sharpness lowers the frame's weight."""
+
+
+@dataclass(frozen=True)
+class _Track:
+    """One person through all frames in which somebody looked for people."""
+
+    points: dict[int, Points]
+    """Frame index → all points, mistakes put right. [137, 3]"""
+    swapped: frozenset[int]
+    """Frames in which left and right had been exchanged."""
+    rivals: dict[int, Points]
+    """Somebody else in a frame who is about as large."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +107,20 @@ def observe(
     if other is not None:
         people, selection = _detect_people(clip, selection, other, tell)
 
-    seen, left_out = _find_person(clip, selection, people, given is None, tell)
+    track = _follow(people) if people is not None else None
+    seen, left_out = _find_person(clip, selection, track, given is None, tell)
     if len(seen) < MIN_FRAMES:
-        raise NoPersonError(_nobody(video, len(seen), keypoints))
+        raise NoPersonError(_nobody(video, len(seen), len(selection.slots), keypoints))
     indices = np.array(sorted(seen), np.int64)
-    points, swapped = undo_swaps(np.stack([seen[i].keypoints for i in indices]), indices)
+    points = np.stack([seen[i].keypoints for i in indices])
+    if track is None:
+        points, exchanged = put_right(points, indices)
+        swapped = frozenset(indices[exchanged].tolist())
+    else:
+        swapped = track.swapped & seen.keys()
     found = given.read(indices.tolist()) if given else _make_masks(clip, seen, indices.tolist(), tell)
+    if track is not None:
+        _complain_of_rivals(video, track, indices.tolist(), found if given else {})
 
     absent = [i for i in indices.tolist() if i not in found]
     left_out += [LeftOut(i, "there is no mask for it") for i in absent]
@@ -127,12 +151,12 @@ def observe(
         frame_weights=weights[keep],
         fps=clip.fps,
         left_out=tuple(sorted((*selection.left_out, *left_out), key=lambda x: x.frame_index)),
-        warnings=_warnings(verdicts, len(selection.slots), len(keep)),
+        warnings=_warnings(verdicts, len(selection.slots), len(keep), len(swapped)),
         sources={
             "keypoints": str(keypoints) if keypoints else DETECTORS[detector],
             "masks": str(masks) if masks else "MediaPipe, refined",
             "frames_in_video": look.frame_count,
-            "frames_swapped": int(swapped.any(axis=1).sum()),
+            "frames_swapped": len(swapped),
         },
     )
 
@@ -158,11 +182,22 @@ def _detect_people(
     return people, Selection(tuple(slot for slot in looked_at if slot), selection.left_out)
 
 
+def _follow(people: dict[int, People]) -> _Track:
+    """Follow one person through all frames that are known, not only the chosen ones: motion then tells more."""
+    points = follow(people, sorted(people))
+    if not points:
+        return _Track({}, frozenset(), {})
+    indices = np.array(list(points), np.int64)
+    fixed, swapped = put_right(np.stack(list(points.values())), indices)
+    exchanged = frozenset(indices[swapped].tolist())
+    return _Track(dict(zip(indices.tolist(), fixed, strict=True)), exchanged, rivals(people, points))
+
+
 def _find_person(
-    clip: Clip, selection: Selection, people: dict[int, People] | None, need_masks: bool, tell: Progress
+    clip: Clip, selection: Selection, found: _Track | None, need_masks: bool, tell: Progress
 ) -> tuple[dict[int, _Seen], list[LeftOut]]:
     """Fill each slot with its best frame that shows the person. Frame index → what is seen there."""
-    track = follow(people, sorted(people)) if people is not None else None
+    track = found.points if found is not None else None
     if track is not None and not need_masks:
         return _fill(selection, lambda index: _Seen(track[index], None) if index in track else None)
     seen: dict[int, _Seen] = {}
@@ -238,17 +273,41 @@ def _complain_if_cut_off(video: Path, verdicts: list[check.Verdict]) -> None:
         )
 
 
-def _nobody(video: Path, count: int, keypoints: Path | None) -> str:
+def _complain_of_rivals(video: Path, track: _Track, indices: list[int], given: dict[int, Mask]) -> None:
+    """Refuse a clip of two people, unless masks that somebody made say who is meant."""
+
+    def meant(index: int, points: Points) -> bool:
+        return index not in given or check.share_on_mask(given[index], points[BODY]) > check.OFF_MASK
+
+    count = sum(meant(i, track.rivals[i]) for i in indices if i in track.rivals)
+    if count > RIVAL_SHARE * len(indices):
+        raise NoPersonError(
+            f"two people of about the same size are in {count} of {len(indices)} frames of {video}: "
+            "film one person alone, or give masks of the one who is meant"
+        )
+
+
+def _nobody(video: Path, count: int, slots: int, keypoints: Path | None) -> str:
+    if slots < MIN_FRAMES:
+        return (
+            f"only {slots} frames of {video} differ from each other: "
+            "give the film of a person who turns around, not a still picture"
+        )
     where = f"by the keypoints in {keypoints}" if keypoints else "by the detector"
     found = "nobody was found" if count == 0 else f"a person was found in only {count} frames"
     return f"{found} in {video} {where}: film one whole person, well lit, from head to feet"
 
 
-def _warnings(verdicts: list[check.Verdict], wanted: int, used: int) -> tuple[str, ...]:
+def _warnings(verdicts: list[check.Verdict], wanted: int, used: int, swapped: int) -> tuple[str, ...]:
     warnings = []
     cut = sum(v.cut_off for v in verdicts)
     if cut:
         warnings.append(f"The person is cut off at the top or bottom in {cut} frames; they are left out.")
     if used < 0.7 * wanted:
         warnings.append(f"Only {used} of {wanted} chosen frames could be used; see the reasons in metrics.json.")
+    if swapped > MANY_SWAPPED * wanted:
+        warnings.append(
+            f"The keypoints' left and right were exchanged in {swapped} of {wanted} chosen frames and were put right; "
+            "if the avatar is still wrong, try another detector."
+        )
     return tuple(warnings)

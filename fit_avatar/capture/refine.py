@@ -25,6 +25,8 @@ Box = tuple[slice, slice]
 
 WORK_HEIGHT = 600
 """Height of the person, in pixels, at which evidence is gathered; only the edge is treated at full size."""
+EDGE_BAND = 0.002
+"""Half-width of the band in which the edge is treated, as a part of the person's height."""
 EDGE_SLACK = 0.008
 """Distance from the coarse edge, as a part of the person's height, that is worth one unit of log odds."""
 FAR = 0.06
@@ -39,10 +41,12 @@ PRIOR_AGAINST, PRIOR_FOR, PRIOR_FOR_ON_PLATE = 3.0, 7.0, 3.0
 """Log odds of the coarse mask's strongest word; where the plate is known it counts less."""
 COLOURS_ON_PLATE = 0.3
 """Weight of the colours where the plate is known."""
-WINDOWS = (0.06, 0.04)
-"""Sides of the windows for local colours, one per round, as parts of the height."""
-SMOOTHNESS, COLOUR_SIGMA = 10.0, 25.0
+WINDOW = 0.05
+"""Side of the window for local colours, as a part of the height."""
+SMOOTHNESS, COLOUR_SIGMA = 5.0, 15.0
 """Of the edge-aware smoother: its strength, and the step in colour (grey levels) that stops it."""
+FLOOR_TOP, FLOOR_SURE = 0.15, 0.07
+"""Height above the soles, as a part of the person's, below which a row begins to count as floor, and does fully."""
 FOOT_BONES = ((11, 24), (24, 22), (11, 22), (14, 21), (21, 19), (14, 19))
 """Ankle, heel and toe: shoes often look like the floor, and stand in their own shadow."""
 FOOT_RADIUS = 0.008
@@ -73,7 +77,7 @@ class MaskRefiner:
         coarse = [(frame, _resize_to(frame, probability) > 127) for frame, probability in samples]
         first = _learn(coarse, Palette.of(_sample_colours(coarse)), inner=0.02, outer=0.035)
         better = [(frame, first.refine(frame, probability)) for frame, probability in samples]
-        return _learn(better, first.palette, inner=0.004, outer=0.014)
+        return _learn(better, first.palette, inner=0.004, outer=0.008)
 
     def refine(self, frame: Image, probability: NDArray[np.uint8], keypoints: Points | None = None) -> Mask:
         """Refine one frame's coarse mask.
@@ -99,7 +103,7 @@ class MaskRefiner:
         score = cv2.resize(score, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         plate = self.background.mean[rows, cols] if self.background else None
         known = self.background.known[rows, cols] if self.background else None
-        mask[rows, cols] = sharpen(crop, score, plate, known, max(2, round(0.003 * height)))
+        mask[rows, cols] = sharpen(crop, score, plate, known, max(2, round(EDGE_BAND * height)))
         return mask
 
     def _score(
@@ -114,24 +118,22 @@ class MaskRefiner:
         """Gather the evidence of a crop at the working size (width, height). [h, w]"""
         image = cv2.resize(frame[box], size, interpolation=cv2.INTER_AREA)
         prior = _prior(_resize_box(probability, frame.shape[:2], box, size), height)
-        plate, known = self._plate_evidence(image, box)
+        plate, known = self._plate_evidence(image, box, _floor(prior > 0.0, height))
         prior = np.where(known, np.minimum(prior, PRIOR_FOR_ON_PLATE), prior)
         if bones is not None:
             prior[bones] = np.maximum(prior[bones], SURE)
         labels = self.palette.labels(image)
         overall = self.palette.overall()[labels]
         score = prior + np.where(known, plate, overall)
-        for window in WINDOWS:
-            person = (score > 1.5) & ((overall > -1.0) | (prior > 2.5))
-            behind = (score < -1.5) & ((overall < 1.0) | (prior < -2.5))
-            colours = overall + self.palette.local(labels, person, behind, round(window * height))
-            score = _smooth(prior + np.where(known, plate + COLOURS_ON_PLATE * colours, colours), image)
-        return np.asarray(score)
+        person = (score > 1.5) & ((overall > -1.0) | (prior > 2.5))
+        behind = (score < -1.5) & ((overall < 1.0) | (prior < -2.5))
+        colours = overall + self.palette.local(labels, person, behind, round(WINDOW * height))
+        return _smooth(prior + np.where(known, plate + COLOURS_ON_PLATE * colours, colours), image)
 
-    def _plate_evidence(self, image: Image, box: Box) -> tuple[NDArray[np.float32], Mask]:
+    def _plate_evidence(self, image: Image, box: Box, floor: NDArray[np.float32]) -> tuple[NDArray[np.float32], Mask]:
         if self.background is None:
             return np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], bool)
-        distance, known = self.background.distance(image, box)
+        distance, known = self.background.distance(image, box, floor)
         excess = (distance / PLATE_SIGMAS) ** 2 - 1.0
         return np.clip(excess * np.where(excess > 0, PLATE_SLOPE, PLATE_AGAINST), -PLATE_AGAINST, PLATE_FOR), known
 
@@ -206,6 +208,14 @@ def _prior(probability: NDArray[np.uint8], height: float) -> NDArray[np.float32]
     prior = np.clip(distance / (EDGE_SLACK * height), -PRIOR_AGAINST, PRIOR_FOR)
     prior[distance < -FAR * height] = -20.0
     return np.asarray(prior, np.float32)
+
+
+def _floor(coarse: Mask, height: float) -> NDArray[np.float32]:
+    """Return how much each row of a crop shows the floor at the feet of a coarse mask [h, w], 0..1. [h]"""
+    rows = np.flatnonzero(coarse.any(axis=1))
+    soles = rows[-1] + 1 if len(rows) else len(coarse)
+    above = (soles - np.arange(len(coarse))) / height
+    return np.asarray(np.interp(above, (FLOOR_SURE, FLOOR_TOP), (1.0, 0.0)), np.float32)
 
 
 def _feet(keypoints: Points, box: Box, size: tuple[int, int], height: float) -> Mask:

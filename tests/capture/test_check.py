@@ -27,6 +27,24 @@ def test_a_severed_hand_with_a_keypoint_stays() -> None:
     assert clean(broken, POINTS)[int(POINTS[4, 1]), int(POINTS[4, 0])]
 
 
+def test_somebody_else_goes_even_if_larger() -> None:
+    both = np.zeros((512, 900), bool)
+    both[:, :384] = MASK
+    both[20:500, 500:880] = True
+    alone = both.copy()
+    alone[:, 400:] = False
+    assert (clean(both, POINTS) == alone).all()
+    astray = POINTS.copy()
+    astray[4, :2] = 700, 200  # one wrong keypoint does not bring them in
+    assert (clean(both, astray) == alone).all()
+
+
+def test_severed_legs_stay() -> None:
+    broken = MASK.copy()
+    broken[300:306] = False
+    assert (clean(broken, POINTS) == broken).all()
+
+
 def test_good_frames_have_full_weight() -> None:
     assert [v.weight for v in judge([MASK] * 5, np.stack([POINTS] * 5))] == [1.0] * 5
 

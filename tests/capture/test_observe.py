@@ -14,6 +14,7 @@ from cardboard import HEIGHT, WIDTH, frame, person, scene, write_masks, write_op
 from fit_avatar.capture import mediapipe_pose, observe
 from fit_avatar.capture.camera import camera_from, undistort_points
 from fit_avatar.capture.mediapipe_pose import Detection
+from fit_avatar.capture.types import BODY_25_MIRROR
 from fit_avatar.errors import BadInputError, NoPersonError
 
 CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
@@ -151,6 +152,37 @@ def test_nobody_in_the_keypoints(clip: Path, masks: Path, tmp_path: Path) -> Non
     folder = write_openpose(tmp_path / "empty", [[] for _ in SHIFTS])
     with pytest.raises(NoPersonError, match="by the keypoints in"):
         observe(clip, camera=CAMERA, keypoints=folder, masks=masks)
+
+
+def test_two_people_are_refused_unless_masks_say_who_is_meant(tmp_path: Path) -> None:
+    pictures = [np.maximum(frame(s - 20), frame(s + 22)) for s in SHIFTS]
+    video = write_video(tmp_path / "two.mp4", pictures)
+    everybody = [[person(s - 20)[1], person(s + 22)[1]] for s in SHIFTS]
+    keypoints = write_openpose(tmp_path / "keypoints", everybody)
+    both = write_masks(tmp_path / "both", [person(s - 20)[0] | person(s + 22)[0] for s in SHIFTS])
+    with pytest.raises(NoPersonError, match=r"^two people of about the same size are in 12 of 12 frames of .*two\.mp4"):
+        observe(video, camera=CAMERA, keypoints=keypoints, masks=both)
+    one = write_masks(tmp_path / "one", [person(s - 20)[0] for s in SHIFTS])
+    capture = observe(video, camera=CAMERA, keypoints=keypoints, masks=one)
+    assert np.allclose(capture.keypoints[2], everybody[2][0], atol=1e-3)
+
+
+def test_a_still_picture_is_refused(masks: Path, keypoints: Path, tmp_path: Path) -> None:
+    still = write_video(tmp_path / "still.mp4", [frame(0.0)] * len(SHIFTS))
+    with pytest.raises(NoPersonError, match="differ from each other: give the film of a person who turns around"):
+        observe(still, camera=CAMERA, keypoints=keypoints, masks=masks)
+
+
+def test_swaps_are_found_between_the_chosen_frames(clip: Path, masks: Path, tmp_path: Path) -> None:
+    people = [[person(s)[1]] for s in SHIFTS]
+    for t in (1, 5, 10):
+        people[t] = [people[t][0][list(BODY_25_MIRROR)]]
+    folder = write_openpose(tmp_path / "swapped", people)
+    capture = observe(clip, camera=CAMERA, keypoints=folder, masks=masks, frames=4)
+    assert capture.frame_indices.tolist() == [1, 4, 7, 10] and capture.sources["frames_swapped"] == 2
+    assert np.allclose(capture.keypoints, [person(SHIFTS[t])[1] for t in capture.frame_indices], atol=1e-3)
+    (said,) = capture.warnings
+    assert said.startswith("The keypoints' left and right were exchanged in 2 of 4 chosen frames")
 
 
 def test_always_cut_off(clip: Path, keypoints: Path, tmp_path: Path) -> None:

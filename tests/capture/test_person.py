@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from cardboard import person
 
-from fit_avatar.capture.person import GROUPS, body_size, follow, is_person, undo_swaps
+from fit_avatar.capture.person import GROUPS, body_size, follow, is_person, put_right, rivals, undo_swaps
 from fit_avatar.capture.points import BODY, FACE, LEFT_HAND, RIGHT_HAND, face_of, hands_of, whole
 from fit_avatar.capture.types import BODY_25_MIRROR
 
@@ -36,6 +36,56 @@ def test_swapped_frames_are_found() -> None:
     assert np.flatnonzero(swapped[:, 0]).tolist() == [3, 4, 27, 28, 29]
     assert np.flatnonzero(swapped[:, 1]).tolist() == [3, 4, 27, 28, 29, 50]
     assert np.allclose(fixed, track)
+
+
+def test_a_detector_that_errs_as_long_as_the_back_is_seen() -> None:
+    track = turning(count=120, noise=1.0)
+    broken = track.copy()
+    broken[42:80] = broken[42:80][:, list(BODY_25_MIRROR)]
+    fixed, swapped = undo_swaps(broken, np.arange(len(track)))
+    assert np.flatnonzero(swapped.any(1)).tolist() == list(range(42, 80))
+    assert np.allclose(fixed, track)
+
+
+def test_a_good_track_stays_as_it_is() -> None:
+    track = turning(count=120, noise=1.0)
+    for every in (1, 3, 8):
+        fixed, swapped = put_right(track[::every], np.arange(0, 120, every))
+        assert (fixed == track[::every]).all() and not swapped.any()
+
+
+def test_points_gone_astray_lose_their_confidence() -> None:
+    track = turning(count=120, noise=1.0)
+    rng = np.random.default_rng(5)
+    broken = track.copy()
+    wrong = rng.random((120, 25)) < 0.2
+    broken[wrong, :2] = rng.uniform(0, 400, (int(wrong.sum()), 2))
+    fixed, _ = put_right(broken, np.arange(120))
+    shown = (fixed[..., 2] > 0) & (track[..., 2] > 0)
+    far = np.linalg.norm(fixed[..., :2] - track[..., :2], axis=-1) > 0.1 * body_size(track[0])
+    assert (far & shown).sum() < 0.02 * shown.sum()
+    assert shown.sum() > 0.7 * (track[..., 2] > 0).sum()
+
+
+def test_single_points_are_exchanged_back() -> None:
+    track = turning(count=120, noise=1.0)
+    broken = track.copy()
+    for t in range(4, 116, 7):  # one elbow and one knee at a time
+        for a, b in ((3, 6), (10, 13)):
+            broken[t, [a, b]] = track[t, [b, a]]
+    fixed, swapped = put_right(broken, np.arange(120))
+    apart = np.linalg.norm(fixed[..., :2] - track[..., :2], axis=-1) > 0.1 * body_size(track[0])
+    assert not swapped.any() and not (apart & (fixed[..., 2] > 0)).any()
+
+
+def test_exchanged_frames_are_counted() -> None:
+    track = turning(count=120, noise=1.0)
+    broken = track.copy()
+    for t in (3, 20, 61, 100):  # far from where left and right cross over
+        broken[t] = broken[t, list(BODY_25_MIRROR)]
+    fixed, swapped = put_right(broken, np.arange(120))
+    assert np.flatnonzero(swapped).tolist() == [3, 20, 61, 100]
+    assert (fixed[..., 2] > 0).sum() > 0.99 * (track[..., 2] > 0).sum()
 
 
 def with_hands_and_face(track: np.ndarray) -> np.ndarray:
@@ -90,3 +140,28 @@ def test_follows_the_largest_then_the_nearest() -> None:
     track = follow(people, range(7))
     assert list(track) == [0, 1, 2, 4, 5]
     assert all(np.allclose(track[t], person(t * 2.0, 400, 512)[1]) for t in track)
+
+
+def test_who_leaves_and_comes_back_is_the_same_person() -> None:
+    def at(shift: float) -> np.ndarray:
+        return person(shift, 400, 512)[1][None]
+
+    here = {t: at(-100 + 2.0 * t) for t in range(10)}
+    back = {t: at(1500 - 2.0 * t) for t in range(20, 30)}  # far from where they left
+    small = {t: person(0.0, 96, 128)[1][None] for t in range(12, 18)}
+    glimpse = {40: at(900)}
+    assert list(follow({**here, **small, **back, **glimpse}, range(41))) == [*here, *back]
+
+
+def test_a_ghost_in_the_first_frame_is_not_followed() -> None:
+    people = {t: person(t * 2.0, 400, 512)[1][None] for t in range(12)}
+    people[0] = person(2000.0, 400, 1024)[1][None]  # larger, and nowhere near
+    assert list(follow(people, range(12))) == list(range(1, 12))
+
+
+def test_rivals_are_as_large_and_somewhere_else() -> None:
+    main, beside = person(0.0, 400, 512)[1], person(300.0, 400, 512)[1]
+    twice, small = person(4.0, 400, 512)[1], person(60.0, 96, 128)[1]
+    people = {0: np.stack([main]), 1: np.stack([main, twice, small]), 2: np.stack([main, beside])}
+    found = rivals(people, dict.fromkeys(range(3), main))
+    assert list(found) == [2] and (found[2] == beside).all()

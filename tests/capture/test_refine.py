@@ -7,7 +7,6 @@ from cardboard import person, scene
 from numpy.typing import NDArray
 
 from fit_avatar.capture.background import estimate_background
-from fit_avatar.capture.edge import sharpen
 from fit_avatar.capture.refine import MaskRefiner
 
 SIZE = (288, 384)
@@ -63,12 +62,35 @@ def test_plate_is_the_scene_where_it_was_seen() -> None:
     assert estimate_background([]) is None
 
 
-def test_edge_moves_to_half_mixing() -> None:
-    # A straight edge at u = 20.3 px, seen with blur, found from masks that are 2 px off either way.
-    x = np.arange(40) + 0.5
-    alpha = np.clip((20.3 - x) / 3.0 + 0.5, 0, 1)[None, :, None] * np.ones((40, 1, 1))
-    picture = (alpha * (30, 40, 200) + (1 - alpha) * (120, 140, 110)).astype(np.uint8)
-    for start in (18, 22):
-        score = np.where(x < start, 3.0, -3.0)[None].repeat(40, 0).astype(np.float32)
-        mask = sharpen(picture, score, None, None, 2)
-        assert (mask[5:35].sum(1) == 20).all()
+def test_fingers_beyond_the_coarse_mask_are_found_before_a_known_background() -> None:
+    clip, truth = [], []
+    for i, shift in enumerate(SHIFTS):
+        picture, mask = render(shift, i)
+        finger = np.zeros_like(mask)
+        rows, cols = np.nonzero(mask)
+        tip, row = int(cols.max()), int(rows[cols == cols.max()].mean())
+        finger[row - 2 : row + 3, tip : tip + 12] = True
+        picture[finger] = (100, 120, 165)  # about 30 grey levels from the scene
+        clip.append((picture, coarse(mask)))
+        truth.append(finger)
+    refiner = MaskRefiner.learn(clip)
+    found = [refiner.refine(*frame)[finger].mean() for frame, finger in zip(clip, truth, strict=True)]
+    assert np.mean(found) > 0.7
+
+
+def test_a_gap_narrower_than_the_coarse_mask_sees_is_cleared_before_a_known_background() -> None:
+    clip, truth = [], []
+    for i, shift in enumerate(SHIFTS):
+        picture, mask = render(shift, i)
+        middle = int(np.nonzero(mask[210:300])[1].mean())
+        legs = np.zeros_like(mask)
+        legs[215:300, middle - 30 : middle + 30] = True
+        gap = np.zeros_like(mask)
+        gap[215:300, middle - 3 : middle + 3] = True
+        wall, _ = render(shift + 1000.0, i)
+        picture[legs], picture[gap] = (150, 70, 40), wall[gap]
+        clip.append((picture, coarse((mask | legs) & ~gap)))
+        truth.append(gap)
+    refiner = MaskRefiner.learn(clip)
+    left = [refiner.refine(*frame)[gap].mean() for frame, gap in zip(clip, truth, strict=True)]
+    assert np.mean(left) < 0.25
