@@ -1,18 +1,34 @@
-"""The files a user takes away: OBJ, skinned GLB, NPZ, posed frames."""
+"""The files a user takes away: OBJ, skinned GLB, USD, NPZ, BVH, posed frames."""
 
+from fit_avatar.export.amass import write_amass
 from fit_avatar.export.atomic import atomic_folder, atomic_path, write_bytes
+from fit_avatar.export.axes import Axes
+from fit_avatar.export.bind import in_bind_pose
+from fit_avatar.export.bvh import write_bvh
+from fit_avatar.export.files import EXTRAS, Style, check_installed, write_avatar, write_extra
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.npz import write_npz
 from fit_avatar.export.obj import write_frames, write_obj
 from fit_avatar.export.people_snapshot import write_people_snapshot
+from fit_avatar.export.usd import write_usdz
 
 __all__ = [
+    "EXTRAS",
+    "Axes",
+    "Style",
     "atomic_folder",
     "atomic_path",
+    "check_installed",
+    "in_bind_pose",
+    "write_amass",
+    "write_avatar",
+    "write_bvh",
     "write_bytes",
+    "write_extra",
     "write_frames",
     "write_glb",
     "write_npz",
     "write_obj",
     "write_people_snapshot",
+    "write_usdz",
 ]

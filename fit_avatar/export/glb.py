@@ -16,8 +16,10 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.atomic import write_bytes
 from fit_avatar.export.image import image_bytes
+from fit_avatar.export.lod import simplified
 from fit_avatar.export.mesh import rest_mesh, split_seams
-from fit_avatar.export.motion import root_motion
+from fit_avatar.export.motion import root_motion, seconds
+from fit_avatar.export.rig import Rig, rest_rig
 
 MAX_INFLUENCES = 4
 FLOAT, USHORT, UBYTE, UINT = 5126, 5123, 5121, 5125
@@ -65,6 +67,8 @@ def write_glb(
     texture: NDArray[np.uint8] | Path,
     frame_indices: NDArray[np.int64] | None = None,
     image_format: str = "png",
+    skeleton: str = "smpl",
+    detail: float = 1.0,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -74,29 +78,32 @@ def write_glb(
 
     Args:
         path: of the file.
-        body: the body; at most four joints may move a vertex.
+        body: the body; of the joints that move a vertex the four strongest are kept.
         state: shape and T poses.
         fps: frames per second of the video.
         texture: [S, S, 3] uint8 RGB, or the path of an image file.
         frame_indices: of the T frames in the video; by default 0…T−1. [T]
         image_format: of the embedded texture, "png" or "jpg".
+        skeleton: how joints are named, see :mod:`fit_avatar.export.skeletons`.
+        detail: part of the triangles to keep, see :mod:`fit_avatar.export.lod`.
 
     Returns:
         ``path``. Metres, y up, facing +z.
 
     Raises:
-        ValueError: a vertex follows more than four joints.
         BadInputError: the disk is full or the folder cannot be written to.
+        MissingDependencyError: fewer triangles are asked for, and meshoptimizer is not installed.
     """
     buffer = _Buffer()
-    nodes = _joint_nodes(body, state)
+    rig = rest_rig(body, state, skeleton)
+    nodes = _joint_nodes(rig)
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "fit-avatar"} | ({"copyright": body.licence} if body.licence else {}),
         "scene": 0,
         "scenes": [{"nodes": [0, len(nodes)]}],
         "nodes": [*nodes, {"name": "avatar", "mesh": 0, "skin": 0}],
-        "meshes": [{"name": "avatar", "primitives": [_primitive(buffer, body, state)]}],
-        "skins": [_skin(buffer, body, state)],
+        "meshes": [{"name": "avatar", "primitives": [_primitive(buffer, body, state, detail)]}],
+        "skins": [_skin(buffer, rig)],
         "animations": [_animation(buffer, body, state, fps, frame_indices)],
         "materials": [
             {
@@ -124,29 +131,23 @@ def write_glb(
     return path
 
 
-def _joint_nodes(body: Body, state: BodyState) -> list[dict[str, Any]]:
+def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
     """Return one node for each joint, in the bind pose; its axes are the joint's own, so that it turns by R_k."""
-    joints = rest_mesh(body, state).joints
-    bind = body.bind_rotations.cpu().double().numpy()
     nodes = []
-    for j, (name, parent) in enumerate(zip(body.joint_names, body.parents, strict=True)):
-        turn, place = (bind[j], joints[j]) if parent < 0 else (
-            bind[parent].T @ bind[j],
-            bind[parent].T @ (joints[j] - joints[parent]),
-        )  # fmt: skip
+    for joint, (name, local) in enumerate(zip(rig.names, rig.local, strict=True)):
         node: dict[str, Any] = {
             "name": name,
-            "translation": place.tolist(),
-            "rotation": Rotation.from_matrix(turn).as_quat().tolist(),
+            "translation": local[:3, 3].tolist(),
+            "rotation": Rotation.from_matrix(local[:3, :3]).as_quat().tolist(),
         }
-        children = [child for child, its_parent in enumerate(body.parents) if its_parent == j]
+        children = rig.children(joint)
         nodes.append(node | ({"children": children} if children else {}))
     return nodes
 
 
-def _primitive(buffer: _Buffer, body: Body, state: BodyState) -> dict[str, Any]:
+def _primitive(buffer: _Buffer, body: Body, state: BodyState, detail: float) -> dict[str, Any]:
     mesh = rest_mesh(body, state)
-    split = split_seams(body.faces.cpu().numpy(), body.uv_faces.cpu().numpy())
+    split = simplified(split_seams(body.faces.cpu().numpy(), body.uv_faces.cpu().numpy()), mesh.vertices, detail)
     joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
     uvs = body.uvs.cpu().double().numpy()[split.uv] * [1, -1] + [0, 1]  # glTF counts v downwards
     index_type = "<u2" if len(split.vertex) < 0xFFFF else "<u4"
@@ -174,27 +175,24 @@ def strongest_influences(lbs_weights: NDArray[np.float64]) -> tuple[NDArray[np.i
     return np.where(weights > 0, joints, 0), weights
 
 
-def _skin(buffer: _Buffer, body: Body, state: BodyState) -> dict[str, Any]:
-    joints = rest_mesh(body, state).joints
-    bind = np.tile(np.eye(4), (len(joints), 1, 1))
-    bind[:, :3, :3], bind[:, :3, 3] = body.bind_rotations.cpu().double().numpy(), joints
-    inverse = np.linalg.inv(bind)
+def _skin(buffer: _Buffer, rig: Rig) -> dict[str, Any]:
+    inverse = np.linalg.inv(rig.world)
     inverse[:, 3] = [0, 0, 0, 1]
     columns = inverse.transpose(0, 2, 1).reshape(-1, 16)
-    return {"skeleton": 0, "joints": list(range(len(joints))), "inverseBindMatrices": buffer.array(columns, "<f4")}
+    return {"skeleton": 0, "joints": list(range(len(columns))), "inverseBindMatrices": buffer.array(columns, "<f4")}
 
 
 def _animation(
     buffer: _Buffer, body: Body, state: BodyState, fps: float, frame_indices: NDArray[np.int64] | None
 ) -> dict[str, Any]:
     motion = root_motion(body, state)
-    frames = np.arange(len(motion.pelvis)) if frame_indices is None else np.asarray(frame_indices)
-    times = buffer.array((frames - frames[0]) / fps, "<f4", bounds=True)
+    first = 0 if frame_indices is None else int(frame_indices[0])
+    times = buffer.array(seconds(len(motion.pelvis), fps, frame_indices), "<f4", bounds=True)
     outputs = [("rotation", j, motion.rotations[:, j]) for j in range(len(body.parents))]
     outputs.append(("translation", 0, motion.pelvis))
     samplers = [{"input": times, "output": buffer.array(values, "<f4")} for _, _, values in outputs]
     channels = [{"sampler": s, "target": {"node": node, "path": path}} for s, (path, node, _) in enumerate(outputs)]
-    extras = {"world_from_camera": motion.world_from_camera.tolist(), "first_frame": int(frames[0]), "fps": fps}
+    extras = {"world_from_camera": motion.world_from_camera.tolist(), "first_frame": first, "fps": fps}
     return {"name": "captured", "samplers": samplers, "channels": channels, "extras": extras}
 
 

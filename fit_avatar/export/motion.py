@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
@@ -49,6 +49,29 @@ def root_motion(body: Body, state: BodyState) -> Motion:
     for t in range(1, len(rotations)):
         rotations[t] *= np.where((rotations[t] * rotations[t - 1]).sum(-1, keepdims=True) < 0, -1, 1)
     return Motion(rotations, joints[:, 0] @ turn.T + shift, world_from_camera)
+
+
+def seconds(frames: int, fps: float, frame_indices: NDArray[np.int64] | None = None) -> FloatArray:
+    """Return when each of T frames was taken, the first at 0. [T]"""
+    indices = np.arange(frames) if frame_indices is None else np.asarray(frame_indices)
+    return np.asarray((indices - indices[0]) / fps)
+
+
+def steady(motion: Motion, times: FloatArray, fps: float) -> tuple[Motion, float]:
+    """Return as many poses at even distances in time, and their rate, for formats that know only a rate.
+
+    Args:
+        motion: T poses.
+        times: when they are, in seconds. [T]
+        fps: the rate where there is only one pose.
+    """
+    if len(times) < 2:
+        return motion, fps
+    even = np.linspace(times[0], times[-1], len(times))
+    rate = (len(times) - 1) / (times[-1] - times[0])
+    joints = [Slerp(times, Rotation.from_quat(turns))(even).as_quat() for turns in motion.rotations.swapaxes(0, 1)]
+    pelvis = [np.interp(even, times, axis) for axis in motion.pelvis.T]
+    return replace(motion, rotations=np.stack(joints, 1), pelvis=np.stack(pelvis, 1)), float(rate)
 
 
 def _upright(body: Body, joints: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.atomic import atomic_folder, atomic_path
+from fit_avatar.export.axes import Axes
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import rest_mesh
 
@@ -21,7 +22,12 @@ Progress = Callable[[int, int], None]
 
 
 def write_obj(
-    folder: Path, body: Body, state: BodyState, texture: NDArray[np.uint8] | Path, name: str = "avatar"
+    folder: Path,
+    body: Body,
+    state: BodyState,
+    texture: NDArray[np.uint8] | Path,
+    name: str = "avatar",
+    axes: Axes | None = None,
 ) -> Path:
     """Write ``avatar.obj``, ``avatar.mtl`` and ``avatar.png``: the person in the bind pose, feet on the floor.
 
@@ -31,22 +37,24 @@ def write_obj(
         state: the person; only the shape is used.
         texture: [S, S, 3] uint8 RGB, or the path of a PNG file.
         name: of the three files.
+        axes: of the file, which says it in its first line; by default y up and metres.
 
     Returns:
-        The path of the OBJ (metres, y up, facing +z).
+        The path of the OBJ.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
+    axes = axes or Axes()
     mesh = rest_mesh(body, state)
     faces, uv_faces = body.faces.cpu().numpy() + 1, body.uv_faces.cpu().numpy() + 1
     corners = np.stack([faces, uv_faces, faces], axis=-1)
     text = "".join(
         [
-            f"# fit-avatar: metres, y up, facing +z\nmtllib {name}.mtl\no {name}\n",
-            _lines("v", mesh.vertices, 6),
+            f"# fit-avatar: {axes.about}\nmtllib {name}.mtl\no {name}\n",
+            _lines("v", axes.points(mesh.vertices), 6),
             _lines("vt", body.uvs.cpu().numpy(), 6),
-            _lines("vn", mesh.normals, 4),
+            _lines("vn", axes.vectors(mesh.normals), 4),
             f"usemtl {name}\ns 1\n",
             ("f %d/%d/%d %d/%d/%d %d/%d/%d\n" * len(corners)) % tuple(corners.ravel().tolist()),
         ]

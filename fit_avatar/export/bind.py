@@ -1,0 +1,90 @@
+"""The pose in which a file holds the person: as the body was modelled, in a T-pose or in an A-pose."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fit_avatar.body import rotation
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import blend, pose_skeleton, shaped
+from fit_avatar.body.state import BodyState
+
+Bind = Literal["model", "a", "t"]
+
+ARMS_DOWN_RAD = math.radians(45)
+"""Of the A-pose of a body that was modelled in the T-pose."""
+ALREADY_DOWN_RAD = math.radians(20)
+"""Arms that hang more than this are an A-pose already."""
+
+
+def in_bind_pose(body: Body, state: BodyState, bind: str) -> tuple[Body, BodyState]:
+    """Return this person as a body of its own that is modelled in another bind pose, and its unchanged poses.
+
+    The vertices are *un*-posed: moved so that skinning takes them from the new bind pose to where they were in the old
+    one. Whatever the poses do near the old bind pose, in which the person was fitted, stays the same surface.
+
+    Args:
+        body: the body.
+        state: shape and T poses.
+        bind: "model" (nothing changes), "t" (pose zero) or "a" (arms lowered; a body modelled so stays as it is).
+
+    Returns:
+        A body without shape coefficients, expression and pose-dependent blend shapes, which files do not hold either,
+        and a state with no betas and no offsets.
+    """
+    target = _bind_rotations(body, bind)
+    if target is None:
+        return body, state
+    at_origin = body.template.new_zeros(1, 3)
+    vertices = shaped(body, state.betas, state.offsets)
+    joints = pose_skeleton(body, state.betas, _local(body, target)[None], at_origin).joints[0]
+    there = replace(
+        body,
+        template=vertices,
+        shape_basis=vertices.new_zeros(*vertices.shape, 0),
+        joint_template=joints,
+        joint_basis=joints.new_zeros(*joints.shape, 0),
+        bind_rotations=target,
+        num_expression=0,
+        pose_basis=None,
+    )
+    no_betas = state.betas.new_zeros(0)
+    back = pose_skeleton(there, no_betas, _local(body, body.bind_rotations)[None], at_origin)
+    linear, shift = (part[0] for part in blend(back, body.lbs_weights))
+    unposed = torch.linalg.solve(linear, (vertices - shift)[..., None])[..., 0]
+    return (
+        replace(there, template=unposed),
+        replace(state, betas=no_betas, offsets=torch.zeros_like(vertices), expression=None),
+    )
+
+
+def _bind_rotations(body: Body, bind: str) -> Tensor | None:
+    """Return each joint's rotation from the T-pose to the wanted bind pose [J, 3, 3]; None: the body has it."""
+    own = body.bind_rotations
+    identity = torch.eye(3, dtype=own.dtype, device=own.device).expand_as(own)
+    if bind == "t":
+        return None if torch.allclose(own, identity, atol=1e-6) else identity.clone()
+    shoulders = [body.joint_names.index(name) for name in ("left_shoulder", "right_shoulder")]
+    if bind == "model" or rotation.log(own[shoulders]).norm(dim=-1).min() > ALREADY_DOWN_RAD:
+        return None
+    lowered = own.clone()
+    for shoulder, sign in zip(shoulders, (-1.0, 1.0), strict=True):
+        arm = [j for j in range(len(body.parents)) if shoulder in _chain(body, j)]
+        lowered[arm] = rotation.exp(own.new_tensor([0.0, 0.0, sign * ARMS_DOWN_RAD])) @ own[arm]
+    return lowered
+
+
+def _chain(body: Body, joint: int) -> list[int]:
+    """Return a joint and all above it."""
+    return [joint, *_chain(body, body.parents[joint])] if joint >= 0 else []
+
+
+def _local(body: Body, turns: Tensor) -> Tensor:
+    """Return local rotations for global ones. [J, 3, 3]"""
+    parents = torch.tensor(body.parents[1:], device=turns.device)
+    return torch.cat([turns[:1], turns[parents].transpose(1, 2) @ turns[1:]])

@@ -1,0 +1,80 @@
+"""What other programs call the joints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from fit_avatar.errors import BadInputError
+
+Skeleton = Literal["smpl", "mixamo", "unreal", "unity", "vrm"]
+
+_COLUMNS = ("mixamo", "unreal", "unity", "vrm")
+
+_MIDDLE: dict[str, tuple[str | None, ...]] = {
+    "pelvis": ("Hips", "pelvis", "Hips", "hips"),
+    "spine1": ("Spine", "spine_01", "Spine", "spine"),
+    "spine2": ("Spine1", "spine_02", "Chest", "chest"),
+    "spine3": ("Spine2", "spine_03", "UpperChest", "upperChest"),
+    "neck": ("Neck", "neck_01", "Neck", "neck"),
+    "head": ("Head", "head", "Head", "head"),
+    "jaw": (None, None, "Jaw", "jaw"),
+}
+
+_SIDED: dict[str, tuple[str | None, ...]] = {
+    "hip": ("UpLeg", "thigh", "UpperLeg", "UpperLeg"),
+    "knee": ("Leg", "calf", "LowerLeg", "LowerLeg"),
+    "ankle": ("Foot", "foot", "Foot", "Foot"),
+    "foot": ("ToeBase", "ball", "Toes", "Toes"),
+    "collar": ("Shoulder", "clavicle", "Shoulder", "Shoulder"),
+    "shoulder": ("Arm", "upperarm", "UpperArm", "UpperArm"),
+    "elbow": ("ForeArm", "lowerarm", "LowerArm", "LowerArm"),
+    "wrist": ("Hand", "hand", "Hand", "Hand"),
+    "hand": ("HandMiddle1", "middle_01", "MiddleProximal", "MiddleProximal"),
+    "eye_smplhf": ("Eye", None, "Eye", "Eye"),
+}
+"""SMPL's hand joint moves all fingers at once; it stands where the middle finger begins, and gets its name."""
+
+_FINGERS = {"thumb": "Thumb", "index": "Index", "middle": "Middle", "ring": "Ring", "pinky": "Little"}
+_PHALANGES = ("Proximal", "Intermediate", "Distal")
+_VRM_THUMB = ("Metacarpal", "Proximal", "Distal")
+
+for _ours, _theirs in _FINGERS.items():
+    for _k, _phalanx in enumerate(_PHALANGES, 1):
+        _SIDED[f"{_ours}{_k}"] = (
+            f"Hand{_ours.capitalize()}{_k}",
+            f"{_ours}_0{_k}",
+            _theirs + _phalanx,
+            _theirs + (_VRM_THUMB[_k - 1] if _ours == "thumb" else _phalanx),
+        )
+
+_PATTERNS = {"mixamo": "mixamorig:{Side}{name}", "unreal": "{name}_{s}", "unity": "{Side}{name}", "vrm": "{side}{name}"}
+
+
+def renamed(joint_names: Sequence[str], skeleton: str) -> tuple[str, ...]:
+    """Return the joints' names in another program's skeleton; a joint that it does not have keeps its own.
+
+    Args:
+        joint_names: as in SMPL, SMPL-H or SMPL-X.
+        skeleton: "smpl" (the same names), "mixamo", "unreal" (its mannequin), "unity" (HumanBodyBones) or "vrm" (1.0).
+
+    Raises:
+        BadInputError: there is no such skeleton.
+    """
+    if skeleton == "smpl":
+        return tuple(joint_names)
+    if skeleton not in _COLUMNS:
+        raise BadInputError(f"there is no skeleton {skeleton!r}: choose one of smpl, {', '.join(_COLUMNS)}")
+    return tuple(_renamed(name, skeleton) for name in joint_names)
+
+
+def _renamed(joint: str, skeleton: str) -> str:
+    column = _COLUMNS.index(skeleton)
+    if joint in _MIDDLE:
+        name = _MIDDLE[joint][column]
+        return joint if name is None else ("mixamorig:" + name if skeleton == "mixamo" else name)
+    side, _, base = joint.partition("_")
+    name = _SIDED[base][column] if side in ("left", "right") and base in _SIDED else None
+    if name is None:
+        return joint
+    return _PATTERNS[skeleton].format(side=side, Side=side.capitalize(), s=side[0], name=name)

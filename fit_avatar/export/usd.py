@@ -1,0 +1,217 @@
+"""avatar.usdz: the skinned, textured, animated avatar as a USD package (UsdSkel and UsdPreviewSurface)."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import pose_body
+from fit_avatar.body.state import BodyState
+from fit_avatar.errors import BadInputError, MissingDependencyError
+from fit_avatar.export.atomic import atomic_path
+from fit_avatar.export.axes import Axes
+from fit_avatar.export.glb import MAX_INFLUENCES, strongest_influences
+from fit_avatar.export.image import image_bytes
+from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.motion import Motion, root_motion, seconds
+from fit_avatar.export.rig import Rig, rest_rig
+
+FloatArray = NDArray[np.float64]
+
+ROOT = "/avatar"
+TEXTURE = "avatar.png"
+ROUGHNESS = 0.9
+
+
+def import_pxr() -> Any:
+    """Return USD's Python package with the modules used here loaded.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        pxr = import_module("pxr")
+        for module in ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdShade", "UsdSkel", "UsdUtils", "Vt"):
+            import_module(f"pxr.{module}")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"USD files need the package usd-core ({error}): install it with pip install 'fit-avatar[usd]'"
+        ) from None
+    return pxr
+
+
+def write_usdz(
+    path: Path,
+    body: Body,
+    state: BodyState,
+    fps: float,
+    texture: NDArray[np.uint8] | Path,
+    frame_indices: NDArray[np.int64] | None = None,
+    skeleton: str = "smpl",
+    axes: Axes | None = None,
+) -> Path:
+    """Write the avatar with its skeleton, texture and captured motion.
+
+    The parts are those of ``avatar.glb``: the joints turn by SMPL's local rotations, the rest pose is the body's bind
+    pose on the floor, and the time codes are the frames of the video, the first at 0.
+
+    Args:
+        path: of the file, ending in .usdz.
+        body: the body; of the joints that move a vertex the four strongest are kept.
+        state: shape and T poses.
+        fps: frames per second of the video.
+        texture: [S, S, 3] uint8 RGB, or the path of an image file.
+        frame_indices: of the T frames in the video; by default 0…T−1. [T]
+        skeleton: how joints are named; characters that USD does not allow become _.
+        axes: of the file; by default y up and metres. The file says which it has.
+
+    Raises:
+        BadInputError: the disk is full or the folder cannot be written to.
+        MissingDependencyError: usd-core is not installed.
+    """
+    pxr = import_pxr()
+    axes = axes or Axes()
+    with tempfile.TemporaryDirectory() as folder:
+        layer, picture = Path(folder) / "avatar.usdc", Path(folder) / TEXTURE
+        picture.write_bytes(image_bytes(texture, ".png"))
+        stage = pxr.Usd.Stage.CreateNew(str(layer))
+        _say_axes(pxr, stage, axes, fps)
+        rig, motion = rest_rig(body, state, skeleton, axes), root_motion(body, state)
+        times = np.round(seconds(len(motion.pelvis), fps, frame_indices) * fps)
+        root = pxr.UsdSkel.Root.Define(stage, ROOT)
+        stage.SetDefaultPrim(root.GetPrim())
+        stage.SetMetadata("comment", body.licence)
+        root.CreateExtentAttr(_moved_extent(body, state, motion, axes))
+        mesh = _mesh(pxr, stage, body, state, axes)
+        _skin(pxr, stage, mesh, body, rig)
+        _animate(pxr, stage, rig, motion, times, axes)
+        _paint(pxr, stage, mesh)
+        stage.GetRootLayer().Save()
+        with atomic_path(path) as temporary:
+            if not pxr.UsdUtils.CreateNewUsdzPackage(pxr.Sdf.AssetPath(str(layer)), str(temporary)):
+                raise BadInputError(f"USD could not pack {path}: choose another --out folder")
+    return path
+
+
+def _say_axes(pxr: Any, stage: Any, axes: Axes, fps: float) -> None:
+    pxr.UsdGeom.SetStageUpAxis(stage, axes.up.upper())
+    pxr.UsdGeom.SetStageMetersPerUnit(stage, axes.metres)
+    stage.SetTimeCodesPerSecond(fps)
+    stage.SetFramesPerSecond(fps)
+
+
+def _mesh(pxr: Any, stage: Any, body: Body, state: BodyState, axes: Axes) -> Any:
+    """Define the mesh at rest with its normals and texture coordinates."""
+    vt, names = pxr.Vt, pxr.UsdGeom.Tokens
+    rest = rest_mesh(body, state)
+    points = axes.points(rest.vertices).astype(np.float32)
+    faces = body.faces.cpu().numpy().astype(np.int32)
+    mesh = pxr.UsdGeom.Mesh.Define(stage, f"{ROOT}/mesh")
+    mesh.CreatePointsAttr(vt.Vec3fArray.FromNumpy(points))
+    mesh.CreateExtentAttr(vt.Vec3fArray.FromNumpy(np.stack([points.min(0), points.max(0)])))
+    mesh.CreateFaceVertexIndicesAttr(vt.IntArray.FromNumpy(faces.ravel()))
+    mesh.CreateFaceVertexCountsAttr(vt.IntArray.FromNumpy(np.full(len(faces), 3, np.int32)))
+    mesh.CreateSubdivisionSchemeAttr(names.none)
+    mesh.CreateNormalsAttr(vt.Vec3fArray.FromNumpy(axes.vectors(rest.normals).astype(np.float32)))
+    mesh.SetNormalsInterpolation(names.vertex)
+    uvs = pxr.UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("st", pxr.Sdf.ValueTypeNames.TexCoord2fArray, names.faceVarying)
+    uvs.Set(vt.Vec2fArray.FromNumpy(body.uvs.cpu().numpy().astype(np.float32)))
+    uvs.SetIndices(vt.IntArray.FromNumpy(body.uv_faces.cpu().numpy().astype(np.int32).ravel()))
+    return mesh
+
+
+def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
+    """Define the skeleton and bind the mesh to it."""
+    skeleton = pxr.UsdSkel.Skeleton.Define(stage, f"{ROOT}/skeleton")
+    skeleton.CreateJointsAttr(_joint_paths(pxr, rig))
+    skeleton.CreateJointNamesAttr(list(rig.names))
+    for create, matrices in (
+        (skeleton.CreateBindTransformsAttr, rig.world),
+        (skeleton.CreateRestTransformsAttr, rig.local),
+    ):  # USD multiplies rows from the left
+        create(pxr.Vt.Matrix4dArray.FromNumpy(np.ascontiguousarray(matrices.transpose(0, 2, 1))))
+    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
+    for prim in (mesh.GetPrim(), stage.GetPrimAtPath(ROOT)):
+        binding = pxr.UsdSkel.BindingAPI.Apply(prim)
+        binding.CreateSkeletonRel().SetTargets([skeleton.GetPath()])
+    binding = pxr.UsdSkel.BindingAPI(mesh)
+    binding.CreateGeomBindTransformAttr(pxr.Gf.Matrix4d(1))
+    binding.CreateJointIndicesPrimvar(False, MAX_INFLUENCES).Set(
+        pxr.Vt.IntArray.FromNumpy(joints.astype(np.int32).ravel())
+    )
+    binding.CreateJointWeightsPrimvar(False, MAX_INFLUENCES).Set(
+        pxr.Vt.FloatArray.FromNumpy(weights.astype(np.float32).ravel())
+    )
+
+
+def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, axes: Axes) -> None:
+    """Define the animation and give it to the skeleton; only the root's place changes."""
+    animation = pxr.UsdSkel.Animation.Define(stage, f"{ROOT}/skeleton/captured")
+    animation.CreateJointsAttr(_joint_paths(pxr, rig))
+    animation.CreateScalesAttr(pxr.Vt.Vec3hArray.FromNumpy(np.ones((len(rig.names), 3), np.float16)))
+    rotations, translations = animation.CreateRotationsAttr(), animation.CreateTranslationsAttr()
+    vectors = axes.vectors(motion.rotations[..., :3])  # turning the axes turns a quaternion's vector
+    places = rig.local[:, :3, 3].copy()
+    for frame, time in enumerate(times):
+        places[0] = axes.points(motion.pelvis[frame])
+        translations.Set(pxr.Vt.Vec3fArray.FromNumpy(places.astype(np.float32)), time)
+        quaternions = [
+            pxr.Gf.Quatf(float(real), pxr.Gf.Vec3f(*vector.tolist()))
+            for real, vector in zip(motion.rotations[frame, :, 3], vectors[frame], strict=True)
+        ]
+        rotations.Set(pxr.Vt.QuatfArray(quaternions), time)
+    stage.SetStartTimeCode(times[0])
+    stage.SetEndTimeCode(times[-1])
+    binding = pxr.UsdSkel.BindingAPI.Apply(stage.GetPrimAtPath(f"{ROOT}/skeleton"))
+    binding.CreateAnimationSourceRel().SetTargets([animation.GetPath()])
+
+
+def _paint(pxr: Any, stage: Any, mesh: Any) -> None:
+    """Define the material: the texture as the diffuse colour of a rough surface."""
+    shade, types = pxr.UsdShade, pxr.Sdf.ValueTypeNames
+    material = shade.Material.Define(stage, f"{ROOT}/material")
+    reader = shade.Shader.Define(stage, f"{ROOT}/material/st")
+    reader.CreateIdAttr("UsdPrimvarReader_float2")
+    reader.CreateInput("varname", types.String).Set("st")
+    image = shade.Shader.Define(stage, f"{ROOT}/material/image")
+    image.CreateIdAttr("UsdUVTexture")
+    image.CreateInput("file", types.Asset).Set(f"./{TEXTURE}")
+    image.CreateInput("sourceColorSpace", types.Token).Set("sRGB")
+    for wrap in ("wrapS", "wrapT"):
+        image.CreateInput(wrap, types.Token).Set("clamp")
+    image.CreateInput("st", types.Float2).ConnectToSource(
+        reader.ConnectableAPI(), "result", shade.AttributeType.Output, types.Float2
+    )
+    surface = shade.Shader.Define(stage, f"{ROOT}/material/surface")
+    surface.CreateIdAttr("UsdPreviewSurface")
+    surface.CreateInput("roughness", types.Float).Set(ROUGHNESS)
+    surface.CreateInput("metallic", types.Float).Set(0.0)
+    surface.CreateInput("diffuseColor", types.Color3f).ConnectToSource(
+        image.ConnectableAPI(), "rgb", shade.AttributeType.Output, types.Float3
+    )
+    material.CreateSurfaceOutput().ConnectToSource(
+        surface.ConnectableAPI(), "surface", shade.AttributeType.Output, types.Token
+    )
+    shade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(material)
+
+
+def _joint_paths(pxr: Any, rig: Rig) -> list[str]:
+    """Return each joint's name behind those of all above it."""
+    paths: list[str] = []
+    for name, parent in zip(rig.names, rig.parents, strict=True):
+        valid = pxr.Tf.MakeValidIdentifier(name)
+        paths.append(valid if parent < 0 else f"{paths[parent]}/{valid}")
+    return paths
+
+
+def _moved_extent(body: Body, state: BodyState, motion: Motion, axes: Axes) -> list[list[float]]:
+    """Return the two corners of the box that holds all poses."""
+    vertices = pose_body(body, state).vertices.detach().cpu().double().numpy()
+    world = axes.points(vertices @ motion.world_from_camera[:3, :3].T + motion.world_from_camera[:3, 3])
+    return [world.min((0, 1)).tolist(), world.max((0, 1)).tolist()]
