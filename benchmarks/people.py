@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
-from fit_avatar.body.skinning import shaped
+from fit_avatar.body.skinning import pose_points, shaped
 from fit_avatar.capture import Camera
 from fit_avatar.evaluate import Mesh
 from fit_avatar.fitting.state import a_pose
@@ -227,7 +227,7 @@ def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080) -
     focal = 1.39 * size
     camera = Camera(focal, focal, size / 2, size / 2, size, size)
     rng = np.random.default_rng([13, seed])
-    points = body.keypoint_regressor @ pose_body(body, replace(state, offsets=torch.zeros_like(body.template))).vertices
+    points = pose_points(body, state, body.keypoint_points)
     paint, scene = Paint(body, person, seed), _background(seed, camera)
     with video_file(folder / "video.mp4", FPS) as append:
         for t, vertices in enumerate(posed.vertices):

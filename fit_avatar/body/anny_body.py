@@ -25,7 +25,7 @@ from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
 from fit_avatar.capture.types import BODY_25
 from fit_avatar.errors import MissingDependencyError
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the arrays below would come out differently, so that caches are rebuilt."""
 
 ADULT_AGES = (18.0, 75.0)
@@ -55,15 +55,10 @@ _FINGER_NUMBERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
 _FINGER_BONES = {f"{finger}{k}": f"finger{_FINGER_NUMBERS[finger]}-{k}" for finger in FINGERS for k in (1, 2, 3)}
 """Bones of single fingers; the palm's (metacarpals) then move with the wrist."""
 
-_COCO_TO_BODY_25 = {
-    "nose": "nose", "left_eye": "left_eye", "right_eye": "right_eye", "left_ear": "left_ear", "right_ear": "right_ear",
-    "left_shoulder": "left_shoulder", "right_shoulder": "right_shoulder", "left_elbow": "left_elbow",
-    "right_elbow": "right_elbow", "left_wrist": "left_wrist", "right_wrist": "right_wrist", "left_hip": "left_hip",
-    "right_hip": "right_hip", "left_knee": "left_knee", "right_knee": "right_knee", "left_ankle": "left_ankle",
-    "right_ankle": "right_ankle", "left_big_toe": "left_big_toe", "left_small_toe": "left_small_toe",
-    "left_heel": "left_heel", "right_big_toe": "right_big_toe", "right_small_toe": "right_small_toe",
-    "right_heel": "right_heel",
-}  # fmt: skip
+_FACE_AND_FEET = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_big_toe", "left_small_toe", "left_heel",
+    "right_big_toe", "right_small_toe", "right_heel",
+)  # fmt: skip
 
 
 def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: bool = False) -> Body:
@@ -96,7 +91,9 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
     template, shape_basis = _symmetrise(template, shape_basis, mirror)
     weights = _merge_weights(model, names)
     skin = landmarks.largest_component(faces, len(template))
-    regressor = _keypoint_regressor(model)
+    shapes = template + np.concatenate([np.zeros_like(shape_basis[..., :1]), shape_basis], -1).transpose(2, 0, 1)
+    centres = joint_template + np.concatenate([np.zeros_like(joint_basis[..., :1]), joint_basis], -1).transpose(2, 0, 1)
+    regressor, keypoint_weights = _keypoints(model, names, shapes, weights, centres)
     part_names, parts = landmarks.part_weights(template, weights, names, regressor @ template)
     bind_rotations = _bind_rotations(names, joint_template)
     landmark_names: tuple[str, ...] = ()
@@ -116,6 +113,7 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
         uv_faces=model.face_texture_coordinate_indices.long().clone(),
         mirror=torch.from_numpy(mirror),
         keypoint_regressor=_f32(regressor),
+        keypoint_weights=_f32(keypoint_weights),
         skin=torch.from_numpy(skin),
         part_names=part_names,
         part_weights=_f32(parts),
@@ -279,22 +277,29 @@ def _minimal_rotation(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(np.eye(3) + cross + cross @ cross / (1 + cosine))
 
 
-def _keypoint_regressor(model: Any) -> FloatArray:
-    """Return BODY_25 as weighted means of vertices. [25, V]"""
+def _keypoints(
+    model: Any, names: tuple[str, ...], shapes: FloatArray, weights: FloatArray, joints: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return BODY_25 as weighted means of vertices [25, V], and their skinning weights [25, J].
+
+    The points of face and feet are those that came with the body, the others joints: shapes [S, V, 3] and their joints
+    [S, J, 3] tell which means of vertices these are.
+    """
     from anny.keypoints import KeypointsRegressor
 
     source = KeypointsRegressor.coco(model)
-    rows = dict(
-        zip(
-            (label.lower().replace(" ", "_") for label in source.labels), source.regression_weights.numpy(), strict=True
-        )
-    )
-    regressor = np.zeros((len(BODY_25), source.regression_weights.shape[1]))
-    for ours, theirs in _COCO_TO_BODY_25.items():
-        regressor[BODY_25.index(ours)] = rows[theirs]
-    for centre, pair in (("neck", ("left_shoulder", "right_shoulder")), ("mid_hip", ("left_hip", "right_hip"))):
-        regressor[BODY_25.index(centre)] = sum(regressor[BODY_25.index(side)] for side in pair) / 2
-    return regressor
+    labels = [label.lower().replace(" ", "_") for label in source.labels]
+    surface = source.regression_weights.numpy()
+    parents = SMPLH_PARENTS if len(names) == len(SMPLH_JOINTS) else SMPL_PARENTS
+    centres = landmarks.joint_keypoints(names, landmarks.joint_regressor(shapes, weights, joints, parents))
+    rows, skinning = np.zeros((len(BODY_25), len(weights))), np.zeros((len(BODY_25), len(names)))
+    for k, name in enumerate(BODY_25):
+        if name in _FACE_AND_FEET:
+            rows[k] = surface[labels.index(name)]
+            skinning[k] = rows[k] @ weights
+        else:
+            rows[k], skinning[k] = centres[name]
+    return rows, skinning
 
 
 def _f32(array: FloatArray) -> torch.Tensor:

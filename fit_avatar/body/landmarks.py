@@ -138,17 +138,50 @@ def joint_regressor(
     """Return joints as weighted sums of the vertices around them, for a body that came without. [J, V]
 
     A joint is surrounded by the vertices that it and its parent both move; the smallest change of their weights
-    that makes their mean exact is added (a few weights become slightly negative).
+    that makes their mean exact is added (a few weights become slightly negative). With several shapes it is exact on
+    all of them, and so on what lies between.
+
+    Args:
+        template: one shape [V, 3], or several [S, V, 3].
+        weights: skinning weights. [V, J]
+        joints: of each shape. [(S,) J, 3]
+        parents: of the joints.
     """
-    rows = np.zeros((len(joints), len(template)))
+    shapes, centres = template.reshape(-1, *template.shape[-2:]), joints.reshape(-1, *joints.shape[-2:])
+    rows = np.zeros((len(parents), len(weights)))
     for j, parent in enumerate(parents):
         ring = weights[:, j] * weights[:, parent] if parent >= 0 else weights[:, j]
         around = np.flatnonzero(ring)
         row = ring[around] / ring[around].sum()
-        system = np.concatenate([template[around].T, np.ones((1, len(around)))])
-        missing = np.append(joints[j], 1.0) - system @ row
+        places = shapes[:, around].transpose(0, 2, 1).reshape(-1, len(around))
+        system = np.concatenate([places, np.ones((1, len(around)))])
+        missing = np.append(centres[:, j], 1.0) - system @ row
         rows[j, around] = row + np.linalg.lstsq(system * row, missing, rcond=None)[0] * row
     return rows
+
+
+def joint_keypoints(names: Sequence[str], regressor: FloatArray) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Return the points of BODY_25 that are joints: for each a mean of vertices [V], and what it is skinned to [J].
+
+    The limbs' points are the joints themselves, as is usual in this field. The neck lies between the shoulders and the
+    middle of the hips between the hips; they follow the joint that carries both.
+
+    Args:
+        names: of the joints.
+        regressor: of the joints from the vertices. [J, V]
+    """
+    carriers = {"neck": ("shoulder", "spine3"), "mid_hip": ("hip", "pelvis")}
+    found = {}
+    for name in BODY_25:
+        if name in carriers:
+            base, carrier = carriers[name]
+            row = (regressor[names.index(f"left_{base}")] + regressor[names.index(f"right_{base}")]) / 2
+        elif name in names:
+            carrier, row = name, regressor[names.index(name)]
+        else:
+            continue
+        found[name] = row, np.eye(len(names))[names.index(carrier)]
+    return found
 
 
 def hand_landmarks(

@@ -137,6 +137,19 @@ def blend(skeleton: Skeleton, weights: Tensor) -> tuple[Tensor, Tensor]:
     return mixed[..., :9].unflatten(-1, (3, 3)), mixed[..., 9:]
 
 
+def surface_shifted(body: Body, shift: Tensor) -> Tensor:
+    """Return how vertices move when the surface around each joint moves against it as if it were rigid.
+
+    shift [..., J, 6]: metres, and a small turn about the joint in radians, both in the bind pose → [..., V, 3] metres
+    """
+    along, turn = shift[..., :3], shift[..., 3:]
+    joints = body.joint_template.expand_as(turn)
+    moved = body.lbs_weights @ (along - torch.linalg.cross(turn, joints))
+    turned = body.lbs_weights @ turn
+    shifted: Tensor = moved + torch.linalg.cross(turned, body.template.expand_as(turned))
+    return shifted
+
+
 def local_rotations(state: BodyState) -> Tensor:
     """Return rotation matrices of all joints, the root first. [T, J, 3, 3]"""
     return rotation.exp(torch.cat([state.global_orient[..., None, :], state.body_pose], -2))

@@ -17,6 +17,7 @@ from fit_avatar.body.landmarks import (
     FloatArray,
     extremities,
     hand_landmarks,
+    joint_keypoints,
     largest_component,
     mirror_index,
     part_weights,
@@ -179,23 +180,14 @@ def _keypoints(
     landmark_names: tuple[str, ...],
     landmarks: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return BODY_25 as means of vertices [25, V], and their skinning weights [25, J].
-
-    The limbs' points are the joints themselves. The neck lies between the shoulders and the middle of the hips
-    between the hips; they follow the joint that carries both.
-    """
-    joint = model.joint_names.index
+    """Return BODY_25 as means of vertices [25, V], and their skinning weights [25, J]."""
     rows, skinning = np.zeros((len(BODY_25), len(template))), np.zeros((len(BODY_25), weights.shape[1]))
     vertices = extremities(template, weights, model.joint_names, skin)
     face = dict(zip(landmark_names, landmarks, strict=True))
-    pairs = {"neck": ("shoulder", "spine3"), "mid_hip": ("hip", "pelvis")}
+    joints = joint_keypoints(model.joint_names, regressor)
     for k, name in enumerate(BODY_25):
-        if name in pairs:
-            base, carrier = pairs[name]
-            rows[k] = (regressor[joint(f"left_{base}")] + regressor[joint(f"right_{base}")]) / 2
-            skinning[k, joint(carrier)] = 1
-        elif name in model.joint_names:
-            rows[k], skinning[k, joint(name)] = regressor[joint(name)], 1
+        if name in joints:
+            rows[k], skinning[k] = joints[name]
         else:
             wanted = [f"face_{i}" for i in _FACE_MEANS.get(name, ())]
             if wanted and all(landmark in face for landmark in wanted):

@@ -20,7 +20,13 @@ from fit_avatar.energies.parts import SEGMENTS, part_segmentation, parts_of_vert
 from fit_avatar.energies.pose import mean_pose_prior, pose_deviation
 from fit_avatar.energies.priors import gaussian_pose_prior, gaussian_prior, mixture_pose_prior, mixture_prior
 from fit_avatar.energies.scene import Scene
-from fit_avatar.energies.shape import expression_prior, keypoint_bias_prior, shape_prior, stature
+from fit_avatar.energies.shape import (
+    expression_prior,
+    keypoint_bias_prior,
+    shape_prior,
+    stature,
+    surface_shift_prior,
+)
 from fit_avatar.energies.silhouette import distance_fields, silhouette_distance, silhouette_overlap, soft_masks
 from fit_avatar.energies.surface import (
     edge_length,
@@ -88,6 +94,7 @@ __all__ = [
     "silhouette_overlap",
     "soft_masks",
     "stature",
+    "surface_shift_prior",
     "symmetry",
     "translation_acceleration",
     "translation_velocity",

@@ -161,7 +161,16 @@ def _(
     scale = torch.ones_like(distance).where(distance >= 0, torch.full_like(distance, 1 / inside_looseness))
     direction = match.contours.normals * scaled(scale[..., None], pixel_size)
     gradient = pixel_gradient(surface, direction, camera)
-    return replace(point_blocks(x, points, rest, gradient), missing=("offsets",))
+    blocks = point_blocks(x, points, rest, gradient)
+    if x.has("surface_shift"):
+        linear, _ = blend(x.skeleton, points.weights)
+        pulled = (gradient[..., None, :] @ linear)[..., 0, :]
+        arm = points.template[..., None, :] - x.body.joint_template  # [..., T, C, J, 3]
+        turned = torch.linalg.cross(arm, pulled[..., None, :].expand_as(arm))
+        wrench = torch.cat([pulled[..., None, :].expand_as(arm), turned], -1)
+        shift = (points.weights[..., None] * wrench).flatten(-2)
+        blocks = replace(blocks, shared={**blocks.shared, "surface_shift": shift})
+    return replace(blocks, missing=("offsets",))
 
 
 def match_outlines(

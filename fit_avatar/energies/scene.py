@@ -11,7 +11,7 @@ from torch import Tensor
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
-from fit_avatar.body.skinning import Skeleton, pose_offsets, pose_skeleton, shaped, skin, weighted_sum
+from fit_avatar.body.skinning import Skeleton, pose_offsets, pose_skeleton, shaped, skin, surface_shifted, weighted_sum
 from fit_avatar.errors import BadInputError
 
 
@@ -86,8 +86,15 @@ class Scene:
 
     @cached_property
     def surface(self) -> Tensor:
-        """The shape with offsets, in the bind pose. [..., T or 1, V, 3] metres"""
-        return self.naked + self._values["offsets"] if "offsets" in self._values else self.naked
+        """The shape with offsets, in the bind pose. [..., T or 1, V, 3] metres
+
+        Where there is a ``surface_shift``, each joint's share of the surface is moved by it against the joint: clothes
+        stay where they are seen while the bone moves inside them.
+        """
+        surface = self.naked + self._values["offsets"] if "offsets" in self._values else self.naked
+        if "surface_shift" in self._values:
+            surface = surface + surface_shifted(self.body, self._values["surface_shift"])
+        return surface
 
     @cached_property
     def vertices(self) -> Tensor:

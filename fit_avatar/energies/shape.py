@@ -9,6 +9,9 @@ from fit_avatar.body.skinning import shaped
 from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.term import Blocks, energy
 
+BONE_M = 0.2
+"""Length of a usual bone."""
+
 
 @energy
 def shape_prior(x: Scene) -> Tensor:
@@ -48,14 +51,35 @@ def _(x: Scene, height_m: float) -> Blocks:
 
 
 @energy
-def keypoint_bias_prior(x: Scene) -> Tensor:
-    """The detector's idea of a keypoint is near the body's, and differs the same way in all frames. [..., 1, K, 3]"""
-    return x.keypoint_bias
+def surface_shift_prior(x: Scene) -> Tensor:
+    """The surface hardly moves against its bones in one solve. [..., 1, J, 6] metres, turns at the end of a bone"""
+    return x.surface_shift * _bone(x.surface_shift)
+
+
+@surface_shift_prior.with_jacobian
+def _(x: Scene) -> Blocks:
+    scale = _bone(x.surface_shift).repeat(x.surface_shift.shape[-2])
+    return Blocks(shared={"surface_shift": _identity(x.surface_shift.flatten(-2)) * scale})
+
+
+def _bone(shift: Tensor) -> Tensor:
+    """Return what makes shifts and turns of a bone's surface alike. [6]"""
+    return shift.new_tensor([1.0, 1.0, 1.0, BONE_M, BONE_M, BONE_M])
+
+
+@energy
+def keypoint_bias_prior(x: Scene, in_noise: bool = False, noise_m: Tensor | float = 0.03) -> Tensor:
+    """The detector's idea of a keypoint is near the body's, and differs the same way in all frames.
+
+    → [..., 1, K, 3] metres, or with ``in_noise`` in units of the detector's noise, which a stage may have measured.
+    """
+    return x.keypoint_bias / noise_m if in_noise else x.keypoint_bias
 
 
 @keypoint_bias_prior.with_jacobian
-def _(x: Scene) -> Blocks:
-    return Blocks(shared={"keypoint_bias": _identity(x.keypoint_bias.flatten(-2))})
+def _(x: Scene, in_noise: bool = False, noise_m: Tensor | float = 0.03) -> Blocks:
+    identity = _identity(x.keypoint_bias.flatten(-2))
+    return Blocks(shared={"keypoint_bias": identity / noise_m if in_noise else identity})
 
 
 def _identity(value: Tensor) -> Tensor:

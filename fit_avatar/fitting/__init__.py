@@ -6,7 +6,7 @@ from fit_avatar.fitting.initialise import initialise
 from fit_avatar.fitting.optimisers import LBFGS, Adam, GaussNewton, Solution, solve
 from fit_avatar.fitting.presets import PRESETS, Preset, preset
 from fit_avatar.fitting.problem import Problem
-from fit_avatar.fitting.run import Fit, fit, run_stage
+from fit_avatar.fitting.run import Fit, begin, fit, run_stage
 from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage, stages
 from fit_avatar.fitting.state import ClipState
 from fit_avatar.fitting.summary import Summary
@@ -30,6 +30,7 @@ __all__ = [
     "Summary",
     "Unknown",
     "Unknowns",
+    "begin",
     "fit",
     "fit_consensus",
     "gather_evidence",

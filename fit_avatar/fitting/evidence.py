@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,8 @@ class Evidence:
     confidence: Tensor  # [T, K]
     contours: Contours
     frame_weights: Tensor  # [T]
+    times: Tensor  # [T] in frames of the clip
+    fps: float
     steps: Tensor  # [T−1] frame intervals, 1 = the usual one
     interval: float  # the usual frame interval, in thirtieths of a second
     camera: Camera
@@ -98,6 +100,25 @@ class Evidence:
             makers["hands"] = lambda: self.hands
         return Observations(makers)
 
+    def at(self, frames: Tensor | None) -> Evidence:
+        """Return what some of the frames show. [T'] int64; None: all"""
+        if frames is None:
+            return self
+        steps, interval = _pace(self.times[frames], self.fps)
+        return replace(
+            self,
+            keypoints=self.keypoints[frames],
+            confidence=self.confidence[frames],
+            contours=self.contours.frames(frames),
+            frame_weights=self.frame_weights[frames],
+            times=self.times[frames],
+            steps=steps,
+            interval=interval,
+            masks=self.masks[frames.cpu().numpy()],
+            face=None if self.face is None else self.face[frames],
+            hands=None if self.hands is None else self.hands[frames],
+        )
+
     @property
     def device(self) -> torch.device:
         """Return where the tensors live."""
@@ -107,19 +128,27 @@ class Evidence:
 def gather_evidence(capture: Capture, contour_points: int, device: torch.device) -> Evidence:
     """Turn a capture into tensors, with every mask's outline sampled at ``contour_points`` points."""
     keypoints = torch.from_numpy(capture.keypoints).to(device)
-    indices = torch.from_numpy(capture.frame_indices).float()
-    gaps = indices[1:] - indices[:-1]
-    usual = gaps.median() if len(gaps) else indices.new_tensor(1.0)
-    steps = gaps / usual
+    known = keypoints.isfinite().all(-1)
+    times = torch.from_numpy(capture.frame_indices).float().to(device)
+    steps, interval = _pace(times, capture.fps)
     return Evidence(
-        keypoints=keypoints[..., :2].nan_to_num(),
-        confidence=keypoints[..., 2].clamp(0, 1),
+        keypoints=keypoints[..., :2].nan_to_num(0, 0, 0),
+        confidence=torch.where(known, keypoints[..., 2].clamp(0, 1), 0.0),
         contours=extract_contours(capture.masks, contour_points).to(device),
         frame_weights=torch.from_numpy(capture.frame_weights).to(device),
-        steps=steps.clamp(0.25, 4.0).to(device),
-        interval=float(usual) * 30.0 / max(capture.fps, 1.0),
+        times=times,
+        fps=capture.fps,
+        steps=steps,
+        interval=interval,
         camera=capture.camera,
         masks=capture.masks,
         face=None if capture.face is None else torch.from_numpy(capture.face).to(device),
         hands=None if capture.hands is None else torch.from_numpy(capture.hands).to(device),
     )
+
+
+def _pace(times: Tensor, fps: float) -> tuple[Tensor, float]:
+    """Return the intervals between frames, 1 being the usual one [T−1], and the usual one in thirtieths of a second."""
+    gaps = times[1:] - times[:-1]
+    usual = gaps.median() if len(gaps) else times.new_tensor(1.0)
+    return (gaps / usual).clamp(0.25, 4.0), float(usual) * 30.0 / max(fps, 1.0)

@@ -17,7 +17,13 @@ HYPOTHESES = 24
 SIGMA_M = 0.06
 """Robust scale of keypoint errors while the arms are not yet right."""
 TURN_SIGMA_RAD = math.radians(20)
-"""Usual change of direction between neighbouring frames."""
+"""How far the change of direction between neighbouring frames strays from the clip's usual one."""
+FASTEST, RATES = 0.5, 25
+"""Usual changes that are tried, from minus to plus this part of a turn: several turns in few frames are far apart."""
+SAY = 6.0
+"""The most that one frame's keypoints count against a direction: with left and right exchanged they are all wrong."""
+RATE_COST = 0.02
+"""Cost per frame of a usual change of one hypothesis' width: of two that explain the clip alike, the slower turns."""
 
 
 def initialise(body: Body, evidence: Evidence, height_m: float | None, flipped: bool = False) -> ClipState:
@@ -100,20 +106,29 @@ def _place(model: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
 
 
 def _viterbi(cost: Tensor, steps: Tensor) -> Tensor:
-    """Return the hypothesis of each frame [T] with the least cost of data and turning. cost [T, H]"""
-    count = cost.shape[1]
+    """Return the hypothesis of each frame [T] with the least cost of data and of uneven turning. cost [T, H]
+
+    The person turns at a rate that is not known, so that several are tried, all at once.
+    """
+    frames, count = cost.shape
+    cost = torch.minimum(cost, cost.amin(1, keepdim=True) + SAY)
+    fastest = FASTEST * count
+    rates = torch.linspace(-fastest, fastest, RATES, device=cost.device)
     index = torch.arange(count, device=cost.device)
-    gap = (index[:, None] - index[None]).abs()
-    angle = torch.minimum(gap, count - gap) * (2 * math.pi / count)
-    total, pointers = cost[0], []
-    for t in range(1, len(cost)):
-        sigma = TURN_SIGMA_RAD * float(steps[t - 1]) ** 0.5
-        best = (total[:, None] + (angle / sigma).square().clamp_max(9.0)).min(0)
+    gap = (index[:, None] - index[None]).float()  # [to, from], in hypotheses
+    total, pointers = cost[0].expand(RATES, -1) + RATE_COST * frames * rates[:, None].abs(), []
+    for t in range(1, frames):
+        step = float(steps[t - 1])
+        strayed = torch.remainder(gap - rates[:, None, None] * step + count / 2, count) - count / 2
+        sigma = TURN_SIGMA_RAD * step**0.5
+        turning = (strayed * (2 * math.pi / count) / sigma).square().clamp_max(9.0)
+        best = (total[:, None, :] + turning).min(-1)
         pointers.append(best.indices)
         total = best.values + cost[t]
-    path = [int(total.argmin())]
+    rate, last = divmod(int(total.argmin()), count)
+    path = [last]
     for pointer in reversed(pointers):
-        path.append(int(pointer[path[-1]]))
+        path.append(int(pointer[rate, path[-1]]))
     return torch.tensor(path[::-1], device=cost.device)
 
 

@@ -18,14 +18,20 @@ from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage
 KINDS = {kind.__name__: kind for kind in (GemanMcClure, Huber, GaussNewton, LBFGS, Adam)}
 
 
-def to_json(name: str, about: str, stages: tuple[AnyStage, ...], flip_test: bool) -> str:
+def to_json(name: str, about: str, stages: tuple[AnyStage, ...], flip_test: bool, key_frames: int | None) -> str:
     """Return a preset as a JSON text that :func:`from_json` reads."""
-    whole = {"name": name, "about": about, "flip_test": flip_test, "stages": [stage.describe() for stage in stages]}
+    whole = {
+        "name": name,
+        "about": about,
+        "flip_test": flip_test,
+        "key_frames": key_frames,
+        "stages": [stage.describe() for stage in stages],
+    }
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
 def from_json(text: str, where: str) -> dict[str, Any]:
-    """Return the arguments of a preset: name, about, stages, flip_test.
+    """Return the arguments of a preset: name, about, stages, flip_test, key_frames.
 
     Only the energy terms of this package can be named; terms of your own are added in a script.
 
@@ -39,10 +45,14 @@ def from_json(text: str, where: str) -> dict[str, Any]:
     try:
         whole = json.loads(text)
         stages = tuple(_stage(stage, where) for stage in whole["stages"])
+        keys = whole.get("key_frames")
+        if keys is not None and not (isinstance(keys, int) and keys >= 2):
+            raise BadInputError(f"{where}: key_frames must be a whole number from 2 up, or null, not {keys!r}")
         return {
             "name": str(whole["name"]),
             "about": str(whole.get("about", "")),
             "flip_test": bool(whole.get("flip_test", False)),
+            "key_frames": keys,
             "stages": stages,
         }
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
@@ -73,6 +83,7 @@ def _stage(data: Mapping[str, Any], where: str) -> AnyStage:
         frozen_joints=tuple(data.get("frozen_joints", ())),
         measure_noise=bool(data.get("measure_noise", False)),
         choose=bool(data.get("choose", False)),
+        every_frame=bool(data.get("every_frame", False)),
     )
 
 

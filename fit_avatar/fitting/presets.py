@@ -49,6 +49,9 @@ HIPS = ("neck", "right_hip", "left_hip")
 FEET = ("left_ankle", "right_ankle", "left_foot", "right_foot")
 
 
+KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
+
+
 def person_px(image_height: float) -> float:
     """Return the size in metres of a pixel of an image of this height whose person fills 80 % of it."""
     return 1.7 / (0.8 * image_height)
@@ -63,6 +66,10 @@ class Preset:
     stages: tuple[AnyStage, ...]
     flip_test: bool = False
     """Follow two hypotheses, which face opposite ways, until a stage chooses the better one."""
+    key_frames: int | None = None
+    """How many frames, spread evenly over the clip, are followed until a stage wants all; None: all from the start.
+
+    Neighbouring frames say nearly the same, so a shape gains little from more."""
 
     def __post_init__(self) -> None:
         choosing = [i for i, stage in enumerate(self.stages) if isinstance(stage, Stage) and stage.choose]
@@ -104,16 +111,18 @@ class Preset:
 
     def to_json(self) -> str:
         """Return the preset as a text to edit and to read again with :func:`preset`."""
-        return to_json(self.name, self.about, self.stages, self.flip_test)
+        return to_json(self.name, self.about, self.stages, self.flip_test, self.key_frames)
 
     def __str__(self) -> str:
         start = "start: directions from keypoints" + (", and the opposite one" if self.flip_test else "")
+        start += f"; {self.key_frames} key frames" if self.key_frames else ""
         return "\n".join([f"{self.name}: {self.about}", start, *(str(stage) for stage in self.stages)])
 
 
 def video_avatar(quality: str = "balanced") -> Preset:
     """Return the default: a person who turns around in an A-pose, fitted over all frames at once."""
-    return Preset("video-avatar", "a clip of a person turning around; body, clothes and motion", stages(quality))
+    about = "a clip of a person turning around; body, clothes and motion"
+    return Preset("video-avatar", about, stages(quality), key_frames=KEY_FRAMES[quality])
 
 
 def videoavatars_2018() -> Preset:

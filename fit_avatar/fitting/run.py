@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Capture
@@ -17,12 +18,14 @@ from fit_avatar.fitting.noise import keypoint_noise
 from fit_avatar.fitting.optimisers import solve
 from fit_avatar.fitting.presets import Preset, preset
 from fit_avatar.fitting.problem import Problem
-from fit_avatar.fitting.stage import AnyStage, ConsensusStage
+from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage
 from fit_avatar.fitting.state import ClipState
 from fit_avatar.fitting.summary import Summary
 from fit_avatar.fitting.unknowns import Unknowns
 
 Progress = Callable[[int, int], None]
+ENOUGH = 1.5
+"""With no more frames than this many times the key frames, all are used."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,21 @@ class Fit:
     """Each solve's name and what it did; the consensus has none."""
 
 
+def begin(body: Body, evidence: Evidence, height_m: float | None, plan: Preset) -> Fit:
+    """Return where a preset starts, on its key frames."""
+    keys = key_frames(evidence, plan.key_frames)
+    state = initialise(body, evidence.at(keys), height_m, plan.flip_test)
+    return Fit(replace(state, key_frames=keys))
+
+
+def key_frames(evidence: Evidence, count: int | None) -> Tensor | None:
+    """Return frames spread evenly over a clip, first and last among them; None where all are to be used. [count]"""
+    usable = torch.nonzero(evidence.frame_weights > 0)[:, 0]
+    if count is None or len(evidence.times) <= ENOUGH * count or len(usable) <= count:
+        return None
+    return usable[torch.linspace(0, len(usable) - 1, count, device=usable.device).round().long()]
+
+
 def run_stage(
     body: Body,
     evidence: Evidence,
@@ -42,7 +60,10 @@ def run_stage(
     height_m: float | None,
     progress: Progress | None = None,
 ) -> Fit:
-    """Run one stage of a schedule."""
+    """Run one stage of a schedule, on key frames or on all."""
+    if isinstance(stage, Stage) and stage.every_frame:
+        state = state.on_all_frames(evidence.times)
+    evidence = evidence.at(state.key_frames)
     if isinstance(stage, ConsensusStage):
         return Fit(fit_consensus(body, evidence, state, stage, progress))
     if "offsets" in stage.free and state.offsets is None:
@@ -56,7 +77,7 @@ def run_stage(
     noise = state.keypoint_noise_m
     if stage.measure_noise:
         noise = keypoint_noise(solution.unknowns.scene(), observations["keypoints"], evidence.camera)
-    state = replace(solution.unknowns.clip_state(), keypoint_noise_m=noise)
+    state = replace(solution.unknowns.clip_state(), keypoint_noise_m=noise, key_frames=state.key_frames)
     if stage.choose and unknowns.batch:
         settled = problem.at(solution.unknowns)
         with torch.no_grad():
@@ -94,7 +115,7 @@ def fit(
         plan = Preset("stages of your own", "", tuple(plan))
     plan = plan.with_terms(*terms)
     body, evidence = body.to(device), gather_evidence(capture, CONTOUR_POINTS, torch.device(device))
-    done = Fit(initialise(body, evidence, height_m, flipped=plan.flip_test))
+    done = begin(body, evidence, height_m, plan)
     for stage in plan.stages:
         advance = None
         if progress is not None:
@@ -104,4 +125,4 @@ def fit(
 
         after = run_stage(body, evidence, done.state, stage, height_m, advance)
         done = Fit(after.state, (*done.summaries, *after.summaries))
-    return done
+    return replace(done, state=done.state.on_all_frames(evidence.times))

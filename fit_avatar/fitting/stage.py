@@ -22,16 +22,22 @@ from fit_avatar.energies import (
     rotation_acceleration,
     shape_prior,
     stature,
+    surface_shift_prior,
     translation_acceleration,
 )
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.optimisers import GaussNewton, Optimiser
 
-POSE_AND_SHAPE = ("global_orient", "body_pose", "transl", "betas", "mean_pose", "keypoint_bias")
+POSE = ("global_orient", "body_pose", "transl")
+POSE_AND_SHAPE = (*POSE, "betas", "mean_pose", "keypoint_bias")
 _PLAIN = (int, float, str, Schedule)
 OUTLINE_SHARE = 0.2
 """Independent pieces of information per outline point: neighbours err together."""
+SURFACE_SHIFT_M = 0.005
+"""How far the surface around a joint moves against the joint in one solve."""
+BIAS_IN_NOISE = 1.2
+"""How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Stage:
     """Afterwards measure how far keypoints scatter about the fit, for the stages that follow."""
     choose: bool = False
     """Of several hypotheses keep the one of least energy."""
+    every_frame: bool = False
+    """From here on all frames of the clip are followed, where it was only key frames before."""
 
     @property
     def moves_body(self) -> bool:
@@ -91,6 +99,7 @@ class Stage:
             "frozen_joints": list(self.frozen_joints),
             "measure_noise": self.measure_noise,
             "choose": self.choose,
+            "every_frame": self.every_frame,
             "optimiser": _with_kind(self.optimiser),
         }
 
@@ -118,7 +127,7 @@ class ConsensusStage:
     gate_m: float = 0.08
     """Largest distance between an outline point and its rim vertex."""
     rim: int = 2000
-    smooth_m: float = 0.02
+    smooth_m: float = 0.012
     """Offsets are smooth over about this distance."""
     body: float = 0.02
     """Weight of the offsets' prior against outlines that touch the whole surface evenly."""
@@ -158,7 +167,8 @@ def tracking_terms(
         keypoint_sigma_m: noise of a detected keypoint, and of the body's idea of where it is; None takes what a stage
             before it has measured.
         keypoint_kernel: Geman–McClure scale of keypoints, in their noise.
-        keypoint_bias_m: how far the detector's idea of a keypoint is from the body's, the same in all frames.
+        keypoint_bias_m: how far the detector's idea of a keypoint is from the body's, the same in all frames; where the
+            noise is measured, this is a multiple of it instead.
         outline_sigma_m: noise of a point of the outline; None leaves outlines out.
         outline_kernel_m: its Geman–McClure scale, by default from ten to three times the noise.
         outline_options: further fields of :func:`contour_distance`.
@@ -178,7 +188,9 @@ def tracking_terms(
         Term(rotation_acceleration, turn_sigma**-2),
         Term(translation_acceleration, move_sigma_m**-2),
         Term(shape_prior, shape_sigma**-2),
-        Term(keypoint_bias_prior, keypoint_bias_m**-2),
+        Term(keypoint_bias_prior, keypoint_bias_m**-2)
+        if sigma is not None
+        else Term(keypoint_bias_prior, BIAS_IN_NOISE**-2, data={"in_noise": True}),
         Term(stature, height_sigma_m**-2, optional=True),
     ]
     if outline_sigma_m is not None:
@@ -216,25 +228,27 @@ def stages(quality: str) -> tuple[AnyStage, ...]:
             optimiser=GaussNewton(16),
         ),
     ]
+    pose = tracking_terms(
+        keypoint_sigma_m=None,
+        keypoint_kernel=4.0,
+        outline_sigma_m=0.004,
+        outline_kernel_m=Schedule(0.024, 0.012),
+        outline_options={"gate_m": Schedule(0.06, 0.03)},
+        deviation_sigma=0.06,
+    )
     for i in range(rounds):
         number = f" {i + 1}/{rounds}"
         schedule.append(ConsensusStage("consensus shape" + number))
         schedule.append(
             Stage(
                 "pose with the consensus shape" + number,
-                tracking_terms(
-                    keypoint_sigma_m=None,
-                    keypoint_kernel=4.0,
-                    outline_sigma_m=0.004,
-                    outline_kernel_m=Schedule(0.024, 0.012),
-                    outline_options={"gate_m": Schedule(0.06, 0.03)},
-                    deviation_sigma=0.06,
-                ),
-                free=tuple(name for name in POSE_AND_SHAPE if name != "betas"),
+                (*pose, Term(surface_shift_prior, SURFACE_SHIFT_M**-2)),
+                free=(*(name for name in POSE_AND_SHAPE if name != "betas"), "surface_shift"),
                 optimiser=GaussNewton(8),
             )
         )
     schedule.append(ConsensusStage("final consensus shape"))
+    schedule.append(Stage("pose of every frame", pose, free=POSE, optimiser=GaussNewton(8), every_frame=True))
     return tuple(schedule)
 
 

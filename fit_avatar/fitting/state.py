@@ -28,6 +28,7 @@ class ClipState:
     offsets: Tensor | None = None  # [..., V, 3] in the bind pose
     expression: Tensor | None = None  # [..., T, E] of bodies that have one
     keypoint_noise_m: Tensor | None = None  # [] as a stage has measured it
+    key_frames: Tensor | None = None  # [T] int64, the frames of the clip that are followed; None: all
 
     def with_offsets(self, body: Body) -> ClipState:
         """Return the state with offsets, zero if it has none."""
@@ -37,8 +38,38 @@ class ClipState:
 
     def hypothesis(self, index: int) -> ClipState:
         """Return one of several hypotheses."""
-        chosen = (v if v is None or v.dim() == 0 else v[index] for v in vars(self).values())
-        return ClipState(*chosen)
+        whole = ("keypoint_noise_m", "key_frames")
+        return replace(self, **{n: v[index] for n, v in vars(self).items() if v is not None and n not in whole})
+
+    def on_all_frames(self, times: Tensor) -> ClipState:
+        """Return the state on all frames of the clip; those between the key frames are interpolated.
+
+        times [all frames], in any unit
+        """
+        if self.key_frames is None:
+            return self
+        known = times[self.key_frames]
+        after = torch.searchsorted(known, times, right=True).clamp(1, len(known) - 1)
+        before = after - 1
+        share = ((times - known[before]) / (known[after] - known[before])).clamp(0, 1)
+
+        def between(values: Tensor, depth: int) -> Tensor:
+            """Interpolate [..., T, (depth more)], rotations where depth is 3."""
+            axis = -1 - depth
+            start, end = values.index_select(axis, before), values.index_select(axis, after)
+            part = share.reshape(-1, *[1] * depth)
+            if depth == 1:
+                return start + part * (end - start)
+            turn = rotation.log(start.transpose(-1, -2) @ end)
+            return start @ rotation.exp(part[..., 0] * turn)
+
+        return replace(
+            self,
+            rotations=between(self.rotations, 3),
+            transl=between(self.transl, 1),
+            expression=None if self.expression is None else between(self.expression, 1),
+            key_frames=None,
+        )
 
     def body_state(self, body: Body) -> BodyState:
         """Return the state with axis-angle poses, as it is exported."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import surface_shifted
 from fit_avatar.body.state import BodyState
 from fit_avatar.energies.scene import Scene
 from fit_avatar.errors import BadInputError
@@ -17,6 +18,8 @@ from fit_avatar.fitting.state import ClipState
 
 POSE = ("global_orient", "body_pose", "transl")
 """The unknowns of each frame that every body has."""
+CLOTHED = ("pelvis", "spine1", "spine2", "spine3", "hip", "knee", "collar", "shoulder", "elbow")
+"""Joints around which clothes may hide where the bone is."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +102,15 @@ class Unknowns:
             body: the body.
             state: where to start; a :class:`BodyState` [T] or with a batch of clips [C, T], or a :class:`ClipState`.
             free: names of the unknowns to optimise: ``global_orient``, ``body_pose``, ``transl``, ``betas``,
-                ``offsets``, ``expression``, and of a clip's state ``mean_pose`` and ``keypoint_bias``. By default
-                those of the pose and the betas.
+                ``offsets``, ``expression``, and of a clip's state ``mean_pose``, ``keypoint_bias`` and
+                ``surface_shift``. By default those of the pose and the betas.
             frozen_joints: names of joints that keep their rotation.
             more: further unknowns of your own; terms see them as ``x.<name>``.
 
         Raises:
             BadInputError: a name in ``free`` is no unknown, or a name in ``frozen_joints`` no joint of this body.
         """
-        named = _of_clip(state) if isinstance(state, ClipState) else _of_body_state(state)
+        named = _of_clip(body, state) if isinstance(state, ClipState) else _of_body_state(state)
         named |= more
         chosen = (*POSE, "betas", *more) if free is None else tuple(free)
         for name in chosen:
@@ -120,6 +123,9 @@ class Unknowns:
         if frozen_joints and "body_pose" in chosen:
             mask = [name not in frozen_joints for name in body.joint_names[1:]]
             named["body_pose"] = replace(named["body_pose"], free=torch.tensor(mask).repeat_interleave(3))
+        if "surface_shift" in chosen:
+            mask = [name.removeprefix("left_").removeprefix("right_") in CLOTHED for name in body.joint_names]
+            named["surface_shift"] = replace(named["surface_shift"], free=torch.tensor(mask).repeat_interleave(6))
         return cls(body, named)
 
     @property
@@ -193,6 +199,9 @@ class Unknowns:
         """Return the values as a clip's state, in which nothing has been measured."""
         values = {name: unknown.value for name, unknown in self.named.items()}
         offsets = values.get("offsets")
+        if "surface_shift" in self.free:  # from now on it is part of the offsets
+            shift = surface_shifted(self.body, values["surface_shift"])
+            offsets = shift if offsets is None else offsets + shift
         return ClipState(
             rotations=self.scene().rotations,
             transl=values["transl"],
@@ -216,12 +225,14 @@ def _of_body_state(state: BodyState) -> dict[str, Unknown]:
     return named
 
 
-def _of_clip(state: ClipState) -> dict[str, Unknown]:
+def _of_clip(body: Body, state: ClipState) -> dict[str, Unknown]:
     batch = state.transl.dim() - 2
     named = _poses(state.rotations, state.transl, batch)
     named["betas"] = Unknown(state.betas.unsqueeze(-2), shared=True, max_step=1.0, batch=batch)
     named["keypoint_bias"] = Unknown(state.keypoint_bias.unsqueeze(-3), shared=True, batch=batch)
     named["mean_pose"] = Unknown(state.mean_pose.unsqueeze(-4), shared=True, rotation=True, batch=batch)
+    shift = state.transl.new_zeros(*state.transl.shape[:-2], 1, len(body.parents), 6)
+    named["surface_shift"] = Unknown(shift, shared=True, batch=batch)
     if state.offsets is not None:
         named["offsets"] = Unknown(state.offsets.unsqueeze(-3), shared=True, batch=batch)
     if state.expression is not None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fit_avatar.body import SMPL_JOINTS, load_body
+from fit_avatar.capture import BODY_25
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,14 @@ def test_t_pose_has_level_arms(anny):
     joints = dict(zip(SMPL_JOINTS, pose_body(anny, state).joints[0], strict=True))
     shoulder, wrist = joints["left_shoulder"], joints["left_wrist"]
     assert (wrist - shoulder)[0] > 0.4 and (wrist - shoulder)[1:].abs().max() < 0.01
+
+
+def test_keypoints_of_the_limbs_are_joints_whatever_the_shape(anny):
+    betas = torch.linspace(-2, 2, anny.num_betas)
+    points, joints = anny.keypoint_points, anny.joint_template + anny.joint_basis @ betas
+    places = points.template + points.basis @ betas
+    for name in BODY_25:
+        if name in anny.joint_names and name != "neck":
+            torch.testing.assert_close(
+                places[BODY_25.index(name)], joints[anny.joint_names.index(name)], rtol=0, atol=1e-5
+            )

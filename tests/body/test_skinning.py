@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fit_avatar.body import BodyState, pose_body, rotation
-from fit_avatar.body.skinning import blend, point_jacobian, pose_skeleton, shaped, skin
+from fit_avatar.body.skinning import blend, point_jacobian, pose_skeleton, shaped, skin, surface_shifted
 from tests.toy_body import toy_body
 
 FRAMES = 3
@@ -92,3 +92,28 @@ def test_rotation_log_undoes_exp(angle):
         torch.tensor([[0.3, -0.5, 0.8], [1, 0, 0], [0, -1, 0]], dtype=torch.float64), dim=-1
     )
     torch.testing.assert_close(rotation.log(rotation.exp(angle * axis)), angle * axis, atol=1e-7, rtol=1e-6)
+
+
+def test_the_surface_can_stay_while_a_bone_turns_in_it(setup):
+    body, betas, rotations, transl, _ = setup
+    body = replace(body, lbs_weights=torch.nn.functional.one_hot(body.lbs_weights.argmax(1), 24).double())
+    betas = torch.zeros_like(betas)
+    own = body.lbs_weights.argmax(1)
+    joint = int(own[own > 0].mode().values)
+    turn = torch.zeros(24, 3).double()
+    turn[joint] = torch.tensor([1e-4, -2e-4, 1e-4])  # in the bind pose, about the joint
+    local = rotations.clone()
+    local[:, joint] = rotations[:, joint] @ rotation.exp(body.bind_rotations[joint].T @ turn[joint])
+    before = skin(pose_skeleton(body, betas, rotations, transl), body.template, body.lbs_weights)
+    moved = body.template + surface_shifted(body, torch.cat([torch.zeros_like(turn), -turn], -1))
+    after = skin(pose_skeleton(body, betas, local, transl), moved, body.lbs_weights)
+    assert (after - before)[:, own == joint].abs().max() < 1e-7
+    unmoved = skin(pose_skeleton(body, betas, local, transl), body.template, body.lbs_weights)
+    assert (unmoved - before)[:, own == joint].abs().max() > 1e-6
+
+
+def test_shifts_of_the_surface_follow_the_skinning_weights(setup):
+    body = setup[0]
+    shift = torch.zeros(24, 6, dtype=torch.float64)
+    shift[4, 1] = 0.01
+    torch.testing.assert_close(surface_shifted(body, shift)[:, 1], 0.01 * body.lbs_weights[:, 4])

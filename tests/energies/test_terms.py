@@ -95,6 +95,7 @@ def ground(world: World) -> dict:
 
 
 BIASED = (*POSE_AND_SHAPE, "keypoint_bias")
+SHIFTED = (*POSE_AND_SHAPE, "surface_shift")
 SURFACE = (*POSE_AND_SHAPE, "offsets")
 CASES = [
     Case(e.keypoint_reprojection, "T K 2", keypoints, free=BIASED),
@@ -115,6 +116,7 @@ CASES = [
         kind="expressive",
         name="contour_distance of the surface in metres",
     ),
+    Case(e.contour_distance, "T C", outline, free=SHIFTED, name="contour_distance of the surface against its bones"),
     Case(e.landmark_reprojection, "T 42 2", hands),
     Case(
         e.landmark_reprojection,
@@ -168,6 +170,7 @@ CASES = [
     Case(e.shape_prior, "1 B", zero=None),
     Case(e.expression_prior, "T 1", zero=None, free=("expression",), kind="expressive"),
     Case(e.stature, "1", tall),
+    Case(e.surface_shift_prior, "1 J 6", free=("surface_shift",)),
     Case(e.keypoint_bias_prior, "1 K 3", free=("keypoint_bias",)),
     Case(e.laplacian, "1 V 3", operator, zero=None, free=ON_SURFACE),
     Case(

@@ -82,6 +82,7 @@ class World:
         more = {
             "mean_pose": shared(torch.eye(3).double().repeat(len(self.body.parents) - 1, 1, 1), rotation=True),
             "keypoint_bias": shared(torch.zeros(25, 3).double()),
+            "surface_shift": shared(torch.zeros(len(self.body.parents), 6).double()),
             "plane": shared(torch.tensor([0.1, -2.0, 0.05, 1.2]).double()),
         }
         return Unknowns.of(self.body, whole, self.free, **more)

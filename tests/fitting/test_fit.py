@@ -1,17 +1,21 @@
 """Fitting a synthetic turn: the direction is found from any start, and tracking lowers the error in 3D."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from synthetic import CAMERA, turning_person
 
-from fit_avatar.body import load_body, pose_body
+from fit_avatar.body import load_body, pose_body, rotation
 from fit_avatar.body.surface import cotangent_laplacian
 from fit_avatar.capture import Capture
 from fit_avatar.fitting import (
     CONTOUR_POINTS,
     ConsensusStage,
+    Preset,
     Stage,
+    begin,
     fit_consensus,
     gather_evidence,
     initialise,
@@ -100,5 +104,38 @@ def test_laplacian_of_a_flat_grid_is_zero_on_linear_functions():
 def test_schedules_are_data():
     for quality in ("fast", "balanced", "best"):
         schedule = stages(quality)
-        assert isinstance(schedule[0], Stage) and isinstance(schedule[-1], ConsensusStage)
+        assert isinstance(schedule[0], Stage) and isinstance(schedule[-2], ConsensusStage)
+        assert [stage.every_frame for stage in schedule if isinstance(stage, Stage)][-1]
         assert len({stage.name for stage in schedule}) == len(schedule)
+
+
+def test_key_frames_give_a_shape_and_every_frame_a_pose(body):
+    clip, evidence = observe(body)
+    evidence.frame_weights[3] = 0
+    plan = Preset("keys", "", (stages("fast")[0], replace(stages("fast")[0], name="all", every_frame=True)), False, 5)
+    start = begin(body, evidence, clip.height_m, plan).state
+    assert start.key_frames.tolist() == [0, 2, 4, 5, 7] and len(start.transl) == 5
+    rough = run_stage(body, evidence, start, plan.stages[0], clip.height_m).state
+    assert torch.equal(rough.key_frames, start.key_frames)
+    tracked = run_stage(body, evidence, rough, plan.stages[1], clip.height_m).state
+    assert tracked.key_frames is None and len(tracked.transl) == FRAMES
+    assert joint_error(body, tracked, clip) < joint_error(body, rough.on_all_frames(evidence.times), clip)
+
+
+def test_frames_between_key_frames_are_interpolated(body):
+    clip, evidence = observe(body)
+    few = initialise(body, evidence.at(torch.tensor([0, 2])), clip.height_m)
+    turn = torch.tensor([0.0, 1.0, 0.0])
+    few.rotations[1, 0] = few.rotations[0, 0] @ rotation.exp(turn)
+    whole = replace(few, key_frames=torch.tensor([0, 2])).on_all_frames(torch.tensor([0.0, 1.0, 4.0, 5.0]))
+    turned = rotation.log(few.rotations[0, 0].T @ whole.rotations[:, 0])
+    torch.testing.assert_close(turned, torch.tensor([0, 0.25, 1, 1])[:, None] * turn, rtol=0, atol=1e-5)
+    torch.testing.assert_close(whole.transl[1], 0.75 * few.transl[0] + 0.25 * few.transl[1])
+
+
+def test_evidence_of_some_frames_keeps_their_times(body):
+    _, evidence = observe(body)
+    some = evidence.at(torch.tensor([0, 2, 6]))
+    assert some.steps.tolist() == pytest.approx([2 / 3, 4 / 3]) or some.steps.tolist() == pytest.approx([1, 2])
+    assert some.interval >= 2 * evidence.interval
+    assert len(some.contours.points) == len(some.masks) == len(some.keypoints) == 3

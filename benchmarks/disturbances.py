@@ -1,0 +1,396 @@
+"""Ways to spoil a clip: each takes a film and returns a worse one.
+
+A film is what a user would hand over, frame by frame: picture, mask, keypoints, camera and frame rate. Chance follows
+from the number of the frame, so that every run spoils alike.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from people import TrueClip
+
+from fit_avatar.capture import Camera, read_frames
+from fit_avatar.capture.masks import GivenMasks
+from fit_avatar.capture.openpose import load_openpose
+from fit_avatar.capture.types import BODY_25_MIRROR
+from fit_avatar.report.video import video_file
+
+RIGHT_ELBOW, RIGHT_WRIST = 3, 4
+FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame as a user would have it."""
+
+    image: NDArray[np.uint8]  # [H, W, 3]
+    mask: NDArray[np.bool_]  # [H, W]
+    true_mask: NDArray[np.bool_]  # [H, W], which disturbances of the mask leave alone
+    people: tuple[NDArray[np.float32], ...]  # each [25, 3]
+
+
+Edit = Callable[[Shot, int, np.random.Generator], Shot]
+"""Changes one frame, given its number and chance."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A clip to be written: which original frames it shows, and what is done to each."""
+
+    original: Original
+    camera: Camera
+    fps: float
+    source: NDArray[np.int64]
+    """The original frame of each frame. [F]"""
+    scored: NDArray[np.bool_]
+    """Where frames still show what the truth says. [F]"""
+    edits: tuple[Edit, ...] = ()
+    changes_picture: bool = False
+
+    def showing(self, source: NDArray[np.int64]) -> Film:
+        """Return the film with other frames of the original."""
+        return replace(self, source=source, scored=np.ones(len(source), bool), changes_picture=True)
+
+    def edited(self, edit: Edit, picture: bool = False) -> Film:
+        """Return the film with something done to each frame."""
+        return replace(self, edits=(*self.edits, edit), changes_picture=self.changes_picture or picture)
+
+    def shot(self, t: int) -> Shot:
+        """Return a frame."""
+        shot = self.original.shot(int(self.source[t]), self.changes_picture)
+        for i, edit in enumerate(self.edits):
+            shot = edit(shot, t, np.random.default_rng([31, i, t]))
+        return shot
+
+
+class Original:
+    """The frames of an undisturbed clip, in memory."""
+
+    def __init__(self, clip: TrueClip) -> None:
+        self.clip, camera, count = clip, clip.camera, len(clip.joints)
+        self._masks = GivenMasks(clip.folder / "masks", camera.width, camera.height, count).read(list(range(count)))
+        self._people = load_openpose(clip.folder / "keypoints")
+        self.count = len(self._masks)
+
+    @cached_property
+    def _images(self) -> list[NDArray[np.uint8]]:
+        frames = read_frames(self.clip.folder / "video.mp4")
+        return [cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 96])[1] for _, frame in frames]
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Return a picture. [H, W, 3]"""
+        return np.asarray(cv2.imdecode(self._images[index], cv2.IMREAD_COLOR), np.uint8)
+
+    def shot(self, index: int, with_image: bool = True) -> Shot:
+        """Return a frame as it was."""
+        mask = self._masks[index]
+        image = self.image(index) if with_image else np.zeros((*mask.shape, 3), np.uint8)
+        return Shot(image, mask, mask, tuple(points[:25] for points in self._people[index]))
+
+    @cached_property
+    def background(self) -> NDArray[np.uint8]:
+        """Return the scene without the person. [H, W, 3]"""
+        every = np.stack([self.image(i) for i in range(0, self.count, max(1, self.count // 9))])
+        return np.asarray(np.median(every, axis=0), np.uint8)
+
+    @property
+    def facing(self) -> NDArray[np.float64]:
+        """Return each frame's direction: 0 towards the camera, ±π away from it. [frames]"""
+        across = self.clip.joints[: self.count, 16] - self.clip.joints[: self.count, 17]
+        return np.asarray(np.arctan2(across[:, 2], across[:, 0]))
+
+    def around(self, middle: float, reach: float) -> NDArray[np.int64]:
+        """Return the frames whose direction is within ``reach`` of ``middle``, as one run."""
+        near = np.cos(self.facing - middle) > np.cos(reach)
+        first = int(np.flatnonzero(near & ~np.roll(near, 1))[0])
+        order = (first + np.arange(self.count)) % self.count
+        return order[: int(near.sum())]
+
+
+# -- time --------------------------------------------------------------------------------------------------------
+
+
+def rolled(film: Film, part: float) -> Film:
+    """Start in another direction."""
+    return film.showing(np.roll(film.source, -round(part * len(film.source))))
+
+
+def reversed_time(film: Film) -> Film:
+    """Turn the other way."""
+    return film.showing(film.source[::-1].copy())
+
+
+def only_around(film: Film, middle: float, reach: float) -> Film:
+    """Show some directions only."""
+    return film.showing(film.original.around(middle, reach))
+
+
+def three_turns(film: Film) -> Film:
+    """Turn three times, twice as fast."""
+    return film.showing(np.tile(film.source[::2], 3))
+
+
+def doubled(film: Film) -> Film:
+    """Show every frame twice, as converters of the frame rate do."""
+    return replace(film.showing(np.repeat(film.source, 2)), fps=2 * film.fps)
+
+
+def standing_still(film: Film) -> Film:
+    """Show one picture all the time."""
+    return film.showing(np.full_like(film.source, film.source[0]))
+
+
+def walks_in_and_out(film: Film, empty: int = 8, sliding: int = 22) -> Film:
+    """Begin and end with an empty scene, and with a person cut by its border."""
+    source, width, background = film.source, film.camera.width, film.original.background
+    count, edge = len(source), empty + sliding
+    long = film.showing(np.concatenate([np.full(edge, source[0]), source, np.full(edge, source[-1])]))
+
+    def slide(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
+        from_end = min(t, len(long.source) - 1 - t)
+        if from_end >= edge:
+            return shot
+        there = max(0, from_end - empty + 1) / (sliding + 1)
+        side = -1 if t < edge else 1
+        away = round(side * (1 - there) * width)
+        moved = np.float32([[1, 0, away], [0, 1, 0]])
+        mask = cv2.warpAffine(shot.mask.astype(np.uint8), moved, shot.mask.shape[::-1]) > 0
+        image = cv2.warpAffine(shot.image, moved, shot.mask.shape[::-1])
+        image = np.where(mask[..., None], image, background)
+        people = []
+        for points in shot.people:
+            points = points + np.float32([away, 0, 0])
+            points[(points[:, 0] < 0) | (points[:, 0] >= width)] = 0
+            if (points[:, 2] > 0).sum() > 3:
+                people.append(points)
+        return Shot(image, mask, mask, tuple(people))
+
+    scored = np.arange(len(long.source))
+    return replace(long.edited(slide), scored=(scored >= edge) & (scored < edge + count))
+
+
+# -- keypoints ---------------------------------------------------------------------------------------------------
+
+
+def no_detections(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.1) -> Shot:
+    """Find nobody in some frames."""
+    return replace(shot, people=()) if rng.random() < part else shot
+
+
+def wrong_keypoints(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.2) -> Shot:
+    """Put some keypoints anywhere in the person's box, with their confidence."""
+    people = []
+    for points in shot.people:
+        low, high = points[:, :2].min(0), points[:, :2].max(0)
+        wrong = rng.random(len(points)) < part
+        places = rng.uniform(low, high, (len(points), 2)).astype(np.float32)
+        people.append(np.column_stack([np.where(wrong[:, None], places, points[:, :2]), points[:, 2]]))
+    return replace(shot, people=tuple(people))
+
+
+def swapped_frames(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.2) -> Shot:
+    """Exchange left and right in some frames."""
+    if rng.random() >= part:
+        return shot
+    return replace(shot, people=tuple(points[list(BODY_25_MIRROR)] for points in shot.people))
+
+
+def swapped_keypoints(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.2) -> Shot:
+    """Exchange some keypoints with their left–right counterparts."""
+    people = []
+    for points in shot.people:
+        mirror = np.array(BODY_25_MIRROR)
+        first = np.minimum(np.arange(25), mirror)
+        chosen = (rng.random(25) < part)[first]
+        people.append(points[np.where(chosen, mirror, np.arange(25))])
+    return replace(shot, people=tuple(people))
+
+
+def swapped_from_behind(film: Film) -> Film:
+    """Exchange left and right wherever the person faces away."""
+    away = np.abs(film.original.facing) > 2 * np.pi / 3
+
+    def swap(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
+        return swapped_frames(shot, t, rng, 1.0) if away[film.source[t]] else shot
+
+    return film.edited(swap)
+
+
+def second_person(shot: Shot, t: int, rng: np.random.Generator, size: float = 1.0) -> Shot:
+    """Let somebody stand at the side: the same person, as large or smaller."""
+    height, width = shot.mask.shape
+    moved = np.float32([[size, 0, (1 - size) * width / 2 + 0.3 * width], [0, size, (1 - size) * height / 2]])
+    mask = cv2.warpAffine(shot.mask.astype(np.uint8), moved, (width, height)) > 0
+    image = np.where(mask[..., None], cv2.warpAffine(shot.image, moved, (width, height)), shot.image)
+    more = [np.column_stack([p[:, :2] @ moved[:, :2].T + moved[:, 2], p[:, 2]]) for p in shot.people]
+    return Shot(image, shot.mask | mask, shot.true_mask, (*more, *shot.people))
+
+
+# -- masks -------------------------------------------------------------------------------------------------------
+
+
+def grown(shot: Shot, t: int, rng: np.random.Generator, by_px: int = 3) -> Shot:
+    """Dilate the mask, or erode it where the number is negative."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(by_px) + 1,) * 2)
+    change = cv2.dilate if by_px > 0 else cv2.erode
+    return replace(shot, mask=change(shot.mask.astype(np.uint8), kernel) > 0)
+
+
+def with_holes(shot: Shot, t: int, rng: np.random.Generator, count: int = 4) -> Shot:
+    """Punch holes of a palm's size into the mask."""
+    mask = shot.mask.astype(np.uint8)
+    rows, columns = np.nonzero(mask)
+    for i in rng.integers(0, len(rows), count) if len(rows) else ():
+        cv2.circle(mask, (int(columns[i]), int(rows[i])), round(0.02 * np.ptp(rows)), 0, -1)
+    return replace(shot, mask=mask > 0)
+
+
+def without_hand(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.5) -> Shot:
+    """Lose the right hand in some frames, where it is not before the body."""
+    if rng.random() >= part or not shot.people:
+        return shot
+    wrist, elbow = shot.people[0][RIGHT_WRIST, :2], shot.people[0][RIGHT_ELBOW, :2]
+    mask = shot.mask.astype(np.uint8)
+    reach = 0.075 * np.ptp(np.flatnonzero(mask.any(1)))
+    hand = wrist + 0.4 * (wrist - elbow)
+    cv2.circle(mask, (int(hand[0]), int(hand[1])), int(reach), 0, -1)
+    return replace(shot, mask=mask > 0)
+
+
+def no_mask(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.1) -> Shot:
+    """Leave some masks empty."""
+    return replace(shot, mask=shot.mask & False) if rng.random() < part else shot
+
+
+def late_masks(film: Film, frames: int = 12) -> Film:
+    """Give every frame an earlier frame's mask."""
+
+    def late(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
+        return replace(shot, mask=film.original.shot(int(film.source[max(0, t - frames)]), False).mask)
+
+    return film.edited(late)
+
+
+# -- picture -----------------------------------------------------------------------------------------------------
+
+
+def resized(film: Film, height: int, width: int) -> Film:
+    """Scale the picture to fit, and pad it with its border to the size asked for."""
+    old = film.camera
+    scale = min(height / old.height, width / old.width)
+    small = round(old.width * scale), round(old.height * scale)
+    sx, sy = small[0] / old.width, small[1] / old.height
+    left, top = (width - small[0]) // 2, (height - small[1]) // 2
+    border = (top, height - small[1] - top, left, width - small[0] - left)
+
+    def fit_in(image: NDArray[Any], how: int) -> NDArray[Any]:
+        return cv2.resize(image, small, interpolation=cv2.INTER_AREA if scale < 1 else how)
+
+    def resize(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
+        mask = fit_in(shot.mask.astype(np.float32), cv2.INTER_LINEAR) >= 0.5
+        mask = cv2.copyMakeBorder(mask.astype(np.uint8), *border, cv2.BORDER_CONSTANT, value=0) > 0
+        image = cv2.copyMakeBorder(fit_in(shot.image, cv2.INTER_LINEAR), *border, cv2.BORDER_REPLICATE)
+        people = [p * np.float32([sx, sy, 1]) + np.float32([left, top, 0]) for p in shot.people]
+        return Shot(image, mask, mask, tuple(people))
+
+    camera = Camera(old.fx * sx, old.fy * sy, old.cx * sx + left, old.cy * sy + top, width, height)
+    return replace(film.edited(resize, picture=True), camera=camera)
+
+
+def cut_feet(film: Film) -> Film:
+    """Cut the picture off above the knees."""
+    height = round(0.75 * film.camera.height)
+
+    def cut(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
+        people = []
+        for points in shot.people:
+            inside = points[:, 1] < height
+            people.append(points * inside[:, None])
+        return Shot(shot.image[:height], shot.mask[:height], shot.true_mask[:height], tuple(people))
+
+    return replace(film.edited(cut, picture=True), camera=replace(film.camera, height=height))
+
+
+def other_focal(film: Film, factor: float) -> Film:
+    """Say a wrong focal length."""
+    return replace(film, camera=replace(film.camera, fx=factor * film.camera.fx, fy=factor * film.camera.fy))
+
+
+def at_rate(film: Film, fps: float) -> Film:
+    """Say another frame rate: the same turn, faster or slower."""
+    return replace(film, fps=fps, changes_picture=True)
+
+
+def each(edit: Callable[..., Shot], **options: Any) -> Callable[[Film], Film]:
+    """Return the disturbance that does something to every frame."""
+    return lambda film: film.edited(lambda shot, t, rng: edit(shot, t, rng, **options), edit is second_person)
+
+
+DISTURBANCES: dict[str, Callable[[Film], Film]] = {
+    "undisturbed": lambda film: film,
+    "start-90": lambda film: rolled(film, 0.25),
+    "start-180": lambda film: rolled(film, 0.5),
+    "start-270": lambda film: rolled(film, 0.75),
+    "other-way": reversed_time,
+    "half-turn": lambda film: only_around(film, 0.0, np.pi / 2),
+    "half-turn-back": lambda film: only_around(film, np.pi, np.pi / 2),
+    "three-turns": three_turns,
+    "no-turn": lambda film: only_around(film, 0.0, 0.2),
+    "standing-still": standing_still,
+    "walks-in-and-out": walks_in_and_out,
+    "no-detections-10%": each(no_detections),
+    "keypoints-wrong-20%": each(wrong_keypoints),
+    "keypoints-swapped-20%": each(swapped_keypoints),
+    "frames-swapped-20%": each(swapped_frames),
+    "swapped-from-behind": swapped_from_behind,
+    "bystander": each(second_person, size=0.45),
+    "two-people": each(second_person),
+    "nobody": each(no_detections, part=1.0),
+    "masks-eroded-3px": each(grown, by_px=-3),
+    "masks-dilated-3px": each(grown, by_px=3),
+    "masks-with-holes": each(with_holes),
+    "masks-without-hand": each(without_hand),
+    "masks-empty-10%": each(no_mask),
+    "masks-empty": each(no_mask, part=1.0),
+    "masks-late": late_masks,
+    "focal-80%": lambda film: other_focal(film, 0.8),
+    "focal-120%": lambda film: other_focal(film, 1.2),
+    "4k": lambda film: resized(film, 2160, 3840),
+    "480p": lambda film: resized(film, 480, 854),
+    "portrait": lambda film: resized(film, 1920, 1080),
+    "24-fps": lambda film: at_rate(film, 24.0),
+    "60-fps": lambda film: at_rate(film, 60.0),
+    "60-fps-doubled": doubled,
+    "feet-cut-off": cut_feet,
+}
+
+
+def write_film(film: Film, folder: Path) -> None:
+    """Write what a user would give: video, masks, keypoints and camera."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("masks", "keypoints"):
+        (folder / name).mkdir(parents=True)
+    if not film.changes_picture:
+        (folder / "video.mp4").symlink_to((film.original.clip.folder / "video.mp4").resolve())
+    with video_file(folder / "written.mp4", film.fps) as append:
+        for t in range(len(film.source)):
+            shot = film.shot(t)
+            if film.changes_picture:
+                append(shot.image)
+            cv2.imwrite(str(folder / "masks" / f"{t:06d}.png"), shot.mask.astype(np.uint8) * 255, FAST_PNG)
+            people = [{"pose_keypoints_2d": points.round(3).ravel().tolist()} for points in shot.people]
+            (folder / "keypoints" / f"{t:06d}_keypoints.json").write_text(json.dumps({"people": people}))
+    if film.changes_picture:
+        (folder / "written.mp4").rename(folder / "video.mp4")
+    camera = {name: getattr(film.camera, name) for name in ("fx", "fy", "cx", "cy", "width", "height")}
+    (folder / "camera.json").write_text(json.dumps(camera))

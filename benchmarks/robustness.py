@@ -1,0 +1,247 @@
+"""What disturbances cost: a clip whose truth is known is spoilt in many ways, fitted, and measured against the truth.
+
+    python benchmarks/robustness.py [CLIP_FOLDER …] [--people 1] [--frames 24] [--only half-turn frames-swapped-20%]
+
+Every disturbance rewrites the clip's files, which then go the way of a user's: they are observed, checked and fitted.
+The rows tell the error, how many times that of the undisturbed clip it is, and what the program said; a refusal is
+also tried on the command line. It needs Open3D: pip install 'fit-avatar[evaluate]'.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import tyro
+from accuracy import between, told
+from disturbances import DISTURBANCES, Film, Original, write_film
+from people import read_clip, write_person
+
+from fit_avatar.body import Body, BodyState, load_body, pose_body
+from fit_avatar.capture import Capture, observe
+from fit_avatar.errors import FitAvatarError
+from fit_avatar.evaluate import Mesh, compare_clip, iou, pa_mpjpe, pooled
+from fit_avatar.fitting import fit
+from fit_avatar.report import doubts, measure_agreement
+from fit_avatar.silhouettes.raster import silhouette
+
+OUT = Path("out/robustness")
+SAMPLES = 10_000
+SCORED = 4
+"""True surfaces that are compared."""
+ALLOWED = 2.0
+"""A disturbance may cost this many times the undisturbed error."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One disturbance of one clip."""
+
+    clip: Path
+    name: str
+    frames: int
+    inputs: str
+    out: Path
+
+    @property
+    def folder(self) -> Path:
+        """Return where the disturbed clip is written."""
+        return self.out / "clips" / f"{self.clip.name}-{self.name}"
+
+
+def run(job: Job) -> dict[str, Any] | None:
+    """Disturb, observe, fit and measure; None if only what is not handed over would change."""
+    torch.set_grad_enabled(False)
+    clip = read_clip(job.clip)
+    original = Original(clip)
+    with_all = np.arange(original.count)
+    fps = float(json.loads((job.clip / "camera.json").read_text()).get("fps", 30))
+    film = DISTURBANCES[job.name](Film(original, clip.camera, fps, with_all, np.ones(original.count, bool)))
+    if job.inputs == "raw" and not (film.changes_picture or film.camera != clip.camera or job.name == "undisturbed"):
+        return None
+    write_film(film, job.folder)
+    row: dict[str, Any] = {"clip": job.clip.name, "disturbance": job.name, "inputs": job.inputs}
+    given = {n: job.folder / n for n in ("keypoints", "masks")} if job.inputs == "given" else {}
+    began = time.perf_counter()
+    try:
+        seen = observe(job.folder / "video.mp4", camera=film.camera, frames=job.frames, **given)
+        row["observe_s"], began = time.perf_counter() - began, time.perf_counter()
+        body = load_body()
+        with torch.enable_grad():
+            fitted = fit(body, seen, height_m=clip.height_m)
+        state = fitted.state.body_state(body)
+        row["warnings"] = [*seen.warnings, *doubts(body, state, seen, measure_agreement(body, state, seen))]
+    except FitAvatarError as error:
+        code, said = on_the_command_line(job, clip.height_m)
+        return row | {"outcome": "refused", "said": str(error), "exit_code": code, "cli_said": said}
+    except Exception:
+        return row | {"outcome": "crashed", "said": traceback.format_exc()}
+    row["fit_s"] = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+    return row | {"outcome": "fitted", "peak_memory_gb": peak, **measure(film, body, state, seen)}
+
+
+def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str, Any]:
+    """Return the errors of a fit."""
+    clip, own = film.original.clip, seen.frame_indices
+    faces = body.faces.cpu().numpy()
+    skin = faces[body.skin.cpu().numpy()[faces].all(1)]
+    places: list[tuple[int, int]] = []
+    for truth in sorted(clip.surfaces):
+        shown = [p for p in np.flatnonzero((film.source == truth) & film.scored) if own[0] <= p <= own[-1]]
+        if shown:
+            places.append((truth, int(min(shown, key=lambda p: np.abs(own - p).min()))))
+    places = [places[i] for i in np.unique(np.linspace(0, len(places) - 1, SCORED).round().astype(int))]
+    vertices = [
+        pose_body(body, between(state, own, np.array([p]))).vertices[0].cpu().double().numpy() for _, p in places
+    ]
+    found = [Mesh(v, skin).outer(clip.up) for v in vertices]
+    true = [clip.surfaces[i].outer(clip.up) for i, _ in places]
+    height = told(pooled(compare_clip(found, true, clip.up, SAMPLES).height))
+
+    scored = np.flatnonzero(film.scored[own])
+    posed = pose_body(body, state)
+    joints = posed.joints.cpu().double().numpy()[scored, :24]
+    surface = torch.from_numpy(skin).to(posed.vertices.device)
+    agreement = [
+        iou(
+            silhouette(posed.vertices[t], surface, seen.camera).cpu().numpy(), film.shot(int(own[t])).true_mask
+        )
+        for t in scored
+    ]  # fmt: skip
+    return {
+        "frames": len(own),
+        "height_mm": height["both"],
+        "height_p95_mm": height["both_p95"],
+        "pa_mpjpe_mm": 1000 * pa_mpjpe(joints, clip.joints[film.source[own[scored]]]),
+        "iou": float(np.mean(agreement)),
+        "scored": [int(truth) for truth, _ in places],
+    }
+
+
+def on_the_command_line(job: Job, height_m: float) -> tuple[int, str]:
+    """Return the exit code and the last line of the same clip, given to the program as a user would."""
+    command = [sys.executable, "-m", "fit_avatar", "--video", str(job.folder / "video.mp4"), "--frames"]
+    command += [str(job.frames), "--camera", str(job.folder / "camera.json"), "--height-m", f"{height_m:.4f}"]
+    command += ["--out", str(job.folder / "out"), "--texture-size", "256", "--quality", "fast"]
+    if job.inputs == "given":
+        command += ["--keypoints", str(job.folder / "keypoints"), "--masks", str(job.folder / "masks")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = done.stderr.strip().splitlines()
+    return done.returncode, lines[-1] if lines else ""
+
+
+HEADINGS = (
+    "clip", "disturbance", "frames", "height mm", "×", "p95 mm", "PA-MPJPE mm", "×", "IoU %", "fit s", "GB", "within",
+    "said",
+)  # fmt: skip
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the table in Markdown."""
+    lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
+    for row in rows:
+        same = ("clip", "inputs", "frames_wanted")
+        others = (r for r in rows if r["disturbance"] == "undisturbed" and all(r[k] == row[k] for k in same))
+        calm = next(others, None)
+        verdict, start = within(row, calm), [row["clip"], row["disturbance"]]
+        if row["outcome"] != "fitted":
+            told = row["said"].strip().splitlines()[-1]
+            code = f" (exit code {row['exit_code']})" if "exit_code" in row else ""
+            cells = [*start, *["–"] * 9, verdict, f"{row['outcome']}{code}: {told}"]
+        else:
+            known = calm is not None and calm["outcome"] == "fitted"
+            height, pose = (f"{row[k] / calm[k]:.2f}" if known else "–" for k in ("height_mm", "pa_mpjpe_mm"))
+            cells = [
+                *start, str(row["frames"]), f"{row['height_mm']:.2f}", height, f"{row['height_p95_mm']:.1f}",
+                f"{row['pa_mpjpe_mm']:.1f}", pose, f"{100 * row['iou']:.1f}", f"{row['fit_s']:.0f}",
+                f"{row['peak_memory_gb']:.1f}", verdict, " ".join(row["warnings"]) or "–",
+            ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def within(row: dict[str, Any], calm: dict[str, Any] | None) -> str:
+    """Return whether a disturbance costs no more than allowed, or is refused as it should be."""
+    if row["outcome"] == "refused":
+        return "refused" if row["exit_code"] == 2 else "NO"
+    if row["outcome"] != "fitted" or calm is None or calm["outcome"] != "fitted":
+        return "NO"
+    if all(row[key] <= ALLOWED * calm[key] for key in ("height_mm", "pa_mpjpe_mm")):
+        return "yes"
+    return "NO, but told" if row["warnings"] else "NO"
+
+
+def main(
+    clips: tyro.conf.Positional[tuple[Path, ...]] = (),
+    people: int = 0,
+    frames: int = 24,
+    inputs: Literal["given", "raw"] = "given",
+    only: tuple[str, ...] = (),
+    keep: bool = False,
+    out: Path = OUT,
+) -> None:
+    """Disturb clips, fit them, and write ``table.md`` and ``results.json``.
+
+    Args:
+        clips: folders with video.mp4, masks/, keypoints/, camera.json and gt.npz.
+        people: how many people to make up; they are kept in the folder of the results.
+        frames: use at most this many.
+        inputs: hand over masks and keypoints, or only the video. Camera and height are given in any case.
+        only: names of disturbances; by default all. Rows of earlier runs stay in the files.
+        keep: keep the disturbed clips.
+        out: folder of the results.
+    """
+    unknown = [name for name in only if name not in DISTURBANCES]
+    if unknown:
+        sys.exit(f"there is no disturbance {unknown[0]!r}; there are {', '.join(DISTURBANCES)}")
+    folders = list(clips) + [write_person(out / "people" / f"person{s:02d}", s) for s in range(people)]
+    if not folders:
+        sys.exit("give folders of clips, or --people N")
+    out.mkdir(parents=True, exist_ok=True)
+    kept = out / "results.json"
+    rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
+    order = list(DISTURBANCES)
+    fork = "forkserver" in multiprocessing.get_all_start_methods()
+    processes = multiprocessing.get_context("forkserver" if fork else "spawn")
+    if fork:
+        processes.set_forkserver_preload(["accuracy", "disturbances", "fit_avatar.fitting"])
+    text = "there is nothing to tell"
+    for folder in folders:
+        for name in only or order:
+            job = Job(folder, name, frames, inputs, out)
+            # a process of its own for each, so that the memory is that of one fit and a crash is only its own
+            with processes.Pool(1) as pool:
+                done = pool.apply(run, (job,))
+            if not keep:
+                shutil.rmtree(job.folder, ignore_errors=True)
+            if done is None:
+                continue
+            row = {**done, "frames_wanted": frames}
+            same = ("clip", "disturbance", "inputs", "frames_wanted")
+            rows = [r for r in rows if any(r[k] != row[k] for k in same)] + [row]
+            rows.sort(key=lambda r: (r["clip"], r["inputs"], r["frames_wanted"], order.index(r["disturbance"])))
+            number = f"{row['height_mm']:.2f} mm, PA {row['pa_mpjpe_mm']:.1f}" if "height_mm" in row else row["said"]
+            print(f"{folder.name} {name}: {row['outcome']}, {number}", flush=True)
+            kept.write_text(json.dumps(rows, indent=1))
+            cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores"
+            text = table(rows)
+            (out / "table.md").write_text(f"{text}\n\nGiven height; up to {frames} frames; fitted on {cores}.\n")
+    print(f"\n{text}\n\n{out / 'table.md'}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
