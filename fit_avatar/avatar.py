@@ -15,7 +15,7 @@ from fit_avatar import capture as observing
 from fit_avatar.body import Body, BodyState, Posed, load_body, pose_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.energies import Term
-from fit_avatar.export import write_frames, write_glb, write_npz, write_obj, write_people_snapshot
+from fit_avatar.export import Style, write_avatar, write_extra, write_frames, write_people_snapshot
 from fit_avatar.fitting import AnyStage, Preset, Summary, fit
 from fit_avatar.progress import Advance
 from fit_avatar.report import write_preview
@@ -58,31 +58,34 @@ class Avatar:
         with torch.no_grad():
             return pose_body(self.body, replace(state, **changes))
 
-    def save(self, folder: Path | str, frames: bool = False, people_snapshot: bool = False) -> tuple[Path, ...]:
+    def save(
+        self,
+        folder: Path | str,
+        frames: bool = False,
+        people_snapshot: bool = False,
+        extras: Sequence[str] = (),
+        style: Style | None = None,
+    ) -> tuple[Path, ...]:
         """Write the avatar: OBJ, MTL and PNG, skinned and animated GLB, NPZ, and a picture of it.
 
         Args:
             folder: where; it is made if it is not there.
             frames: also write the posed mesh of every frame, and its joints.
             people_snapshot: also write the files that projects on top of People-Snapshot ask for.
+            extras: of "bvh", "usd", "amass" and "lods", see :func:`fit_avatar.export.write_extra`.
+            style: names of joints, bind pose, axis that is up and unit.
 
         Raises:
             BadInputError: the disk is full or the folder cannot be written to.
+            MissingDependencyError: an optional package that an extra needs is not installed.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         painted = self.texture.image if self.texture is not None else np.full((64, 64, 3), 180, np.uint8)
-        obj = write_obj(folder, self.body, self.state, painted)
-        files = [
-            write_glb(
-                folder / "avatar.glb", self.body, self.state, self.capture.fps, painted, self.capture.frame_indices
-            ),
-            obj,
-            obj.with_suffix(".mtl"),
-            obj.with_suffix(".png"),
-            write_npz(folder / "avatar.npz", self.body, self.state, self.capture),
-            write_preview(folder / "preview.png", self.body, self.state, painted),
-        ]
+        avatar = (folder, self.body, self.state, self.capture, painted, style)
+        files = [*write_avatar(*avatar), write_preview(folder / "preview.png", self.body, self.state, painted)]
+        for extra in extras:
+            files += write_extra(extra, *avatar)
         if frames:
             files.append(write_frames(folder, self.body, self.state, self.capture.frame_indices))
         if people_snapshot:

@@ -7,15 +7,17 @@ import errno
 import io
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tyro
 
 from fit_avatar.config import Config
 from fit_avatar.errors import FitAvatarError
-from fit_avatar.progress import Terminal
+from fit_avatar.progress import reporter_for
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -41,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = parse(argv)
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        with Terminal() as terminal:
+        with _termination_like_interruption(), reporter_for(config.log) as reporter:
             from fit_avatar import pipeline  # after the options are read: --help needs no torch
 
-            summary = pipeline.run(config, terminal)
-        terminal.show(summary)
+            summary = pipeline.run(config, reporter)
+        reporter.show(summary)
         return 0
     except FitAvatarError as error:
         return _fail(str(error), USER_ERROR)
@@ -107,7 +109,23 @@ def presets(argv: Sequence[str]) -> int:
     return 0
 
 
-TOOLS: dict[str, Callable[[Sequence[str]], int]] = {"convert-body": convert_body, "presets": presets}
+def doctor(argv: Sequence[str]) -> int:
+    """Run ``fit-avatar doctor``: tell what is installed, what is missing, and the command that adds it."""
+
+    def examine() -> None:
+        """Tell what is installed, where is computed, which optional parts are missing, and what adds them."""
+
+    _run_tool(examine, "fit-avatar doctor", argv)
+    from fit_avatar.doctor import examine as look
+
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    findings = look()
+    print(findings)
+    return 0 if findings.usable else USER_ERROR
+
+
+TOOLS: dict[str, Callable[[Sequence[str]], int]] = {"convert-body": convert_body, "doctor": doctor, "presets": presets}
 """Commands beside the main one."""
 
 
@@ -120,6 +138,19 @@ def _run_tool(function: Callable[..., None], name: str, argv: Sequence[str]) -> 
         if stop.code:
             raise SystemExit(_fail(_one_sentence(complaint.getvalue()), USER_ERROR)) from None
         raise
+
+
+@contextlib.contextmanager
+def _termination_like_interruption() -> Iterator[None]:
+    """Let a request to terminate end a run as Ctrl-C does: half-written files are removed."""
+    if threading.current_thread() is not threading.main_thread():  # only it may say so
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def parse(argv: Sequence[str] | None = None) -> Config:

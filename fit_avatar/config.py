@@ -66,11 +66,25 @@ class Config:
     """Side of the square texture in pixels."""
     num_betas: int = 10
     """How many coefficients describe the body's shape, up to 16."""
-    export: tuple[Literal["frames", "people-snapshot"], ...] = ()
+    export: tuple[Literal["frames", "people-snapshot", "bvh", "usd", "amass", "lods"], ...] = ()
     """Further outputs. frames: the posed mesh of every fitted frame, and its joints. people-snapshot: the files of
-    that data set, which other projects ask for."""
+    that data set, which other projects ask for. bvh: the motion alone. usd: avatar.usdz. amass: the motion in that
+    data set's layout. lods: avatar.glb with 50, 25 and 10 % of the triangles."""
+    skeleton: Literal["smpl", "mixamo", "unreal", "unity", "vrm"] = "smpl"
+    """Whose names the joints have, in GLB, USD and BVH files."""
+    bind: Literal["model", "a", "t"] = "model"
+    """Pose in which GLB, OBJ, USD and BVH files hold the person: as the body was modelled, an A-pose or a T-pose."""
+    up: Literal["y", "z"] = "y"
+    """The axis that points up in OBJ, USD and BVH files; GLB files are always y up."""
+    unit: Literal["m", "cm"] = "m"
+    """The unit of OBJ, USD and BVH files; GLB files are always in metres."""
     fresh: bool = False
     """Do everything again, even what an earlier run has left in the results folder."""
+    log: Literal["bar", "quiet", "verbose", "json"] = "bar"
+    """What is told on the way. bar: progress and a table at the end, on stderr. quiet: only mistakes. verbose: what
+    every solve did, too. json: one JSON object a line on stdout, for programs."""
+    view: bool = False
+    """Watch the fit in a browser while it runs; the address is told. Needs viser."""
 
     @property
     def folder(self) -> Path:

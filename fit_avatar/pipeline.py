@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,15 +21,41 @@ from fit_avatar.body import Body, BodyState, load_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.config import BODIES, Config, resolve_device, validate
 from fit_avatar.errors import BadInputError
-from fit_avatar.export import write_frames, write_glb, write_npz, write_obj, write_people_snapshot
+from fit_avatar.export import (
+    EXTRAS,
+    Style,
+    check_installed,
+    write_avatar,
+    write_extra,
+    write_frames,
+    write_people_snapshot,
+)
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.fitting.presets import preset
 from fit_avatar.progress import Advance, Reporter, Silent
-from fit_avatar.report import build_metrics, measure_agreement, write_metrics, write_overlay, write_preview
+from fit_avatar.report import (
+    build_metrics,
+    coverage_warnings,
+    doubts,
+    measure_agreement,
+    measure_body,
+    measure_quality,
+    summarise_regions,
+    write_metrics,
+    write_overlay,
+    write_preview,
+    write_report,
+)
+from fit_avatar.report.live import LiveViewer
+from fit_avatar.report.numbers import key_numbers
+from fit_avatar.report.page import ASSETS
+from fit_avatar.report.repeat import command
 from fit_avatar.store import Stage, Store, file_identity, source_identity
 from fit_avatar.texture import bake
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +74,8 @@ class Summary:
     seconds: float
     """Duration of this run."""
     peak_memory_gb: float
+    numbers: tuple[tuple[str, str], ...] = ()
+    """The most important results: names and values."""
 
 
 def run(config: Config, reporter: Reporter | None = None) -> Summary:
@@ -62,16 +91,34 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
     """
     began = time.perf_counter()
     validate(config)
+    check_installed(config.export)
     device = torch.device(resolve_device(config.device))
     plan = preset(config.method, config.quality)
     camera, camera_notes = _camera(config, *_picture_size(config))
-    stages = _Stages(Store(config.folder / "cache", config.fresh), reporter or Silent())
+    reporter = reporter or Silent()
+    viewer = LiveViewer(reporter) if config.view else None
+    if viewer is not None:
+        logger.warning("watch the fit at %s", viewer.address)
+    stages = _Stages(Store(config.folder / "cache", config.fresh), viewer or reporter)
 
     body = stages.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
     observed = _observe(stages, config, camera)
     capture = observed.value
-    fitted, summaries = _fit(stages, config, plan, body, observed)
+
+    def watch(state: fitting.ClipState) -> None:
+        if viewer is not None:
+            several = state.transl.dim() > 2  # hypotheses that are followed together
+            viewer.show(body, _on(device, state.hypothesis(0) if several else state).body_state(body))
+
+    fitted, summaries = _fit(stages, config, plan, body, observed, watch)
     state = fitted.value.state.body_state(body)
+    agreement = stages.run(
+        "agreement",
+        {"fit": fitted.key, "code": source_identity("report", "silhouettes")},
+        lambda advance: measure_agreement(body, state, capture, _under("agreement", advance)),
+    ).value
+    # a photograph shows one side in any case, and says so already
+    in_doubt = doubts(body, state, capture, agreement) if config.video is not None else ()
 
     def frames() -> Iterator[tuple[int, NDArray[np.uint8]]]:
         for index, frame in _pictures(config, capture):
@@ -95,35 +142,57 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
             write_overlay(config.folder / "overlay.mp4", body, state, capture, frames(), _under("overlay", advance))
         ],
     )
-    agreement = stages.run(
-        "agreement",
-        {"fit": fitted.key, "code": source_identity("report", "silhouettes")},
-        lambda advance: measure_agreement(body, state, capture, _under("agreement", advance)),
-    ).value
-
-    scale_source = _scale_source(config)
-    warnings = (*camera_notes, *capture.warnings)
-    peak = _peak_memory_gb()
-    metrics = build_metrics(
-        options=_options(config),
-        capture=capture,
-        agreement=agreement,
-        stages=stages.done,
-        solves=[(name, asdict(summary)) for name, summary in summaries],
-        scale_source=scale_source,
-        height_m=float(np.ptp(rest_mesh(body, state).vertices[:, 1])),
-        peak_memory_gb=peak,
-        warnings=warnings,
+    quality = stages.run(
+        "quality",
+        {"fit": fitted.key, "code": source_identity("report", "silhouettes", "texture")},
+        lambda advance: measure_quality(body, state, capture, _under("quality", advance)),
     )
-    metrics_file = write_metrics(config.folder / "metrics.json", metrics)
+    regions, measurements = summarise_regions(body, state, quality.value), measure_body(body, state)
+    if config.video is not None:
+        in_doubt += coverage_warnings(regions, len(capture.masks))
+    scale_source = _scale_source(config)
+    warnings = (*camera_notes, *capture.warnings, *in_doubt)
+
+    def metrics() -> dict[str, Any]:
+        return build_metrics(
+            options=_options(config),
+            capture=capture,
+            agreement=agreement,
+            stages=stages.done,
+            solves=[(name, asdict(summary)) for name, summary in summaries],
+            scale_source=scale_source,
+            height_m=float(np.ptp(rest_mesh(body, state).vertices[:, 1])),
+            peak_memory_gb=_peak_memory_gb(),
+            warnings=warnings,
+            measurements=measurements,
+            regions=regions,
+        )
+
+    report = stages.write(
+        "report",
+        {
+            "shown": [texture.key, overlay.key, quality.key, command(_options(config)), *warnings],
+            "assets": [file_identity(file) for file in sorted(ASSETS.iterdir())],
+            "code": source_identity("report", "export", "silhouettes"),
+        },
+        lambda advance: [
+            write_report(
+                config.folder / "report.html", metrics(), body, state, capture, texture.value.image, quality.value,
+                overlay.value[0],
+            )
+        ],
+    )  # fmt: skip
+    results = metrics()
+    metrics_file = write_metrics(config.folder / "metrics.json", results)
     return Summary(
         folder=config.folder,
-        files=(*files, *preview.value, *overlay.value, metrics_file),
+        files=(*report.value, *files, *preview.value, *overlay.value, metrics_file),
         scale_source=scale_source,
         agreement=agreement.sentence,
         warnings=warnings,
         seconds=time.perf_counter() - began,
-        peak_memory_gb=peak,
+        peak_memory_gb=_peak_memory_gb(),
+        numbers=key_numbers(results),
     )
 
 
@@ -224,7 +293,12 @@ def _observe(stages: _Stages, config: Config, camera: Camera) -> Stage[Capture]:
 
 
 def _fit(
-    stages: _Stages, config: Config, plan: fitting.Preset, body: Body, observed: Stage[Capture]
+    stages: _Stages,
+    config: Config,
+    plan: fitting.Preset,
+    body: Body,
+    observed: Stage[Capture],
+    watch: Callable[[fitting.ClipState], None],
 ) -> tuple[Stage[fitting.Fit], list[tuple[str, fitting.Summary]]]:
     """Run the fitting stages one after the other, each from what the one before it gave."""
     device = body.template.device
@@ -239,11 +313,12 @@ def _fit(
         "num_betas": config.num_betas,
         "body": config.body if config.body in BODIES else file_identity(Path(config.body)),
         "flip_test": plan.flip_test,
+        "key_frames": plan.key_frames,
         "code": source_identity("body", "silhouettes", "energies", "fitting"),
     }
 
     def start(advance: Advance) -> fitting.Fit:
-        return fitting.Fit(fitting.initialise(body, evidence(), config.height_m, plan.flip_test))
+        return fitting.begin(body, evidence(), config.height_m, plan)
 
     def step(stage: fitting.AnyStage, before: fitting.ClipState) -> Callable[[Advance], fitting.Fit]:
         return lambda advance: fitting.run_stage(
@@ -251,15 +326,21 @@ def _fit(
         )
 
     last = stages.run("initialise", common, start)
+    watch(last.value.state)
     summaries: list[tuple[str, fitting.Summary]] = []
-    reserved = {"observe", "initialise", "texture", "agreement"}
+    reserved = {"observe", "initialise", "texture", "agreement", "quality"}
     for stage in plan.stages:
         if stage.name in reserved:
             raise BadInputError(f"the preset {plan.name} calls a stage {stage.name!r}, which is taken: rename it")
         reserved.add(stage.name)
         last = stages.run(stage.name, {"before": last.key, "stage": stage.describe()}, step(stage, last.value.state))
+        watch(last.value.state)
         summaries += last.value.summaries
-    return replace(last, value=replace(last.value, state=_on(device, last.value.state))), summaries
+        for name, summary in last.value.summaries:
+            logger.info("%s\n%s", name, summary)
+    state = _on(device, last.value.state)
+    times = torch.from_numpy(observed.value.frame_indices).to(state.transl)
+    return replace(last, value=replace(last.value, state=state.on_all_frames(times))), summaries
 
 
 def _export(
@@ -273,12 +354,9 @@ def _export(
     texture_key: str,
 ) -> tuple[Path, ...]:
     folder, code = config.folder, source_identity("export")
-
-    def write_avatar(advance: Advance) -> list[Path]:
-        obj = write_obj(folder, body, state, texture)
-        glb = write_glb(folder / "avatar.glb", body, state, capture.fps, texture, capture.frame_indices)
-        npz = write_npz(folder / "avatar.npz", body, state, capture)
-        return [glb, obj, obj.with_suffix(".mtl"), obj.with_suffix(".png"), npz]
+    style = Style(config.skeleton, config.bind, config.up, config.unit)
+    depends_on = {"texture": texture_key, "style": style, "code": code}
+    avatar = (folder, body, state, capture, texture, style)
 
     def write_posed(advance: Advance) -> list[Path]:
         posed = write_frames(folder, body, state, capture.frame_indices, _under("posed frames", advance))
@@ -287,7 +365,13 @@ def _export(
     def write_snapshot(advance: Advance) -> list[Path]:
         return write_people_snapshot(folder / "people_snapshot", body, state, capture)
 
-    files = stages.write("avatar files", {"texture": texture_key, "code": code}, write_avatar).value
+    def write_further(extra: str) -> Callable[[Advance], list[Path]]:
+        return lambda advance: write_extra(extra, *avatar)
+
+    files = stages.write("avatar files", depends_on, lambda advance: write_avatar(*avatar)).value
+    for extra in EXTRAS:
+        if extra in config.export:
+            files = (*files, *stages.write(f"{extra} file", depends_on, write_further(extra)).value)
     if "people-snapshot" in config.export:
         snapshot = stages.write("people-snapshot files", {"fit": fit_key, "code": code}, write_snapshot).value
         files = (*files, *snapshot)

@@ -10,6 +10,7 @@ from synthetic import CAMERA, write_clip
 
 from fit_avatar import Term, fit_images, fit_video, load_body
 from fit_avatar.evaluate import pa_mpjpe
+from fit_avatar.export import Style
 from fit_avatar.fitting import GaussNewton, Stage, stages
 
 
@@ -60,10 +61,15 @@ def test_it_is_posed_anew(avatar):
 
 
 def test_it_is_saved(avatar, tmp_path):
-    files = avatar.save(tmp_path / "deep" / "out", frames=True, people_snapshot=True)
+    style = Style("unity", bind="t", up="z")
+    files = avatar.save(
+        tmp_path / "deep" / "out", frames=True, people_snapshot=True, extras=("bvh", "amass"), style=style
+    )
     assert all(file.exists() for file in files)
     names = {file.name for file in files}
     assert {"avatar.glb", "avatar.obj", "avatar.npz", "preview.png", "consensus.pkl", "masks.hdf5"} <= names
+    assert {"avatar.bvh", "avatar_amass.npz"} <= names
+    assert "JOINT LeftUpperLeg" in (tmp_path / "deep" / "out" / "avatar.bvh").read_text()
     with np.load(tmp_path / "deep" / "out" / "avatar.npz") as arrays:
         np.testing.assert_allclose(arrays["betas"], avatar.state.betas.numpy())
 

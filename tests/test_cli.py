@@ -23,6 +23,7 @@ OPTIONS = (
     "--fov-deg FLOAT", "--focal-px FLOAT", "--focal-35mm FLOAT", "--frames INT", "--device {auto,cpu,cuda}",
     "--quality {fast,balanced,best}", "--texture-size INT", "--num-betas INT", "--export", "--fresh",
     "--image", "--preset STR", "--body STR", "--detector {mediapipe,openpose,rtmlib}",
+    "--log {bar,quiet,verbose,json}", "--view",
 )  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def test_module_is_the_command() -> None:
         (["--video", "v.mp4", "--height-m", "tall"], "Error parsing --height-m"),
         (["--video", "v.mp4", "--frames", "1.5"], "Error parsing --frames: invalid literal for int()"),
         (["--video", "v.mp4", "--device", "tpu"], "invalid choice 'tpu' for argument '--device'"),
-        (["--video", "v.mp4", "--export", "usd"], "invalid choice 'usd' for argument '--export'"),
+        (["--video", "v.mp4", "--export", "fbx"], "invalid choice 'fbx' for argument '--export'"),
     ],
 )
 def test_usage_errors_are_one_sentence(argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The whole way on a tiny clip with known truth: files in, avatar out, and a second run that redoes nothing."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ def finished(tmp_path_factory):
     body = load_body()
     clip = write_clip(body, folder)
     out = folder / "out"
-    options = [*clip.given, "--out", str(out), "--quality", "fast", "--texture-size", "256", "--export", "frames"]
+    options = [*clip.given, "--out", str(out), "--quality", "fast", "--texture-size", "256"]
+    options += ["--export", "frames", "bvh", "amass", "--skeleton", "mixamo"]
     assert main(options) == 0
     return body, clip, out, options
 
@@ -32,13 +34,17 @@ def test_writes_everything(finished):
         "avatar.png",
         "avatar.glb",
         "avatar.npz",
+        "avatar.bvh",
+        "avatar_amass.npz",
         "joints.npz",
         "metrics.json",
         "overlay.mp4",
         "preview.png",
+        "report.html",
     }
     assert names <= {path.name for path in out.iterdir()}
     assert len(list((out / "frames").glob("*.obj"))) == 12
+    assert "ROOT mixamorig:Hips" in (out / "avatar.bvh").read_text()
 
 
 def test_surface_and_joints_are_near_the_truth(finished):
@@ -74,6 +80,22 @@ def test_second_run_keeps_every_stage(finished, capsys):
     before = {path: path.stat().st_mtime_ns for path in out.glob("avatar.*")}
     assert main(options) == 0
     assert before == {path: path.stat().st_mtime_ns for path in out.glob("avatar.*")}
+
+
+def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
+    *_, out, options = finished
+    monkeypatch.setattr("fit_avatar.pipeline.doubts", lambda *_: ("The person hardly turns.",))
+    assert main(options) == 0
+    assert "The person hardly turns." in capsys.readouterr().err
+    assert "The person hardly turns." in json.loads((out / "metrics.json").read_text())["warnings"]
+
+
+def test_nonsense_is_refused(finished, monkeypatch, capsys):
+    *_, options = finished
+    monkeypatch.setattr(sys.modules["fit_avatar.report.doubts"], "HOPELESS_IOU", 1.01)
+    assert main(options) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("fit-avatar: the body agrees with the masks in too few frames (silhouette IoU 0.9")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

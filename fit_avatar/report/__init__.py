@@ -1,16 +1,30 @@
-"""What shows a user how good the result is: the overlay video and the numbers."""
+"""What shows a user how good the result is: numbers, overlay video, and the page that holds everything."""
 
+from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
+from fit_avatar.report.doubts import doubts
+from fit_avatar.report.measurements import Measurement, measure_body
 from fit_avatar.report.metrics import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.overlay import draw_overlay, write_overlay
+from fit_avatar.report.page import write_report
 from fit_avatar.report.preview import render_view, write_preview
+from fit_avatar.report.quality import Quality, measure_quality
 
 __all__ = [
     "Agreement",
+    "Measurement",
+    "Quality",
+    "Region",
     "build_metrics",
+    "coverage_warnings",
+    "doubts",
     "draw_overlay",
     "measure_agreement",
+    "measure_body",
+    "measure_quality",
     "render_view",
+    "summarise_regions",
     "write_metrics",
     "write_overlay",
     "write_preview",
+    "write_report",
 ]

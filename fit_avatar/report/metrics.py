@@ -20,6 +20,8 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.evaluate.image import iou
 from fit_avatar.export.atomic import atomic_path
+from fit_avatar.report.coverage import Region
+from fit_avatar.report.measurements import Measurement
 from fit_avatar.silhouettes.raster import rasterize
 from fit_avatar.silhouettes.rays import project
 
@@ -91,6 +93,8 @@ def build_metrics(
     height_m: float,
     peak_memory_gb: float,
     warnings: Sequence[str],
+    measurements: Sequence[Measurement] = (),
+    regions: Sequence[Region] = (),
 ) -> dict[str, Any]:
     """Return all that ``metrics.json`` holds, as JSON values.
 
@@ -104,6 +108,8 @@ def build_metrics(
         height_m: the avatar's height in the pose it is exported in.
         peak_memory_gb: of this run.
         warnings: what the user should know.
+        measurements: of the avatar.
+        regions: how well each part of the body is known.
     """
     frames = [
         {
@@ -122,6 +128,8 @@ def build_metrics(
         "keypoint_error_px": {"mean": _number(confident.mean(), 2) if len(confident) else None},
         "height_m": _number(height_m, 4),
         "scale_source": scale_source,
+        "measurements": [_rounded(asdict(each), 4) for each in measurements],
+        "regions": [_rounded(asdict(region), 3) for region in regions],
         "camera": {**asdict(capture.camera), "k": list(capture.camera.k)},
         "sources": capture.sources,
         "frames_used": len(frames),
@@ -156,6 +164,10 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def _rounded(values: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    return {name: round(value, digits) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _number(value: Any, digits: int) -> float | None:

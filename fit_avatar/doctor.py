@@ -1,0 +1,243 @@
+"""``fit-avatar doctor``: what is installed, where is computed, what is missing, and the command that adds it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import os
+import platform
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+
+MODULES = {"opencv-contrib-python": "cv2", "usd-core": "pxr"}
+"""What is imported, where it is not called like the package."""
+ASIDE = ("dev", "docs")
+"""Extras of those who work on fit-avatar itself."""
+PURPOSES = {
+    "smpl": "SMPL-family bodies without texture coordinates, People-Snapshot's files",
+    "usd": "avatar.usdz (--export usd)",
+    "lod": "fewer triangles (--export lods)",
+    "evaluate": "distances between surfaces (fit_avatar.evaluate)",
+    "view": "watching the fit in a browser (--view)",
+    "detector rtmlib": "keypoints with hands and face (--detector rtmlib)",
+    "detector openpose": "keypoints with hands and face (--detector openpose)",
+}
+SYSTEM_LIBRARIES = "on Debian and Ubuntu: apt install libgl1 libegl1 libglib2.0-0"
+RTMLIB = "pip install onnxruntime tqdm && pip install --no-deps rtmlib"
+OPENPOSE = "build OpenPose with BUILD_PYTHON=ON and put its folder build/python on PYTHONPATH"
+SPECIFIED = re.compile(r"(==|>=|<=|<|>)\s*([\d.]+)")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A package, and what is wrong with it."""
+
+    name: str
+    version: str = ""
+    problem: str = ""
+    """Empty if it can be used."""
+    remedy: str = ""
+    """A command, or a hint in words."""
+
+    def __str__(self) -> str:
+        found = " ".join(filter(None, (self.name, self.version)))
+        return f"✓ {found}" if not self.problem else f"✗ {found}: {self.problem}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An optional ability and the packages that it takes."""
+
+    name: str
+    purpose: str
+    parts: tuple[Part, ...]
+    remedy: str
+    """The command that adds what is missing; empty if nothing is."""
+
+    def __str__(self) -> str:
+        state = (
+            f"missing: {self.remedy}" if self.remedy else ", ".join(f"{p.name} {p.version}".strip() for p in self.parts)
+        )
+        return f"{'·' if self.remedy else '✓'} {self.name}, for {self.purpose}\n      {state}"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an examination found. Its text is for people."""
+
+    system: tuple[str, ...]
+    needed: tuple[Part, ...]
+    optional: tuple[Extra, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether everything is there that a run needs."""
+        return not any(part.problem for part in self.needed)
+
+    def __str__(self) -> str:
+        lines = [*self.system, "", "needed", *(f"  {part}" for part in self.needed)]
+        lines += ["", "optional", *(f"  {extra}" for extra in self.optional), ""]
+        return "\n".join([*lines, "all is there to run" if self.usable else "something that is needed is missing"])
+
+
+def examine() -> Findings:
+    """Look at this computer and at the packages that are installed; nothing is changed or downloaded."""
+    try:
+        wanted = requires("fit-avatar") or []
+    except PackageNotFoundError:
+        missing = Part("fit-avatar", problem="it is not installed", remedy="in its folder: pip install .")
+        return Findings(system(), (missing,), ())
+    needed = tuple(needed_part(requirement) for requirement in wanted if "extra ==" not in requirement)
+    return Findings((*system(), device()), (*needed, encoder(), body()), (*extras(wanted), *detectors()))
+
+
+def system() -> tuple[str, ...]:
+    """Return what runs and on what."""
+    try:
+        own = version("fit-avatar")
+    except PackageNotFoundError:
+        own = "(source folder)"
+    free = shutil.disk_usage(".").free / 1e9
+    return (
+        f"fit-avatar {own}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f"{os.cpu_count()} processor cores, {_memory()}{free:.0f} GB free on this disk",
+    )
+
+
+def device() -> str:
+    """Return where ``--device auto`` computes, and why not on a graphics card."""
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return f"device: unknown, because PyTorch does not load ({error})"
+    if torch.cuda.is_available():
+        card = torch.cuda.get_device_properties(0)
+        return f"device: cuda, {card.name} with {card.total_memory / 1e9:.0f} GB"
+    if shutil.which("nvidia-smi"):
+        return (
+            f"device: cpu; PyTorch {torch.__version__} cannot use the NVIDIA card that is there: update its driver, or "
+            "pip install --force-reinstall torch"
+        )
+    return f"device: cpu (PyTorch {torch.__version__} finds no CUDA graphics card)"
+
+
+def needed_part(requirement: str) -> Part:
+    """Return one package that every run needs, tried by importing it."""
+    found = installed(requirement)
+    if found.problem:
+        return found
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            importlib.import_module(_module(found.name))
+    except (ImportError, OSError) as error:
+        remedy = SYSTEM_LIBRARIES if ".so" in str(error) else found.remedy
+        return Part(found.name, found.version, f"it does not load ({error})", remedy)
+    return found
+
+
+def installed(requirement: str) -> Part:
+    """Return the package that a requirement such as ``numpy<2,>=1.26`` names, without importing it."""
+    specified = requirement.partition(";")[0].strip()
+    name = re.split(r"[\s<>=!~\[]", specified)[0]
+    remedy = f"pip install {shlex.quote(specified)}"
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return Part(name, problem="it is not installed", remedy=remedy)
+    if not satisfies(found, specified):
+        return Part(name, found, f"the version does not fit {specified.removeprefix(name)}", remedy)
+    return Part(name, found, remedy=remedy)
+
+
+def satisfies(found: str, specified: str) -> bool:
+    """Tell whether a version fits all conditions of a requirement; suffixes such as rc1 and +cpu are not compared."""
+    have = _numbers(found)
+    for sign, text in SPECIFIED.findall(specified):
+        want = _numbers(text)
+        width = max(len(have), len(want))
+        ours, theirs = (numbers + (0,) * (width - len(numbers)) for numbers in (have, want))
+        fits = {
+            "==": ours == theirs,
+            ">=": ours >= theirs,
+            "<=": ours <= theirs,
+            "<": ours < theirs,
+            ">": ours > theirs,
+        }
+        if not fits[sign]:
+            return False
+    return True
+
+
+def encoder() -> Part:
+    """Return the encoder of the overlay video."""
+    try:
+        import av
+    except (ImportError, OSError):
+        return Part("H.264 encoder", problem="PyAV does not load", remedy="pip install --force-reinstall av")
+    names = [name for name in ("libx264", "libopenh264", "h264") if name in av.codecs_available]
+    if names:
+        return Part("H.264 encoder", names[0])
+    problem = "the installed PyAV has none, so browsers will not play overlay.mp4"
+    return Part("H.264 encoder", problem=problem, remedy="pip install --force-reinstall av")
+
+
+def body() -> Part:
+    """Return whether the default body has been prepared."""
+    try:
+        from fit_avatar.body.cache import cache_folder
+    except (ImportError, OSError):  # which package is to blame has been told
+        return Part("default body", "unknown until all packages load")
+    kept = sorted(cache_folder().glob("anny-v*.npz"))
+    return Part(
+        "default body", f"in {kept[-1]}" if kept else "will be prepared by the first run, once, in about a minute"
+    )
+
+
+def extras(wanted: Sequence[str]) -> tuple[Extra, ...]:
+    """Return the package's own extras. ``wanted`` are its requirements as its metadata tells them."""
+    by_name: dict[str, list[str]] = {}
+    for requirement in wanted:
+        match = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
+        if match and match[1] not in ASIDE:
+            by_name.setdefault(match[1], []).append(requirement)
+    found = []
+    for name, requirements in by_name.items():
+        parts = tuple(installed(requirement) for requirement in requirements)
+        missing = [part.remedy.removeprefix("pip install ") for part in parts if part.problem]
+        remedy = f"pip install {' '.join(missing)}" if missing else ""
+        found.append(Extra(name, PURPOSES.get(name, "further abilities"), parts, remedy))
+    return tuple(found)
+
+
+def detectors() -> tuple[Extra, ...]:
+    """Return the detectors that a user may have installed."""
+    rtmlib = all(importlib.util.find_spec(name) for name in ("rtmlib", "onnxruntime"))
+    openpose = any(importlib.util.find_spec(name) for name in ("openpose", "pyopenpose"))
+    return tuple(
+        Extra(name, PURPOSES[name], (Part("installed"),), "" if there else remedy)
+        for name, there, remedy in (("detector rtmlib", rtmlib, RTMLIB), ("detector openpose", openpose, OPENPOSE))
+    )
+
+
+def _module(package: str) -> str:
+    return MODULES.get(package, package.replace("-", "_"))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version: 2.13.0+cpu → 2, 13, 0."""
+    match = re.match(r"\d+(\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _memory() -> str:
+    """Return the computer's memory in words; empty where the system does not tell."""
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB of memory, "
+    except (AttributeError, ValueError, OSError):  # Windows
+        return ""

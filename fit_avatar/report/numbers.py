@@ -1,0 +1,25 @@
+"""The few numbers of a run that a terminal has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+LEAST = 3
+"""How many of the least known parts are named."""
+
+
+def key_numbers(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return names and values of what ``metrics.json`` holds in detail."""
+    sizes = {each["name"]: each["metres"] for each in metrics["measurements"]}
+    girths = [f"{name} {100 * metres:.0f}" for name, metres in sizes.items() if name != "height"]
+    regions = sorted(metrics["regions"], key=lambda region: float(region["confidence"]))
+    left_out = len(metrics["frames_left_out"])
+    rows = [
+        ("height", f"{metrics['height_m']:.2f} m" + (f"; in cm: {', '.join(girths)}" if girths else "")),
+        ("frames", f"{metrics['frames_used']} used" + (f", {left_out} left out" if left_out else "")),
+    ]
+    if regions:
+        least = (f"{region['name']} {100 * region['confidence']:.0f} %" for region in regions[:LEAST])
+        rows.append(("least known", ", ".join(least)))
+    return tuple(rows)

@@ -1,0 +1,154 @@
+"""report.html: one file that shows the avatar, how far it can be trusted, and how it was made. It needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Capture
+from fit_avatar.export.atomic import atomic_path
+from fit_avatar.export.image import image_bytes
+from fit_avatar.report import sections
+from fit_avatar.report.colours import confidence_texture
+from fit_avatar.report.contact_sheet import contact_sheet
+from fit_avatar.report.embed import TEXTURE_PX, Embedded, base64, glb_bytes, jpeg, shrink, video_bytes
+from fit_avatar.report.preview import render_view
+from fit_avatar.report.quality import Quality
+
+ASSETS = Path(__file__).parent / "assets"
+VIEW_PX = (240, 380)
+FRONT, BACK = 0.0, 180.0
+
+
+def write_report(
+    path: Path,
+    metrics: Mapping[str, Any],
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    texture: NDArray[np.uint8],
+    quality: Quality,
+    overlay: Path,
+) -> Path:
+    """Write the report.
+
+    Args:
+        path: of the HTML file.
+        metrics: what ``metrics.json`` holds.
+        body: the body.
+        state: shape and the poses of the capture's T frames.
+        capture: what was observed.
+        texture: [S, S, 3] RGB.
+        quality: confidence of every vertex.
+        overlay: the overlay video.
+
+    Raises:
+        BadInputError: the disk is full or the folder cannot be written to.
+    """
+    page = render(metrics, gather(body, state, capture, texture, quality, overlay))
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def gather(
+    body: Body, state: BodyState, capture: Capture, texture: NDArray[np.uint8], quality: Quality, overlay: Path
+) -> Embedded:
+    """Return everything that the page carries; arguments as for :func:`write_report`."""
+    confidence = confidence_texture(body, quality.confidence)
+    return Embedded(
+        glb=glb_bytes(body, state, capture, texture),
+        texture=jpeg(shrink(texture, TEXTURE_PX)),
+        confidence=image_bytes(confidence, ".png"),
+        overlay=video_bytes(overlay),
+        sheet=tuple(contact_sheet(overlay, capture)),
+        poster=jpeg(render_view(body, state, texture, FRONT, VIEW_PX)),
+        confidence_views=tuple(jpeg(render_view(body, state, confidence, yaw, VIEW_PX)) for yaw in (FRONT, BACK)),
+    )
+
+
+def render(metrics: Mapping[str, Any], embedded: Embedded) -> str:
+    """Return the page."""
+    source = metrics["options"].get("video") or next(iter(metrics["options"].get("image") or ()), "avatar")
+    title = f"The avatar from {Path(str(source)).name}"
+    views = "".join(
+        _picture(view, f"confidence seen from the {side}")
+        for view, side in zip(embedded.confidence_views, ("front", "back"), strict=True)
+    )
+    parts = (
+        f"<h1>{escape(title)}</h1>",
+        _viewer(embedded),
+        sections.facts(metrics),
+        sections.warnings(metrics),
+        '<div class="columns">',
+        sections.coverage(metrics["regions"], f'<div class="views">{views}</div>'),
+        "<div>",
+        sections.measurements(metrics),
+        sections.timing(metrics),
+        "</div></div>",
+        sections.section("The fit over the video", _video(embedded) + _sheet(embedded, metrics)),
+        sections.frame_plots(metrics),
+        sections.section("Texture", _picture(embedded.texture, "the texture map", "texture")),
+        sections.repeat(metrics),
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)}</title><link rel="icon" href="data:,"><style>{_asset("page.css")}</style></head>\n'
+        f"<body>{''.join(parts)}\n{_data(embedded)}\n<script>{_asset('viewer.min.js')}</script></body></html>\n"
+    )
+
+
+def _viewer(embedded: Embedded) -> str:
+    buttons = "".join(
+        f'<button data-show="{what}" aria-pressed="false">{label}</button>'
+        for what, label in (("texture", "Texture"), ("confidence", "Confidence"), ("shape", "Shape"))
+    )
+    poster = f"data:image/jpeg;base64,{base64(embedded.poster)}"
+    return (
+        f'<section id="viewer"><img id="poster" alt="the avatar" src="{poster}">'
+        '<p id="viewer-note" class="quiet"><noscript>Allow scripts to turn it in 3D.</noscript></p>'
+        f'<div id="legend" hidden>{sections.legend()}</div>'
+        '<div id="controls"><button id="play">Play</button>'
+        '<input id="time" type="range" min="0" max="1" step="any" value="0" aria-label="time">'
+        f'<button id="turn">Turn</button>{buttons}</div></section>'
+    )
+
+
+def _video(embedded: Embedded) -> str:
+    if embedded.overlay is None:
+        return '<p class="quiet">The overlay video is too large for this page: see overlay.mp4 beside it.</p>'
+    return '<video id="overlay-video" controls loop muted playsinline></video>'
+
+
+def _sheet(embedded: Embedded, metrics: Mapping[str, Any]) -> str:
+    figures = []
+    for place, picture in embedded.sheet:
+        frame = metrics["frames"][place]
+        caption = f"frame {frame['frame_index']}, IoU {frame['silhouette_iou']:.2f}"
+        figures.append(f"<figure>{_picture(picture, caption)}<figcaption>{escape(caption)}</figcaption></figure>")
+    return f'<div class="sheet" style="margin-top:10px">{"".join(figures)}</div>'
+
+
+def _picture(content: bytes, alternative: str, kind: str = "") -> str:
+    return f'<img class="{kind}" alt="{escape(alternative)}" src="data:image/jpeg;base64,{base64(content)}">'
+
+
+def _data(embedded: Embedded) -> str:
+    blocks = {"avatar-glb": embedded.glb, "confidence-image": embedded.confidence, "overlay-mp4": embedded.overlay}
+    return "".join(
+        f'<script type="text/plain" id="{name}">{base64(content)}</script>'
+        for name, content in blocks.items()
+        if content
+    )
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8").strip()

@@ -1,0 +1,138 @@
+"""Which part of the avatar is measured and which is a guess: coverage and confidence, vertex by vertex.
+
+A place counts as known if several frames saw it, at least one of them squarely, and if the outlines of the
+masks agree with the surface where it is the body's rim. Every one of the three can only lower the confidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import pose_body, shaped
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.silhouettes.matching import vertex_normals
+from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.texture.graph import adjacency, averaging
+from fit_avatar.texture.views import facing, look, project
+
+FloatArray = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+ENOUGH_FRAMES = 5
+"""So many frames make a place as well known as frames can."""
+GRAZING, SQUARE = 0.2, 0.7
+"""Cosines between surface normal and line of sight: not counted as seen below the first, seen well from the second."""
+RIM = 0.3
+"""Largest such cosine at the body's own outline."""
+NEAR_RIM = 0.003
+"""Rim vertices are this near to the outline of the drawn body, as a part of the picture's longer side."""
+AGREES_M = 0.010
+"""Root mean square distance between outline and surface that halves the confidence."""
+UNTOUCHED = 0.6
+"""Factor where no outline ever touched: the shape there follows from what is around it and from the body model."""
+RINGS = 3
+"""An outline's evidence reaches so many edges along the surface."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the frames tell about each of V vertices."""
+
+    frames: NDArray[np.int64]  # [V] how many frames saw it
+    best_cosine: FloatArray  # [V] of the frame that looked most squarely; 0 if none saw it
+    contour_error_m: FloatArray  # [V] root mean square distance from the outlines; NaN where none touched
+    confidence: FloatArray  # [V] in [0, 1]
+
+
+def measure_quality(body: Body, state: BodyState, capture: Capture, progress: Progress | None = None) -> Quality:
+    """Look at the posed body in every frame.
+
+    Args:
+        body: the body.
+        state: shape and the poses of the capture's T frames.
+        capture: masks and camera.
+        progress: called with (frames done, frames in all).
+    """
+    with torch.no_grad():
+        posed = pose_body(body, state).vertices
+        bind = shaped(body, state.betas, state.offsets).cpu().numpy()
+        neighbours = adjacency(body.faces.cpu().numpy(), len(bind))
+        frames = np.zeros(len(bind), np.int64)
+        best = np.zeros(len(bind), np.float32)
+        squares, touches = np.zeros(len(bind), np.float32), np.zeros(len(bind), np.float32)
+        for t, mask in enumerate(capture.masks):
+            vertices, normals = posed[t].cpu().numpy(), vertex_normals(posed[t], body.faces).cpu().numpy()
+            view = look(posed[t], body.faces, neighbours, bind, capture.camera, mask)
+            pixels, depth = project(vertices, capture.camera)
+            cosine = facing(vertices, normals)
+            seen = view.seen & (cosine > GRAZING) & (view.trust_at(pixels, depth, cosine) > 0)
+            frames += seen
+            best = np.maximum(best, np.where(seen, cosine, 0))
+            drawn = silhouette(posed[t], body.faces, capture.camera, cull_backfaces=True).cpu().numpy()
+            rim, distance = rim_errors(view.seen & (np.abs(cosine) < RIM), pixels, depth, drawn, mask, capture.camera)
+            squares[rim] += distance**2
+            touches[rim] += 1
+            if progress:
+                progress(t + 1, len(capture.masks))
+    error = _spread(squares, touches, neighbours)
+    return Quality(frames, best, error, confidence(frames, best, error))
+
+
+def confidence(frames: NDArray[np.int64], best_cosine: FloatArray, contour_error_m: FloatArray) -> FloatArray:
+    """Return how far each place can be trusted, 0 (a guess) to 1 (measured). Arguments as in :class:`Quality`. [V]"""
+    often = np.minimum(frames / ENOUGH_FRAMES, 1)
+    squarely = np.clip((best_cosine - GRAZING) / (SQUARE - GRAZING), 0, 1)
+    agrees = 1 / (1 + (contour_error_m / AGREES_M) ** 2)
+    return np.asarray(often * squarely * np.where(np.isnan(agrees), UNTOUCHED, agrees), np.float32)
+
+
+def rim_errors(
+    edge_on: NDArray[np.bool_],
+    pixels: FloatArray,
+    depth: FloatArray,
+    drawn: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    camera: Camera,
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Return the vertices on the body's outline [N] and their distances from the mask's outline in metres [N].
+
+    Args:
+        edge_on: vertices that may be on the outline. [V]
+        pixels: where the vertices fall in the picture. [V, 2]
+        depth: metres. [V]
+        drawn: True on the fitted body. [H, W]
+        mask: True on the person; where the picture's border cuts it there is no outline. [H, W]
+        camera: of the picture.
+    """
+    column, row = np.floor(pixels).astype(np.int64).T
+    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    rim = np.flatnonzero(edge_on & inside)
+    rim = rim[_to_outline(drawn)[row[rim], column[rim]] <= NEAR_RIM * max(camera.width, camera.height)]
+    if not len(rim) or mask.all() or not mask.any():
+        return rim[:0], np.zeros(0, np.float32)
+    error_px = (_to_outline(mask)[row[rim], column[rim]] - 0.5).clip(0)
+    return rim, np.asarray(error_px * depth[rim] / min(camera.fx, camera.fy), np.float32)
+
+
+def _to_outline(mask: NDArray[np.bool_]) -> FloatArray:
+    """Return each pixel's distance to the nearest pixel on the other side of the outline. [H, W]"""
+    solid = mask.astype(np.uint8)
+    within, beyond = (cv2.distanceTransform(side, cv2.DIST_L2, 5) for side in (solid, 1 - solid))
+    return np.asarray(within + beyond, np.float32)
+
+
+def _spread(squares: FloatArray, touches: FloatArray, neighbours: csr_matrix) -> FloatArray:
+    """Return the root mean square distance around each vertex, NaN where no outline touched nearby. [V]"""
+    mean = averaging(neighbours)
+    for _ in range(RINGS):
+        squares, touches = mean @ squares, mean @ touches
+    return np.where(touches > 0, np.sqrt(squares / np.maximum(touches, 1e-12)), np.nan).astype(np.float32)

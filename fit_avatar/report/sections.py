@@ -1,0 +1,175 @@
+"""The parts of the page that say in words, tables and plots what ``metrics.json`` holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from fit_avatar.report.colours import confidence_colours, css_scale
+from fit_avatar.report.plots import bars, frame_plot
+from fit_avatar.report.repeat import command
+
+Metrics = Mapping[str, Any]
+ESTIMATED = "estimated"
+EXPLAINED = (
+    "Frames: how many saw the middle of the part. Angle: between the surface and the line of sight in the frame that "
+    "looked most squarely, 0° is straight on. Outline: how far the masks' outlines are from the surface. Any of the "
+    "three can lower the confidence. It grades what the clip shows; it is no error in millimetres."
+)
+
+
+def section(title: str, content: str, kind: str = "") -> str:
+    """Return a titled section of the page; the content is HTML."""
+    return f'<section class="{kind}"><h2>{escape(title)}</h2>{content}</section>'
+
+
+def facts(metrics: Metrics) -> str:
+    """Return the numbers that one looks for first."""
+    overlap, error = metrics["silhouette_iou"], metrics["keypoint_error_px"]["mean"]
+    shown = [
+        (f"{metrics['height_m']:.2f} m", f"height, {'estimated' if scale_is_estimated(metrics) else 'given scale'}"),
+        (f"{overlap['mean']:.3f}", f"silhouette overlap (IoU), worst frame {overlap['min']:.3f}"),
+        ("–" if error is None else f"{error:.1f} px", "keypoint error"),
+        (f"{metrics['frames_used']}", f"frames used, {len(metrics['frames_left_out'])} left out"),
+        (f"{metrics['seconds']['total']:.0f} s", "computing time"),
+    ]
+    cards = (f'<div class="fact"><b>{escape(value)}</b><span>{escape(label)}</span></div>' for value, label in shown)
+    return f'<div class="facts">{"".join(cards)}</div>'
+
+
+def warnings(metrics: Metrics) -> str:
+    """Return what the user should know before trusting the result."""
+    told = [f"Scale: {metrics['scale_source']}."] if scale_is_estimated(metrics) else []
+    told += metrics["warnings"]
+    if not told:
+        return section("Before you trust it", "<p>Nothing stands out.</p>")
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
+    return section("Before you trust it", f"<ul>{items}</ul>", "warnings")
+
+
+def scale_is_estimated(metrics: Metrics) -> bool:
+    """Tell whether the metres are a guess."""
+    return str(metrics["scale_source"]).startswith(ESTIMATED)
+
+
+def legend() -> str:
+    """Return the scale of the confidence colours."""
+    ends = '<span class="ends"><span>a guess</span><span>measured</span></span>'
+    return f'<span class="scale" style="background:{css_scale()}"></span>{ends}'
+
+
+def coverage(regions: Sequence[Mapping[str, Any]], pictures: str) -> str:
+    """Return the table of the body's regions. ``pictures`` is HTML that shows them."""
+    rows = []
+    for region in regions:
+        share = region["confidence"]
+        red, green, blue = confidence_colours(share).tolist()
+        meter = f'<i style="width:{100 * share:.0f}%;background:rgb({red},{green},{blue})"></i>'
+        rows.append(
+            f"<tr><td>{escape(region['name'])}</td>"
+            f'<td>{100 * share:.0f} %<span class="meter">{meter}</span></td>'
+            f'<td class="number">{region["frames"]}</td>'
+            f'<td class="number">{_number(region["best_angle_deg"], "°")}</td>'
+            f'<td class="number">{_number(region["contour_error_mm"], " mm")}</td></tr>'
+        )
+    head = (
+        '<tr><th>part</th><th>confidence</th><th class="number">frames</th><th class="number">angle</th>'
+        '<th class="number">outline</th></tr>'
+    )
+    explained = f'<p class="quiet">{escape(EXPLAINED)}</p>'
+    table = f"<table>{head}{''.join(rows)}</table>"
+    return section("Which parts are measured, and which are a guess", f"{pictures}{legend()}{table}{explained}")
+
+
+def measurements(metrics: Metrics) -> str:
+    """Return the table of the body's measurements and how they are defined."""
+    rows = "".join(
+        f'<tr><td>{escape(each["name"])}<div class="definition">{escape(_definition(each))}</div></td>'
+        f'<td class="number">{100 * each["metres"]:.1f} cm</td></tr>'
+        for each in metrics["measurements"]
+    )
+    note = "Taken on the avatar in the T-pose. Girths are those of a tight tape around the clothes."
+    if scale_is_estimated(metrics):
+        note += " The scale is estimated, so all of them share its error; give the person's height to fix it."
+    return section("Measurements", f'<table>{rows}</table><p class="quiet">{escape(note)}</p>')
+
+
+def frame_plots(metrics: Metrics) -> str:
+    """Return the plots over the frames, and the frames left out with the reasons."""
+    frames = [frame["frame_index"] for frame in metrics["frames"]]
+    left_out = [each["frame_index"] for each in metrics["frames_left_out"]]
+    overlap = [frame["silhouette_iou"] for frame in metrics["frames"]]
+    error = [frame["keypoint_error_px"] for frame in metrics["frames"]]
+    plots = frame_plot("Silhouette overlap (IoU) by frame", frames, overlap, left_out, high=1.0)
+    plots += frame_plot("Keypoint error in pixels by frame", frames, error, left_out, low=0.0)
+    return section("Frame by frame", f'<div class="columns">{plots}</div>{left_out_list(metrics["frames_left_out"])}')
+
+
+def left_out_list(left_out: Sequence[Mapping[str, Any]]) -> str:
+    """Return the frames that were not used, by reason."""
+    if not left_out:
+        return '<p class="quiet">No frame that was looked at had to be left out.</p>'
+    by_reason: dict[str, list[int]] = {}
+    for each in left_out:
+        by_reason.setdefault(each["reason"], []).append(each["frame_index"])
+    items = "".join(f"<li>{escape(ranges(found))}: {escape(reason)}</li>" for reason, found in by_reason.items())
+    return f"<p>Left out:</p><ul>{items}</ul>"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return numbers as text, neighbours joined: 3–5, 9."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def timing(metrics: Metrics) -> str:
+    """Return a bar for the seconds of each stage."""
+    stages = metrics["seconds"]["stages"]
+    longest = max([stage["seconds"] for stage in stages] + [1e-9])
+    rows = [
+        (stage["name"], stage["seconds"] / longest, f"{stage['seconds']:.1f} s", kind)
+        for stage in stages
+        for kind in ("kept" if stage["kept_from_earlier_run"] else "",)
+    ]
+    note = " Pale bars were kept from an earlier run." if any(kind for *_, kind in rows) else ""
+    total = f"{metrics['seconds']['total']:.0f} s in all, at most {metrics['peak_memory_gb']:.1f} GB of memory.{note}"
+    return section("Time", f'{bars(rows)}<p class="quiet">{escape(total)}</p>')
+
+
+def repeat(metrics: Metrics) -> str:
+    """Return what it takes to do the same again."""
+    rows = "".join(
+        f"<tr><td>{escape(str(name))}</td><td>{escape(_plain(value))}</td></tr>"
+        for table in (metrics["options"], metrics["sources"], {"camera": metrics["camera"]})
+        for name, value in table.items()
+    )
+    packages = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in metrics["versions"].items())
+    return section(
+        "To repeat it",
+        f"<pre>{escape(command(metrics['options']))}</pre>"
+        f"<details><summary>Versions</summary><table>{packages}</table></details>"
+        f"<details><summary>All options, sources and the camera</summary><table>{rows}</table></details>",
+    )
+
+
+def _definition(measurement: Mapping[str, Any]) -> str:
+    level = measurement["level_m"]
+    where = "" if level is None else f"; here {level:.2f} m above the sole"
+    return f"{measurement['definition']}{where}"
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "–" if value is None else f"{value:.0f}{unit}"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)

@@ -1,0 +1,57 @@
+"""--view: a clear sentence without viser; with it, a server on this computer only that shows what a stage has found."""
+
+import sys
+import urllib.request
+
+import numpy as np
+import pytest
+
+from fit_avatar.errors import MissingDependencyError
+from fit_avatar.progress import Silent
+from fit_avatar.report.live import LiveViewer
+
+
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.heard: list[tuple[object, ...]] = []
+
+    def start(self, stage: str) -> None:
+        self.heard.append((stage,))
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        self.heard.append((label, done, total))
+
+    def finish(self, stage: str, seconds: float, cached: bool) -> None:
+        self.heard.append((stage, seconds, cached))
+
+
+def test_without_viser_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "viser", None)
+    with pytest.raises(MissingDependencyError, match=r"^--view needs viser \(.*\): pip install viser$"):
+        LiveViewer(Silent())
+
+
+def test_it_serves_the_body_and_passes_on_what_it_hears(body, state, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("viser")
+    listener = Listener()
+    viewer = LiveViewer(listener)
+    try:
+        assert viewer.address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(viewer.address, timeout=20) as page:
+            assert page.status == 200 and b"<html" in page.read()
+        viewer.start("pose")
+        viewer.advance("pose", 3, 10)
+        viewer.finish("pose", 1.5, cached=False)
+        assert listener.heard == [("pose",), ("pose", 3, 10), ("pose", 1.5, False)]
+        assert "3 of 10" in viewer._told.content
+
+        viewer.show(body, state)
+        upright = viewer._vertices[0][body.skin.numpy()]
+        assert upright.shape[1] == 3 and np.abs(viewer._vertices[:, body.skin.numpy()].mean((0, 1))).max() < 1e-4
+        assert viewer._faces.max() < len(body.template) and len(viewer._faces) < len(body.faces)
+        viewer._slider.value = 4
+        viewer.show(body, state)
+        assert viewer._slider.value == 4  # a new stage does not take the user's frame away
+    finally:
+        viewer.close()
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,122 @@
+"""The doctor: finds what is there, names what is missing, and gives commands that would add it."""
+
+import builtins
+import importlib
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from fit_avatar import cli, doctor
+from fit_avatar.doctor import Extra, Findings, Part, examine, extras, installed, needed_part, satisfies
+
+WANTED = [
+    "numpy<2,>=1.26",
+    "no-such-package<3,>=2.1",
+    "h5py>=3.11; extra == 'smpl'",
+    "no-such-viewer>=1.0; extra == 'view'",
+    "no-such-other==2; extra == 'view'",
+    "ruff; extra == 'dev'",
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "specified", "fits"),
+    [
+        ("1.26.4", "numpy<2,>=1.26", True),
+        ("2.0.0", "numpy<2,>=1.26", False),
+        ("1.25", "numpy<2,>=1.26", False),
+        ("0.10.21", "mediapipe==0.10.21", True),
+        ("0.10.22", "mediapipe==0.10.21", False),
+        ("2.13.0+cpu", "torch>=2.4", True),
+        ("2.4", "torch>=2.4.0", True),
+        ("4.11.0.86", "opencv-contrib-python<4.12,>=4.10", True),
+        ("9", "anything", True),
+    ],
+)
+def test_versions_are_compared(version: str, specified: str, fits: bool) -> None:
+    assert satisfies(version, specified) is fits
+
+
+def test_everything_a_run_needs_is_found_here() -> None:
+    found = examine()
+    assert found.usable, str(found)
+    assert {"torch", "mediapipe", "H.264 encoder", "default body"} <= {part.name for part in found.needed}
+    assert any(line.startswith("device: ") for line in found.system)
+    assert {"smpl", "evaluate", "detector rtmlib", "detector openpose"} <= {extra.name for extra in found.optional}
+
+
+def test_what_is_missing_comes_with_the_command_that_adds_it() -> None:
+    part = needed_part(WANTED[1])
+    assert str(part) == "✗ no-such-package: it is not installed; pip install 'no-such-package<3,>=2.1'"
+    assert not needed_part(WANTED[0]).problem
+    old = installed("numpy>=99")
+    assert "the version does not fit >=99" in str(old) and old.remedy == "pip install 'numpy>=99'"
+
+
+def test_a_missing_system_library_is_told_from_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ImportError("libGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    told = str(needed_part("numpy>=1"))
+    assert "it does not load (libGL.so.1" in told and told.endswith("apt install libgl1 libegl1 libglib2.0-0")
+
+
+def test_extras_are_those_of_the_package_without_the_developers() -> None:
+    smpl, view = extras(WANTED)
+    assert (smpl.name, smpl.remedy) == ("smpl", "")
+    assert view.remedy == "pip install 'no-such-viewer>=1.0' no-such-other==2"
+    assert "watching the fit" in str(view) and "missing: pip install" in str(view)
+
+
+def test_the_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    class Card:
+        name, total_memory = "NVIDIA H200", 150e9
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Card)
+    assert doctor.device() == "device: cuda, NVIDIA H200 with 150 GB"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert "cannot use the NVIDIA card" in doctor.device()
+
+
+def test_a_broken_torch_does_not_break_the_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def fail(name: str, *rest: object) -> object:
+        if name == "torch":
+            raise OSError("libcudart.so: cannot open")
+        return real(name, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", fail)
+    assert doctor.device() == "device: unknown, because PyTorch does not load (libcudart.so: cannot open)"
+
+
+def test_a_source_folder_without_installation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> list[str]:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "requires", nothing)
+    found = examine()
+    assert not found.usable and "pip install ." in str(found)
+
+
+def test_the_command_says_whether_a_run_is_possible(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Findings(
+        ("this computer",), (Part("torch", problem="it is not installed", remedy="pip install torch"),), ()
+    )
+    monkeypatch.setattr(doctor, "examine", lambda: broken)
+    assert cli.main(["doctor"]) == 2
+    assert "✗ torch: it is not installed; pip install torch" in capsys.readouterr().out
+    well = Findings(("this computer",), (Part("torch", "2.13"),), (Extra("view", "watching", (), "pip install viser"),))
+    monkeypatch.setattr(doctor, "examine", lambda: well)
+    assert cli.main(["doctor"]) == 0
+    assert capsys.readouterr().out.endswith("all is there to run\n")
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["doctor", "--nonsense"])
+    assert stop.value.code == 2
