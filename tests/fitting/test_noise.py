@@ -41,7 +41,7 @@ def test_noise_of_neighbours_that_err_alike_counts_more(scene_and_points):
     error, fresh = [white()[0]], white(1)
     for t in range(1, FRAMES):  # a correlation of 0.6, the same standard deviation
         error.append(0.6 * error[-1] + 0.8 * fresh[t])
-    assert measured(scene_and_points, 4.0 * torch.stack(error)) == pytest.approx(4.0 * PIXEL_M * 2.0, rel=0.25)
+    assert measured(scene_and_points, 3.0 * torch.stack(error)) == pytest.approx(3.0 * PIXEL_M * 4.0, rel=0.25)
 
 
 def test_mistakes_are_not_noise(scene_and_points):
