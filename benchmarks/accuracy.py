@@ -86,7 +86,7 @@ VARIANTS: dict[str, Callable[[Preset], Preset]] = {
         ),
     ),
     "no-symmetry": consensus(symmetry=0.0),
-    "no-offset-prior": consensus(body=0.002),
+    "no-offset-prior": consensus(body=1e-5),
     "smoother": consensus(smooth_m=0.02),
     "rougher": consensus(smooth_m=0.008),
     "every-frame": lambda plan: replace(plan, key_frames=None),

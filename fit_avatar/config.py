@@ -64,6 +64,8 @@ class Config:
     """How long to refine."""
     texture_size: int = 2048
     """Side of the square texture in pixels."""
+    delight: bool = False
+    """Take the clip's light out of the texture as far as the turn tells it from the colours."""
     num_betas: int = 10
     """How many coefficients describe the body's shape, up to 16."""
     export: tuple[Literal["frames", "people-snapshot", "bvh", "usd", "amass", "lods"], ...] = ()

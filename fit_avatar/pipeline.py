@@ -126,8 +126,15 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
 
     texture = stages.run(
         "texture",
-        {"fit": fitted.key, "size": config.texture_size, "code": source_identity("texture", "silhouettes")},
-        lambda advance: bake(body, state, capture, frames(), config.texture_size, _under("texture", advance)),
+        {
+            "fit": fitted.key,
+            "size": config.texture_size,
+            "delight": config.delight,
+            "code": source_identity("texture", "silhouettes"),
+        },
+        lambda advance: bake(
+            body, state, capture, frames(), config.texture_size, _under("texture", advance), config.delight
+        ),
     )
     files = _export(stages, config, body, state, capture, fitted.key, texture.value.image, texture.key)
     preview = stages.write(

@@ -20,8 +20,8 @@ def keypoint_noise(x: Scene, keypoints: Tensor, camera: Camera) -> Tensor:
     """Return the noise of keypoints about a fit, in metres at the person's distance; one number for all. []
 
     Detectors err alike in neighbouring frames. Where errors of neighbours are correlated by ρ, frames are worth
-    (1 − ρ) / (1 + ρ) of as many independent ones, so the noise counts √((1 + ρ) / (1 − ρ)) times; and once more so much,
-    because poses have followed the slow part of such errors, which is then missing in what is measured.
+    (1 − ρ) / (1 + ρ) of as many independent ones, so the noise counts √((1 + ρ) / (1 − ρ)) times; and once more so
+    much, because poses have followed the slow part of such errors, which is then missing in what is measured.
 
     Args:
         x: the fitted clip, or a batch of clips or hypotheses.

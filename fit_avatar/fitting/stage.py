@@ -129,9 +129,9 @@ class ConsensusStage:
     rim: int = 2000
     smooth_m: float = 0.012
     """Offsets are smooth over about this distance."""
-    body: float = 0.02
+    body: float = 0.001
     """Weight of the offsets' prior against outlines that touch the whole surface evenly."""
-    symmetry: float = 0.1
+    symmetry: float = 0.03
     """Weight of left–right symmetry, likewise."""
 
     def describe(self) -> dict[str, Any]:

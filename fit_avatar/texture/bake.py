@@ -1,7 +1,7 @@
 """From frames and a fitted body to one texture.
 
-Two passes: geometry alone says which few frames see each triangle best; then the frames stream by once, and
-each gives samples only to the texels that chose it.
+Geometry alone says which few frames see each part best. Then the frames stream by once: all give their coarse colours,
+from which light, exposures and a first texture are solved, and the few are kept and painted from.
 """
 
 from __future__ import annotations
@@ -9,27 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
-from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.capture.types import Capture
 from fit_avatar.texture.atlas import Atlas, islands
-from fit_avatar.texture.choose import ENOUGH, SLOTS, Choice, choose_frames
+from fit_avatar.texture.choose import ENOUGH, choose, find_portrait, key_frames
+from fit_avatar.texture.detail import KeyFrame, paint_detail
 from fit_avatar.texture.fill import SEEN, fill_unseen, push_pull
-from fit_avatar.texture.graph import adjacency
+from fit_avatar.texture.first import FRAMES, SIZE, FirstTexture, enlarge
+from fit_avatar.texture.graph import adjacency, averaging, soften
 from fit_avatar.texture.hands import foreign_on_hands
-from fit_avatar.texture.merge import MIN_WEIGHT, Samples, frame_gains, merge
+from fit_avatar.texture.light import NORMAL_ROUNDS, Light, solve_light, usual_shading
+from fit_avatar.texture.merge import robust_mean
 from fit_avatar.texture.sample import Picture
 from fit_avatar.texture.views import View, facing, look, project, quality
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
-SQUARELY = 4
-"""Power of the cosine between the face's direction and the line of sight in that comparison."""
+PORTRAIT = 4.0
+"""How much the portrait counts in the face's coarse colour, against all others together."""
+SOFT_ROUNDS = 3
+"""Rounds of smoothing of the border between the two."""
 GLIMPSE = 0.3
 """An island is filled whole if less of it is seen than this part of what is seen of the body."""
 
@@ -44,11 +50,26 @@ class Texture:
     key_frames: tuple[int, ...]
     """Frame indices that give the fine detail."""
     gains: FloatArray  # [T, 3] factor for each frame and RGB channel that evened out exposure and white balance
+    light: Light
+    """The light of the clip, in camera coordinates."""
+    shading: FloatArray  # [V, 3] light that the image still holds, at each vertex
 
     @property
     def seen_fraction(self) -> float:
         """Return the part of the islands' area that some frame saw."""
         return float((self.origin == SEEN).sum() / max(1, (self.origin > 0).sum()))
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """What the fit alone says about each frame."""
+
+    views: list[View]
+    vertices: FloatArray  # [T, V, 3]
+    normals: FloatArray  # [T, V, 3]
+    pixels: FloatArray  # [T, V, 2]
+    cosine: FloatArray  # [T, V]
+    quality: FloatArray  # [T, V]
 
 
 def bake(
@@ -58,6 +79,7 @@ def bake(
     frames: Iterable[tuple[int, NDArray[np.uint8]]],
     size: int = 2048,
     progress: Progress | None = None,
+    delight: bool = False,
 ) -> Texture:
     """Paint the body's texture from a video.
 
@@ -69,35 +91,26 @@ def bake(
             frames that the capture does not hold are passed over.
         size: texels along each side.
         progress: called with (steps done, steps in all).
+        delight: take the light out as far as it was estimated, instead of keeping each part's usual shading.
 
     Raises:
         ValueError: a frame's size differs from the camera's.
     """
     num_frames = len(capture.frame_indices)
-    steps = 2 * num_frames + 2
-    tick = _counter(progress, steps)
-    posed = pose_body(body, state).vertices.detach()
-    vertices = posed.cpu().numpy()
-    atlas = Atlas.of(body, size)
-    neighbours = adjacency(atlas.faces, len(body.template))
-    normals = np.stack([_normals(v, atlas.faces) for v in vertices])
+    tick = _counter(progress, 2 * num_frames + 2)
+    faces = body.faces.cpu().numpy()
+    neighbours = adjacency(faces, len(body.template))
     bind = shaped(body, state.betas, state.offsets).detach().cpu().numpy()
+    seen = _look_at_all(body, state, capture, bind, tick)
 
-    views: list[View] = []
-    scores = np.zeros(vertices.shape[:2], np.float32)
-    reference = float(np.median(vertices[..., 2]))
-    for t in range(num_frames):
-        views.append(look(posed[t], body.faces, neighbours, bind, capture.camera, capture.masks[t]))
-        pixels, depth = project(vertices[t], capture.camera)
-        scores[t] = quality(views[t], pixels, depth, facing(vertices[t], normals[t]), reference)
-        scores[t] *= capture.frame_weights[t]
-        tick()
-    area = _vertex_area(bind, atlas.faces)
-    face = _face(body)
-    portrait = _portrait(vertices, normals, scores, area * face) if face.any() else None
-    choice = choose_frames(scores, atlas.faces, neighbours, area, face, portrait)
+    area, face = _vertex_area(bind, faces), _face(body)
+    portrait = find_portrait(seen.vertices, seen.normals, seen.quality, area * face)
+    keys = key_frames(seen.quality, area, portrait)
 
-    samples = Samples.empty(len(atlas.texel), SLOTS)
+    first = FirstTexture(Atlas.of(body, min(size, SIZE)))
+    averaged = {int(t) for t in np.linspace(0, num_frames - 1, min(num_frames, FRAMES)).round()}
+    coarse = np.zeros((num_frames, len(bind), 3), np.uint8)
+    pictures: dict[int, Picture] = {}
     position = {int(index): t for t, index in enumerate(capture.frame_indices)}
     for index, bgr in frames:
         if int(index) not in position:
@@ -107,13 +120,52 @@ def bake(
             found, wanted = bgr.shape[1::-1], (capture.camera.width, capture.camera.height)
             raise ValueError(f"frame {index} is {found} pixels where the camera has {wanted}")
         picture = Picture.of(bgr, capture.masks[t])
-        _sample(samples, atlas, choice, t, views[t], picture, capture.camera, vertices[t], normals[t])
+        coarse[t] = picture.smooth_at(seen.pixels[t])
+        if t in averaged:
+            first.add(t, seen.views[t], picture, capture.camera, seen.vertices[t], seen.normals[t])
+        if t in keys:
+            pictures[t] = picture
         tick()
 
-    frame_of_slot = choice.frames[atlas.face]
-    gains = frame_gains(samples, frame_of_slot, num_frames)
-    colours, support = merge(samples, frame_of_slot, gains)
+    weight = _coarse_weight(seen.quality, seen.cosine)
+    weight[list(position.values())] = 0
+    lit = soften(seen.normals.transpose(1, 0, 2), neighbours, NORMAL_ROUNDS).transpose(1, 0, 2)
+    light, gains = solve_light(coarse, lit, weight)
+    shading = usual_shading(light, lit, seen.cosine)
+    if delight:
+        shading[:] = (area @ shading) / area.sum()
+    factors = np.stack([gains[t] * shading / light.shading(lit[t]) for t in range(num_frames)])
+
+    rough, known = first.merge(factors)
+    keys = [t for t in keys if t in pictures]
+    texture = np.clip(rough + 0.5, 0, 255).astype(np.uint8)
+    painters = [
+        KeyFrame(
+            seen.views[t], pictures[t], seen.vertices[t], seen.normals[t], seen.pixels[t], seen.quality[t], factors[t]
+        ).aligned(body, capture.camera, capture.masks[t], texture)
+        for t in keys
+    ]
     tick()
+    if portrait is not None:
+        soft = soften(face, neighbours, SOFT_ROUNDS) * np.minimum(seen.quality[portrait] / ENOUGH, 1)
+        weight[portrait] += PORTRAIT * weight.sum(axis=0) * soft
+    usual = robust_mean(coarse * factors, weight)
+    atlas = Atlas.of(body, size)
+    colours = enlarge(rough, size).reshape(-1, 3)[atlas.texel]
+    support = enlarge(known, size, cv2.INTER_NEAREST).ravel()[atlas.texel]
+    if painters:
+        shares = choose(
+            np.stack([p.quality for p in painters]),
+            np.stack([np.abs(p.smooth - usual).mean(axis=1) for p in painters]),
+            np.stack([p.picture.energy_at(p.pixels) for p in painters]),
+            np.stack([p.appearance for p in painters]),
+            neighbours,
+            face,
+            keys.index(portrait) if portrait in keys else None,
+        )
+        corrections = [p.correction(usual, averaging(neighbours)) for p in painters]
+        colours, support = paint_detail(atlas, painters, shares, corrections, capture.camera, colours, support, face)
+
     doubtful = _glimpsed(body, atlas, support > 0) | foreign_on_hands(body, atlas, colours, support)
     support = np.where(doubtful, 0, support).astype(np.float32)
     colours, origin = fill_unseen(body, atlas, neighbours, colours, support)
@@ -124,50 +176,40 @@ def bake(
         image=np.clip(image + 0.5, 0, 255).astype(np.uint8),
         coverage=atlas.paint(support[:, None])[..., 0],
         origin=origin_image,
-        key_frames=tuple(int(capture.frame_indices[t]) for t in choice.key_frames),
+        key_frames=tuple(int(capture.frame_indices[t]) for t in keys),
         gains=gains,
+        light=light,
+        shading=shading,
     )
 
 
-def _sample(
-    samples: Samples,
-    atlas: Atlas,
-    choice: Choice,
-    t: int,
-    view: View,
-    picture: Picture,
-    camera: Camera,
-    vertices: FloatArray,
-    normals: FloatArray,
-) -> None:
-    """Let frame t paint the triangles that chose it, where their texels are visible."""
-    faces, slots = np.nonzero(choice.frames == t)
-    texels, owner = atlas.texels_of(faces)
-    if not len(texels):
-        return
-    # positions, normals, and the shares in colour and detail travel together
-    carried = np.concatenate([vertices, normals, choice.colour[:, t, None], choice.detail[:, t, None]], axis=1)
-    values = atlas.interpolate(carried, texels)
-    pixels, depth = project(values[:, :3], camera)
-    length = np.linalg.norm(values[:, 3:6], axis=1)
-    cosine = facing(values[:, :3], values[:, 3:6]) / np.maximum(length, 1e-9)
-    visible = view.trust_at(pixels, depth, cosine) > 0
-    texels, slot, values = texels[visible], slots[owner][visible], values[visible]
-    sharp, samples.smooth[texels, slot] = picture.at(pixels[visible])
-    # where every frame has the same quality none exceeds the others: they still count a little
-    samples.weight[texels, slot] = np.maximum(values[:, 6], 4 * MIN_WEIGHT)
-    kept = slot < samples.sharp.shape[1]
-    samples.sharp[texels[kept], slot[kept]] = sharp[kept]
-    samples.detail[texels[kept], slot[kept]] = values[kept, 7]
+def _look_at_all(
+    body: Body, state: BodyState, capture: Capture, bind: FloatArray, tick: Callable[[], None]
+) -> _Geometry:
+    """Find what each frame sees of the body. bind [V, 3]"""
+    posed = pose_body(body, state).vertices.detach().cpu()
+    vertices, faces = posed.numpy(), body.faces.cpu()
+    neighbours = adjacency(faces.numpy(), len(body.template))
+    normals = np.stack([vertex_normals(v, faces.numpy()) for v in vertices])
+    cosine = np.stack([facing(v, n) for v, n in zip(vertices, normals, strict=True)])
+    pixels = np.zeros((*vertices.shape[:2], 2), np.float32)
+    scores = np.zeros(vertices.shape[:2], np.float32)
+    reference = float(np.median(vertices[..., 2]))
+    views: list[View] = []
+    for t in range(len(vertices)):
+        views.append(look(posed[t], faces, neighbours, bind, capture.camera, capture.masks[t]))
+        pixels[t], depth = project(vertices[t], capture.camera)
+        scores[t] = quality(views[t], pixels[t], depth, cosine[t], reference) * capture.frame_weights[t]
+        tick()
+    return _Geometry(views, vertices, normals, pixels, cosine, scores)
 
 
-def _portrait(vertices: FloatArray, normals: FloatArray, scores: FloatArray, area: FloatArray) -> int:
-    """Return the frame that looks at the face most squarely and sees it. vertices and normals [T, V, 3]"""
-    place = np.einsum("v,tvc->tc", area / area.sum(), vertices)
-    forward = np.einsum("v,tvc->tc", area, normals)
-    forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
-    visible = np.minimum(scores, ENOUGH) @ area
-    return int((visible * facing(place, forward).clip(0, 1) ** SQUARELY).argmax())
+def _coarse_weight(quality: FloatArray, cosine: FloatArray) -> FloatArray:
+    """Return the weight of the frames' coarse colours: less for the steepness of the view than in the detail. [T, V]
+
+    What matters in light and colour is that the texture looks right from everywhere, not how sharp it is.
+    """
+    return np.asarray(quality / np.maximum(cosine, 0.1) ** 2, dtype=np.float32)
 
 
 def _face(body: Body) -> FloatArray:
@@ -184,13 +226,13 @@ def _glimpsed(body: Body, atlas: Atlas, seen: NDArray[np.bool_]) -> NDArray[np.b
     return np.asarray(fraction[island] < GLIMPSE * seen.mean())
 
 
-def _normals(vertices: FloatArray, faces: NDArray[np.int64]) -> FloatArray:
+def vertex_normals(vertices: FloatArray, faces: NDArray[np.int64]) -> FloatArray:
     """Return area-weighted unit normals of vertices [V, 3]."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     scaled = np.cross(b - a, c - a)
     columns = [np.bincount(faces.ravel(), np.repeat(scaled[:, k], 3), len(vertices)) for k in range(3)]
     normals = np.stack(columns, axis=1)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    length = np.sqrt(np.einsum("vc,vc->v", normals, normals))[:, None]
     return np.asarray(normals / np.maximum(length, 1e-20), dtype=np.float32)
 
 

@@ -21,6 +21,14 @@ def averaging(neighbours: csr_matrix) -> csr_matrix:
     return csr_matrix(diags(1 / np.asarray(matrix.sum(axis=1)).ravel()) @ matrix, dtype=np.float32)
 
 
+def soften(values: NDArray[np.float32], neighbours: csr_matrix, rounds: int) -> NDArray[np.float32]:
+    """Return vertex values [V, ...] averaged with their neighbours', some rounds."""
+    smooth, columns = averaging(neighbours), values.reshape(len(values), -1)
+    for _ in range(rounds):
+        columns = smooth @ columns
+    return np.asarray(columns.reshape(values.shape), dtype=np.float32)
+
+
 def laplacian(neighbours: csr_matrix) -> csr_matrix:
     """Return the graph Laplacian: degree minus adjacency. [V, V]"""
     return csr_matrix(diags(np.asarray(neighbours.sum(axis=1)).ravel()) - neighbours, dtype=np.float64)

@@ -138,7 +138,8 @@ def project(points: FloatArray, camera: Camera) -> tuple[FloatArray, FloatArray]
 
 def facing(points: FloatArray, normals: FloatArray) -> FloatArray:
     """Return the cosine between unit normals and the lines of sight. points and normals [N, 3] → [N]"""
-    cosine = -(points * normals).sum(-1) / np.maximum(np.linalg.norm(points, axis=-1), 1e-9)
+    along = np.einsum("...c,...c->...", points, normals)
+    cosine = -along / np.maximum(np.sqrt(np.einsum("...c,...c->...", points, points)), 1e-9)
     return np.asarray(cosine, dtype=np.float32)
 
 
@@ -152,8 +153,8 @@ def _reduce(camera: Camera) -> Camera:
 def _edges(points: FloatArray, jump: float) -> NDArray[np.bool_]:
     """Mark pixels on either side of a jump in the surface. points [h, w, 3] → [h, w]"""
     edges = np.zeros(points.shape[:2], bool)
-    across = (np.diff(points, axis=1) ** 2).sum(-1) > jump**2
-    down = (np.diff(points, axis=0) ** 2).sum(-1) > jump**2
+    across, down = np.diff(points, axis=1), np.diff(points, axis=0)
+    across, down = (np.einsum("hwc,hwc->hw", step, step) > jump**2 for step in (across, down))
     edges[:, 1:] |= across
     edges[:, :-1] |= across
     edges[1:] |= down

@@ -13,8 +13,9 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.silhouettes.matching import vertex_normals
 from fit_avatar.silhouettes.raster import rasterize
-from fit_avatar.texture import Texture, bake
+from fit_avatar.texture import Texture, bake, relighting
 
 SIZE, FRAMES = 256, 12
 CAMERA = Camera(fx=420.0, fy=420.0, cx=128.0, cy=160.0, width=256, height=320)
@@ -38,13 +39,15 @@ def paint() -> NDArray[np.uint8]:
     return np.stack([red, np.full_like(red, 40), blue], -1).clip(0, 255).astype(np.uint8)
 
 
-def shoot(body: Body, state: BodyState, painted: NDArray[np.uint8], gain: float = 0.0) -> Film:
+def shoot(body: Body, state: BodyState, painted: NDArray[np.uint8], gain: float = 0.0, light: float = 0.0) -> Film:
     masks, frames = [], []
     for t, vertices in enumerate(pose_body(body, state).vertices):
         raster = rasterize(vertices, body.faces, CAMERA)
         uv = raster.interpolate(body.uvs, body.uv_faces).numpy()
         places = np.stack([uv[..., 0], 1 - uv[..., 1]], -1).astype(np.float32) * SIZE - 0.5
         rgb = cv2.remap(painted, places, None, cv2.INTER_LINEAR).astype(np.float32) * (1 + gain * (-1) ** t)
+        normal = raster.interpolate(vertex_normals(vertices, body.faces), body.faces).numpy()
+        rgb *= 1 + light * normal[..., :1]
         rgb[~raster.mask.numpy()] = BACKGROUND
         masks.append(raster.mask.numpy())
         frames.append((10 + 2 * t, np.ascontiguousarray(rgb.clip(0, 255).astype(np.uint8)[..., ::-1])))
@@ -131,6 +134,22 @@ def test_exposure_is_evened_out(film: Film) -> None:
     texture = bake(flicker.body, flicker.state, flicker.capture, flicker.frames, size=SIZE)
     assert (texture.gains[1::2] / texture.gains[::2]).mean() == pytest.approx(1.08 / 0.92, abs=0.04)
     assert np.median(difference(texture, film.painted)[texture.origin == 1]) < 8
+
+
+def test_light_is_found_and_taken_out(film: Film) -> None:
+    state = turning_state(film.body, 24, bend=0.02)
+    lit = shoot(film.body, state, film.painted, light=0.3)
+    textures = [bake(lit.body, lit.state, lit.capture, lit.frames, size=128, delight=d) for d in (False, True)]
+    normal = np.array(
+        [[0.8, 0, -0.6], [-0.8, 0, -0.6]], np.float32
+    )  # to the right and left of a camera that looks along z
+    right, left = textures[0].light.shading(normal).mean(1)
+    assert right / left == pytest.approx((1 + 0.3 * 0.8) / (1 - 0.3 * 0.8), rel=0.12)
+    assert np.ptp(textures[1].shading, axis=0).max() < 1e-5
+    vertices, faces = pose_body(lit.body, lit.state).vertices[5], lit.body.faces
+    factor = relighting(textures[1], lit.body, vertices.numpy()).mean(1)
+    true = 1 + 0.3 * vertex_normals(vertices, faces)[:, 0].numpy()
+    assert np.corrcoef(factor, true)[0, 1] > 0.95
 
 
 def test_progress_counts_to_the_end(film: Film) -> None:

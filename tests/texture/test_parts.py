@@ -1,14 +1,21 @@
 """The steps of baking, one by one."""
 
+from itertools import product
+
+import cv2
 import numpy as np
+import pytest
 import torch
 from toy_body import toy_body
 
+from fit_avatar.texture.align import displacement, move
 from fit_avatar.texture.atlas import Atlas, islands, mirror_texels
-from fit_avatar.texture.choose import SLOTS, choose_frames
+from fit_avatar.texture.choose import choose, key_frames
 from fit_avatar.texture.fill import harmonic, push_pull
 from fit_avatar.texture.graph import adjacency, grow, laplacian
-from fit_avatar.texture.merge import Samples, frame_gains, merge, weighted_median
+from fit_avatar.texture.label import label
+from fit_avatar.texture.light import Light, solve_light
+from fit_avatar.texture.merge import robust_mean
 
 BODY = toy_body()
 ATLAS = Atlas.of(BODY, 128)
@@ -44,67 +51,160 @@ def test_islands_are_the_balls() -> None:
     assert len(np.unique(labels[BODY.skin.numpy()[ATLAS.faces[:, 0]]])) == 1
 
 
-def test_few_frames_are_chosen_and_detail_shares_sum_to_one() -> None:
+ONE = np.ones(len(BODY.template), np.float32)
+
+
+def test_few_key_frames_are_chosen() -> None:
     generator = np.random.default_rng(0)
-    frames, vertices = 30, len(BODY.template)
-    quality = generator.random((frames, vertices)).astype(np.float32) * 0.1
+    quality = generator.random((30, len(ONE))).astype(np.float32) * 0.01
     top = BODY.template[:, 1].numpy() > 0
     quality[4, top], quality[9, ~top] = 1, 1
-    nobody = np.zeros(vertices, np.float32)
-    choice = choose_frames(quality, ATLAS.faces, NEIGHBOURS, np.ones(vertices, np.float32), nobody, None)
-    assert set(choice.key_frames) == {4, 9}
-    np.testing.assert_allclose(choice.detail.sum(1), 1, atol=1e-5)
-    assert choice.frames.shape == (len(ATLAS.faces), SLOTS)
-    assert (np.isin([4, 9], choice.frames[0])).any()
+    assert set(key_frames(quality, ONE, None)) == {4, 9}
+    assert key_frames(quality, ONE, 7)[0] == 7 and key_frames(0 * quality, ONE, 7) == []
 
 
-def test_a_frame_enters_the_best_with_no_weight() -> None:
-    quality = np.linspace(1, 0, 30, dtype=np.float32)[:, None].repeat(len(BODY.template), 1)
-    one = np.ones(quality.shape[1], np.float32)
-    choice = choose_frames(quality, ATLAS.faces, NEIGHBOURS, one, 0 * one, None)
-    assert (np.diff(choice.colour[0][:11]) < 0).all() and (choice.colour[0][10:] == 0).all()
+def shares(quality: np.ndarray, face: np.ndarray, portrait: int | None, **changed: np.ndarray) -> np.ndarray:
+    arguments = {
+        "residual": np.zeros_like(quality),
+        "focus": np.ones_like(quality),
+        "appearance": np.zeros((*quality.shape, 3), np.float32),
+        **changed,
+    }
+    return choose(quality, neighbours=NEIGHBOURS, face=face, portrait=portrait, **arguments)
+
+
+def test_each_part_is_painted_from_the_frame_that_sees_it_best() -> None:
+    top = BODY.template[:, 1].numpy() > 0
+    quality = np.where(np.stack([top, ~top]), 1, 0.3).astype(np.float32)
+    share = shares(quality, 0 * ONE, None)
+    np.testing.assert_allclose(share.sum(1), 1, atol=1e-5)
+    deep = ~grow(~top, NEIGHBOURS, 8)
+    np.testing.assert_allclose(share[deep, 0], 1, atol=1e-5)
+    quality[:, top] = 0
+    assert (shares(quality, 0 * ONE, None)[top] == 0).all()
+
+
+def test_blurred_and_disagreeing_frames_are_avoided() -> None:
+    even = np.ones((2, len(ONE)), np.float32)
+    blurred = np.stack([ONE, 0.2 * ONE])
+    assert (shares(even, 0 * ONE, None, focus=blurred)[:, 0] == 1).all()
+    assert (shares(even, 0 * ONE, None, residual=np.stack([40 * ONE, ONE]))[:, 1] == 1).all()
 
 
 def test_the_face_takes_its_detail_from_one_frame() -> None:
-    quality = np.random.default_rng(0).uniform(0.2, 1, (6, len(BODY.template))).astype(np.float32)
+    quality = np.random.default_rng(0).uniform(0.2, 1, (6, len(ONE))).astype(np.float32)
     face = (BODY.template[:, 1] > 0.3).numpy().astype(np.float32)
     quality[0] *= 0.5
-    choice = choose_frames(quality, ATLAS.faces, NEIGHBOURS, np.ones(len(face), np.float32), face, 0)
-    assert choice.key_frames[0] == 0
     inner = ~grow(face == 0, NEIGHBOURS, 4)
-    np.testing.assert_allclose(choice.detail[inner, 0], 1, atol=1e-5)
+    np.testing.assert_allclose(shares(quality, face, 0)[inner, 0], 1, atol=1e-5)
 
 
-def samples_of(colours: np.ndarray, weight: np.ndarray) -> Samples:
-    colours = colours.astype(np.uint8)
-    return Samples(colours[:, :4], colours, weight.astype(np.float16), np.zeros((len(weight), 4), np.float16))
+def test_labelling_of_two_labels_is_the_best_of_all() -> None:
+    ring = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 0]])
+
+    def energy(labels: tuple[int, ...], cost: np.ndarray, appearance: np.ndarray, change: float) -> float:
+        total = sum(float(cost[v, k]) for v, k in enumerate(labels))
+        for u, v in ring:
+            if labels[u] != labels[v]:
+                total += change + sum(float(np.linalg.norm(np.diff(appearance[w][[labels[u], labels[v]]], axis=0)))
+                                      for w in (u, v))  # fmt: skip
+        return total
+
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        cost, appearance = generator.random((6, 2), np.float32), 0.3 * generator.random((6, 2, 3), np.float32)
+        found = energy(tuple(label(cost, ring, appearance, 0.05)), cost, appearance, 0.05)
+        best = min(energy(each, cost, appearance, 0.05) for each in product(range(2), repeat=6))
+        assert found == pytest.approx(best, abs=2e-3)
 
 
-def test_merging_leaves_an_outlier_out() -> None:
-    colours = np.full((5, 6, 3), 100)
-    colours[:, 2] = 230
-    merged, support = merge(samples_of(colours, np.ones((5, 6))), np.zeros((5, 6), int), np.ones((1, 3), np.float32))
-    np.testing.assert_allclose(merged, 100, atol=4)
-    np.testing.assert_allclose(support, 6)
-    _, nothing = merge(samples_of(colours, np.zeros((5, 6))), np.zeros((5, 6), int), np.ones((1, 3), np.float32))
-    assert (nothing == 0).all()
+def test_seams_run_where_the_frames_look_the_same() -> None:
+    line = np.stack([np.arange(19), np.arange(1, 20)], 1)
+    cost = np.zeros((20, 2), np.float32)
+    cost[0, 1] = cost[-1, 0] = 100
+    appearance = np.zeros((20, 2, 3), np.float32)
+    appearance[:, 1] = 5
+    appearance[12:14, 1] = 0
+    labels = label(cost, line, appearance, 0.1)
+    assert (labels[:13] == 0).all() and (labels[13:] == 1).all()
+
+
+def lit_sphere(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Light]:
+    """Colours and normals [T, V, 3] and weights [T, V] of points that turn under a fixed light."""
+    generator = np.random.default_rng(0)
+    normal = generator.normal(size=(400, 3))
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    angle = np.linspace(0, 2 * np.pi, len(gains), endpoint=False)
+    turn = np.zeros((len(gains), 3, 3))
+    turn[:, 0, 0] = turn[:, 2, 2] = np.cos(angle)
+    turn[:, 0, 2], turn[:, 2, 0], turn[:, 1, 1] = np.sin(angle), -np.sin(angle), 1
+    normals = np.einsum("tij,vj->tvi", turn, normal).astype(np.float32)
+    coefficients = Light.even().coefficients
+    coefficients[1:5] = np.array([[0.2], [-0.1], [-0.25], [0.05]])
+    light = Light(coefficients)
+    colours = generator.uniform(40, 160, (1, 400, 3)) * light.shading(normals) * gains[:, None]
+    return colours.astype(np.float32), normals, (normals[..., 2] < -0.1).astype(np.float32), light
+
+
+def test_light_is_told_from_albedo() -> None:
+    colours, normals, weight, light = lit_sphere(np.ones((24, 1)))
+    found, gains = solve_light(colours, normals, weight)
+    ratio = np.where(weight[..., None] > 0, found.shading(normals) / light.shading(normals), np.nan)
+    # what falls from above is the same at every yaw, so it stays in the albedo: one factor for each point
+    seen = ~np.isnan(ratio).all((0, 2))
+    ratio = ratio[:, seen]
+    np.testing.assert_array_less(np.abs(ratio / np.nanmean(ratio, axis=0) - 1)[~np.isnan(ratio)], 0.05)
+    even = np.where(weight[..., None] > 0, light.shading(normals), np.nan)[:, seen]
+    assert np.nanstd(even / np.nanmean(even, axis=0)) > 4 * np.nanstd(ratio / np.nanmean(ratio, axis=0))
+    np.testing.assert_allclose(gains, 1, atol=0.02)
 
 
 def test_gains_undo_exposure() -> None:
-    generator = np.random.default_rng(0)
-    true = np.array([1.0, 1.1, 0.9, 1.05, 0.95])
-    frame = np.stack([generator.permutation(5)[:4] for _ in range(2000)])
-    colours = generator.uniform(40, 180, (2000, 1, 3)) * true[frame][..., None]
-    gains = frame_gains(samples_of(colours, np.ones((2000, 4))), frame, 5, rounds=10)
-    product = gains * true[:, None]
-    np.testing.assert_allclose(product / product.mean(0), 1, atol=0.02)
+    true = 1 + 0.12 * np.random.default_rng(1).uniform(-1, 1, (24, 3))
+    colours, normals, weight, _ = lit_sphere(true)
+    product = solve_light(colours, normals, weight)[1] * true
+    np.testing.assert_allclose(product / product.mean(0), 1, atol=0.03)
 
 
-def test_weighted_median() -> None:
-    values = np.array([[[1.0], [5.0], [9.0]]], np.float32)
-    assert weighted_median(values, np.float32([[1, 1, 1]]))[0, 0] == 5
-    assert weighted_median(values, np.float32([[1, 1, 5]]))[0, 0] == 9
-    assert weighted_median(values, np.float32([[5, 1, 1]]))[0, 0] == 1
+def test_one_picture_tells_nothing_about_the_light() -> None:
+    colours, normals, weight, _ = lit_sphere(np.ones((1, 1)))
+    light, gains = solve_light(colours, normals, weight)
+    np.testing.assert_allclose(light.coefficients, Light.even().coefficients, atol=1e-3)
+    np.testing.assert_allclose(gains, 1)
+    assert (solve_light(colours, normals, 0 * weight)[1] == 1).all()
+
+
+def blobs(shift: tuple[float, float]) -> np.ndarray:
+    noise = np.random.default_rng(0).uniform(0, 255, (200, 120)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 3)
+    smooth = (smooth - smooth.min()) / np.ptp(smooth) * 255
+    moved = cv2.warpAffine(smooth, np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), (120, 200))
+    return np.repeat(moved[..., None], 3, 2).astype(np.uint8)
+
+
+def test_a_shift_is_found_and_undone() -> None:
+    inside = np.zeros((200, 120), bool)
+    inside[10:190, 10:110] = True
+    ours, theirs = blobs((0, 0)), blobs((2, -1))
+    flow = displacement(ours, inside, theirs, inside)
+    np.testing.assert_allclose(np.median(flow[40:160, 30:90], axis=(0, 1)), [2, -1], atol=0.3)
+    middle = (slice(40, 160), slice(30, 90))
+    before, after = (np.abs(ours[middle].astype(int) - image[middle]).mean() for image in (theirs, move(theirs, flow)))
+    assert after < 0.3 * before
+
+
+def test_an_unbelievable_shift_is_left_alone() -> None:
+    inside = np.ones((200, 120), bool)
+    flow = displacement(blobs((0, 0)), inside, blobs((30, 0)), inside)
+    assert np.abs(flow).max() < 8
+    assert (displacement(blobs((0, 0)), inside, blobs((0, 0)), inside) == 0).all()
+
+
+def test_merging_leaves_an_outlier_out() -> None:
+    colours = np.full((6, 5, 3), 100, np.float32)
+    colours[2] = 230
+    np.testing.assert_allclose(robust_mean(colours, np.ones((6, 5), np.float32)), 100, atol=4)
+    assert (robust_mean(colours, np.zeros((6, 5), np.float32)) == 0).all()
 
 
 def test_harmonic_continuation_stays_between_its_neighbours() -> None:

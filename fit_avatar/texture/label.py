@@ -1,0 +1,98 @@
+"""One frame for each vertex: cheap to see it from there, and cheap to go over to the neighbour's frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+SCALE = 1000
+"""Costs become integers for the maximum flow."""
+MAX_SWEEPS = 2
+
+
+def label(cost: FloatArray, edges: IntArray, appearance: FloatArray, change: float) -> IntArray:
+    """Give each vertex one of K labels by α-expansion (Boykov, Veksler and Zabih 2001, section 5).
+
+    The sum of the vertices' costs and the edges' is brought near its least: an edge whose ends have different
+    labels costs ``change`` plus the distance of the two labels' appearances at both ends (a metric, as the method
+    needs). So seams run where the frames show the same.
+
+    Args:
+        cost: of each label at each vertex. [V, K]
+        edges: pairs of vertices. [E, 2]
+        appearance: what each label shows at each vertex, in units of the cost. [V, K, C]
+        change: cost of any change of labels.
+
+    Returns:
+        [V]
+    """
+    labels: IntArray = cost.argmin(axis=1)
+    if cost.shape[1] == 1 or not len(edges):
+        return labels
+    best = _energy(labels, cost, edges, appearance, change)
+    for _ in range(MAX_SWEEPS):
+        before = best
+        for alpha in range(cost.shape[1]):
+            expanded = _expand(labels, alpha, cost, edges, appearance, change)
+            energy = _energy(expanded, cost, edges, appearance, change)
+            if energy < best:
+                labels, best = expanded, energy
+        if best > before * (1 - 1e-3):
+            break
+    return labels
+
+
+def _seam(a: IntArray, b: IntArray, edges: IntArray, appearance: FloatArray, change: float) -> FloatArray:
+    """Return the cost of each edge if its ends have labels a and b. [E]"""
+    distance = sum(
+        np.sqrt(((appearance[edges[:, end], a] - appearance[edges[:, end], b]) ** 2).sum(axis=1)) for end in (0, 1)
+    )
+    return np.asarray(np.where(a == b, 0, change + distance))
+
+
+def _energy(labels: IntArray, cost: FloatArray, edges: IntArray, appearance: FloatArray, change: float) -> float:
+    ends = labels[edges]
+    seams = _seam(ends[:, 0], ends[:, 1], edges, appearance, change)
+    return float(cost[np.arange(len(cost)), labels].sum() + seams.sum())
+
+
+def _expand(
+    labels: IntArray, alpha: int, cost: FloatArray, edges: IntArray, appearance: FloatArray, change: float
+) -> IntArray:
+    """Let any set of vertices change to ``alpha``: the best such set is a minimum cut."""
+    vertices = np.arange(len(cost))
+    first, second = labels[edges].T
+    new = np.full(len(edges), alpha)
+    both_stay = _seam(first, second, edges, appearance, change)
+    first_stays = _seam(first, new, edges, appearance, change)
+    second_stays = _seam(new, second, edges, appearance, change)
+    # the cut's price of an edge, split into what its ends pay alone and what they pay for being parted
+    # (Kolmogorov and Zabih 2004, section 4.1); stay = source side, change = sink side
+    change_cost = cost[:, alpha].astype(np.float64)
+    stay_cost = cost[vertices, labels].astype(np.float64)
+    np.add.at(stay_cost, edges[:, 0], both_stay - second_stays)
+    np.add.at(stay_cost, edges[:, 1], second_stays)
+    parted = np.maximum(first_stays + second_stays - both_stay, 0)
+    flipped = stay_cost - change_cost
+    source, sink = len(cost), len(cost) + 1
+    towards_source, towards_sink = np.flatnonzero(flipped < 0), np.flatnonzero(flipped > 0)
+    rows = np.r_[np.full(len(towards_source), source), towards_sink, edges[:, 0]]
+    columns = np.r_[towards_source, np.full(len(towards_sink), sink), edges[:, 1]]
+    capacity = np.r_[-flipped[towards_source], flipped[towards_sink], parted]
+    graph = coo_matrix((np.rint(SCALE * capacity).astype(np.int32), (rows, columns)), (len(cost) + 2,) * 2).tocsr()
+    graph.eliminate_zeros()
+    if not len(towards_source) or not len(towards_sink):
+        stays = flipped <= 0
+    else:
+        rest = csr_matrix(graph - maximum_flow(graph, source, sink).flow)
+        rest.data = np.maximum(rest.data, 0)
+        rest.eliminate_zeros()
+        stays = np.zeros(len(cost) + 2, bool)
+        stays[breadth_first_order(rest, source, return_predecessors=False)] = True
+        stays = stays[: len(cost)]
+    return np.asarray(np.where(stays, labels, alpha))

@@ -1,0 +1,28 @@
+"""A texture under the clip's own light: what a pose changes in its colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from fit_avatar.body.model import Body
+from fit_avatar.texture.bake import Texture, vertex_normals
+from fit_avatar.texture.graph import adjacency, soften
+from fit_avatar.texture.light import NORMAL_ROUNDS
+
+FloatArray = NDArray[np.float32]
+
+
+def relighting(texture: Texture, body: Body, vertices: FloatArray) -> FloatArray:
+    """Return the factor at each vertex that takes the texture's colours to those of a frame of the clip. [V, 3]
+
+    Args:
+        texture: with the light that was estimated.
+        body: the body.
+        vertices: posed, in camera coordinates. [V, 3]
+    """
+    faces = body.faces.cpu().numpy()
+    neighbours: csr_matrix = adjacency(faces, len(vertices))
+    normals = soften(vertex_normals(vertices, faces), neighbours, NORMAL_ROUNDS)
+    return np.asarray(texture.light.shading(normals) / texture.shading, dtype=np.float32)
