@@ -69,7 +69,7 @@ def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: fl
 class ConsensusSolver:
     """The regularisers of a body, set up once; solves for the offsets of one set of planes after another."""
 
-    def __init__(self, body: Body, stage: ConsensusStage, betas: Tensor) -> None:
+    def __init__(self, body: Body, stage: ConsensusStage, betas: Tensor, frames: int = 30) -> None:
         template = shaped(body, betas).double().cpu().numpy()
         faces, skin = body.faces.cpu().numpy(), body.skin.cpu().numpy()
         operator, areas = cotangent_laplacian(template, faces)
@@ -78,14 +78,15 @@ class ConsensusSolver:
         stiff, thin = (part_multiplier(body, table).double().cpu().numpy() for table in (STIFF, THIN))
         mirror = body.mirror.cpu().numpy()
         swap = csr_matrix((np.ones(len(mirror)), (np.arange(len(mirror)), mirror)))
+        fewer = 30 / frames
         self.smooth = (operator.T @ diags(stage.smooth_m**4 * stiff / areas) @ operator).tocsr()
-        self.body = diags(stage.body * thin * areas)
+        self.body = diags(fewer * stage.body * thin * areas)
         # The sideways component changes its sign in the mirror.
         self.symmetry = [
-            _squared(identity(len(mirror)) - sign * swap, stage.symmetry * areas) for sign in (-1.0, 1.0, 1.0)
+            _squared(identity(len(mirror)) - sign * swap, fewer * stage.symmetry * areas) for sign in (-1.0, 1.0, 1.0)
         ]
         self.fixed = [(self.smooth + self.body + part).tocsr() for part in self.symmetry]
-        preconditioner = self.smooth + self.body + diags(areas * (1 / 3 + stage.symmetry))
+        preconditioner = self.smooth + self.body + diags(areas * (1 / 3 + fewer * stage.symmetry))
         self.inverse = splu(preconditioner.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
         self.carry = carried_by(template, faces, skin)
 
@@ -126,7 +127,7 @@ def fit_consensus(
     """Return the state with new offsets; poses and betas stay."""
     with torch.no_grad():
         state = replace(state, offsets=torch.zeros_like(body.template) if state.offsets is None else state.offsets)
-        solver = ConsensusSolver(body, stage, state.betas)
+        solver = ConsensusSolver(body, stage, state.betas, len(state.transl))
         template = shaped(body, state.betas)
         steps = stage.matchings * stage.reweightings
         for i in range(stage.matchings):

@@ -130,7 +130,7 @@ class ConsensusStage:
     smooth_m: float = 0.012
     """Offsets are smooth over about this distance."""
     body: float = 0.001
-    """Weight of the offsets' prior against outlines that touch the whole surface evenly."""
+    """Weight of the offsets' prior against the outlines of thirty frames that touch the whole surface evenly."""
     symmetry: float = 0.03
     """Weight of left–right symmetry, likewise."""
 
