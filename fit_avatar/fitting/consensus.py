@@ -78,7 +78,7 @@ class ConsensusSolver:
         stiff, thin = (part_multiplier(body, table).double().cpu().numpy() for table in (STIFF, THIN))
         mirror = body.mirror.cpu().numpy()
         swap = csr_matrix((np.ones(len(mirror)), (np.arange(len(mirror)), mirror)))
-        fewer = 30 / frames
+        fewer = (30 / frames) ** 2  # there are fewer outlines, and wider gaps between them
         self.smooth = (operator.T @ diags(stage.smooth_m**4 * stiff / areas) @ operator).tocsr()
         self.body = diags(fewer * stage.body * thin * areas)
         # The sideways component changes its sign in the mirror.
