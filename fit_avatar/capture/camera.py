@@ -21,6 +21,8 @@ PHONE_FOCAL_MM = 26.0
 """35 mm-equivalent focal length of the main lens of most phones (24–28 mm)."""
 PHONE_VIDEO_CROP = 1.15
 """Video uses less of the sensor than photographs: electronic stabilisation cuts 10–20 % off."""
+GUESS_SIGMA = 0.35
+"""Relative standard deviation of the guess: other lenses, other crops."""
 FOCAL_RANGE = (0.3, 20.0)
 """Focal lengths outside these multiples of the longer side are taken for a mistake."""
 
@@ -88,6 +90,7 @@ def camera_from(
         raise BadInputError(f"{' and '.join(given)} say the same thing twice: give only one of them")
     diagonal, long_side = math.hypot(width, height), max(width, height)
     warnings: tuple[str, ...] = ()
+    sigma = 0.0
     if fov_deg is not None:
         if not 5.0 <= fov_deg <= 120.0:
             raise BadInputError(f"--fov-deg {fov_deg:g} is outside 5–120 degrees: give the angle along the longer side")
@@ -104,11 +107,13 @@ def camera_from(
     else:
         focal = PHONE_FOCAL_MM * PHONE_VIDEO_CROP / FULL_FRAME_DIAGONAL_MM * diagonal
         source = f"guessed: a phone's main lens ({PHONE_FOCAL_MM:g} mm equivalent, video crop {PHONE_VIDEO_CROP:g})"
+        sigma = GUESS_SIGMA
         warnings = (
             f"The focal length is a guess ({focal:.0f} px, a phone's main lens: {PHONE_FOCAL_MM:g} mm equivalent with "
             f"the {PHONE_VIDEO_CROP:g}× crop of video); pass --focal-35mm or --camera if you know it.",
         )
-    return Camera(focal, focal, width / 2.0, height / 2.0, width, height, source=source), warnings
+    camera = Camera(focal, focal, width / 2.0, height / 2.0, width, height, source=source, focal_sigma=sigma)
+    return camera, warnings
 
 
 def is_distorted(camera: Camera) -> bool:

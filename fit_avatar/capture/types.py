@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,11 +40,19 @@ class Camera:
     """OpenCV distortion coefficients (k1, k2, p1, p2, k3)."""
     source: str = "given"
     """Where the focal length came from, in words for the report."""
+    focal_sigma: float = 0.0
+    """Relative standard deviation of the focal length; 0: it is known."""
 
     @property
     def intrinsics(self) -> NDArray[np.float64]:
         """Return the 3×3 intrinsic matrix."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+
+    def resized(self, scale: float) -> Camera:
+        """Return the camera of the same picture in another size; sides are rounded to whole pixels."""
+        width, height = max(1, round(self.width * scale)), max(1, round(self.height * scale))
+        x, y = width / self.width, height / self.height
+        return replace(self, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y, width=width, height=height)
 
 
 @dataclass(frozen=True)
