@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from people import TrueClip
+from truth import TrueClip
 
 from fit_avatar.capture import Camera, read_frames
 from fit_avatar.capture.masks import GivenMasks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from accuracy_table import KEYS, Column, Row, cells
+from measure import Surfaces
 from numpy.typing import NDArray
-from people import TrueClip
 
 from fit_avatar.body import Body, BodyState, pose_body, rotation
 from fit_avatar.capture import Camera, Capture, read_frames
-from fit_avatar.evaluate import Mesh, Similarity, Surface
+from fit_avatar.evaluate import Surface
 from fit_avatar.report import draw_overlay
 from fit_avatar.silhouettes import vertex_normals
 from fit_avatar.silhouettes.raster import rasterize
@@ -48,39 +49,31 @@ class Pictures:
 def draw_pictures(
     name: str,
     folder: Path,
-    truth: TrueClip,
     body: Body,
     state: BodyState,
     seen: Capture,
-    vertices: NDArray[np.float64],
-    scored: NDArray[np.int64],
-    motions: Sequence[Similarity],
-    true: Sequence[Mesh],
+    surfaces: Surfaces,
 ) -> Pictures:
     """Draw the errors on the surface, from the front and the back, and the surface over some frames.
 
     Args:
         name: of the fit.
         folder: of the clip.
-        truth: of the clip.
         body: the body.
         state: the fit.
         seen: what it was fitted to.
-        vertices: of the scored frames. [S, V, 3]
-        scored: their indices. [S]
-        motions: that align them by height.
-        true: their true outer surfaces.
+        surfaces: found and true ones.
     """
-    aligned = [motion(v) for motion, v in zip(motions, vertices, strict=True)]
+    aligned = [motion(v) for motion, v in zip(surfaces.distance.motions, surfaces.vertices, strict=True)]
     # a vertex outside the truth is positive; the mean over frames is what belongs to the shape
-    errors = [Surface(t.vertices, t.faces).signed_distance(v) for t, v in zip(true, aligned, strict=True)]
+    errors = [Surface(t.vertices, t.faces).signed_distance(v) for t, v in zip(surfaces.true, aligned, strict=True)]
     error = np.mean(errors, axis=0)
     images = [(f"error, {side}", _errors(body, state, error, yaw)) for side, yaw in (("front", 0), ("back", np.pi))]
     posed = pose_body(body, state).vertices.cpu()
     chosen = np.linspace(0, len(seen.frame_indices), OVERLAYS, endpoint=False).astype(int)
     by_index = {int(seen.frame_indices[t]): t for t in chosen}
     for index, frame in read_frames(folder / "video.mp4", list(by_index)):
-        drawn = draw_overlay(frame, posed[by_index[index]], body.faces.cpu(), truth.camera)
+        drawn = draw_overlay(frame, posed[by_index[index]], body.faces.cpu(), seen.camera)
         images.append((f"frame {index}", _cropped(drawn, seen.masks[by_index[index]])))
     return Pictures(name, tuple((caption, _jpeg(image)) for caption, image in images))
 
@@ -129,8 +122,8 @@ def _jpeg(image: Image) -> bytes:
 
 def write_page(
     path: Path,
-    rows: Sequence[dict[str, Any]],
-    columns: dict[str, Callable[[dict[str, Any]], float | None]],
+    rows: Sequence[Row],
+    columns: Mapping[str, Column],
     pictures: Sequence[Pictures],
 ) -> None:
     """Write one HTML file that holds everything.
@@ -141,13 +134,11 @@ def write_page(
         columns: their names, and how they are read from a row.
         pictures: of every fit.
     """
-    keys = ("clip", "inputs", "variant", "frames", "num_betas")
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in (*keys, *columns))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in (*KEYS, *columns))
     lines = []
     for row in rows:
-        values = [column(row) for column in columns.values()]
-        cells = [str(row[key]) for key in keys] + ["–" if v is None else f"{v:.2f}" for v in values]
-        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+        told = [str(row[key]) for key in KEYS.values()] + cells([column(row) for column in columns.values()])
+        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in told) + "</tr>")
     parts = []
     for row, drawn in zip(rows, pictures, strict=True):
         shown = "".join(

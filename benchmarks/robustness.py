@@ -1,6 +1,6 @@
 """What disturbances cost: a clip whose truth is known is spoilt in many ways, fitted, and measured against the truth.
 
-    python benchmarks/robustness.py [CLIP_FOLDER …] [--people 1] [--frames 24] [--only half-turn frames-swapped-20%]
+    python benchmarks/robustness.py [CLIP_FOLDER …] [--people 1] [--inputs given raw] [--only half-turn start-90]
 
 Every disturbance rewrites the clip's files, which then go the way of a user's: they are observed, checked and fitted.
 The rows tell the error, how many times that of the undisturbed clip it is, and what the program said; a refusal is
@@ -18,32 +18,35 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 import tyro
-from accuracy import between, told
 from disturbances import DISTURBANCES, Film, Original, write_film
-from people import read_clip, write_person
+from inputs import INPUTS
+from measure import between, skin_faces, told
+from people import write_person
+from program import command
+from robustness_table import overview, table
+from truth import TrueClip, read_clip
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body
-from fit_avatar.capture import Capture, observe
+from fit_avatar.capture import Capture, observe, read_frames
 from fit_avatar.errors import FitAvatarError
 from fit_avatar.evaluate import Mesh, compare_clip, iou, pa_mpjpe, pooled
 from fit_avatar.fitting import fit
 from fit_avatar.report import doubts, measure_agreement
 from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.texture import Tracker
 
 OUT = Path("out/robustness")
 SAMPLES = 10_000
 SCORED = 4
 """True surfaces that are compared."""
-ALLOWED = 2.0
-"""A disturbance may cost this many times the undisturbed error."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """Return where the disturbed clip is written."""
-        return self.out / "clips" / f"{self.clip.name}-{self.name}"
+        return self.out / "clips" / f"{self.clip.name}-{self.inputs}-{self.name}"
 
 
 def run(job: Job) -> dict[str, Any] | None:
@@ -68,24 +71,24 @@ def run(job: Job) -> dict[str, Any] | None:
     clip = read_clip(job.clip)
     original = Original(clip)
     with_all = np.arange(original.count)
-    fps = float(json.loads((job.clip / "camera.json").read_text()).get("fps", 30))
-    film = DISTURBANCES[job.name](Film(original, clip.camera, fps, with_all, np.ones(original.count, bool)))
+    film = DISTURBANCES[job.name](Film(original, clip.camera, clip.fps, with_all, np.ones(original.count, bool)))
     if job.inputs == "raw" and not (film.changes_picture or film.camera != clip.camera or job.name == "undisturbed"):
         return None
     write_film(film, job.folder)
     row: dict[str, Any] = {"clip": job.clip.name, "disturbance": job.name, "inputs": job.inputs}
-    given = {n: job.folder / n for n in ("keypoints", "masks")} if job.inputs == "given" else {}
+    given: dict[str, Any] = {name: job.folder / name for name in INPUTS[job.inputs]}
     began = time.perf_counter()
     try:
         seen = observe(job.folder / "video.mp4", camera=film.camera, frames=job.frames, **given)
         row["observe_s"], began = time.perf_counter() - began, time.perf_counter()
         body = load_body()
+        tracker = Tracker(body, seen, read_frames(job.folder / "video.mp4", seen.frame_indices.tolist()))
         with torch.enable_grad():
-            fitted = fit(body, seen, height_m=clip.height_m)
+            fitted = fit(body, seen, height_m=clip.height_m, find=tracker.find)
         state = fitted.state.body_state(body)
         row["warnings"] = [*seen.warnings, *doubts(body, state, seen, measure_agreement(body, state, seen))]
     except FitAvatarError as error:
-        code, said = on_the_command_line(job, clip.height_m)
+        code, said = on_the_command_line(job, replace(clip, folder=job.folder))
         return row | {"outcome": "refused", "said": str(error), "exit_code": code, "cli_said": said}
     except Exception:
         return row | {"outcome": "crashed", "said": traceback.format_exc()}
@@ -97,8 +100,8 @@ def run(job: Job) -> dict[str, Any] | None:
 def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str, Any]:
     """Return the errors of a fit."""
     clip, own = film.original.clip, seen.frame_indices
-    faces = body.faces.cpu().numpy()
-    skin = faces[body.skin.cpu().numpy()[faces].all(1)]
+    surface = skin_faces(body)
+    skin = surface.cpu().numpy()
     places: list[tuple[int, int]] = []
     for truth in sorted(clip.surfaces):
         shown = [p for p in np.flatnonzero((film.source == truth) & film.scored) if own[0] <= p <= own[-1]]
@@ -115,7 +118,6 @@ def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str
     scored = np.flatnonzero(film.scored[own])
     posed = pose_body(body, state)
     joints = posed.joints.cpu().double().numpy()[scored, :24]
-    surface = torch.from_numpy(skin).to(posed.vertices.device)
     agreement = [
         iou(
             silhouette(posed.vertices[t], surface, seen.camera).cpu().numpy(), film.shot(int(own[t])).true_mask
@@ -132,64 +134,19 @@ def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str
     }
 
 
-def on_the_command_line(job: Job, height_m: float) -> tuple[int, str]:
+def on_the_command_line(job: Job, clip: TrueClip) -> tuple[int, str]:
     """Return the exit code and the last line of the same clip, given to the program as a user would."""
-    command = [sys.executable, "-m", "fit_avatar", "--video", str(job.folder / "video.mp4"), "--frames"]
-    command += [str(job.frames), "--camera", str(job.folder / "camera.json"), "--height-m", f"{height_m:.4f}"]
-    command += ["--out", str(job.folder / "out"), "--texture-size", "256", "--quality", "fast"]
-    if job.inputs == "given":
-        command += ["--keypoints", str(job.folder / "keypoints"), "--masks", str(job.folder / "masks")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    words = command(clip, job.inputs, job.frames, job.folder / "out", "--texture-size", "256", "--quality", "fast")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     lines = done.stderr.strip().splitlines()
     return done.returncode, lines[-1] if lines else ""
-
-
-HEADINGS = (
-    "clip", "disturbance", "frames", "height mm", "×", "p95 mm", "PA-MPJPE mm", "×", "IoU %", "fit s", "GB", "within",
-    "said",
-)  # fmt: skip
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return the table in Markdown."""
-    lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
-    for row in rows:
-        same = ("clip", "inputs", "frames_wanted")
-        others = (r for r in rows if r["disturbance"] == "undisturbed" and all(r[k] == row[k] for k in same))
-        calm = next(others, None)
-        verdict, start = within(row, calm), [row["clip"], row["disturbance"]]
-        if row["outcome"] != "fitted":
-            told = row["said"].strip().splitlines()[-1]
-            code = f" (exit code {row['exit_code']})" if "exit_code" in row else ""
-            cells = [*start, *["–"] * 9, verdict, f"{row['outcome']}{code}: {told}"]
-        else:
-            known = calm is not None and calm["outcome"] == "fitted"
-            height, pose = (f"{row[k] / calm[k]:.2f}" if known else "–" for k in ("height_mm", "pa_mpjpe_mm"))
-            cells = [
-                *start, str(row["frames"]), f"{row['height_mm']:.2f}", height, f"{row['height_p95_mm']:.1f}",
-                f"{row['pa_mpjpe_mm']:.1f}", pose, f"{100 * row['iou']:.1f}", f"{row['fit_s']:.0f}",
-                f"{row['peak_memory_gb']:.1f}", verdict, " ".join(row["warnings"]) or "–",
-            ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def within(row: dict[str, Any], calm: dict[str, Any] | None) -> str:
-    """Return whether a disturbance costs no more than allowed, or is refused as it should be."""
-    if row["outcome"] == "refused":
-        return "refused" if row["exit_code"] == 2 else "NO"
-    if row["outcome"] != "fitted" or calm is None or calm["outcome"] != "fitted":
-        return "NO"
-    if all(row[key] <= ALLOWED * calm[key] for key in ("height_mm", "pa_mpjpe_mm")):
-        return "yes"
-    return "NO, but told" if row["warnings"] else "NO"
 
 
 def main(
     clips: tyro.conf.Positional[tuple[Path, ...]] = (),
     people: int = 0,
     frames: int = 24,
-    inputs: Literal["given", "raw"] = "given",
+    inputs: tuple[Literal["given", "raw"], ...] = ("given",),
     only: tuple[str, ...] = (),
     keep: bool = False,
     out: Path = OUT,
@@ -200,7 +157,8 @@ def main(
         clips: folders with video.mp4, masks/, keypoints/, camera.json and gt.npz.
         people: how many people to make up; they are kept in the folder of the results.
         frames: use at most this many.
-        inputs: hand over masks and keypoints, or only the video. Camera and height are given in any case.
+        inputs: hand over masks and keypoints (given), or only the video (raw); both are compared. Camera and height
+            are given in any case.
         only: names of disturbances; by default all. Rows of earlier runs stay in the files.
         keep: keep the disturbed clips.
         out: folder of the results.
@@ -218,11 +176,11 @@ def main(
     fork = "forkserver" in multiprocessing.get_all_start_methods()
     processes = multiprocessing.get_context("forkserver" if fork else "spawn")
     if fork:
-        processes.set_forkserver_preload(["accuracy", "disturbances", "fit_avatar.fitting"])
+        processes.set_forkserver_preload(["measure", "disturbances", "fit_avatar.fitting"])
     text = "there is nothing to tell"
-    for folder in folders:
-        for name in only or order:
-            job = Job(folder, name, frames, inputs, out)
+    for way in inputs:
+        for folder, name in product(folders, only or order):
+            job = Job(folder, name, frames, way, out)
             # a process of its own for each, so that the memory is that of one fit and a crash is only its own
             with processes.Pool(1) as pool:
                 done = pool.apply(run, (job,))
@@ -235,10 +193,10 @@ def main(
             rows = [r for r in rows if any(r[k] != row[k] for k in same)] + [row]
             rows.sort(key=lambda r: (r["clip"], r["inputs"], r["frames_wanted"], order.index(r["disturbance"])))
             number = f"{row['height_mm']:.2f} mm, PA {row['pa_mpjpe_mm']:.1f}" if "height_mm" in row else row["said"]
-            print(f"{folder.name} {name}: {row['outcome']}, {number}", flush=True)
+            print(f"{folder.name} {way} {name}: {row['outcome']}, {number}", flush=True)
             kept.write_text(json.dumps(rows, indent=1))
             cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores"
-            text = table(rows)
+            text = f"{overview(rows)}\n\n{table(rows)}"
             (out / "table.md").write_text(f"{text}\n\nGiven height; up to {frames} frames; fitted on {cores}.\n")
     print(f"\n{text}\n\n{out / 'table.md'}")
 

@@ -1,0 +1,104 @@
+"""How time and memory grow with the number of frames: one clip through the whole command line, each time afresh.
+
+    python benchmarks/growth.py [CLIP_FOLDER] [--frames 30 60 120 240] [--inputs given|raw]
+
+Every run is a process of its own, which takes evenly spread frames of the same clip. A clip that has fewer than are
+asked for is played forwards and backwards; without a clip, a person is made up and filmed with as many.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tyro
+from disturbances import Film, Original, write_film
+from people import write_person
+from program import make_avatar
+from robustness_table import markdown
+from truth import TrueClip, read_clip
+
+OUT = Path("out/growth")
+TOTAL, MEMORY = "total", "peak GB"
+
+
+def lengthened(clip: TrueClip, frames: int, folder: Path) -> TrueClip:
+    """Return a clip with at least so many frames: itself, or played forwards and backwards."""
+    original = Original(clip)
+    if original.count >= frames:
+        return clip
+    there_and_back = np.concatenate([np.arange(original.count), np.arange(original.count)[::-1]])
+    source = np.resize(there_and_back, frames)
+    write_film(Film(original, clip.camera, clip.fps, source, np.ones(frames, bool), changes_picture=True), folder)
+    return replace(clip, folder=folder)
+
+
+def run(clip: TrueClip, inputs: str, frames: int, out: Path) -> dict[str, float]:
+    """Make an avatar in a process of its own, and return the seconds of every stage and the peak memory."""
+    make_avatar(clip, inputs, frames, out)
+    metrics = json.loads((out / "metrics.json").read_text())
+    if metrics["frames_used"] < 0.9 * frames:
+        sys.exit(f"only {metrics['frames_used']} of {frames} frames of {clip.folder} could be used")
+    seconds = {stage["name"]: float(stage["seconds"]) for stage in metrics["seconds"]["stages"]}
+    return {**seconds, TOTAL: sum(seconds.values()), MEMORY: float(metrics["peak_memory_gb"])}
+
+
+def exponent(frames: list[int], values: list[float]) -> float:
+    """Return the p of the frames^p that is nearest to the values, by least squares of the logarithms."""
+    slope, _ = np.polyfit(np.log(frames), np.log(np.maximum(values, 1e-3)), 1)
+    return float(slope)
+
+
+def table(runs: dict[int, dict[str, float]]) -> str:
+    """Return a row for every stage with its values and its exponent."""
+    counts, lines = list(runs), []
+    names = dict.fromkeys(name for values in runs.values() for name in values if name not in (TOTAL, MEMORY))
+    for name in (*names, TOTAL, MEMORY):
+        values = [values.get(name, 0.0) for values in runs.values()]
+        grows = f"{exponent(counts, values):.2f}" if len(counts) > 1 and min(values) >= 0.1 else "–"
+        lines.append([name, *(f"{value:.2f}" for value in values), grows])
+    return markdown(["seconds", *(f"{count} frames" for count in counts), "exponent"], lines)
+
+
+def main(
+    clip: tyro.conf.Positional[Path | None] = None,
+    frames: tuple[int, ...] = (30, 60, 120, 240),
+    inputs: Literal["given", "raw"] = "given",
+    seed: int = 0,
+    size: int = 1080,
+    out: Path = OUT,
+) -> None:
+    """Fit with more and more frames, and write ``table.md`` and ``results.json``.
+
+    Args:
+        clip: folder with video.mp4, masks/, keypoints/, camera.json and gt.npz; without it a person is made up.
+        frames: how many, for each run.
+        inputs: hand over masks and keypoints (given), or only the video (raw).
+        seed: of the made-up person.
+        size: of the made-up person's video.
+        out: folder of the results.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    most = max(frames)
+    if clip is None:
+        film = read_clip(write_person(out / f"person{seed:02d}-{most}", seed, most, size))
+        about = f"{most} frames of one turn of a made-up person"
+    else:
+        film = lengthened(read_clip(clip), most, out / f"{clip.name}-{most}")
+        about = clip.name if film.folder == clip else f"{clip.name}, played forwards and backwards"
+    runs: dict[int, dict[str, float]] = {}
+    results: dict[str, Any] = {"clip": about, "inputs": inputs, "runs": runs}
+    for count in sorted(frames):
+        runs[count] = run(film, inputs, count, out / f"{count}-frames")
+        print(f"{count} frames: {runs[count][TOTAL]:.1f} s, {runs[count][MEMORY]:.2f} GB", flush=True)
+        (out / "results.json").write_text(json.dumps(results, indent=1))
+        (out / "table.md").write_text(f"{table(runs)}\n\nClip: {about}; inputs: {inputs}.\n")
+    print(f"\n{table(runs)}\n\n{out / 'table.md'}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

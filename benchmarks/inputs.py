@@ -1,0 +1,66 @@
+"""What a fit gets to see of a clip: files that come with it, or what the program finds in the video by itself."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from truth import TrueClip
+
+from fit_avatar.capture import Capture, camera_from, observe
+from fit_avatar.store import source_identity
+
+INPUTS: dict[str, tuple[str, ...]] = {
+    "given": ("keypoints", "masks"),
+    "true-masks": ("masks",),
+    "true-keypoints": ("keypoints",),
+    "raw": (),
+}
+"""Names of inputs, and which of the clip's folders are handed over. Masks are exact, keypoints have noise."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was observed, and what that took."""
+
+    capture: Capture
+    seconds: float
+
+
+def see(clip: TrueClip, inputs: str, guessed_camera: bool, kept: Path) -> Seen:
+    """Return what is observed in all frames of a clip; kept in a folder for the next fit.
+
+    What was kept is used as long as neither the video nor the code that observes changes.
+    """
+    stamp = f"{(clip.folder / 'video.mp4').stat().st_mtime:.0f}-{source_identity('capture')[:12]}"
+    file = kept / f"{clip.folder.name}-{inputs}-{stamp}.pkl"
+    if file.exists():
+        seen: Seen = pickle.loads(file.read_bytes())
+    else:
+        began = time.perf_counter()
+        given: dict[str, Any] = {name: clip.folder / name for name in INPUTS[inputs]}
+        capture = observe(clip.folder / "video.mp4", camera=clip.camera, frames=10**6, **given)
+        seen = Seen(capture, time.perf_counter() - began)
+        kept.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pickle.dumps(seen))
+    if guessed_camera:  # neither keypoints nor masks depend on the focal length of a camera without distortion
+        guess, _ = camera_from(clip.camera.width, clip.camera.height)
+        seen = replace(seen, capture=replace(seen.capture, camera=guess))
+    return seen
+
+
+def take(seen: Capture, chosen: NDArray[np.int64]) -> Capture:
+    """Return some of a capture's frames."""
+    names = ("frame_indices", "keypoints", "masks", "frame_weights", "face", "hands")
+    return replace(seen, **{name: value[chosen] for name in names if (value := getattr(seen, name)) is not None})
+
+
+def spread(seen: Capture, count: int) -> Capture:
+    """Return evenly spread frames of a capture, all if it has no more."""
+    there = len(seen.frame_indices)
+    return seen if count >= there else take(seen, np.linspace(0, there, count, endpoint=False).round().astype(int))

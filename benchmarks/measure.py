@@ -1,0 +1,132 @@
+"""A fit against the truth: surfaces, joints and silhouettes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation, Slerp
+from truth import TrueClip
+
+from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.capture import Capture
+from fit_avatar.capture.masks import GivenMasks
+from fit_avatar.evaluate import (
+    ClipDistance,
+    Mesh,
+    SurfaceDistance,
+    compare_clip,
+    iou,
+    mpjpe,
+    pa_mpjpe,
+    pooled,
+    repose_onto,
+    surface_distance,
+)
+from fit_avatar.silhouettes.raster import silhouette
+
+SAMPLES = 50_000
+LEFT_OUT = 60
+"""Frames that were not fitted and whose silhouettes are compared, at most."""
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """The surfaces of the frames whose truth is known, and their distances."""
+
+    frames: NDArray[np.int64]  # [S] indices in the video
+    vertices: NDArray[np.float64]  # [S, V, 3] of the fit
+    joints: NDArray[np.float64]  # [S, J, 3]
+    found: list[Mesh]
+    true: list[Mesh]
+    distance: ClipDistance
+
+
+def compare_surfaces(body: Body, state: BodyState, own: NDArray[np.int64], truth: TrueClip) -> Surfaces:
+    """Compare outer surfaces in the frames whose truth is known. ``own`` are the fitted frames' indices. [T]"""
+    frames = np.array(sorted(set(truth.surfaces) & set(own.tolist())), np.int64)
+    if not len(frames):  # no true surface at a frame that was used: poses in between stand for it
+        frames = np.array([i for i in sorted(truth.surfaces) if own[0] <= i <= own[-1]], np.int64)
+    posed = pose_body(body, between(state, own, frames))
+    vertices, joints = (v.cpu().double().numpy() for v in (posed.vertices, posed.joints))
+    skin = skin_faces(body).cpu().numpy()
+    found = [Mesh(v, skin).outer(truth.up) for v in vertices]
+    true = [truth.surfaces[i].outer(truth.up) for i in frames.tolist()]
+    return Surfaces(frames, vertices, joints, found, true, compare_clip(found, true, truth.up, SAMPLES))
+
+
+def measure(body: Body, state: BodyState, seen: Capture, truth: TrueClip, surfaces: Surfaces) -> dict[str, Any]:
+    """Return the errors of a fit, in mm where nothing else is said."""
+    own = seen.frame_indices
+    numbers: dict[str, Any] = {
+        "frames_scored": surfaces.frames.tolist(),
+        "scale_error_percent": 100 * surfaces.distance.scale_error,
+        "focal_error_percent": 100 * (seen.camera.fx / truth.camera.fx - 1),
+    }
+    for name in ("similarity", "height", "camera"):
+        numbers[name] = told(pooled(getattr(surfaces.distance, name)))
+    numbers["shape"] = told(pooled(shape_distances(body, surfaces)))
+
+    ours, theirs = pose_body(body, state).joints.cpu().double().numpy()[:, :24], truth.joints[own]
+    scale = np.median(theirs[..., 2].mean(1) / ours[..., 2].mean(1))
+    numbers["mpjpe_camera_mm"] = 1000 * mpjpe(scale * ours, theirs)
+    numbers["mpjpe_root_mm"] = 1000 * mpjpe(scale * ours, theirs, root=0)
+    numbers["pa_mpjpe_mm"] = 1000 * pa_mpjpe(ours, theirs)
+
+    numbers["iou"] = float(np.mean(overlaps(body, state, own, seen, truth)))
+    left = np.setdiff1d(np.arange(own[0], own[-1]), own)
+    left = left[:: max(1, len(left) // LEFT_OUT)]
+    poses = between(state, own, left) if len(left) else None
+    numbers["iou_left_out"] = poses and float(np.mean(overlaps(body, poses, left, seen, truth)))
+    return numbers
+
+
+def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:
+    """Return the distances after every bone has been moved so that the surface lies best on the true one."""
+    weights, distances = body.lbs_weights.cpu().double().numpy(), []
+    for t, motion in enumerate(surfaces.distance.motions):
+        found, true = surfaces.found[t], surfaces.true[t]
+        vertices, joints = motion(surfaces.vertices[t]), motion(surfaces.joints[t])
+        moved = repose_onto(vertices, found.faces, weights, joints, body.parents, true.vertices, true.faces)
+        distances.append(surface_distance(moved, found.faces, true.vertices, true.faces, SAMPLES))
+    return distances
+
+
+def between(state: BodyState, own: NDArray[np.int64], wanted: NDArray[np.int64]) -> BodyState:
+    """Return the poses of other frames: rotations on the shortest way, places on a line; the ends are held."""
+    at = np.clip(wanted, own[0], own[-1]).astype(float)
+    turns = torch.cat([state.global_orient[:, None], state.body_pose], 1).cpu().double().numpy()
+    poses = np.stack([Slerp(own, Rotation.from_rotvec(turns[:, j]))(at).as_rotvec() for j in range(turns.shape[1])], 1)
+    places = np.stack([np.interp(at, own, state.transl[:, k].cpu().double().numpy()) for k in range(3)], 1)
+    pose, place = (torch.tensor(v).to(state.transl) for v in (poses, places))
+    return replace(state, global_orient=pose[:, 0], body_pose=pose[:, 1:], transl=place)
+
+
+def overlaps(body: Body, state: BodyState, indices: NDArray[np.int64], seen: Capture, truth: TrueClip) -> list[float]:
+    """Return the silhouette's agreement with the true masks in frames whose poses are given."""
+    faces, camera = skin_faces(body), truth.camera
+    masks = GivenMasks(truth.folder / "masks", camera.width, camera.height, len(truth.joints))
+    found = masks.read(indices.tolist())
+    vertices = pose_body(body, state).vertices
+    return [
+        iou(silhouette(vertices[t], faces, seen.camera).cpu().numpy(), found[i]) for t, i in enumerate(indices.tolist())
+    ]
+
+
+def skin_faces(body: Body) -> torch.Tensor:
+    """Return the triangles of the outer skin. [F, 3]"""
+    return body.faces[body.skin[body.faces].all(1)]
+
+
+def told(distance: SurfaceDistance) -> dict[str, float]:
+    """Return mean and 95th percentile in mm, of both directions and of each."""
+    values = {"to_truth": distance.forward, "from_truth": distance.backward}
+    values["both"] = np.concatenate(list(values.values()))
+    return {
+        key: float(number)
+        for name, v in values.items()
+        for key, number in ((name, 1000 * v.mean()), (name + "_p95", 1000 * np.percentile(v, 95)))
+    }

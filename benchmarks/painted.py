@@ -1,0 +1,111 @@
+"""How well a texture shows frames that it was not made of, beside the plain median of what the others show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from inputs import spread, take
+from numpy.typing import NDArray
+from truth import TrueClip
+
+from fit_avatar.body import Body, BodyState
+from fit_avatar.body.surface import vertex_normals
+from fit_avatar.capture import Capture, read_frames
+from fit_avatar.evaluate import psnr, ssim
+from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.texture import Looks, bake, relighting
+from fit_avatar.texture.atlas import Atlas
+from fit_avatar.texture.fill import push_pull
+from fit_avatar.texture.first import see
+from fit_avatar.texture.sample import Picture
+
+Image = NDArray[np.uint8]
+FRAMES = 60
+"""Every other one of at most so many makes the texture; it is scored on those between."""
+SIZE = 1024
+INSIDE_PX = 2
+"""Only pixels so far inside both the person and the drawn body are compared."""
+_CHUNK = 1 << 15
+
+
+def score_texture(body: Body, state: BodyState, seen: Capture, truth: TrueClip) -> dict[str, float]:
+    """Return PSNR (dB) and SSIM in frames between those that the texture was made of.
+
+    ``texture`` is lit as those frames tell that the scene is, ``unlit`` the same without; ``median`` is the median of
+    what the frames show at each texel.
+    """
+    chosen = spread(seen, FRAMES).frame_indices
+    at = np.searchsorted(seen.frame_indices, chosen)
+    (used, making), (unused, testing) = ((take(seen, at[k::2]), _frames(state, at[k::2])) for k in (0, 1))
+    made = Looks(body, making, used)
+    texture = bake(body, making, used, _pictures(truth, used), SIZE, looks=made)
+    median = median_texture(body, made, _pictures(truth, used))
+
+    faces, shown = body.faces.cpu(), Looks(body, testing, unused)
+    scores: dict[str, list[float]] = {}
+    for t, (_, frame) in enumerate(_pictures(truth, unused)):
+        light = torch.from_numpy(relighting(texture, body, shown.vertices[t].cpu().numpy()))
+        raster = rasterize(shown.vertices[t].cpu(), faces, seen.camera, cull_backfaces=True)
+        uv = raster.interpolate(body.uvs.cpu(), body.uv_faces.cpu()).numpy()
+        lit = raster.interpolate(light, faces).numpy()
+        inside = _inside(unused.masks[t] & raster.mask.numpy())
+        drawn = {
+            "texture": draw(texture.image, uv, lit),
+            "unlit": draw(texture.image, uv),
+            "median": draw(median, uv),
+        }
+        for name, image in drawn.items():
+            image[~raster.mask.numpy()] = frame[~raster.mask.numpy()]  # windows at the border see the same behind it
+            scores.setdefault(f"{name}_psnr", []).append(psnr(image, frame, inside))
+            scores.setdefault(f"{name}_ssim", []).append(ssim(image, frame, inside))
+    return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def median_texture(body: Body, looks: Looks, frames: Iterator[tuple[int, Image]]) -> Image:
+    """Return the median colour of every texel over the frames that see it (Alldieck et al. 2018). [S, S, 3] RGB"""
+    atlas, faces = Atlas.of(body, SIZE), body.faces.cpu().numpy()
+    camera, values = looks.capture.camera, []
+    for t, (_, frame) in enumerate(frames):
+        vertices = looks.vertices[t].cpu().numpy()
+        normals = vertex_normals(vertices, faces)
+        places, _, trust, cosine = see(atlas, slice(None), looks.view(t), camera, vertices, normals)
+        colours = Picture.of(frame, looks.capture.masks[t]).sharp_at(places).astype(np.float16)
+        colours[(trust <= 0) | (cosine < 0.3)] = np.nan
+        values.append(colours)
+    every = np.stack(values)
+    known = np.isfinite(every[..., 0]).any(0)
+    mean = np.zeros((len(known), 3), np.float32)
+    for start in range(0, len(known), _CHUNK):
+        part = np.flatnonzero(known[start : start + _CHUNK]) + start
+        mean[part] = np.nanmedian(every[:, part].astype(np.float32), axis=0)
+    image = push_pull(atlas.paint(mean), atlas.paint(known[:, None].astype(np.float32))[..., 0] > 0)
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
+
+
+def draw(texture: Image, uv: NDArray[np.float32], light: NDArray[np.float32] | None = None) -> Image:
+    """Return a frame's picture from texture coordinates and light at its pixels. [H, W, 3] BGR"""
+    places = (uv * [1, -1] + [0, 1]) * len(texture) - 0.5
+    colours = cv2.remap(texture, places.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lit = colours if light is None else colours * light
+    return np.clip(lit[..., ::-1] + 0.5, 0, 255).astype(np.uint8)
+
+
+def _inside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * INSIDE_PX + 1,) * 2)
+    return cv2.erode(mask.astype(np.uint8), disc, borderValue=0) > 0
+
+
+def _frames(state: BodyState, chosen: NDArray[np.int64]) -> BodyState:
+    """Return the poses of some frames."""
+    names = ("global_orient", "body_pose", "transl", "expression")
+    parts: dict[str, Any] = {name: value[chosen] for name in names if (value := getattr(state, name)) is not None}
+    return replace(state, **parts)
+
+
+def _pictures(truth: TrueClip, seen: Capture) -> Iterator[tuple[int, Image]]:
+    yield from read_frames(truth.folder / "video.mp4", seen.frame_indices.tolist())

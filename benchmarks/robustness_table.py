@@ -1,0 +1,81 @@
+"""The rows of a robustness run as tables in Markdown: one of all numbers, one of ratios with a column for each clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+ALLOWED = 2.0
+"""A disturbance may cost this many times the undisturbed error."""
+HEADINGS = (
+    "clip", "inputs", "disturbance", "frames", "height mm", "×", "p95 mm", "PA-MPJPE mm", "×", "IoU %", "fit s", "GB",
+    "within", "said",
+)  # fmt: skip
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return every disturbance of every clip, with all its numbers."""
+    return markdown(HEADINGS, [_cells(row, undisturbed(row, rows)) for row in rows])
+
+
+def overview(rows: Sequence[Row]) -> str:
+    """Return what every disturbance costs each clip: ratios of the height-aligned error and of the PA-MPJPE."""
+    ways = list(dict.fromkeys((row["clip"], row["inputs"], row["frames_wanted"]) for row in rows))
+    found = {(row["disturbance"], row["clip"], row["inputs"], row["frames_wanted"]): row for row in rows}
+    lines = []
+    for name in dict.fromkeys(row["disturbance"] for row in rows if row["disturbance"] != "undisturbed"):
+        told = [found.get((name, *way)) for way in ways]
+        lines.append([name, *("–" if row is None else _gist(row, undisturbed(row, rows)) for row in told)])
+    return markdown(["disturbance", *(f"{clip}, {inputs}, {count} frames" for clip, inputs, count in ways)], lines)
+
+
+def undisturbed(row: Row, rows: Sequence[Row]) -> Row | None:
+    """Return the row of the same clip as it was, if it was fitted."""
+    same = ("clip", "inputs", "frames_wanted")
+    others = (r for r in rows if r["disturbance"] == "undisturbed" and all(r[k] == row[k] for k in same))
+    calm = next(others, None)
+    return calm if calm is not None and calm["outcome"] == "fitted" else None
+
+
+def within(row: Row, calm: Row | None) -> str:
+    """Return whether a disturbance costs no more than allowed, or is refused as it should be."""
+    if row["outcome"] == "refused":
+        return "refused" if row["exit_code"] == 2 else "NO"
+    if row["outcome"] != "fitted" or calm is None:
+        return "NO"
+    if all(row[key] <= ALLOWED * calm[key] for key in ("height_mm", "pa_mpjpe_mm")):
+        return "yes"
+    return "NO, but told" if row["warnings"] else "NO"
+
+
+def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table."""
+    told = [f"| {' | '.join(line)} |" for line in (headings, *lines)]
+    return "\n".join([told[0], "|---" * len(headings) + "|", *told[1:]])
+
+
+def _ratios(row: Row, calm: Row | None) -> list[str]:
+    return ["–" if calm is None else f"{row[key] / calm[key]:.2f}" for key in ("height_mm", "pa_mpjpe_mm")]
+
+
+def _gist(row: Row, calm: Row | None) -> str:
+    verdict = within(row, calm)
+    if row["outcome"] != "fitted":
+        return verdict if verdict == "refused" else f"{verdict}: {row['outcome']}"
+    ratios = " / ".join(_ratios(row, calm))
+    return ratios if verdict == "yes" else f"{ratios} ({verdict})"
+
+
+def _cells(row: Row, calm: Row | None) -> list[str]:
+    verdict, start = within(row, calm), [row["clip"], row["inputs"], row["disturbance"]]
+    if row["outcome"] != "fitted":
+        code = f" (exit code {row['exit_code']})" if "exit_code" in row else ""
+        return [*start, *["–"] * 9, verdict, f"{row['outcome']}{code}: {row['said'].strip().splitlines()[-1]}"]
+    height, pose = _ratios(row, calm)
+    return [
+        *start, str(row["frames"]), f"{row['height_mm']:.2f}", height, f"{row['height_p95_mm']:.1f}",
+        f"{row['pa_mpjpe_mm']:.1f}", pose, f"{100 * row['iou']:.1f}", f"{row['fit_s']:.0f}",
+        f"{row['peak_memory_gb']:.1f}", verdict, " ".join(row["warnings"]) or "–",
+    ]  # fmt: skip

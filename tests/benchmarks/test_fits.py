@@ -1,0 +1,99 @@
+"""What a benchmark hands to a fit, and how it compares pictures and arrays."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from determinism import difference
+from fits import Job, average, with_true_joints
+from inputs import spread
+from measure import between
+from painted import draw, median_texture
+
+from fit_avatar.body import pose_body
+from fit_avatar.capture import Camera, Capture
+from fit_avatar.fitting import preset
+from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.texture import Looks
+
+CAMERA = Camera(300.0, 300.0, 128.0, 128.0, 256, 256)
+
+
+@pytest.fixture
+def seen(body, state) -> Capture:
+    vertices = pose_body(body, state).vertices
+    masks = np.stack([rasterize(v, body.faces, CAMERA).mask.numpy() for v in vertices])
+    count = len(masks)
+    return Capture(
+        np.arange(count) * 10, np.zeros((count, 25, 3), np.float32), masks, CAMERA, np.ones(count, np.float32)
+    )
+
+
+def test_the_average_body_is_as_tall_as_the_person(body):
+    scaled = average(body, 1.9)
+    assert float(np.ptp(scaled.template[body.skin, 1].numpy())) == pytest.approx(1.9, abs=1e-5)
+    ratio = scaled.joint_template / body.joint_template
+    assert ratio[body.joint_template.abs() > 1e-3].std() < 1e-5
+    assert torch.equal(average(body, None).template, body.template)
+
+
+def test_spread_takes_the_frames_asked_for(seen):
+    assert spread(seen, 3).frame_indices.tolist() == [0, 20, 40]
+    assert spread(seen, 100) is seen
+
+
+def test_true_joints_stand_in_every_stage_that_poses(seen):
+    truth = SimpleNamespace(joints=np.random.default_rng(0).normal(size=(100, 24, 3)))
+    plan = with_true_joints(replace(preset("video-avatar"), key_frames=3), seen, truth)
+    for stage in plan.solves:
+        positions = stage.term("joint_positions").data["positions"]
+        followed = seen.frame_indices if stage.every_frame or stage.pictures else seen.frame_indices[[0, 2, 5]]
+        assert positions.shape == (len(followed), 24, 4)
+        assert np.allclose(positions[..., :3], truth.joints[followed], atol=1e-6)
+
+
+def test_names_tell_jobs_apart(tmp_path):
+    jobs = [Job(tmp_path), Job(tmp_path, camera="guessed"), Job(tmp_path, height=False), Job(tmp_path, num_betas=0)]
+    assert len({job.name for job in jobs}) == len(jobs)
+    assert Job(tmp_path, camera="guessed", height=False).way == "base+guessed-camera+no-height"
+
+
+def test_poses_between_frames(state):
+    own = np.arange(len(state.transl)) * 10
+    assert torch.allclose(between(state, own, own).transl, state.transl, atol=1e-6)
+    middle = between(state, own, np.array([5]))
+    assert torch.allclose(middle.transl[0], state.transl[:2].mean(0), atol=1e-6)
+
+
+def test_a_median_forgets_what_one_frame_shows(body, state, seen):
+    frames = [np.full((256, 256, 3), (30, 90, 150), np.uint8) for _ in seen.frame_indices]
+    frames[2][:] = 255
+    looks = Looks(body, state, seen)
+    texture = median_texture(body, looks, iter(enumerate(frames)))
+    # parts that only the spoilt frame shows keep its colour
+    assert np.mean(np.abs(texture.astype(int) - (150, 90, 30)).max(-1) < 3) > 0.6
+    alone = median_texture(body, looks, iter(enumerate([frames[2]] * len(frames))))
+    assert (alone > 250).mean() > 0.95
+
+
+def test_drawing_reads_texels_where_they_are():
+    texture = np.zeros((64, 64, 3), np.uint8)
+    texture[10, 20] = (10, 100, 200)
+    uv = np.array([[[(20 + 0.5) / 64, 1 - (10 + 0.5) / 64]]], np.float32)
+    assert draw(texture, uv)[0, 0].tolist() == [200, 100, 10]
+    assert draw(texture, uv, np.full((1, 1, 3), 0.5, np.float32))[0, 0].tolist() == [100, 50, 5]
+    assert draw(texture, uv, np.full((1, 1, 3), 2.0, np.float32))[0, 0].tolist() == [255, 200, 20]
+
+
+def test_difference_of_arrays():
+    a = np.arange(4, dtype=np.float32)
+    b = a.copy()
+    assert difference(a, b) == ""
+    b[1] += 0.5
+    assert difference(a, b) == "up to 0.5"
+    assert "float64" in difference(a, a.astype(np.float64))
+    assert difference(a, None) == "only one run has it"
+    assert difference(np.array(["x"]), np.array(["y"])) == "different"
+    assert difference(np.float32([0.0]), np.float32([-0.0])) == "up to 0"
