@@ -7,7 +7,7 @@ from fit_avatar.export.bind import in_bind_pose
 from fit_avatar.export.bvh import write_bvh
 from fit_avatar.export.files import EXTRAS, Style, check_installed, write_avatar, write_extra
 from fit_avatar.export.glb import write_glb
-from fit_avatar.export.npz import write_npz
+from fit_avatar.export.npz import read_npz, write_npz
 from fit_avatar.export.obj import write_frames, write_obj
 from fit_avatar.export.people_snapshot import write_people_snapshot
 from fit_avatar.export.usd import write_usdz
@@ -20,6 +20,7 @@ __all__ = [
     "atomic_path",
     "check_installed",
     "in_bind_pose",
+    "read_npz",
     "write_amass",
     "write_avatar",
     "write_bvh",

@@ -67,24 +67,26 @@ def write_avatar(
     capture: Capture,
     texture: NDArray[np.uint8] | Path,
     style: Style | None = None,
+    relief: NDArray[np.float32] | None = None,
 ) -> list[Path]:
     """Write ``avatar.glb``, ``avatar.obj`` with its two companions, and ``avatar.npz``.
 
-    The NPZ holds what was fitted, in the camera's frame and the body's own bind pose, whatever the style.
+    The NPZ holds what was fitted, in the camera's frame and the body's own bind pose, whatever the style. With a relief
+    (heights above the surface in metres, [s, s]) there is also ``avatar_normal.png``, which GLB and OBJ use.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
     style = style or Style()
     held, poses = in_bind_pose(body, state, style.bind)
-    obj = write_obj(folder, held, poses, texture, axes=style.axes)
+    obj = write_obj(folder, held, poses, texture, axes=style.axes, relief=relief)
+    clip = (capture.fps, texture, capture.frame_indices)
     return [
-        write_glb(
-            folder / "avatar.glb", held, poses, capture.fps, texture, capture.frame_indices, skeleton=style.skeleton
-        ),
+        write_glb(folder / "avatar.glb", held, poses, *clip, skeleton=style.skeleton, relief=relief),
         obj,
         obj.with_suffix(".mtl"),
         obj.with_suffix(".png"),
+        *([] if relief is None else [folder / "avatar_normal.png"]),
         write_npz(folder / "avatar.npz", body, state, capture),
     ]
 
@@ -97,6 +99,7 @@ def write_extra(
     capture: Capture,
     texture: NDArray[np.uint8] | Path,
     style: Style | None = None,
+    relief: NDArray[np.float32] | None = None,
 ) -> list[Path]:
     """Write one of the :data:`EXTRAS`: ``avatar.bvh``, ``avatar.usdz``, ``avatar_amass.npz``, or ``avatar_lod1.glb`` …
 
@@ -106,21 +109,18 @@ def write_extra(
         MissingDependencyError: the optional package that it needs is not installed.
     """
     style = style or Style()
-    clip = (capture.fps, capture.frame_indices)
+    motion, clip = (capture.fps, capture.frame_indices), (capture.fps, texture, capture.frame_indices)
     if name == "amass":
-        return [write_amass(folder / "avatar_amass.npz", body, state, *clip)]
+        return [write_amass(folder / "avatar_amass.npz", body, state, *motion)]
     held, poses = in_bind_pose(body, state, style.bind)
     if name == "bvh":
-        return [write_bvh(folder / "avatar.bvh", held, poses, *clip, style.skeleton, style.axes)]
+        return [write_bvh(folder / "avatar.bvh", held, poses, *motion, style.skeleton, style.axes)]
     if name == "usd":
-        usdz = folder / "avatar.usdz"
-        return [write_usdz(usdz, held, poses, capture.fps, texture, capture.frame_indices, style.skeleton, style.axes)]
+        return [write_usdz(folder / "avatar.usdz", held, poses, *clip, style.skeleton, style.axes, relief)]
     if name == "lods":
+        files = [folder / f"avatar_lod{level}.glb" for level in range(1, len(LEVELS) + 1)]
         return [
-            write_glb(
-                folder / f"avatar_lod{level}.glb", held, poses, capture.fps, texture, capture.frame_indices,
-                skeleton=style.skeleton, detail=part,
-            )
-            for level, part in enumerate(LEVELS, 1)
-        ]  # fmt: skip
+            write_glb(file, held, poses, *clip, skeleton=style.skeleton, detail=part, relief=relief)
+            for file, part in zip(files, LEVELS, strict=True)
+        ]
     raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")

@@ -17,8 +17,9 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.export.atomic import write_bytes
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.lod import simplified
-from fit_avatar.export.mesh import rest_mesh, split_seams
+from fit_avatar.export.mesh import SplitMesh, rest_mesh, split_seams
 from fit_avatar.export.motion import root_motion, seconds
+from fit_avatar.export.normal_map import Shading, normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 
 MAX_INFLUENCES = 4
@@ -69,6 +70,7 @@ def write_glb(
     image_format: str = "png",
     skeleton: str = "smpl",
     detail: float = 1.0,
+    relief: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -86,6 +88,7 @@ def write_glb(
         image_format: of the embedded texture, "png" or "jpg".
         skeleton: how joints are named, see :mod:`fit_avatar.export.skeletons`.
         detail: part of the triangles to keep, see :mod:`fit_avatar.export.lod`.
+        relief: heights above the surface, in metres, for a normal map, see :mod:`fit_avatar.export.normal_map`. [s, s]
 
     Returns:
         ``path``. Metres, y up, facing +z.
@@ -97,32 +100,39 @@ def write_glb(
     buffer = _Buffer()
     rig = rest_rig(body, state, skeleton)
     nodes = _joint_nodes(rig)
+    rest = rest_mesh(body, state)
+    mesh = simplified(split_seams(body.faces.cpu().numpy(), body.uv_faces.cpu().numpy()), rest.vertices, detail)
+    shading = Shading.of(rest, body.uvs.cpu().double().numpy(), mesh)
+    pictures = [("avatar", image_format, image_bytes(texture, f".{image_format}"))]
+    material: dict[str, Any] = {
+        "name": "avatar",
+        "pbrMetallicRoughness": {
+            "baseColorTexture": {"index": 0},
+            "metallicFactor": 0.0,
+            "roughnessFactor": 0.9,
+        },
+    }
+    if relief is not None:
+        pictures.append(("avatar_normal", "png", image_bytes(normal_map(relief, body, rest, shading), ".png")))
+        material["normalTexture"] = {"index": 1}
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "fit-avatar"} | ({"copyright": body.licence} if body.licence else {}),
         "scene": 0,
         "scenes": [{"nodes": [0, len(nodes)]}],
         "nodes": [*nodes, {"name": "avatar", "mesh": 0, "skin": 0}],
-        "meshes": [{"name": "avatar", "primitives": [_primitive(buffer, body, state, detail)]}],
+        "meshes": [{"name": "avatar", "primitives": [_primitive(buffer, body, mesh, shading, relief is not None)]}],
         "skins": [_skin(buffer, rig)],
         "animations": [_animation(buffer, body, state, fps, frame_indices)],
-        "materials": [
-            {
-                "name": "avatar",
-                "pbrMetallicRoughness": {
-                    "baseColorTexture": {"index": 0},
-                    "metallicFactor": 0.0,
-                    "roughnessFactor": 0.9,
-                },
-            }
-        ],
-        "textures": [{"source": 0, "sampler": 0}],
+        "materials": [material],
+        "textures": [{"source": source, "sampler": 0} for source in range(len(pictures))],
         "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
         "images": [
             {
-                "name": "avatar",
-                "mimeType": "image/jpeg" if image_format == "jpg" else "image/png",
-                "bufferView": buffer.view(image_bytes(texture, f".{image_format}")),
+                "name": name,
+                "mimeType": "image/jpeg" if kind == "jpg" else "image/png",
+                "bufferView": buffer.view(content),
             }
+            for name, kind, content in pictures
         ],
     }
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
@@ -145,21 +155,22 @@ def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
     return nodes
 
 
-def _primitive(buffer: _Buffer, body: Body, state: BodyState, detail: float) -> dict[str, Any]:
-    mesh = rest_mesh(body, state)
-    split = simplified(split_seams(body.faces.cpu().numpy(), body.uv_faces.cpu().numpy()), mesh.vertices, detail)
+def _primitive(buffer: _Buffer, body: Body, mesh: SplitMesh, shading: Shading, tangents: bool) -> dict[str, Any]:
     joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
-    uvs = body.uvs.cpu().double().numpy()[split.uv] * [1, -1] + [0, 1]  # glTF counts v downwards
-    index_type = "<u2" if len(split.vertex) < 0xFFFF else "<u4"
+    uvs = shading.uvs * [1, -1] + [0, 1]  # glTF counts v downwards
+    index_type = "<u2" if len(mesh.vertex) < 0xFFFF else "<u4"
+    attributes = {
+        "POSITION": buffer.array(shading.points, "<f4", VERTEX_BUFFER, bounds=True),
+        "NORMAL": buffer.array(shading.normals, "<f4", VERTEX_BUFFER),
+        "TEXCOORD_0": buffer.array(uvs, "<f4", VERTEX_BUFFER),
+        "JOINTS_0": buffer.array(joints[mesh.vertex], "|u1", VERTEX_BUFFER),
+        "WEIGHTS_0": buffer.array(weights[mesh.vertex], "<f4", VERTEX_BUFFER),
+    }
+    if tangents:
+        attributes["TANGENT"] = buffer.array(shading.tangents, "<f4", VERTEX_BUFFER)
     return {
-        "attributes": {
-            "POSITION": buffer.array(mesh.vertices[split.vertex], "<f4", VERTEX_BUFFER, bounds=True),
-            "NORMAL": buffer.array(mesh.normals[split.vertex], "<f4", VERTEX_BUFFER),
-            "TEXCOORD_0": buffer.array(uvs, "<f4", VERTEX_BUFFER),
-            "JOINTS_0": buffer.array(joints[split.vertex], "|u1", VERTEX_BUFFER),
-            "WEIGHTS_0": buffer.array(weights[split.vertex], "<f4", VERTEX_BUFFER),
-        },
-        "indices": buffer.array(split.faces.ravel(), index_type, INDEX_BUFFER),
+        "attributes": attributes,
+        "indices": buffer.array(mesh.faces.ravel(), index_type, INDEX_BUFFER),
         "material": 0,
     }
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
 from fit_avatar.body.state import BodyState
+from fit_avatar.body.surface import vertex_normals
 
 FloatArray = NDArray[np.float64]
 
@@ -31,17 +32,6 @@ def rest_mesh(body: Body, state: BodyState) -> RestMesh:
     shift = np.array([0.0, -vertices[:, 1].min(), 0.0])
     normals = vertex_normals(vertices, body.faces.cpu().numpy())
     return RestMesh(vertices + shift, normals, joints + shift, shift)
-
-
-def vertex_normals(vertices: FloatArray, faces: NDArray[np.int64]) -> FloatArray:
-    """Return area-weighted unit normals. vertices [V, 3], faces [F, 3] → [V, 3]; +y where there is no area."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    scaled = np.cross(b - a, c - a)
-    normals = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(scaled[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
-    )
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.where(length > 1e-20, normals / np.maximum(length, 1e-20), [0.0, 1.0, 0.0])
 
 
 @dataclass(frozen=True)

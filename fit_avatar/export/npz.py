@@ -1,9 +1,11 @@
-"""avatar.npz: every array that is needed to re-pose the avatar in a script of one's own."""
+"""avatar.npz: every array that is needed to re-pose the avatar in a script of one's own, or to load it again."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -12,8 +14,12 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body, shaped, weighted_sum
 from fit_avatar.body.state import BodyState
-from fit_avatar.capture.types import Capture
+from fit_avatar.capture.types import BODY_25, Camera, Capture
+from fit_avatar.errors import BadInputError
 from fit_avatar.export.atomic import atomic_path
+
+_NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence"}
+"""What some fields of a body are called in the file."""
 
 
 def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Path:
@@ -41,35 +47,64 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
         "vertices_bind": shaped(body, state.betas, state.offsets),
         "joints_bind": body.joint_template + weighted_sum(body.joint_basis, state.betas),
         "joints": pose_body(body, state).joints,
-        "template": body.template,
-        "shape_basis": body.shape_basis,
-        "joint_template": body.joint_template,
-        "joint_basis": body.joint_basis,
-        "bind_rotations": body.bind_rotations,
-        "lbs_weights": body.lbs_weights,
-        "faces": body.faces,
-        "uv": body.uvs,
-        "uv_faces": body.uv_faces,
     }
     if state.expression is not None:
         tensors["expression"] = state.expression
     arrays = {name: _array(tensor) for name, tensor in tensors.items()}
+    arrays |= {_name(name): array for name, array in body.arrays().items()}
     camera = capture.camera
     with atomic_path(path) as temporary:
         np.savez_compressed(
             temporary,
             **arrays,
-            parents=np.array(body.parents),
-            joint_names=np.array(body.joint_names),
             intrinsics=camera.intrinsics,
             distortion=np.array(camera.k),
             image_size=np.array([camera.width, camera.height]),
             frame_indices=capture.frame_indices,
             fps=np.array(capture.fps),
-            body_name=np.array(body.name),
-            body_licence=np.array(body.licence),
         )
     return path
+
+
+def read_npz(path: Path) -> tuple[Body, BodyState, Capture]:
+    """Read what :func:`write_npz` wrote.
+
+    The capture has the frames and the camera; its keypoints are unseen and its masks empty, since the file tells
+    nothing of them.
+
+    Raises:
+        BadInputError: there is no such file, or it was written by something else.
+    """
+    if not path.is_file():
+        raise BadInputError(f"there is no {path}: give the folder that an avatar was saved to")
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            z = {name: kept[name] for name in kept.files}
+        body = Body.from_arrays({field.name: z[own] for field in fields(Body) if (own := _name(field.name)) in z})
+        names = ("betas", "offsets", "global_orient", "body_pose", "transl")
+        state = BodyState(**{name: torch.from_numpy(z[name]) for name in (*names, "expression") if name in z})
+        (fx, _, cx), (_, fy, cy), _ = z["intrinsics"].tolist()
+        width, height = z["image_size"].tolist()
+        camera = Camera(fx, fy, cx, cy, width, height, tuple(z["distortion"].tolist()), f"kept in {path.name}")
+        count = len(z["frame_indices"])
+        capture = Capture(
+            frame_indices=z["frame_indices"],
+            keypoints=np.zeros((count, len(BODY_25), 3), np.float32),
+            masks=np.broadcast_to(np.zeros((), bool), (count, height, width)),  # takes no memory
+            camera=camera,
+            frame_weights=np.ones(count, np.float32),
+            fps=float(z["fps"]),
+        )
+    except (KeyError, ValueError, TypeError, OSError, BadZipFile) as error:
+        raise BadInputError(
+            f"{path} is not what this version of fit-avatar writes ({error}): run the fit again in its folder"
+        ) from None
+    return body, state, capture
+
+
+def _name(field: str) -> str:
+    """Return what a body's field is called in the file."""
+    return _NAMES.get(field, field)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:

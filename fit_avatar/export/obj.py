@@ -17,6 +17,7 @@ from fit_avatar.export.atomic import atomic_folder, atomic_path
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.normal_map import normal_map
 
 Progress = Callable[[int, int], None]
 
@@ -28,6 +29,7 @@ def write_obj(
     texture: NDArray[np.uint8] | Path,
     name: str = "avatar",
     axes: Axes | None = None,
+    relief: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write ``avatar.obj``, ``avatar.mtl`` and ``avatar.png``: the person in the bind pose, feet on the floor.
 
@@ -38,6 +40,7 @@ def write_obj(
         texture: [S, S, 3] uint8 RGB, or the path of a PNG file.
         name: of the three files.
         axes: of the file, which says it in its first line; by default y up and metres.
+        relief: heights above the surface, in metres, for a normal map, ``avatar_normal.png``, too. [s, s]
 
     Returns:
         The path of the OBJ.
@@ -60,11 +63,15 @@ def write_obj(
         ]
     )
     material = f"newmtl {name}\nKa 1 1 1\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd {name}.png\n"
-    contents = {"png": image_bytes(texture, ".png"), "mtl": material.encode(), "obj": text.encode()}
-    with ExitStack() as stack:  # all three are complete before the first moves into place
-        paths = {suffix: stack.enter_context(atomic_path(folder / f"{name}.{suffix}")) for suffix in contents}
-        for suffix, content in contents.items():
-            paths[suffix].write_bytes(content)
+    contents = {f"{name}.png": image_bytes(texture, ".png"), f"{name}.obj": text.encode()}
+    if relief is not None:
+        contents[f"{name}_normal.png"] = image_bytes(normal_map(relief, body, mesh), ".png")
+        material += f"norm {name}_normal.png\n"
+    contents[f"{name}.mtl"] = material.encode()
+    with ExitStack() as stack:  # all are complete before the first moves into place
+        paths = {file: stack.enter_context(atomic_path(folder / file)) for file in contents}
+        for file, content in contents.items():
+            paths[file].write_bytes(content)
     return folder / f"{name}.obj"
 
 

@@ -20,12 +20,13 @@ from fit_avatar.export.glb import MAX_INFLUENCES, strongest_influences
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.motion import Motion, root_motion, seconds
+from fit_avatar.export.normal_map import normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 
 FloatArray = NDArray[np.float64]
 
 ROOT = "/avatar"
-TEXTURE = "avatar.png"
+TEXTURE, NORMALS = "avatar.png", "avatar_normal.png"
 ROUGHNESS = 0.9
 
 
@@ -55,6 +56,7 @@ def write_usdz(
     frame_indices: NDArray[np.int64] | None = None,
     skeleton: str = "smpl",
     axes: Axes | None = None,
+    relief: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -70,6 +72,7 @@ def write_usdz(
         frame_indices: of the T frames in the video; by default 0…T−1. [T]
         skeleton: how joints are named; characters that USD does not allow become _.
         axes: of the file; by default y up and metres. The file says which it has.
+        relief: heights above the surface, in metres, for a normal map. [s, s]
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -78,8 +81,11 @@ def write_usdz(
     pxr = import_pxr()
     axes = axes or Axes()
     with tempfile.TemporaryDirectory() as folder:
-        layer, picture = Path(folder) / "avatar.usdc", Path(folder) / TEXTURE
-        picture.write_bytes(image_bytes(texture, ".png"))
+        layer = Path(folder) / "avatar.usdc"
+        (Path(folder) / TEXTURE).write_bytes(image_bytes(texture, ".png"))
+        if relief is not None:
+            normals = normal_map(relief, body, rest_mesh(body, state))
+            (Path(folder) / NORMALS).write_bytes(image_bytes(normals, ".png"))
         stage = pxr.Usd.Stage.CreateNew(str(layer))
         _say_axes(pxr, stage, axes, fps)
         rig, motion = rest_rig(body, state, skeleton, axes), root_motion(body, state)
@@ -91,7 +97,7 @@ def write_usdz(
         mesh = _mesh(pxr, stage, body, state, axes)
         _skin(pxr, stage, mesh, body, rig)
         _animate(pxr, stage, rig, motion, times, axes)
-        _paint(pxr, stage, mesh)
+        _paint(pxr, stage, mesh, relief is not None)
         stage.GetRootLayer().Save()
         with atomic_path(path) as temporary:
             if not pxr.UsdUtils.CreateNewUsdzPackage(pxr.Sdf.AssetPath(str(layer)), str(temporary)):
@@ -172,29 +178,40 @@ def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, 
     binding.CreateAnimationSourceRel().SetTargets([animation.GetPath()])
 
 
-def _paint(pxr: Any, stage: Any, mesh: Any) -> None:
-    """Define the material: the texture as the diffuse colour of a rough surface."""
+def _paint(pxr: Any, stage: Any, mesh: Any, bumpy: bool) -> None:
+    """Define the material: the texture as the diffuse colour of a rough surface, and its normal map."""
     shade, types = pxr.UsdShade, pxr.Sdf.ValueTypeNames
     material = shade.Material.Define(stage, f"{ROOT}/material")
     reader = shade.Shader.Define(stage, f"{ROOT}/material/st")
     reader.CreateIdAttr("UsdPrimvarReader_float2")
     reader.CreateInput("varname", types.String).Set("st")
-    image = shade.Shader.Define(stage, f"{ROOT}/material/image")
-    image.CreateIdAttr("UsdUVTexture")
-    image.CreateInput("file", types.Asset).Set(f"./{TEXTURE}")
-    image.CreateInput("sourceColorSpace", types.Token).Set("sRGB")
-    for wrap in ("wrapS", "wrapT"):
-        image.CreateInput(wrap, types.Token).Set("clamp")
-    image.CreateInput("st", types.Float2).ConnectToSource(
-        reader.ConnectableAPI(), "result", shade.AttributeType.Output, types.Float2
-    )
+
+    def image(name: str, file: str, colour_space: str) -> Any:
+        texture = shade.Shader.Define(stage, f"{ROOT}/material/{name}")
+        texture.CreateIdAttr("UsdUVTexture")
+        texture.CreateInput("file", types.Asset).Set(f"./{file}")
+        texture.CreateInput("sourceColorSpace", types.Token).Set(colour_space)
+        for wrap in ("wrapS", "wrapT"):
+            texture.CreateInput(wrap, types.Token).Set("clamp")
+        texture.CreateInput("st", types.Float2).ConnectToSource(
+            reader.ConnectableAPI(), "result", shade.AttributeType.Output, types.Float2
+        )
+        return texture
+
     surface = shade.Shader.Define(stage, f"{ROOT}/material/surface")
     surface.CreateIdAttr("UsdPreviewSurface")
     surface.CreateInput("roughness", types.Float).Set(ROUGHNESS)
     surface.CreateInput("metallic", types.Float).Set(0.0)
     surface.CreateInput("diffuseColor", types.Color3f).ConnectToSource(
-        image.ConnectableAPI(), "rgb", shade.AttributeType.Output, types.Float3
+        image("image", TEXTURE, "sRGB").ConnectableAPI(), "rgb", shade.AttributeType.Output, types.Float3
     )
+    if bumpy:
+        normals = image("normals", NORMALS, "raw")
+        normals.CreateInput("scale", types.Float4).Set(pxr.Gf.Vec4f(2, 2, 2, 1))
+        normals.CreateInput("bias", types.Float4).Set(pxr.Gf.Vec4f(-1, -1, -1, 0))
+        surface.CreateInput("normal", types.Normal3f).ConnectToSource(
+            normals.ConnectableAPI(), "rgb", shade.AttributeType.Output, types.Float3
+        )
     material.CreateSurfaceOutput().ConnectToSource(
         surface.ConnectableAPI(), "surface", shade.AttributeType.Output, types.Token
     )

@@ -43,6 +43,13 @@ class Atlas:
         barycentric = raster.barycentric.numpy().reshape(-1, 3)[texel]
         return cls(size, texel, face, barycentric, np.cumsum(count) - count, count, faces)
 
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Return where the texels lie. [S, S]"""
+        mask = np.zeros(self.size * self.size, bool)
+        mask[self.texel] = True
+        return mask.reshape(self.size, self.size)
+
     def texels_of(self, faces: IntArray) -> tuple[IntArray, IntArray]:
         """Return the texels (positions in the N) of some triangles, and for each the position of its triangle."""
         count = self.count[faces]

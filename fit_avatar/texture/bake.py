@@ -14,20 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
+from fit_avatar.body.surface import vertex_normals
 from fit_avatar.capture.types import Capture
 from fit_avatar.texture.atlas import Atlas, islands
 from fit_avatar.texture.choose import ENOUGH, choose, find_portrait, key_frames
 from fit_avatar.texture.detail import KeyFrame, paint_detail
-from fit_avatar.texture.fill import SEEN, fill_unseen, push_pull
+from fit_avatar.texture.fill import SEEN, fill_unseen, nearest_inside, surround
 from fit_avatar.texture.first import FRAMES, SIZE, FirstTexture, enlarge
-from fit_avatar.texture.graph import adjacency, averaging, soften
+from fit_avatar.texture.graph import averaging, soften
 from fit_avatar.texture.hands import foreign_on_hands
 from fit_avatar.texture.light import NORMAL_ROUNDS, Light, solve_light, usual_shading
+from fit_avatar.texture.looks import Looks
 from fit_avatar.texture.merge import robust_mean
 from fit_avatar.texture.sample import Picture
-from fit_avatar.texture.views import View, facing, look, project, quality
+from fit_avatar.texture.views import View, facing, project, quality
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -80,6 +81,7 @@ def bake(
     size: int = 2048,
     progress: Progress | None = None,
     delight: bool = False,
+    looks: Looks | None = None,
 ) -> Texture:
     """Paint the body's texture from a video.
 
@@ -92,6 +94,7 @@ def bake(
         size: texels along each side.
         progress: called with (steps done, steps in all).
         delight: take the light out as far as it was estimated, instead of keeping each part's usual shading.
+        looks: what the frames show of the body, where others have use for it, too.
 
     Raises:
         ValueError: a frame's size differs from the camera's.
@@ -99,9 +102,9 @@ def bake(
     num_frames = len(capture.frame_indices)
     tick = _counter(progress, 2 * num_frames + 2)
     faces = body.faces.cpu().numpy()
-    neighbours = adjacency(faces, len(body.template))
-    bind = shaped(body, state.betas, state.offsets).detach().cpu().numpy()
-    seen = _look_at_all(body, state, capture, bind, tick)
+    looks = looks or Looks(body, state, capture)
+    neighbours, bind = looks.neighbours, looks.bind_vertices
+    seen = _look_at_all(looks, tick)
 
     area, face = _vertex_area(bind, faces), _face(body)
     portrait = find_portrait(seen.vertices, seen.normals, seen.quality, area * face)
@@ -151,8 +154,9 @@ def bake(
         weight[portrait] += PORTRAIT * weight.sum(axis=0) * soft
     usual = robust_mean(coarse * factors, weight)
     atlas = Atlas.of(body, size)
-    colours = enlarge(rough, size).reshape(-1, 3)[atlas.texel]
-    support = enlarge(known, size, cv2.INTER_NEAREST).ravel()[atlas.texel]
+    outwards = nearest_inside(first.atlas.inside)  # at seams the large atlas reaches farther than the small one
+    colours = enlarge(rough.reshape(-1, 3)[outwards], size).reshape(-1, 3)[atlas.texel]
+    support = enlarge(known.ravel()[outwards], size, cv2.INTER_NEAREST).ravel()[atlas.texel]
     if painters:
         shares = choose(
             np.stack([p.quality for p in painters]),
@@ -169,13 +173,12 @@ def bake(
     doubtful = _glimpsed(body, atlas, support > 0) | foreign_on_hands(body, atlas, colours, support)
     support = np.where(doubtful, 0, support).astype(np.float32)
     colours, origin = fill_unseen(body, atlas, neighbours, colours, support)
-    origin_image = atlas.paint(origin[:, None].astype(np.float32))[..., 0].astype(np.uint8)
-    image = push_pull(atlas.paint(colours), origin_image > 0)
+    image = surround(atlas.paint(colours), atlas.inside)
     tick()
     return Texture(
         image=np.clip(image + 0.5, 0, 255).astype(np.uint8),
         coverage=atlas.paint(support[:, None])[..., 0],
-        origin=origin_image,
+        origin=atlas.paint(origin[:, None].astype(np.float32))[..., 0].astype(np.uint8),
         key_frames=tuple(int(capture.frame_indices[t]) for t in keys),
         gains=gains,
         light=light,
@@ -183,21 +186,18 @@ def bake(
     )
 
 
-def _look_at_all(
-    body: Body, state: BodyState, capture: Capture, bind: FloatArray, tick: Callable[[], None]
-) -> _Geometry:
-    """Find what each frame sees of the body. bind [V, 3]"""
-    posed = pose_body(body, state).vertices.detach().cpu()
-    vertices, faces = posed.numpy(), body.faces.cpu()
-    neighbours = adjacency(faces.numpy(), len(body.template))
-    normals = np.stack([vertex_normals(v, faces.numpy()) for v in vertices])
+def _look_at_all(looks: Looks, tick: Callable[[], None]) -> _Geometry:
+    """Find what each frame sees of the body."""
+    capture, faces = looks.capture, looks.body.faces.cpu().numpy()
+    vertices = looks.vertices.cpu().numpy()
+    normals = np.stack([vertex_normals(v, faces) for v in vertices])
     cosine = np.stack([facing(v, n) for v, n in zip(vertices, normals, strict=True)])
     pixels = np.zeros((*vertices.shape[:2], 2), np.float32)
     scores = np.zeros(vertices.shape[:2], np.float32)
     reference = float(np.median(vertices[..., 2]))
     views: list[View] = []
     for t in range(len(vertices)):
-        views.append(look(posed[t], faces, neighbours, bind, capture.camera, capture.masks[t]))
+        views.append(looks.view(t))
         pixels[t], depth = project(vertices[t], capture.camera)
         scores[t] = quality(views[t], pixels[t], depth, cosine[t], reference) * capture.frame_weights[t]
         tick()
@@ -224,16 +224,6 @@ def _glimpsed(body: Body, atlas: Atlas, seen: NDArray[np.bool_]) -> NDArray[np.b
     island = islands(body)[atlas.face]
     fraction = np.bincount(island, seen) / np.maximum(np.bincount(island), 1)
     return np.asarray(fraction[island] < GLIMPSE * seen.mean())
-
-
-def vertex_normals(vertices: FloatArray, faces: NDArray[np.int64]) -> FloatArray:
-    """Return area-weighted unit normals of vertices [V, 3]."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    scaled = np.cross(b - a, c - a)
-    columns = [np.bincount(faces.ravel(), np.repeat(scaled[:, k], 3), len(vertices)) for k in range(3)]
-    normals = np.stack(columns, axis=1)
-    length = np.sqrt(np.einsum("vc,vc->v", normals, normals))[:, None]
-    return np.asarray(normals / np.maximum(length, 1e-20), dtype=np.float32)
 
 
 def _vertex_area(vertices: FloatArray, faces: NDArray[np.int64]) -> FloatArray:

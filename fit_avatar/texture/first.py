@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -41,8 +42,8 @@ class FirstTexture:
         colours[seen] = picture.sharp_at(place[seen])
         self.colours[t], self.weights[t] = colours, weight.astype(np.float16)
 
-    def merge(self, factors: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return image [s, s, 3] and support [s, s], given the factor on each frame's colours. factors [T, V, 3]"""
+    def merge(self, factors: FloatArray | Mapping[int, FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """Return image [s, s, 3] and support [s, s], given the factors on each frame's colours. [V, 3] each"""
         frames = sorted(self.colours)
         mean = np.zeros((len(self.atlas.texel), 3), np.float32)
         support = np.zeros((len(mean), 1), np.float32)

@@ -45,6 +45,16 @@ class Light:
         """Return the factor on the albedo for unit normals. [..., 3] → [..., 3]"""
         return np.asarray(np.maximum(_harmonics(normals) @ self.coefficients, MIN_SHADING), dtype=np.float32)
 
+    def growth(self, normals: FloatArray) -> FloatArray:
+        """Return how the logarithm of the shading, meaned over the channels, grows with the normal. [..., 3]"""
+        _, *c = self.coefficients.mean(axis=1)
+        x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
+        along_x = c[0] + c[3] * y + c[5] * z + 2 * c[6] * x
+        along_y = c[1] + c[3] * x + c[4] * z - 2 * c[6] * y
+        along_z = c[2] + c[4] * y + c[5] * x + 6 * c[7] * z
+        growth = np.stack([along_x, along_y, along_z], axis=-1) / self.shading(normals).mean(axis=-1)[..., None]
+        return np.asarray(growth, dtype=np.float32)
+
 
 def solve_light(
     colours: FloatArray | NDArray[np.uint8], normals: FloatArray, weight: FloatArray

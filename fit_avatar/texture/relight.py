@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from fit_avatar.body.model import Body
-from fit_avatar.texture.bake import Texture, vertex_normals
+from fit_avatar.body.surface import vertex_normals
+from fit_avatar.texture.bake import Texture
 from fit_avatar.texture.graph import adjacency, soften
 from fit_avatar.texture.light import NORMAL_ROUNDS
 

@@ -54,20 +54,20 @@ class Picture:
 
     def sharp_at(self, pixels: FloatArray) -> ByteArray:
         """Return the colours at pixels [N, 2] of the frame, each moved by the shift. [N, 3] RGB"""
-        return _read(self.sharp, self._local(pixels) - 0.5, cv2.INTER_CUBIC)[:, ::-1]
+        return read(self.sharp, self._local(pixels) - 0.5, cv2.INTER_CUBIC)[:, ::-1]
 
     def smooth_at(self, pixels: FloatArray) -> ByteArray:
         """Return the blurred colours there. [N, 3] RGB"""
-        return _read(self.smooth, self._local(pixels) * self._ratio(self.smooth) - 0.5)[:, ::-1]
+        return read(self.smooth, self._local(pixels) * self._ratio(self.smooth) - 0.5)[:, ::-1]
 
     def energy_at(self, pixels: FloatArray) -> FloatArray:
         """Return the strength of the detail there. [N]"""
-        return _read(self.energy, self._local(pixels) * self._ratio(self.energy) - 0.5)
+        return read(self.energy, self._local(pixels) * self._ratio(self.energy) - 0.5)
 
     def _local(self, pixels: FloatArray) -> FloatArray:
         local = pixels - np.array([self.left, self.top], np.float32)
         if self.shift.size > 2:
-            local = local + _read(self.shift, local * self._ratio(self.shift) - 0.5)
+            local = local + read(self.shift, local * self._ratio(self.shift) - 0.5)
         return local
 
     def _ratio(self, image: NDArray[np.generic]) -> FloatArray:
@@ -84,8 +84,8 @@ def _gradient(bgr: ByteArray) -> ByteArray:
     return np.asarray(cv2.addWeighted(across, 0.5, down, 0.5, 0), dtype=np.uint8)
 
 
-def _read(image: NDArray[np.generic], places: FloatArray, interpolation: int = cv2.INTER_LINEAR) -> NDArray[Any]:
-    """Sample an image at [N, 2] array coordinates. OpenCV wants a two-dimensional map of limited size."""
+def read(image: NDArray[np.generic], places: FloatArray, interpolation: int = cv2.INTER_LINEAR) -> NDArray[Any]:
+    """Return an image's values at [N, 2] array coordinates. OpenCV wants a two-dimensional map of limited size."""
     rows = max(1, -(-len(places) // _COLUMNS))
     padded = np.zeros((rows * _COLUMNS, 2), np.float32)
     padded[: len(places)] = places

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from fit_avatar.capture.types import Camera
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.silhouettes.raster import Raster, rasterize
 from fit_avatar.texture.graph import grow
 
 FloatArray = NDArray[np.float32]
@@ -83,28 +83,53 @@ def look(
     """
     reduced = _reduce(camera)
     raster = rasterize(vertices, faces, reduced, cull_backfaces=True)
+    size = (reduced.width, reduced.height)
+    small_mask = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
+    scale = (reduced.width / camera.width, reduced.height / camera.height)
+    corners = faces.cpu().numpy()
+    return view_of(raster, corners, neighbours, bind_vertices, reduced, np.asarray(small_mask, np.uint8), scale)
+
+
+def view_of(
+    raster: Raster,
+    faces: NDArray[np.int64],
+    neighbours: csr_matrix,
+    bind_vertices: FloatArray,
+    camera: Camera,
+    mask: NDArray[np.uint8],
+    scale: tuple[float, float] = (1.0, 1.0),
+) -> View:
+    """Return what a drawn frame shows of the body.
+
+    Args:
+        raster: the body as the camera sees it. [h, w]
+        faces: [F, 3]
+        neighbours: of each vertex. [V, V]
+        bind_vertices: the surface in the bind pose. [V, 3]
+        camera: with which it was drawn.
+        mask: how much of each pixel is the person, 0 to 255. [h, w]
+        scale: drawn pixels per pixel of the full image, along x and y.
+    """
     face_index, depth = raster.face_index.cpu().numpy(), raster.depth.cpu().numpy()
     seen = face_index >= 0
-    scale = (reduced.width / camera.width, reduced.height / camera.height)
-    pixel_angle = 1 / min(reduced.fx, reduced.fy)
+    pixel_angle = 1 / min(camera.fx, camera.fy)
     if not seen.any():
         empty = np.zeros((1, 1), np.float32)
-        return View(empty, empty, np.zeros(len(vertices), bool), 0, 0, scale, pixel_angle)
+        return View(empty, empty, np.zeros(len(bind_vertices), bool), 0, 0, scale, pixel_angle)
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    small_mask = cv2.resize(mask.astype(np.uint8) * 255, (reduced.width, reduced.height), interpolation=cv2.INTER_AREA)
     seen, depth, face_index = seen[box], depth[box], face_index[box]
 
     # what lies just behind the surface (gums behind lips) passes the depth test, but is far along the surface
-    shown = np.zeros(len(vertices), bool)
-    corners = faces.cpu().numpy()
-    shown[corners[np.unique(face_index[seen])]] = True
+    shown = np.zeros(len(bind_vertices), bool)
+    shown[faces[np.unique(face_index[seen])]] = True
     shown = grow(shown, neighbours, NEARBY_RINGS)
 
-    weights = raster.barycentric.cpu().numpy()[box]
-    points = np.einsum("hwk,hwkc->hwc", weights, bind_vertices[corners[np.maximum(face_index, 0)]])
+    points = np.zeros((*seen.shape, 3), np.float32)
+    weights = raster.barycentric.cpu().numpy()[box][seen]
+    points[seen] = np.einsum("nk,nkc->nc", weights, bind_vertices[faces[face_index[seen]]])
     jump = max(JUMP_M, 6 * pixel_angle * float(np.median(depth[seen])))
-    usable = seen & (small_mask[box] > 250) & ~_edges(points, jump)
+    usable = seen & (mask[box] > 250) & ~_edges(points, jump)
     inside = cv2.distanceTransform(np.pad(usable.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     height = len(rows)
     trust = np.clip((inside - max(EROSION * height, MIN_EROSION_PX)) / (RAMP * height), 0, 1).astype(np.float32)
@@ -144,10 +169,7 @@ def facing(points: FloatArray, normals: FloatArray) -> FloatArray:
 
 
 def _reduce(camera: Camera) -> Camera:
-    factor = min(1.0, VIEW_PX / max(camera.width, camera.height))
-    width, height = max(1, round(camera.width * factor)), max(1, round(camera.height * factor))
-    x, y = width / camera.width, height / camera.height
-    return Camera(camera.fx * x, camera.fy * y, camera.cx * x, camera.cy * y, width, height)
+    return camera.resized(min(1.0, VIEW_PX / max(camera.width, camera.height)))
 
 
 def _edges(points: FloatArray, jump: float) -> NDArray[np.bool_]:

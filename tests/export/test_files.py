@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pygltflib
 import pytest
@@ -41,6 +42,18 @@ def test_z_up_in_centimetres(tmp_path: Path, body: Body, state: BodyState, captu
     assert turned.volume > 0  # not mirrored
     np.testing.assert_allclose(turned.vertex_normals[:, 2], upright.vertex_normals[:, 1], atol=1e-3)
     assert files[0].read_bytes() == plain[0].read_bytes()  # a GLB has no choice
+
+
+def test_a_relief_is_a_picture_that_the_others_name(
+    tmp_path: Path, body: Body, state: BodyState, capture: Capture
+) -> None:
+    relief = np.zeros((16, 16), np.float32)
+    files = write_avatar(tmp_path, body, state, capture, TEXTURE, relief=relief)
+    assert tmp_path / "avatar_normal.png" in files
+    picture = cv2.imread(str(tmp_path / "avatar_normal.png"))
+    assert picture.shape == (16, 16, 3) and picture[..., 0].min() > 250
+    assert "norm avatar_normal.png" in (tmp_path / "avatar.mtl").read_text().splitlines()
+    assert pygltflib.GLTF2().load(str(files[0])).materials[0].normalTexture is not None
 
 
 def test_t_pose_with_names_of_another_skeleton(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:

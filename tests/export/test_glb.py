@@ -17,6 +17,8 @@ from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export import write_glb
 from fit_avatar.export.glb import strongest_influences
+from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.normal_map import normal_map
 
 TEXTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
 FRAMES = np.array([10, 12, 13, 14, 20, 21])
@@ -134,6 +136,26 @@ def test_texture_is_embedded_and_lies_where_it_belongs(path: Path, gltf: pygltfl
     uv = read(gltf, gltf.meshes[0].primitives[0].attributes.TEXCOORD_0)
     faces = read(gltf, gltf.meshes[0].primitives[0].indices).astype(int).reshape(-1, 3)
     np.testing.assert_allclose(uv[faces] * [1, -1] + [0, 1], body.uvs[body.uv_faces].numpy(), atol=1e-6)
+
+
+def test_a_relief_becomes_a_normal_map_with_tangents(tmp_path: Path, body: Body, state: BodyState) -> None:
+    relief = (0.002 * np.sin(np.arange(64) / 2) * np.ones((64, 1))).astype(np.float32)
+    path = write_glb(tmp_path / "a.glb", body, state, 25.0, TEXTURE, relief=relief)
+    gltf = pygltflib.GLTF2().load(str(path))
+    texture = gltf.textures[gltf.materials[0].normalTexture.index]
+    assert gltf.images[texture.source].name == "avatar_normal"
+    view = gltf.bufferViews[gltf.images[texture.source].bufferView]
+    content = gltf.binary_blob()[view.byteOffset : view.byteOffset + view.byteLength]
+    image = np.asarray(Image.open(BytesIO(content)))
+    np.testing.assert_array_equal(image, normal_map(relief, body, rest_mesh(body, state)))
+    assert np.ptp(image[..., 0].astype(int)) > 20
+    attributes = gltf.meshes[0].primitives[0].attributes
+    tangent, normal = read(gltf, attributes.TANGENT), read(gltf, attributes.NORMAL)
+    np.testing.assert_allclose(np.linalg.norm(tangent[:, :3], axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose((tangent[:, :3] * normal).sum(1), 0, atol=1e-6)
+    assert set(np.unique(tangent[:, 3])) <= {-1, 1}
+    material = next(iter(trimesh.load(path).geometry.values())).visual.material
+    assert material.normalTexture.size == (64, 64)
 
 
 def test_trimesh_loads_it(path: Path, body: Body) -> None:

@@ -102,6 +102,23 @@ def test_rest_mesh_texture_and_coordinates(stage, path: Path, body: Body, state:
     np.testing.assert_array_equal(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), TEXTURE)
 
 
+def test_a_relief_becomes_the_surfaces_normal(tmp_path: Path, body: Body, state: BodyState) -> None:
+    pytest.importorskip("pxr")
+    from pxr import Ar, Usd, UsdShade
+
+    relief = np.zeros((16, 16), np.float32)
+    path = write_usdz(tmp_path / "a.usdz", body, state, 25.0, TEXTURE, FRAMES, relief=relief)
+    stage = Usd.Stage.Open(str(path))
+    test_no_validator_of_usd_complains(stage)
+    material, _ = UsdShade.MaterialBindingAPI(stage.GetPrimAtPath("/avatar/mesh")).ComputeBoundMaterial()
+    image = material.ComputeSurfaceSource()[0].GetInput("normal").GetConnectedSources()[0][0].source
+    assert image.GetInput("sourceColorSpace").Get() == "raw"
+    asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(image.GetInput("file").Get().resolvedPath))
+    stored = cv2.imdecode(np.frombuffer(asset.GetBuffer(), np.uint8), cv2.IMREAD_COLOR)[..., ::-1] / 255
+    scale, bias = (np.array(image.GetInput(name).Get())[:3] for name in ("scale", "bias"))
+    np.testing.assert_allclose(stored * scale + bias, np.broadcast_to([0, 0, 1], stored.shape), atol=0.01)
+
+
 def test_names_that_usd_does_not_allow_are_made_valid(tmp_path: Path, body: Body, state: BodyState) -> None:
     pytest.importorskip("pxr")
     from pxr import Usd

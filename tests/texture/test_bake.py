@@ -1,71 +1,19 @@
 """A painted toy body turns in front of a camera; the texture is baked back from the pictures."""
 
-from dataclasses import dataclass, replace
+import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from painted_film import FRAMES, SIZE, Film, first_frames, paint, shoot
 from toy_body import toy_body, turning_state
 
-from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
-from fit_avatar.body.state import BodyState
-from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.silhouettes.matching import vertex_normals
-from fit_avatar.silhouettes.raster import rasterize
 from fit_avatar.texture import Texture, bake, relighting
-
-SIZE, FRAMES = 256, 12
-CAMERA = Camera(fx=420.0, fy=420.0, cx=128.0, cy=160.0, width=256, height=320)
-BACKGROUND = (0, 255, 0)
-
-
-@dataclass(frozen=True)
-class Film:
-    body: Body
-    state: BodyState
-    capture: Capture
-    painted: NDArray[np.uint8]
-    frames: list[tuple[int, NDArray[np.uint8]]]
-
-
-def paint() -> NDArray[np.uint8]:
-    """A picture without green, so that background shows, and with detail of a few texels."""
-    y, x = np.mgrid[:SIZE, :SIZE]
-    red = 128 + 80 * np.sin(x / 21) + 25 * (((x // 8) + (y // 8)) % 2)
-    blue = 128 + 80 * np.cos(y / 17)
-    return np.stack([red, np.full_like(red, 40), blue], -1).clip(0, 255).astype(np.uint8)
-
-
-def shoot(body: Body, state: BodyState, painted: NDArray[np.uint8], gain: float = 0.0, light: float = 0.0) -> Film:
-    masks, frames = [], []
-    for t, vertices in enumerate(pose_body(body, state).vertices):
-        raster = rasterize(vertices, body.faces, CAMERA)
-        uv = raster.interpolate(body.uvs, body.uv_faces).numpy()
-        places = np.stack([uv[..., 0], 1 - uv[..., 1]], -1).astype(np.float32) * SIZE - 0.5
-        rgb = cv2.remap(painted, places, None, cv2.INTER_LINEAR).astype(np.float32) * (1 + gain * (-1) ** t)
-        normal = raster.interpolate(vertex_normals(vertices, body.faces), body.faces).numpy()
-        rgb *= 1 + light * normal[..., :1]
-        rgb[~raster.mask.numpy()] = BACKGROUND
-        masks.append(raster.mask.numpy())
-        frames.append((10 + 2 * t, np.ascontiguousarray(rgb.clip(0, 255).astype(np.uint8)[..., ::-1])))
-    capture = Capture(
-        frame_indices=np.array([index for index, _ in frames]),
-        keypoints=np.zeros((len(frames), 25, 3), np.float32),
-        masks=np.stack(masks),
-        camera=CAMERA,
-        frame_weights=np.ones(len(frames), np.float32),
-    )
-    return Film(body, state, capture, painted, frames)
-
-
-def first_frames(film: Film, count: int) -> tuple[BodyState, Capture]:
-    state, capture = film.state, film.capture
-    poses = {name: getattr(state, name)[:count] for name in ("global_orient", "body_pose", "transl")}
-    arrays = {name: getattr(capture, name)[:count] for name in ("frame_indices", "keypoints", "masks", "frame_weights")}
-    return replace(state, **poses), replace(capture, **arrays)
 
 
 def difference(texture: Texture, painted: NDArray[np.uint8]) -> NDArray[np.floating]:
@@ -105,6 +53,16 @@ def test_islands_are_surrounded_by_their_own_colours(film: Film, baked: Texture)
     inside = (baked.origin == 1).astype(np.uint8)
     around = (cv2.dilate(inside, np.ones((5, 5))) > 0) & (baked.origin == 0)
     assert around.sum() > 100 and np.median(difference(baked, film.painted)[around]) < 15
+
+
+def test_seams_are_as_well_seen_as_what_is_beside_them(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["fit_avatar.texture.bake"], "SIZE", 80)  # no texel's centre lies at the seam
+    texture = bake(film.body, film.state, film.capture, film.frames, size=640)
+    rows, seam, inner = slice(140, 300), slice(14, 16), slice(24, 26)  # the island begins at u = 0.02
+    seen = texture.coverage > 0.1 * np.median(texture.coverage[texture.coverage > 0])
+    assert (texture.origin[rows, seam] > 0).mean() > 0.7 and (texture.origin[rows, :12] == 0).all()
+    assert seen[rows, inner].mean() > 0.4
+    assert seen[rows, seam].mean() == pytest.approx(seen[rows, inner].mean(), abs=0.05)
 
 
 def test_parts_that_nobody_saw_are_dark_or_continued(film: Film, baked: Texture) -> None:
