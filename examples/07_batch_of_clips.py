@@ -8,35 +8,20 @@ Many short clips are faster together than one after the other, because each step
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from fit_avatar import GaussNewton, Problem, Unknowns, load_body, observe, preset, solve
+from fit_avatar import GaussNewton, Problem, Unknowns, load_body, observe, preset, solve, stack_captures
 from fit_avatar.capture import camera_from, probe
-from fit_avatar.fitting import gather_evidence, initialise
-from fit_avatar.fitting.state import stacked
+from fit_avatar.fitting import some_frames
 
 DEMO = Path(__file__).parents[1] / "assets" / "demo.mp4"
-BATCHED = ("keypoints",)  # observations that differ from clip to clip; the others are the same for all
-
-
-def part(seen, frames):
-    """Return some frames of a capture as a capture of its own."""
-    names = ("frame_indices", "keypoints", "masks", "frame_weights")
-    return replace(seen, face=None, hands=None, **{name: getattr(seen, name)[frames] for name in names})
+STAGE = preset("video-avatar").stages[0]  # pose from keypoints
 
 
 def fit_all(body, captures, height_m, optimiser):
     """Fit clips of equal length together; return the summary and the state, [C, …]."""
-    each = [gather_evidence(seen, 800, torch.device("cpu")) for seen in captures]
-    start = stacked([initialise(body, one, height_m) for one in each])
-    stage = preset("video-avatar").stages[0]  # pose from keypoints
-
-    observed = dict(each[0].observations(body, height_m))
-    observed |= {name: torch.stack([one.observations(body, height_m)[name] for one in each]) for name in BATCHED}
-    solution = solve(Problem(stage.terms, Unknowns.of(body, start, stage.free), observed), optimiser)
+    start, observed = stack_captures(body, captures, height_m)
+    solution = solve(Problem(STAGE.terms, Unknowns.of(body, start, STAGE.free), observed), optimiser)
     return solution.summary, solution.unknowns.body_state()
 
 
@@ -47,9 +32,9 @@ def main(*videos, captures=None, height_m=1.79, body=None):
         camera = camera_from(probe(paths[0]).width, probe(paths[0]).height)[0]
         captures = [observe(path, camera=camera) for path in paths]
     if len(captures) == 1:
-        captures = [part(captures[0], slice(start, start + 30)) for start in range(0, 120, 30)]
+        captures = [some_frames(captures[0], slice(start, start + 30)) for start in range(0, 120, 30)]
     frames = min(len(seen.frame_indices) for seen in captures)
-    captures = [part(seen, slice(frames)) for seen in captures]
+    captures = [some_frames(seen, slice(frames)) for seen in captures]
     body, optimiser = body or load_body(), GaussNewton(12)
 
     began = time.perf_counter()

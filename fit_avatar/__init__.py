@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         fit,
         preset,
         solve,
+        stack_captures,
         stages,
     )
     from fit_avatar.pipeline import run
@@ -62,6 +63,7 @@ __all__ = [
     "preset",
     "run",
     "solve",
+    "stack_captures",
     "stages",
 ]
 
@@ -72,7 +74,7 @@ _HOMES = {
     "energies": ("GemanMcClure", "Huber", "Scene", "Schedule", "Term", "energy"),
     "fitting": (
         "LBFGS", "Adam", "GaussNewton", "Preset", "Problem", "Stage", "Unknown", "Unknowns", "fit", "preset", "solve",
-        "stages",
+        "stack_captures", "stages",
     ),
     "pipeline": ("run",),
     "texture": ("bake",),

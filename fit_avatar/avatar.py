@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from fit_avatar import capture as observing
 from fit_avatar.body import Body, BodyState, Posed, load_body, pose_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.energies import Term
-from fit_avatar.export import Style, write_avatar, write_extra, write_frames, write_people_snapshot
-from fit_avatar.fitting import AnyStage, Preset, Summary, fit
+from fit_avatar.errors import NoPersonError
+from fit_avatar.export import Style, read_npz, write_avatar, write_extra, write_frames, write_people_snapshot
+from fit_avatar.fitting import AnyStage, Preset, Summary, calibrated, fit
 from fit_avatar.progress import Advance
-from fit_avatar.report import write_preview
-from fit_avatar.texture import Texture, bake
+from fit_avatar.report import doubts, measure_agreement, write_preview
+from fit_avatar.texture import Texture, Tracker, bake, find_relief
 
 Frames = Iterable[tuple[int, NDArray[np.uint8]]]
 
@@ -34,6 +35,31 @@ class Avatar:
     texture: Texture | None = None
     summaries: tuple[tuple[str, Summary], ...] = ()
     """What every solve did; its text is a table."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know: what is in doubt about camera, observations and fit, one sentence each."""
+    painted: NDArray[np.uint8] | None = None
+    """The texture's picture where that alone is known, as of an avatar that was loaded."""
+
+    @property
+    def image(self) -> NDArray[np.uint8] | None:
+        """Return the texture's picture, the first row v = 1; None if there is none. RGB [S, S, 3]"""
+        return self.painted if self.texture is None else self.texture.image
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Avatar:
+        """Read what :meth:`save` or the command line has written: ``avatar.npz``, and ``avatar.png`` if it is there.
+
+        Body, shape, poses, camera and the texture's picture are what they were. What was observed is not in these
+        files: in the capture keypoints are unseen and masks are empty.
+
+        Raises:
+            BadInputError: the folder holds no avatar, or one of another version.
+        """
+        folder = Path(folder)
+        body, state, capture = read_npz(folder / "avatar.npz")
+        picture = folder / "avatar.png"
+        painted = np.ascontiguousarray(observing.read_image(picture)[..., ::-1]) if picture.is_file() else None
+        return cls(body, state, capture, painted=painted)
 
     def posed(self, body_pose: Tensor | None = None, **changes: Tensor) -> Posed:
         """Return vertices and joints, in the poses of the clip or in others.
@@ -65,6 +91,7 @@ class Avatar:
         people_snapshot: bool = False,
         extras: Sequence[str] = (),
         style: Style | None = None,
+        normal_map: bool = False,
     ) -> tuple[Path, ...]:
         """Write the avatar: OBJ, MTL and PNG, skinned and animated GLB, NPZ, and a picture of it.
 
@@ -74,6 +101,7 @@ class Avatar:
             people_snapshot: also write the files that projects on top of People-Snapshot ask for.
             extras: of "bvh", "usd", "amass" and "lods", see :func:`fit_avatar.export.write_extra`.
             style: names of joints, bind pose, axis that is up and unit.
+            normal_map: also write folds finer than the mesh, which the texture's shading tells.
 
         Raises:
             BadInputError: the disk is full or the folder cannot be written to.
@@ -81,8 +109,11 @@ class Avatar:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        painted = self.texture.image if self.texture is not None else np.full((64, 64, 3), 180, np.uint8)
-        avatar = (folder, self.body, self.state, self.capture, painted, style)
+        painted = self.image if self.image is not None else np.full((64, 64, 3), 180, np.uint8)
+        relief = None
+        if normal_map and self.texture is not None:
+            relief = find_relief(self.texture, self.body, self.state, self.capture.frame_indices)
+        avatar = (folder, self.body, self.state, self.capture, painted, style, relief)
         files = [*write_avatar(*avatar), write_preview(folder / "preview.png", self.body, self.state, painted)]
         for extra in extras:
             files += write_extra(extra, *avatar)
@@ -105,6 +136,7 @@ def fit_video(
     schedule: Preset | Sequence[AnyStage] | str = "video-avatar",
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
+    delight: bool = False,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
 ) -> Avatar:
@@ -121,6 +153,7 @@ def fit_video(
         schedule: a preset, its name, or stages of your own.
         terms: further terms of your own.
         texture_size: side of the texture; None leaves it out.
+        delight: take the clip's light out of the texture as far as the turn tells it from the colours.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
 
@@ -130,17 +163,19 @@ def fit_video(
     """
     video = Path(video)
     info = observing.probe(video)
-    camera = _camera(camera, info.width, info.height)
+    camera, notes = _camera(camera, info.width, info.height)
     seen = observing.observe(video, camera=camera, frames=frames, keypoints=keypoints, masks=masks, progress=progress)
 
     def pictures() -> Iterator[tuple[int, NDArray[np.uint8]]]:
         for index, frame in observing.read_frames(video, seen.frame_indices.tolist()):
             yield index, observing.undistort(frame, camera)
 
-    return fit_capture(
-        seen, pictures() if texture_size else None, height_m=height_m, body=body, schedule=schedule, terms=terms,
-        texture_size=texture_size or 0, device=device, progress=progress,
+    avatar = fit_capture(
+        seen, _Reread(pictures), height_m=height_m, body=body, schedule=schedule, terms=terms,
+        texture_size=texture_size or 0, delight=delight, device=device, progress=progress,
     )  # fmt: skip
+    notes = notes if avatar.capture.camera == camera else ()  # what is told of a guess
+    return replace(avatar, warnings=(*notes, *avatar.warnings, *_in_doubt(avatar, progress)))
 
 
 def fit_images(
@@ -154,6 +189,7 @@ def fit_images(
     schedule: Preset | Sequence[AnyStage] | str = "smplify",
     terms: Sequence[Term] = (),
     texture_size: int | None = 1024,
+    delight: bool = False,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
 ) -> Avatar:
@@ -162,21 +198,47 @@ def fit_images(
     Arguments, results and errors are those of :func:`fit_video`.
     """
     paths = [Path(image) for image in images]
-    camera = _camera(camera, *observing.image_size(paths[0]))
+    camera, notes = _camera(camera, *observing.image_size(paths[0]))
     seen = observing.observe_images(paths, camera=camera, keypoints=keypoints, masks=masks, progress=progress)
-    pictures = ((i, observing.undistort(observing.read_image(path), camera)) for i, path in enumerate(paths))
-    return fit_capture(
-        seen, pictures if texture_size else None, height_m=height_m, body=body, schedule=schedule, terms=terms,
-        texture_size=texture_size or 0, device=device, progress=progress,
+
+    def pictures() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        return ((i, observing.undistort(observing.read_image(path), camera)) for i, path in enumerate(paths))
+
+    avatar = fit_capture(
+        seen, _Reread(pictures), height_m=height_m, body=body, schedule=schedule, terms=terms,
+        texture_size=texture_size or 0, delight=delight, device=device, progress=progress,
     )  # fmt: skip
+    return replace(avatar, warnings=(*notes, *avatar.warnings))
 
 
-def _camera(given: Camera | Path | str | None, width: int, height: int) -> Camera:
+@dataclass(frozen=True)
+class _Reread:
+    """Frames that are read anew whenever they are gone through, so that none has to be kept."""
+
+    read: Callable[[], Iterator[tuple[int, NDArray[np.uint8]]]]
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        return self.read()
+
+
+def _camera(given: Camera | Path | str | None, width: int, height: int) -> tuple[Camera, tuple[str, ...]]:
+    """Return the camera, and what the user should know about it."""
     if isinstance(given, Camera):
-        return given
+        return given, ()
     if given is None:
-        return observing.camera_from(width, height)[0]
-    return observing.load_camera(Path(given), width, height)[0]
+        return observing.camera_from(width, height)
+    return observing.load_camera(Path(given), width, height)
+
+
+def _in_doubt(avatar: Avatar, progress: Advance | None) -> tuple[str, ...]:
+    """Return what is in doubt about a fit to a video; also where it means nothing, since stages may be one's own."""
+    tell = None if progress is None else (lambda done, total: progress("agreement", done, total))
+    given = (avatar.body, avatar.state, avatar.capture)
+    try:
+        return doubts(*given, measure_agreement(*given, tell))
+    except NoPersonError as error:
+        sentence = str(error)
+        return (f"{sentence[0].upper()}{sentence[1:]}.",)
 
 
 def fit_capture(
@@ -188,6 +250,7 @@ def fit_capture(
     schedule: Preset | Sequence[AnyStage] | str = "video-avatar",
     terms: Sequence[Term] = (),
     texture_size: int = 2048,
+    delight: bool = False,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
 ) -> Avatar:
@@ -195,20 +258,27 @@ def fit_capture(
 
     Args:
         seen: the observations.
-        frames: (frame index, BGR image), undistorted, for the texture; None leaves it out.
+        frames: (frame index, BGR image), undistorted, for the texture and for stages that look at the pictures; None
+            leaves these out. They are gone through several times: what an iterator gives is kept in memory.
         height_m: this and the others as for :func:`fit_video`.
         body: the body.
         schedule: preset or stages.
         terms: further terms.
-        texture_size: side of the texture.
+        texture_size: side of the texture; 0 leaves it out.
+        delight: take the light out of it.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
     """
     body = (body or load_body(progress=progress)).to(device)
-    fitted = fit(body, seen, height_m=height_m, schedule=schedule, terms=terms, device=device, progress=progress)
-    state = fitted.state.body_state(body)
+    if isinstance(frames, Iterator):
+        frames = list(frames)
+    fitted = fit(
+        body, seen, height_m=height_m, schedule=schedule, terms=terms, device=device, progress=progress,
+        find=None if frames is None else Tracker(body, seen, frames).find,
+    )  # fmt: skip
+    state, seen = fitted.state.body_state(body), calibrated(seen, fitted.state)
     texture = None
-    if frames is not None:
+    if frames is not None and texture_size:
         tell = None if progress is None else (lambda done, total: progress("texture", done, total))
-        texture = bake(body, state, seen, frames, texture_size, tell)
-    return Avatar(body, state, seen, texture, fitted.summaries)
+        texture = bake(body, state, seen, frames, texture_size, tell, delight)
+    return Avatar(body, state, seen, texture, fitted.summaries, seen.warnings)

@@ -61,11 +61,14 @@ class Config:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes the graphics card if there is one."""
     quality: Literal["fast", "balanced", "best"] = "balanced"
-    """How long to refine."""
+    """How long the preset video-avatar refines; the others are as long as they are."""
     texture_size: int = 2048
     """Side of the square texture in pixels."""
     delight: bool = False
     """Take the clip's light out of the texture as far as the turn tells it from the colours."""
+    normal_map: bool = False
+    """Also write a normal map: folds finer than the mesh, read from the shading, and in levels of detail what was lost
+    with their triangles."""
     num_betas: int = 10
     """How many coefficients describe the body's shape, up to 16."""
     export: tuple[Literal["frames", "people-snapshot", "bvh", "usd", "amass", "lods"], ...] = ()
@@ -165,8 +168,11 @@ def _missing_inputs(config: Config) -> Iterator[str]:
 def _unknown_names(config: Config) -> Iterator[str]:
     if config.body not in BODIES and not Path(config.body).is_file():
         yield f"there is no body {config.body}: give {', '.join(BODIES)} or the path of a SMPL, SMPL-H or SMPL-X file"
-    if config.preset is not None and config.preset not in PRESETS and not Path(config.preset).is_file():
-        yield f"there is no preset {config.preset}: choose one of {', '.join(PRESETS)}, or give a .json file"
+    if config.preset is not None and config.preset not in PRESETS:
+        if not Path(config.preset).is_file():
+            yield f"there is no preset {config.preset}: choose one of {', '.join(PRESETS)}, or give a .json file"
+        elif not config.preset.endswith(".json"):
+            yield f"the preset {config.preset} is no .json file: print one with `fit-avatar presets smplify`"
 
 
 def _absurd_numbers(config: Config) -> Iterator[str]:
@@ -197,6 +203,11 @@ def _contradictions(config: Config) -> Iterator[str]:
     names = [name for name, value in given.items() if value is not None]
     if len(names) > 1:
         yield f"{' and '.join(names)} both say what the focal length is: give only one of them"
+    if config.quality != "balanced" and config.method != "video-avatar":
+        yield (
+            f"--quality {config.quality} is for the preset video-avatar, but this run takes {config.method}: leave "
+            "--quality out, or choose another --preset"
+        )
 
 
 def _unwritable(folder: Path) -> Iterator[str]:

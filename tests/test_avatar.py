@@ -1,5 +1,6 @@
 """The scripting interface: a clip or photographs in, an avatar out, with a term of one's own on the way."""
 
+import sys
 from dataclasses import replace
 
 import cv2
@@ -8,7 +9,8 @@ import pytest
 import torch
 from synthetic import CAMERA, write_clip
 
-from fit_avatar import Term, fit_images, fit_video, load_body
+from fit_avatar import Avatar, Term, fit_images, fit_video, load_body
+from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.export import Style
 from fit_avatar.fitting import GaussNewton, Stage, stages
@@ -60,6 +62,12 @@ def test_it_is_posed_anew(avatar):
     assert not torch.equal(thinner.vertices, avatar.posed().vertices)
 
 
+def test_its_folds_are_saved(avatar, tmp_path):
+    files = avatar.save(tmp_path, normal_map=True)
+    assert tmp_path / "avatar_normal.png" in files
+    assert "norm avatar_normal.png" in (tmp_path / "avatar.mtl").read_text()
+
+
 def test_it_is_saved(avatar, tmp_path):
     style = Style("unity", bind="t", up="z")
     files = avatar.save(
@@ -72,6 +80,62 @@ def test_it_is_saved(avatar, tmp_path):
     assert "JOINT LeftUpperLeg" in (tmp_path / "deep" / "out" / "avatar.bvh").read_text()
     with np.load(tmp_path / "deep" / "out" / "avatar.npz") as arrays:
         np.testing.assert_allclose(arrays["betas"], avatar.state.betas.numpy())
+
+
+def test_it_is_loaded_as_it_was_saved(avatar, tmp_path):
+    avatar.save(tmp_path / "out", style=Style("unity", bind="t", up="z"))
+    again = Avatar.load(tmp_path / "out")
+    torch.testing.assert_close(again.posed().vertices, avatar.posed().vertices)
+    torch.testing.assert_close(again.posed().joints, avatar.posed().joints)
+    for name, value in vars(avatar.state).items():
+        assert value is None or torch.equal(getattr(again.state, name), value)
+    for name, array in avatar.body.arrays().items():
+        np.testing.assert_array_equal(again.body.arrays()[name], array)
+    np.testing.assert_array_equal(again.image, avatar.texture.image)
+    np.testing.assert_array_equal(again.capture.frame_indices, avatar.capture.frame_indices)
+    np.testing.assert_array_equal(again.capture.camera.intrinsics, avatar.capture.camera.intrinsics)
+    assert again.capture.masks.shape == avatar.capture.masks.shape and again.capture.fps == avatar.capture.fps
+
+    files = again.save(tmp_path / "again")
+    for file in ("avatar.glb", "avatar.obj", "avatar.png"):
+        straight = avatar.save(tmp_path / "straight")
+        assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "straight" / file).read_bytes()
+    assert {file.name for file in files} == {file.name for file in straight}
+
+
+def test_a_folder_without_an_avatar_is_told(tmp_path):
+    with pytest.raises(BadInputError, match=r"there is no .*avatar\.npz: give the folder that an avatar was saved to"):
+        Avatar.load(tmp_path)
+    np.savez(tmp_path / "avatar.npz", betas=np.zeros(10))
+    with pytest.raises(BadInputError, match="is not what this version of fit-avatar writes"):
+        Avatar.load(tmp_path)
+    (tmp_path / "avatar.npz").write_bytes(b"something else")
+    with pytest.raises(BadInputError, match="is not what this version of fit-avatar writes"):
+        Avatar.load(tmp_path)
+
+
+def test_what_is_in_doubt_is_told(avatar, clip, quick, tmp_path, monkeypatch):
+    assert avatar.warnings == avatar.capture.warnings  # a whole turn, with a camera that is known
+    given = {name: clip.folder / name for name in ("keypoints", "masks")}
+    still = {"height_m": clip.height_m, "schedule": quick, "texture_size": None, **given}
+    module = sys.modules["fit_avatar.report.doubts"]
+    monkeypatch.setattr(module, "POOR_IOU", 1.01)
+    unsure = fit_video(clip.folder / "video.mp4", **still)
+    assert any("focal length" in sentence for sentence in unsure.warnings)  # none was given
+    assert "In 8 of 8 frames body and mask overlap by less than 101 %" in unsure.warnings[-1]
+    monkeypatch.setattr(module, "HOPELESS_IOU", 1.01)
+    nonsense = fit_video(clip.folder / "video.mp4", camera=CAMERA, **still)
+    assert nonsense.warnings[-1].startswith("The body agrees with the masks in too few frames")
+
+
+def test_light_is_taken_out_on_demand(avatar, clip, quick):
+    given = {name: clip.folder / name for name in ("keypoints", "masks")}
+    delit = fit_video(
+        clip.folder / "video.mp4", camera=CAMERA, height_m=clip.height_m, schedule=quick, texture_size=128,
+        delight=True, **given,
+    )  # fmt: skip
+    assert np.ptp(delit.texture.shading, axis=0).max() < 1e-6 < np.ptp(avatar.texture.shading, axis=0).max()
+    assert not np.array_equal(delit.image, avatar.image)
 
 
 def test_photographs_are_fitted(clip, tmp_path):

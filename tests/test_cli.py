@@ -23,7 +23,7 @@ OPTIONS = (
     "--fov-deg FLOAT", "--focal-px FLOAT", "--focal-35mm FLOAT", "--frames INT", "--device {auto,cpu,cuda}",
     "--quality {fast,balanced,best}", "--texture-size INT", "--num-betas INT", "--export", "--fresh",
     "--image", "--preset STR", "--body STR", "--detector {mediapipe,openpose,rtmlib}",
-    "--log {bar,quiet,verbose,json}", "--view",
+    "--log {bar,quiet,verbose,json}", "--view", "--normal-map",
 )  # fmt: skip
 
 

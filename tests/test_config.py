@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fit_avatar.config import Config, resolve_device, validate
+from fit_avatar import fitting
+from fit_avatar.config import PRESETS, Config, resolve_device, validate
 from fit_avatar.errors import BadInputError
 
 
@@ -48,6 +49,10 @@ def test_the_method_suits_the_input() -> None:
         ({"video": None, "image": (Path("missing.jpg"),)}, "there is no image missing.jpg: check the path"),
         ({"body": "smpl.npz"}, "there is no body smpl.npz: give anny, anny-hands or the path of a SMPL"),
         ({"preset": "fast"}, "there is no preset fast: choose one of video-avatar,"),
+        (
+            {"preset": "smplify", "quality": "best"},
+            "--quality best is for the preset video-avatar, but this run takes smplify",
+        ),
         ({"masks": "missing"}, "there is no --masks missing"),
         ({"camera": "missing.json"}, "there is no --camera file missing.json"),
         ({"height_m": 0.4}, "--height-m 0.4 cannot be right: it must be between 0.5 and 2.6 metres"),
@@ -71,6 +76,25 @@ def test_bad_options_are_one_sentence(config: Config, changed: dict[str, Any], s
         validate(replace(config, **values))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_quality_goes_with_the_preset_that_has_it(config: Config, tmp_path: Path) -> None:
+    validate(replace(config, quality="best"))
+    validate(replace(config, quality="fast", preset="video-avatar"))
+    validate(replace(config, preset="octopus"))
+    photograph = tmp_path / "a.jpg"
+    photograph.write_bytes(b"a picture")
+    with pytest.raises(BadInputError, match="but this run takes smplify: leave --quality out, or choose another"):
+        validate(replace(config, video=None, image=(photograph,), quality="fast"))
+
+
+def test_a_preset_is_a_name_or_a_json_file(config: Config, tmp_path: Path) -> None:
+    assert tuple(fitting.PRESETS) == PRESETS
+    for name in ("mine.json", "mine.txt"):
+        (tmp_path / name).write_text("{}")
+    validate(replace(config, preset=str(tmp_path / "mine.json")))
+    with pytest.raises(BadInputError, match=r"mine\.txt is no \.json file: print one with `fit-avatar presets"):
+        validate(replace(config, preset=str(tmp_path / "mine.txt")))
 
 
 def test_limits_are_allowed(config: Config) -> None:

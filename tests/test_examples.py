@@ -57,9 +57,7 @@ def test_fit_a_clip_is_near_the_truth(clip, finished):
     avatar, out = finished
     assert {"avatar.glb", "avatar.obj", "avatar.npz", "preview.png"} <= {path.name for path in out.iterdir()}
     assert (avatar.posed().joints - clip.joints).norm(dim=-1).mean() < 0.03
-    # The last solve begins where the one before it ended, apart from matches that are made anew.
-    assert all(summary.energy_after < summary.energy_before for _, summary in avatar.summaries[:-1])
-    assert avatar.summaries[-1][1].energy_after < 1.05 * avatar.summaries[-1][1].energy_before
+    assert all(summary.energy_after < summary.energy_before for _, summary in avatar.summaries)
 
 
 def test_change_weights_makes_motion_smoother(clip):

@@ -21,7 +21,7 @@ def finished(tmp_path_factory):
     clip = write_clip(body, folder)
     out = folder / "out"
     options = [*clip.given, "--out", str(out), "--quality", "fast", "--texture-size", "256"]
-    options += ["--export", "frames", "bvh", "amass", "--skeleton", "mixamo"]
+    options += ["--export", "frames", "bvh", "amass", "--skeleton", "mixamo", "--normal-map"]
     assert main(options) == 0
     return body, clip, out, options
 
@@ -32,6 +32,7 @@ def test_writes_everything(finished):
         "avatar.obj",
         "avatar.mtl",
         "avatar.png",
+        "avatar_normal.png",
         "avatar.glb",
         "avatar.npz",
         "avatar.bvh",

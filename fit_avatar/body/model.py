@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body.points import Points, regressed_points
@@ -102,32 +105,45 @@ class Body:
         }
         return replace(self, **wide)
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that the body is, by the names of its fields."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: value.cpu().numpy() if isinstance(value, Tensor) else np.array(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Body:
+        """Return the body that :meth:`arrays` tells; further names are passed over.
+
+        Raises:
+            KeyError: an array is missing.
+        """
+        values: dict[str, object] = {}
+        for f in fields(cls):
+            if f.name not in arrays and f.default is not MISSING:
+                continue
+            array = arrays[f.name]
+            if f.name in ("part_names", "joint_names", "landmark_names"):
+                values[f.name] = tuple(str(s) for s in array)
+            elif f.name == "parents":
+                values[f.name] = tuple(int(p) for p in array)
+            elif f.name == "num_expression":
+                values[f.name] = int(array)
+            elif f.name in ("name", "licence"):
+                values[f.name] = str(array)
+            else:
+                values[f.name] = torch.from_numpy(array)
+        return cls(**values)  # type: ignore[arg-type]
+
     def save(self, path: Path) -> None:
         """Write the arrays to one .npz file."""
-        arrays = {}
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if value is not None:
-                arrays[f.name] = value.cpu().numpy() if isinstance(value, Tensor) else np.array(value)
-        np.savez_compressed(path, **arrays)
+        np.savez_compressed(path, **self.arrays())
 
     @classmethod
     def load(cls, path: Path) -> Body:
         """Read what :meth:`save` wrote."""
         with np.load(path, allow_pickle=False) as z:
-            values: dict[str, object] = {}
-            for f in fields(cls):
-                if f.name not in z and f.default is not MISSING:
-                    continue
-                array = z[f.name]
-                if f.name in ("part_names", "joint_names", "landmark_names"):
-                    values[f.name] = tuple(str(s) for s in array)
-                elif f.name == "parents":
-                    values[f.name] = tuple(int(p) for p in array)
-                elif f.name == "num_expression":
-                    values[f.name] = int(array)
-                elif f.name in ("name", "licence"):
-                    values[f.name] = str(array)
-                else:
-                    values[f.name] = torch.from_numpy(array)
-        return cls(**values)  # type: ignore[arg-type]
+            return cls.from_arrays(z)

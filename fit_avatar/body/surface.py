@@ -1,6 +1,8 @@
-"""Sparse operators on the template's surface: cotangent Laplacian and vertex areas."""
+"""The surface as a mesh: normals, and sparse operators (cotangent Laplacian, vertex areas)."""
 
 from __future__ import annotations
+
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +11,22 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 FloatArray = NDArray[np.float64]
+Float = TypeVar("Float", bound=np.floating[Any])
 IntArray = NDArray[np.int64]
 
 MAX_COTANGENT = 5.0
 """Slivers would otherwise dominate the operator."""
+
+
+def vertex_normals(vertices: NDArray[Float], faces: IntArray) -> NDArray[Float]:
+    """Return area-weighted unit normals. vertices [V, 3], faces [F, 3] → [V, 3]; +y where there is no area."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    scaled = np.cross(b - a, c - a)
+    columns = [np.bincount(faces.ravel(), np.repeat(scaled[:, k], 3), len(vertices)) for k in range(3)]
+    normals = np.stack(columns, axis=1)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    unit = np.where(length > 1e-20, normals / np.maximum(length, 1e-20), [0.0, 1.0, 0.0])
+    return unit.astype(vertices.dtype)
 
 
 def cotangent_laplacian(vertices: FloatArray, faces: IntArray) -> tuple[csr_matrix, FloatArray]:

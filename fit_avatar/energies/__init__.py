@@ -5,7 +5,12 @@ from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
 from fit_avatar.energies.contact import estimate_contact, foot_contact, ground_plane
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
 from fit_avatar.energies.kernel import GemanMcClure, Huber, Schedule
-from fit_avatar.energies.landmarks import face_landmark_rays, joint_positions, landmark_reprojection
+from fit_avatar.energies.landmarks import (
+    face_landmark_rays,
+    joint_positions,
+    landmark_reprojection,
+    surface_reprojection,
+)
 from fit_avatar.energies.limits import bending_prior, joint_limits
 from fit_avatar.energies.motion import (
     joint_acceleration,
@@ -94,6 +99,7 @@ __all__ = [
     "silhouette_overlap",
     "soft_masks",
     "stature",
+    "surface_reprojection",
     "surface_shift_prior",
     "symmetry",
     "translation_acceleration",

@@ -7,17 +7,17 @@ the un-posing are held fixed during a step, so the terms move betas and offsets 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fit_avatar.body.points import vertex_points
+from fit_avatar.body.points import Points, vertex_points
 from fit_avatar.body.skinning import blend
 from fit_avatar.capture.types import Camera
-from fit_avatar.energies.image import match_outlines
+from fit_avatar.energies.image import OutlineMatch, match_outlines
 from fit_avatar.energies.kernel import Schedule, Value, value_at
 from fit_avatar.energies.projection import correctives, metres_per_pixel, picked
 from fit_avatar.energies.scene import Scene
@@ -60,20 +60,6 @@ def cone_rays(x: Scene, rays: Rays) -> tuple[Tensor, Tensor]:
     return residual.flatten(-3, -2).unsqueeze(-3), rays.trust.flatten(-2).unsqueeze(-2)
 
 
-@cone_rays.with_preparation("rays")
-def _(
-    x: Scene,
-    contours: Contours,
-    camera: Camera,
-    share: float = 0.0,
-    gate_m: Value = GATE,
-    rim: int = 2000,
-    stride: int = 1,
-    spacing_m: float = 0.0,
-) -> Mapping[str, Any]:
-    return {"rays": unpose_rays(x, contours.every(stride), camera, value_at(gate_m, share), rim, spacing_m)}
-
-
 @energy
 def cone_planes(x: Scene, planes: Planes) -> tuple[Tensor, Tensor]:
     """Distances of the vertices from their un-posed tangent planes, positive outside. [..., 1, M] metres
@@ -86,31 +72,14 @@ def cone_planes(x: Scene, planes: Planes) -> tuple[Tensor, Tensor]:
     return residual.flatten(-2).unsqueeze(-2), planes.trust.flatten(-2).unsqueeze(-2)
 
 
-@cone_planes.with_preparation("planes")
-def _(
-    x: Scene,
-    contours: Contours,
-    camera: Camera,
-    share: float = 0.0,
-    gate_m: Value = GATE,
-    rim: int = 2000,
-    stride: int = 1,
-    spacing_m: float = 0.0,
-) -> Mapping[str, Any]:
-    return {"planes": unpose_planes(x, contours.every(stride), camera, value_at(gate_m, share), rim, spacing_m)}
-
-
 def unpose_rays(x: Scene, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Rays:
     """Match outline points (C a frame) to vertices and carry their viewing rays into the bind pose."""
-    gate_px = gate_m / metres_per_pixel(x, camera)
-    match = match_outlines(x, contours, camera, gate_px, rim, spacing_m)
+    match, points, linear, shift = _matched(x, contours, camera, gate_m, rim, spacing_m)
     centre = contours.points.new_tensor([camera.cx, camera.cy])
     focal = contours.points.new_tensor([camera.fx, camera.fy])
     slopes = (contours.points - centre) / focal
     rays = torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1)
     # X = A (v + c) + b, c the pose-dependent shape: the camera's centre X = 0 goes to v = −A⁻¹ b − c.
-    points = vertex_points(x.body, match.vertices)
-    linear, shift = blend(x.skeleton, points.weights)
     inverse = torch.linalg.inv(linear)
     directions = torch.nn.functional.normalize((inverse @ rays[..., None])[..., 0], dim=-1)
     origins = -(inverse @ shift[..., None])[..., 0] - correctives(x, points)
@@ -119,12 +88,40 @@ def unpose_rays(x: Scene, contours: Contours, camera: Camera, gate_m: float, rim
 
 def unpose_planes(x: Scene, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Planes:
     """Match outline points (C a frame) to vertices and carry their tangent planes into the bind pose."""
-    gate_px = gate_m / metres_per_pixel(x, camera)
-    match = match_outlines(x, contours, camera, gate_px, rim, spacing_m)
+    match, points, linear, shift = _matched(x, contours, camera, gate_m, rim, spacing_m)
     planes = tangent_planes(contours.points, contours.normals, camera)
     # N · (A (v + c) + b) = (Aᵀ N) · v + (Aᵀ N) · c + N · b
-    points = vertex_points(x.body, match.vertices)
-    linear, shift = blend(x.skeleton, points.weights)
     normals = (linear.transpose(-1, -2) @ planes[..., None])[..., 0]
     constant = (planes * shift).sum(-1) + (normals * correctives(x, points)).sum(-1)
     return Planes(match.vertices, normals, constant, match.trust)
+
+
+def _matched(
+    x: Scene, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
+) -> tuple[OutlineMatch, Points, Tensor, Tensor]:
+    """Match outline points to vertices; return the vertices as points, and the A and b that pose them, too."""
+    match = match_outlines(x, contours, camera, gate_m / metres_per_pixel(x, camera), rim, spacing_m)
+    points = vertex_points(x.body, match.vertices)
+    return match, points, *blend(x.skeleton, points.weights)
+
+
+def _preparation(name: str, unpose: Callable[..., Rays | Planes]) -> Callable[..., Mapping[str, Any]]:
+    """Return what makes the field ``name`` of a term before each step."""
+
+    def prepare(
+        x: Scene,
+        contours: Contours,
+        camera: Camera,
+        share: float = 0.0,
+        gate_m: Value = GATE,
+        rim: int = 2000,
+        stride: int = 1,
+        spacing_m: float = 0.0,
+    ) -> Mapping[str, Any]:
+        return {name: unpose(x, contours.every(stride), camera, value_at(gate_m, share), rim, spacing_m)}
+
+    return prepare
+
+
+cone_rays.with_preparation("rays")(_preparation("rays", unpose_rays))
+cone_planes.with_preparation("planes")(_preparation("planes", unpose_planes))

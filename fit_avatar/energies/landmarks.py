@@ -1,8 +1,9 @@
-"""Terms on single points of the body: landmarks of hands and face in the image, and points measured in 3D."""
+"""Terms on single points of the body: landmarks and points of the surface in the image, and points measured in 3D."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,8 +11,18 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.points import vertex_points
+from fit_avatar.body.skinning import skin
 from fit_avatar.capture.types import Camera
-from fit_avatar.energies.projection import interleaved, metres_per_pixel, pixel_gradients, point_blocks, scaled
+from fit_avatar.energies.projection import (
+    correctives,
+    interleaved,
+    metres_per_pixel,
+    picked,
+    pixel_gradients,
+    point_blocks,
+    scaled,
+)
 from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.term import Blocks, energy
 from fit_avatar.errors import BadInputError
@@ -87,6 +98,41 @@ def face_landmark_rays(x: Scene, face: Tensor, camera: Camera) -> tuple[Tensor, 
     rays = torch.nn.functional.normalize(torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1), dim=-1)
     points = x.landmarks[..., own, :]
     return torch.linalg.cross(points, rays.expand_as(points)), detected[..., 2]
+
+
+@energy(vector=True, places="T N 3", vertices="T N")
+def surface_reprojection(
+    x: Scene, places: Tensor, vertices: Tensor, camera: Camera, pixel_size: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Projected vertices minus where the pictures show them, as far as the pattern of clothes and skin tells.
+
+    Args:
+        x: the scene.
+        places: where the points are in each frame, (u, v, confidence). [..., T, N, 3]
+        vertices: which vertices they are, others in each frame. int64 [..., T, N]
+        camera: the camera.
+        pixel_size: found by the preparation where ``in_metres`` is set.
+
+    Returns:
+        [..., T, N, 2] pixels or metres, and the confidence.
+    """
+    points = vertex_points(x.body, vertices)
+    posed = skin(x.skeleton, picked(x.surface, vertices) + correctives(x, points), points.weights)
+    return scaled(project(posed, camera) - places[..., :2], pixel_size), places[..., 2]
+
+
+@surface_reprojection.with_preparation("pixel_size")
+def _(x: Scene, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
+    return {"pixel_size": metres_per_pixel(x, camera) if in_metres else None}
+
+
+@surface_reprojection.with_jacobian
+def _(x: Scene, places: Tensor, vertices: Tensor, camera: Camera, pixel_size: Tensor | None = None) -> Blocks:
+    points = vertex_points(x.body, vertices)
+    rest = picked(x.surface, vertices) + correctives(x, points)
+    gradients = pixel_gradients(skin(x.skeleton, rest, points.weights), camera, pixel_size)
+    blocks = interleaved([point_blocks(x, points, rest, gradient) for gradient in gradients])
+    return replace(blocks, missing=("offsets", "surface_shift"))
 
 
 @energy(vector=True, positions="T N 4")

@@ -137,11 +137,7 @@ def _by_part(fields: Tensor, pixels: Tensor, parts: Tensor, stride: float) -> tu
 
 def _visible(x: Scene, chosen: Tensor, camera: Camera, width: int) -> Tensor:
     """Return 1 where a vertex is not hidden by the body, drawn as small as the masks are. [..., T, N]"""
-    zoom = min(1.0, max(width, 64) / camera.width)
-    small = replace(
-        camera, fx=camera.fx * zoom, fy=camera.fy * zoom, cx=camera.cx * zoom, cy=camera.cy * zoom,
-        width=max(1, round(camera.width * zoom)), height=max(1, round(camera.height * zoom)),
-    )  # fmt: skip
+    small = camera.resized(min(1.0, max(width, 64) / camera.width))
     posed = x.vertices.flatten(0, -3)
     cells = project(posed[:, chosen], small).floor().long()
     column, row = cells[..., 0].clamp(0, small.width - 1), cells[..., 1].clamp(0, small.height - 1)

@@ -1,7 +1,9 @@
 """The optimisation: problems and optimisers, stages as data, and the consensus shape."""
 
+from fit_avatar.fitting.batch import some_frames, stack_captures
 from fit_avatar.fitting.consensus import fit_consensus
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Evidence, gather_evidence
+from fit_avatar.fitting.focal import calibrated
 from fit_avatar.fitting.initialise import initialise
 from fit_avatar.fitting.optimisers import LBFGS, Adam, GaussNewton, Solution, solve
 from fit_avatar.fitting.presets import PRESETS, Preset, preset
@@ -31,6 +33,7 @@ __all__ = [
     "Unknown",
     "Unknowns",
     "begin",
+    "calibrated",
     "fit",
     "fit_consensus",
     "gather_evidence",
@@ -38,5 +41,7 @@ __all__ = [
     "preset",
     "run_stage",
     "solve",
+    "some_frames",
+    "stack_captures",
     "stages",
 ]

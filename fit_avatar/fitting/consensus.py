@@ -53,9 +53,7 @@ def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: fl
     """Match every outline point and carry its tangent plane into the bind pose."""
     parts = []
     for part in torch.split(torch.arange(len(state.transl), device=evidence.device), CHUNK):
-        expression = None if state.expression is None else state.expression[part]
-        some = replace(state, rotations=state.rotations[part], transl=state.transl[part], expression=expression)
-        x = Unknowns.of(body, some).scene()
+        x = Unknowns.of(body, state.frames(part)).scene()
         found = unpose_planes(x, evidence.contours.frames(part), evidence.camera, gate_m, rim, spacing_m=0.0)
         trust = found.trust * evidence.frame_weights[part, None]
         parts.append(

@@ -68,15 +68,16 @@ class Evidence:
     masks: NDArray[np.bool_]  # [T, H, W]
     face: Tensor | None = None  # [T, 70, 3]
     hands: Tensor | None = None  # [T, 2, 21, 3]
+    surface: tuple[Tensor, Tensor] | None = None
+    """Points of the surface as pictures show them: (u, v, confidence) [T, N, 3], and their vertices [T, N]."""
 
     def observations(
         self, body: Body, height_m: float | None, keypoint_noise_m: Tensor | None = None
     ) -> Mapping[str, Any]:
         """Return the data fields that energy terms find by their names; each is made when it is asked for."""
         trust = self.frame_weights[:, None]
-        keypoints = torch.cat([self.keypoints, (self.confidence * trust)[..., None]], -1)
         makers: dict[str, Callable[[], Any]] = {
-            "keypoints": lambda: keypoints,
+            "keypoints": lambda: self.trusted_keypoints,
             "contours": lambda: Contours(self.contours.points, self.contours.normals, self.contours.weights * trust),
             "camera": lambda: self.camera,
             "steps": lambda: self.steps,
@@ -98,6 +99,9 @@ class Evidence:
             makers["face"] = lambda: self.face
         if self.hands is not None and "hand" in landmarks:
             makers["hands"] = lambda: self.hands
+        if self.surface is not None:
+            places, vertices = self.surface
+            makers |= {"places": lambda: places, "vertices": lambda: vertices}
         return Observations(makers)
 
     def at(self, frames: Tensor | None) -> Evidence:
@@ -117,7 +121,17 @@ class Evidence:
             masks=self.masks[frames.cpu().numpy()],
             face=None if self.face is None else self.face[frames],
             hands=None if self.hands is None else self.hands[frames],
+            surface=None if self.surface is None else (self.surface[0][frames], self.surface[1][frames]),
         )
+
+    def seen_by(self, camera: Camera) -> Evidence:
+        """Return the same pictures, as another camera took them."""
+        return replace(self, camera=camera)
+
+    @property
+    def trusted_keypoints(self) -> Tensor:
+        """Return (u, v, confidence), less where the frame is trusted less. [T, K, 3]"""
+        return torch.cat([self.keypoints, (self.confidence * self.frame_weights[:, None])[..., None]], -1)
 
     @property
     def device(self) -> torch.device:

@@ -83,7 +83,9 @@ def _stage(data: Mapping[str, Any], where: str) -> AnyStage:
         frozen_joints=tuple(data.get("frozen_joints", ())),
         measure_noise=bool(data.get("measure_noise", False)),
         choose=bool(data.get("choose", False)),
+        calibrate=bool(data.get("calibrate", False)),
         every_frame=bool(data.get("every_frame", False)),
+        pictures=bool(data.get("pictures", False)),
     )
 
 

@@ -73,11 +73,11 @@ class Preset:
 
     def __post_init__(self) -> None:
         choosing = [i for i, stage in enumerate(self.stages) if isinstance(stage, Stage) and stage.choose]
-        consensus = [i for i, stage in enumerate(self.stages) if isinstance(stage, ConsensusStage)]
-        if self.flip_test and (len(choosing) != 1 or min(consensus, default=len(self.stages)) < choosing[0]):
+        single = [i for i, s in enumerate(self.stages) if isinstance(s, ConsensusStage) or s.pictures]
+        if self.flip_test and (len(choosing) != 1 or min(single, default=len(self.stages)) < choosing[0]):
             raise BadInputError(
-                f"the preset {self.name} follows two hypotheses (flip_test), so one stage before any consensus must "
-                "choose between them"
+                f"the preset {self.name} follows two hypotheses (flip_test), so one stage before any consensus, and "
+                "before any that looks at the pictures, must choose between them"
             )
 
     def with_weights(self, **weights: Value) -> Preset:

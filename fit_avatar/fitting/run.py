@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.model import Body
-from fit_avatar.capture.types import Capture
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.energies import Term
 from fit_avatar.fitting.consensus import fit_consensus
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Evidence, gather_evidence
+from fit_avatar.fitting.focal import MOST_TRIALS, estimate_focal, farther, zoomed
 from fit_avatar.fitting.initialise import initialise
 from fit_avatar.fitting.noise import keypoint_noise
-from fit_avatar.fitting.optimisers import solve
+from fit_avatar.fitting.optimisers import GaussNewton, solve
 from fit_avatar.fitting.presets import Preset, preset
 from fit_avatar.fitting.problem import Problem
 from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage
@@ -24,8 +26,12 @@ from fit_avatar.fitting.summary import Summary
 from fit_avatar.fitting.unknowns import Unknowns
 
 Progress = Callable[[int, int], None]
+Find = Callable[[BodyState, Camera, Progress | None], tuple[Tensor, Tensor]]
+"""Finds points of a posed surface in the pictures: (u, v, confidence) [T, N, 3], and their vertices [T, N] int64."""
 ENOUGH = 1.5
 """With no more frames than this many times the key frames, all are used."""
+TRIAL_ITERATIONS = 6
+"""With a focal length that is tried, from a pose that was found with another one."""
 
 
 @dataclass(frozen=True)
@@ -59,31 +65,83 @@ def run_stage(
     stage: AnyStage,
     height_m: float | None,
     progress: Progress | None = None,
+    find: Find | None = None,
 ) -> Fit:
-    """Run one stage of a schedule, on key frames or on all."""
-    if isinstance(stage, Stage) and stage.every_frame:
+    """Run one stage of a schedule, on key frames or on all.
+
+    Args:
+        body: the body.
+        evidence: what all frames show.
+        state: what the stage before it left.
+        stage: which.
+        height_m: naked height of the person.
+        progress: called with steps done and steps in all.
+        find: of stages that look at the pictures; without it they change nothing.
+    """
+    if isinstance(stage, Stage) and stage.pictures and find is None:
+        return Fit(state)
+    if isinstance(stage, Stage) and (stage.every_frame or stage.pictures):
         state = state.on_all_frames(evidence.times)
     evidence = evidence.at(state.key_frames)
+    if isinstance(stage, Stage) and stage.calibrate and state.focal is None and evidence.camera.focal_sigma > 0:
+        state = calibrate(body, evidence, state, stage, height_m, progress)
+    if state.focal is not None:
+        evidence = evidence.seen_by(zoomed(evidence.camera, float(state.focal[0])))
+    if isinstance(stage, Stage) and stage.pictures and find is not None:
+        evidence = replace(evidence, surface=find(state.body_state(body), evidence.camera, progress))
     if isinstance(stage, ConsensusStage):
         return Fit(fit_consensus(body, evidence, state, stage, progress))
     if "offsets" in stage.free and state.offsets is None:
         state = state.with_offsets(body)
-    # Presets free the expression of bodies that have one.
-    free = [name for name in stage.free if name != "expression" or state.expression is not None]
-    unknowns = Unknowns.of(body, state, free, frozen_joints=stage.frozen_joints)
-    observations = evidence.observations(body, height_m, state.keypoint_noise_m)
-    problem = Problem(stage.terms, unknowns, observations)
+    problem = posed_problem(body, evidence, state, stage, height_m)
     solution = solve(problem, stage.optimiser, progress)
     noise = state.keypoint_noise_m
     if stage.measure_noise:
-        noise = keypoint_noise(solution.unknowns.scene(), observations["keypoints"], evidence.camera)
-    state = replace(solution.unknowns.clip_state(), keypoint_noise_m=noise, key_frames=state.key_frames)
-    if stage.choose and unknowns.batch:
+        noise = keypoint_noise(solution.unknowns.scene(), evidence.trusted_keypoints, evidence.camera)
+    state = replace(
+        solution.unknowns.clip_state(), keypoint_noise_m=noise, focal=state.focal, key_frames=state.key_frames
+    )
+    if stage.choose and problem.unknowns.batch:
         settled = problem.at(solution.unknowns)
         with torch.no_grad():
             energies = settled.values(solution.unknowns.scene(), settled.prepared())
         state = state.hypothesis(int(energies.argmin()))
     return Fit(state, ((stage.name, solution.summary),))
+
+
+def posed_problem(body: Body, evidence: Evidence, state: ClipState, stage: Stage, height_m: float | None) -> Problem:
+    """Return what a stage solves, from a state."""
+    # Presets free the expression of bodies that have one.
+    free = [name for name in stage.free if name != "expression" or state.expression is not None]
+    unknowns = Unknowns.of(body, state, free, frozen_joints=stage.frozen_joints)
+    return Problem(stage.terms, unknowns, evidence.observations(body, height_m, state.keypoint_noise_m))
+
+
+def calibrate(
+    body: Body,
+    evidence: Evidence,
+    state: ClipState,
+    stage: Stage,
+    height_m: float | None,
+    progress: Progress | None = None,
+) -> ClipState:
+    """Return the state with the focal length with which a stage explains the clip best; see :mod:`.focal`."""
+    first = solve(posed_problem(body, evidence, state, stage, height_m), stage.optimiser)
+    start = replace(first.unknowns.clip_state(), keypoint_noise_m=state.keypoint_noise_m, key_frames=state.key_frames)
+    tried = 0
+
+    def energy(factor: float) -> float:
+        nonlocal tried
+        seen = evidence.seen_by(zoomed(evidence.camera, factor))
+        problem = posed_problem(body, seen, farther(start, factor), stage, height_m)
+        solved = solve(problem, GaussNewton(TRIAL_ITERATIONS))
+        tried += 1
+        if progress:
+            progress(tried, MOST_TRIALS)
+        return solved.summary.energy_after
+
+    focal = estimate_focal(energy, evidence.camera.focal_sigma)
+    return replace(farther(start, focal.factor), focal=state.transl.new_tensor([focal.factor, focal.sigma]))
 
 
 def fit(
@@ -95,6 +153,7 @@ def fit(
     terms: Sequence[Term] = (),
     device: str | torch.device = "cpu",
     progress: Callable[[str, int, int], None] | None = None,
+    find: Find | None = None,
 ) -> Fit:
     """Fit poses and shape to a capture.
 
@@ -106,6 +165,8 @@ def fit(
         terms: further terms of your own, which join those of every stage that solves for poses.
         device: where to compute.
         progress: called with the stage's name, steps done and steps in all.
+        find: finds points of the surface in the pictures, such as :meth:`fit_avatar.texture.Tracker.find`; without it
+            stages that need them are left out.
 
     Raises:
         BadInputError: there is no preset of that name, or a term lacks a data field.
@@ -123,6 +184,6 @@ def fit(
             def advance(step: int, total: int, name: str = stage.name) -> None:
                 progress(name, step, total)
 
-        after = run_stage(body, evidence, done.state, stage, height_m, advance)
+        after = run_stage(body, evidence, done.state, stage, height_m, advance, find)
         done = Fit(after.state, (*done.summaries, *after.summaries))
     return replace(done, state=done.state.on_all_frames(evidence.times))

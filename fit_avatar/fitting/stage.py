@@ -22,6 +22,7 @@ from fit_avatar.energies import (
     rotation_acceleration,
     shape_prior,
     stature,
+    surface_reprojection,
     surface_shift_prior,
     translation_acceleration,
 )
@@ -34,6 +35,9 @@ POSE_AND_SHAPE = (*POSE, "betas", "mean_pose", "keypoint_bias")
 _PLAIN = (int, float, str, Schedule)
 OUTLINE_SHARE = 0.2
 """Independent pieces of information per outline point: neighbours err together."""
+SURFACE_SIGMA_M, SURFACE_SCALE_M, SURFACE_SHARE = 0.005, 0.015, 0.5
+"""Noise of the places in which pictures show points of the surface, its Geman–McClure scale, and independent pieces of
+information per point."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
@@ -54,8 +58,12 @@ class Stage:
     """Afterwards measure how far keypoints scatter about the fit, for the stages that follow."""
     choose: bool = False
     """Of several hypotheses keep the one of least energy."""
+    calibrate: bool = False
+    """Before, estimate the focal length of a camera that is only guessed: the one with which this solve ends lowest."""
     every_frame: bool = False
     """From here on all frames of the clip are followed, where it was only key frames before."""
+    pictures: bool = False
+    """Before, find points of the surface in the pictures of all frames; left out where only a capture is at hand."""
 
     @property
     def moves_body(self) -> bool:
@@ -99,7 +107,9 @@ class Stage:
             "frozen_joints": list(self.frozen_joints),
             "measure_noise": self.measure_noise,
             "choose": self.choose,
+            "calibrate": self.calibrate,
             "every_frame": self.every_frame,
+            "pictures": self.pictures,
             "optimiser": _with_kind(self.optimiser),
         }
 
@@ -216,6 +226,7 @@ def stages(quality: str) -> tuple[AnyStage, ...]:
             tracking_terms(keypoint_kernel=6.0, move_sigma_m=0.03),
             optimiser=GaussNewton(12),
             measure_noise=True,
+            calibrate=True,
         ),
         Stage(
             "pose and shape from outlines",
@@ -249,7 +260,28 @@ def stages(quality: str) -> tuple[AnyStage, ...]:
         )
     schedule.append(ConsensusStage("final consensus shape"))
     schedule.append(Stage("pose of every frame", pose, free=POSE, optimiser=GaussNewton(8), every_frame=True))
+    if quality != "fast":
+        schedule += [_pose_from_pictures(), ConsensusStage("shape from every frame", matchings=1)]
     return tuple(schedule)
+
+
+def _pose_from_pictures() -> Stage:
+    """Return the stage that takes what outlines do not show, as turns about a limb's own axis, from the pattern."""
+    terms = tracking_terms(
+        keypoint_sigma_m=None,
+        keypoint_kernel=4.0,
+        outline_sigma_m=0.004,
+        outline_kernel_m=Schedule(0.012, 0.012),
+        outline_options={"gate_m": 0.03},
+        deviation_sigma=0.06,
+    )
+    surface = Term(
+        surface_reprojection,
+        SURFACE_SHARE * SURFACE_SIGMA_M**-2,
+        GemanMcClure(SURFACE_SCALE_M),
+        data={"in_metres": True},
+    )
+    return Stage("pose from the pictures", (*terms, surface), free=POSE, optimiser=GaussNewton(4), pictures=True)
 
 
 def _described(term: Term) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class ClipState:
     offsets: Tensor | None = None  # [..., V, 3] in the bind pose
     expression: Tensor | None = None  # [..., T, E] of bodies that have one
     keypoint_noise_m: Tensor | None = None  # [] as a stage has measured it
+    focal: Tensor | None = None  # [2] the focal length against the guess, and its relative standard deviation
     key_frames: Tensor | None = None  # [T] int64, the frames of the clip that are followed; None: all
 
     def with_offsets(self, body: Body) -> ClipState:
@@ -36,9 +37,14 @@ class ClipState:
             return self
         return replace(self, offsets=body.template.new_zeros(*self.transl.shape[:-2], len(body.template), 3))
 
+    def frames(self, chosen: Tensor) -> ClipState:
+        """Return some frames of one clip. [T'] int64"""
+        expression = None if self.expression is None else self.expression[chosen]
+        return replace(self, rotations=self.rotations[chosen], transl=self.transl[chosen], expression=expression)
+
     def hypothesis(self, index: int) -> ClipState:
         """Return one of several hypotheses."""
-        whole = ("keypoint_noise_m", "key_frames")
+        whole = ("keypoint_noise_m", "focal", "key_frames")
         return replace(self, **{n: v[index] for n, v in vars(self).items() if v is not None and n not in whole})
 
     def on_all_frames(self, times: Tensor) -> ClipState:

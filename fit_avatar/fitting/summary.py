@@ -23,11 +23,18 @@ class TermValue:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one solve did. Its text is a table."""
+    """What one solve did. Its text is a table.
+
+    Start and end are compared by one and the same function: that of the end of the solve, with the last weights and
+    kernels of what is scheduled, and with whatever terms hold fixed (matches, what is hidden) as it is at the end. So a
+    start has another energy here than under the matches that were made for it.
+    """
 
     optimiser: str
     before: tuple[TermValue, ...]
+    """Every term where the solve began."""
     after: tuple[TermValue, ...]
+    """Every term where it ended."""
     iterations: int
     reason: str
     """Why it stopped."""
@@ -37,7 +44,7 @@ class Summary:
 
     @property
     def energy_before(self) -> float:
-        """Return the energy at the start (with the weights of the end, so that the two compare)."""
+        """Return the energy at the start, with the weights and matches of the end."""
         return sum(term.weighted for term in self.before)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import pose_body, pose_points
+from fit_avatar.body.points import Points
+from fit_avatar.body.skinning import pose_points
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.evaluate.image import iou
 from fit_avatar.export.atomic import atomic_path
 from fit_avatar.report.coverage import Region
 from fit_avatar.report.measurements import Measurement
-from fit_avatar.silhouettes.raster import rasterize
 from fit_avatar.silhouettes.rays import project
+from fit_avatar.texture.looks import Looks
 
 Progress = Callable[[int, int], None]
 
@@ -40,6 +42,9 @@ class Agreement:
     """Intersection over union of the body's silhouette and the mask. [T]"""
     keypoint_error_px: NDArray[np.float64]
     """Mean distance of the body's keypoints from the detected ones; NaN where none is confident. [T]"""
+    unbiased_error_px: NDArray[np.float64] | None = None
+    """The same from the keypoints as the fit found that the detector means them, which is what it minimised; None where
+    the fit did not ask. [T]"""
 
     @property
     def sentence(self) -> str:
@@ -49,7 +54,14 @@ class Agreement:
         return f"{told}, keypoint error {known.mean():.1f} px" if len(known) else told
 
 
-def measure_agreement(body: Body, state: BodyState, capture: Capture, progress: Progress | None = None) -> Agreement:
+def measure_agreement(
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    progress: Progress | None = None,
+    looks: Looks | None = None,
+    keypoint_bias: Tensor | None = None,
+) -> Agreement:
     """Compare the posed body with every mask and all keypoints.
 
     Args:
@@ -57,17 +69,24 @@ def measure_agreement(body: Body, state: BodyState, capture: Capture, progress: 
         state: shape and the poses of the capture's T frames.
         capture: masks, keypoints and camera.
         progress: called with (frames done, frames in all).
+        looks: what the frames show of the body, where others have use for it, too.
+        keypoint_bias: from the body's keypoints to what the detector means by them, in the bind pose. [K, 3] metres
     """
-    with torch.no_grad():
-        vertices = pose_body(body, state).vertices
-        keypoints = project(pose_points(body, state, body.keypoint_points), capture.camera).cpu().double().numpy()
-        overlaps = []
-        for t, mask in enumerate(capture.masks):
-            raster = rasterize(vertices[t], body.faces, capture.camera, cull_backfaces=True)
-            overlaps.append(iou(raster.mask.cpu().numpy(), mask))
-            if progress:
-                progress(t + 1, len(capture.masks))
-    return Agreement(np.array(overlaps), keypoint_errors(keypoints, capture.keypoints))
+    looks = looks or Looks(body, state, capture)
+
+    def errors(points: Points) -> NDArray[np.float64]:
+        with torch.no_grad():
+            pixels = project(pose_points(body, state, points), capture.camera).cpu().double().numpy()
+        return keypoint_errors(pixels, capture.keypoints)
+
+    overlaps = []
+    for t, mask in enumerate(capture.masks):
+        overlaps.append(iou(looks.silhouette(t), mask))
+        if progress:
+            progress(t + 1, len(capture.masks))
+    points = body.keypoint_points
+    moved = None if keypoint_bias is None else replace(points, template=points.template + keypoint_bias)
+    return Agreement(np.array(overlaps), errors(points), None if moved is None else errors(moved))
 
 
 def keypoint_errors(points: NDArray[Any], detected: NDArray[Any]) -> NDArray[np.float64]:
@@ -122,10 +141,12 @@ def build_metrics(
             capture.frame_indices, agreement.iou, agreement.keypoint_error_px, capture.frame_weights, strict=True
         )
     ]
-    confident = agreement.keypoint_error_px[np.isfinite(agreement.keypoint_error_px)]
+    distances = {"mean": _mean(agreement.keypoint_error_px)}
+    if agreement.unbiased_error_px is not None:
+        distances["without_bias"] = _mean(agreement.unbiased_error_px)
     return {
         "silhouette_iou": {"mean": _number(agreement.iou.mean(), 4), "min": _number(agreement.iou.min(), 4)},
-        "keypoint_error_px": {"mean": _number(confident.mean(), 2) if len(confident) else None},
+        "keypoint_error_px": distances,
         "height_m": _number(height_m, 4),
         "scale_source": scale_source,
         "measurements": [_rounded(asdict(each), 4) for each in measurements],
@@ -168,6 +189,12 @@ def versions() -> dict[str, str]:
 
 def _rounded(values: Mapping[str, Any], digits: int) -> dict[str, Any]:
     return {name: round(value, digits) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def _mean(errors: NDArray[np.float64]) -> float | None:
+    """Return the mean of those that are known."""
+    known = errors[np.isfinite(errors)]
+    return _number(known.mean(), 2) if len(known) else None
 
 
 def _number(value: Any, digits: int) -> float | None:

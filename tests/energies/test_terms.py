@@ -51,6 +51,14 @@ def face(world: World) -> dict:
     return {"face": torch.cat([torch.zeros_like(seen[..., :17, :]), seen, seen[..., :2, :]], -2), "camera": CAMERA}
 
 
+def surface(world: World) -> dict:
+    count, frames = len(world.body.template), max(world.frames, 1)
+    vertices = torch.randint(count, (frames, 9), generator=torch.Generator().manual_seed(7))
+    vertices = vertices[: world.frames].expand(*world.batch, world.frames, 9)
+    seen = world.scene.vertices.gather(-2, vertices[..., None].expand(*vertices.shape, 3))
+    return {"places": world.detected(seen), "vertices": vertices, "camera": CAMERA}
+
+
 def measured(points: torch.Tensor) -> torch.Tensor:
     return torch.cat([points, torch.full_like(points[..., :1], 0.7)], -1)
 
@@ -125,6 +133,15 @@ CASES = [
         name="landmark_reprojection in metres",
     ),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
+    Case(e.surface_reprojection, "T 9 2", surface),
+    Case(
+        e.surface_reprojection,
+        "T 9 2",
+        lambda w: {**surface(w), "in_metres": True},
+        free=(*SURFACE, "expression"),
+        kind="expressive",
+        name="surface_reprojection of the surface in metres",
+    ),
     Case(e.joint_positions, "T J 3", lambda w: {"positions": measured(w.scene.joints)}),
     Case(
         e.joint_positions,

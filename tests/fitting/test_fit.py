@@ -104,8 +104,13 @@ def test_laplacian_of_a_flat_grid_is_zero_on_linear_functions():
 def test_schedules_are_data():
     for quality in ("fast", "balanced", "best"):
         schedule = stages(quality)
-        assert isinstance(schedule[0], Stage) and isinstance(schedule[-2], ConsensusStage)
-        assert [stage.every_frame for stage in schedule if isinstance(stage, Stage)][-1]
+        last = [] if quality == "fast" else schedule[-2:]
+        *_, consensus, every = schedule[: len(schedule) - len(last)]
+        assert isinstance(schedule[0], Stage) and isinstance(consensus, ConsensusStage)
+        assert isinstance(every, Stage) and every.every_frame
+        assert [isinstance(stage, Stage) and stage.pictures for stage in last] == [True, False][: len(last)]
+        assert all(isinstance(stage, ConsensusStage) for stage in last[1:])
+        assert not any(isinstance(stage, Stage) and stage.pictures for stage in schedule[: len(schedule) - len(last)])
         assert len({stage.name for stage in schedule}) == len(schedule)
 
 
@@ -120,6 +125,31 @@ def test_key_frames_give_a_shape_and_every_frame_a_pose(body):
     tracked = run_stage(body, evidence, rough, plan.stages[1], clip.height_m).state
     assert tracked.key_frames is None and len(tracked.transl) == FRAMES
     assert joint_error(body, tracked, clip) < joint_error(body, rough.on_all_frames(evidence.times), clip)
+
+
+def test_what_pictures_show_turns_what_outlines_leave(body):
+    clip, evidence = observe(body)
+    start = initialise(body, evidence, clip.height_m)
+    for stage in stages("fast")[:2]:
+        start = run_stage(body, evidence, start, stage, clip.height_m).state
+    start = replace(start, betas=clip.state.betas, offsets=clip.state.offsets)
+    vertices = torch.nonzero(body.skin)[::40, 0].expand(FRAMES, -1)
+    places = project(clip.vertices.gather(1, vertices[..., None].expand(*vertices.shape, 3)), CAMERA)
+    asked = []
+
+    def find(state, camera, progress):
+        asked.append((state, camera))
+        return torch.cat([places, torch.ones_like(places[..., :1])], -1), vertices
+
+    stage = stages("balanced")[-2]
+    done = run_stage(body, evidence, start, stage, clip.height_m, find=find)
+    assert [name for name, _ in done.summaries] == [stage.name] and "surface_reprojection" in str(done.summaries[0][1])
+    ((state, camera),) = asked
+    torch.testing.assert_close(state.transl, start.transl)
+    assert camera == CAMERA
+    assert joint_error(body, done.state, clip) < 0.8 * joint_error(body, start, clip)
+    blind = run_stage(body, evidence, start, stage, clip.height_m)
+    assert blind.state is start and not blind.summaries
 
 
 def test_frames_between_key_frames_are_interpolated(body):

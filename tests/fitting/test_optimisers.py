@@ -1,5 +1,6 @@
 """One problem, three optimisers: the same least energy, terms of one's own, and errors that name term and field."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -244,6 +245,27 @@ def one_beta(body, truth, beta):
     return Unknowns.of(body, replace(truth, betas=betas), ("betas",))
 
 
+@pytest.mark.parametrize(
+    "optimiser", [GaussNewton(3), LBFGS(3, refresh=1), Adam(3, refresh=1)], ids=lambda o: type(o).__name__
+)
+def test_start_and_end_are_compared_under_the_matches_of_the_end(body, truth, optimiser):
+    @energy
+    def follows(x, anchor):
+        return x.betas - anchor
+
+    @follows.with_preparation("anchor")
+    def _(x):
+        return {"anchor": 0.5 * x.betas + 1.0}  # moves along, so the residual at the start halves with its own anchor
+
+    start = one_beta(body, truth, -2.0)
+    solution = solve(Problem([Term(follows)], start), optimiser)
+    first, last = start.values["betas"], solution.unknowns.values["betas"]
+    summary = solution.summary
+    assert summary.energy_before == pytest.approx(float((first - 0.5 * last - 1).square().sum()), rel=1e-5)
+    assert summary.energy_after == pytest.approx(float((0.5 * last - 1).square().sum()), rel=1e-5)
+    assert summary.energy_after < summary.energy_before
+
+
 def test_damping_grows_until_a_step_helps(body, truth):
     def steep(x):  # the first steps of Gauss-Newton overshoot by far
         return torch.cat([(10 * x.betas[..., :1]).exp() - 1e-3, 0.01 * x.betas[..., :1], x.betas[..., 1:]], -1)
@@ -252,12 +274,35 @@ def test_damping_grows_until_a_step_helps(body, truth):
     assert summary.energy_after < 4e-5 < summary.energy_before
 
 
-def test_a_trial_step_may_leave_the_domain(body, truth):
+# A learning rate of 0.5 takes Adam out of the domain in its first step.
+@pytest.mark.parametrize("optimiser", [GaussNewton(10), LBFGS(10), Adam(60, 0.5)], ids=lambda o: type(o).__name__)
+def test_a_trial_step_may_leave_the_domain(body, truth, optimiser):
+    left = []
+
     def root(x):  # the whole first step would lead to the root of a negative number
+        left.append(bool((x.betas[..., 0] < -1.3).any()))
         return torch.cat([(x.betas[..., :1] + 1.3).sqrt() + 0.1, x.betas[..., 1:]], -1)
 
-    summary = solve(Problem([Term(root)], one_beta(body, truth, -1.0)), GaussNewton(10)).summary
-    assert summary.energy_after < summary.energy_before
+    solution = solve(Problem([Term(root)], one_beta(body, truth, -1.0)), optimiser)
+    assert any(left)
+    assert solution.summary.energy_after < solution.summary.energy_before
+    assert all(torch.isfinite(value).all() for value in solution.unknowns.values.values())
+    assert all(math.isfinite(energy) for _, energy in solution.summary.trace)
+
+
+@pytest.mark.parametrize("optimiser", [LBFGS(10), Adam(10)], ids=lambda o: type(o).__name__)
+def test_a_start_without_energy_or_derivative_is_told(body, truth, optimiser):
+    def complaint(function, beta):
+        with pytest.raises(BadInputError) as caught:
+            solve(Problem([Term(shape_prior), Term(function, name="root")], one_beta(body, truth, beta)), optimiser)
+        return str(caught.value)
+
+    def root(x):
+        return x.betas[..., :1].sqrt()
+
+    assert complaint(root, -1.0) == "the residual of the term 'root' is not a finite number at [0, 0]"
+    steep = complaint(root, 0.0)  # zero, with an infinite slope
+    assert steep == "the derivative of 'root' is not a finite number where the solve begins: start elsewhere"
 
 
 def test_two_terms_of_one_name_are_refused(body, truth):

@@ -3,9 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.body.skinning import pose_points
@@ -50,6 +52,27 @@ def test_a_shifted_fit_agrees_less(body: Body, state: BodyState, capture: Captur
     agreement = measure_agreement(body, state, replace(capture, keypoints=keypoints, masks=masks))
     np.testing.assert_allclose(agreement.keypoint_error_px, 5, atol=1e-3)
     assert ((agreement.iou > 0.3) & (agreement.iou < 0.8)).all()
+
+
+def test_what_the_detector_means_by_a_keypoint_is_told_apart(body: Body, state: BodyState, capture: Capture) -> None:
+    bias = torch.zeros(25, 3)
+    bias[:, 1] = 0.05
+    points = replace(body.keypoint_points, template=body.keypoint_points.template + bias)
+    seen = capture.keypoints.copy()
+    seen[..., :2] = project(pose_points(body, state, points), CAMERA).numpy()
+    agreement = measure_agreement(body, state, replace(capture, keypoints=seen), keypoint_bias=bias)
+    assert agreement.keypoint_error_px.min() > 1.0
+    assert agreement.unbiased_error_px is not None
+    np.testing.assert_allclose(agreement.unbiased_error_px, 0, atol=1e-3)
+    told = metrics_of(capture, agreement)["keypoint_error_px"]
+    assert told == {"mean": round(float(agreement.keypoint_error_px.mean()), 2), "without_bias": 0.0}
+
+
+def metrics_of(capture: Capture, agreement: Agreement) -> dict[str, Any]:
+    return build_metrics(
+        options={}, capture=capture, agreement=agreement, stages=[], solves=[], scale_source="", height_m=1.7,
+        peak_memory_gb=0.0, warnings=[],
+    )  # fmt: skip
 
 
 def test_doubtful_keypoints_do_not_count() -> None:

@@ -8,14 +8,16 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.report import draw_overlay, write_overlay
-from fit_avatar.report.overlay import LONG_SIDE_PX
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.report.overlay import AMBIENT, LIGHT, LONG_SIDE_PX, OPACITY, SURFACE_BGR
+from fit_avatar.silhouettes import vertex_normals
+from fit_avatar.silhouettes.raster import rasterize, silhouette
 
 CAMERA = Camera(160.0, 160.0, 60.5, 80.5, 121, 161)  # odd sides
 
@@ -102,3 +104,23 @@ def test_a_folder_that_cannot_be_written_is_told(
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInputError, match="cannot write"):
         write_overlay(tmp_path / "file" / "overlay.mp4", body, state, capture, grey_frames(capture))
+
+
+def test_the_shading_runs_smoothly_over_the_triangles(body: Body, state: BodyState) -> None:
+    vertices = pose_body(body, state).vertices[1]
+    frame = np.full((CAMERA.height, CAMERA.width, 3), 60, np.uint8)
+    drawn = draw_overlay(frame, vertices, body.faces, CAMERA)
+    raster = rasterize(vertices, body.faces, CAMERA, cull_backfaces=True)
+    direction = torch.nn.functional.normalize(torch.tensor(LIGHT), dim=0)
+    lit = AMBIENT + (1 - AMBIENT) * (vertex_normals(vertices, body.faces) @ direction).clamp_min(0)
+    shade = raster.interpolate(lit[:, None], body.faces).numpy()
+    expected = 60 * (1 - OPACITY) + shade * np.array(SURFACE_BGR) * OPACITY
+    inside = cv2.erode(raster.mask.numpy().astype(np.uint8), np.ones((5, 5))) > 0  # the outline is drawn over the rest
+    assert inside.sum() > 500
+    assert np.abs(drawn[inside] - expected[inside]).max() < 3
+
+
+def test_a_body_outside_the_picture_leaves_the_frame_as_it_is(body: Body, state: BodyState) -> None:
+    frame = np.full((CAMERA.height, CAMERA.width, 3), 60, np.uint8)
+    away = pose_body(body, state).vertices[0] + 100
+    np.testing.assert_array_equal(draw_overlay(frame, away, body.faces, CAMERA), frame)

@@ -17,7 +17,6 @@ from fit_avatar.body import pose_body
 from fit_avatar.capture.types import Camera, Capture, LeftOut
 from fit_avatar.cli import parse
 from fit_avatar.config import Config
-from fit_avatar.pipeline import _options
 from fit_avatar.report import (
     build_metrics,
     measure_agreement,
@@ -35,6 +34,7 @@ from fit_avatar.report.repeat import command
 from fit_avatar.report.sections import left_out_list, ranges
 from fit_avatar.report.video import video_file
 from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.steps import options_of
 from tests.report.browser import CHROMIUM, browser_page
 
 CAMERA = Camera(300.0, 300.0, 90.0, 120.0, 180, 240)
@@ -118,12 +118,12 @@ def test_the_command_repeats_the_run(tmp_path) -> None:
         video=tmp_path / "a b.mp4", height_m=1.8, frames=20, export=("frames", "bvh"), quality="best", fresh=True,
         log="quiet", focal_px=900.0,
     )  # fmt: skip
-    words = shlex.split(command(_options(config)))
+    words = shlex.split(command(options_of(config)))
     assert words[0] == "fit-avatar"
     assert parse(words[1:]) == replace(config, fresh=False, log="bar")  # they do not change the result
-    assert command(_options(Config(video=Path("v.mp4")))) == "fit-avatar --video v.mp4"
+    assert command(options_of(Config(video=Path("v.mp4")))) == "fit-avatar --video v.mp4"
     photos = Config(image=(Path("a.jpg"), Path("b.jpg")))
-    assert parse(shlex.split(command(_options(photos)))[1:]) == photos
+    assert parse(shlex.split(command(options_of(photos)))[1:]) == photos
 
 
 def test_ranges_and_reasons() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fit_avatar.capture.types import Camera
-from fit_avatar.silhouettes.raster import rasterize, rasterize_uv, silhouette
+from fit_avatar.silhouettes.raster import rasterize, rasterize_uv, silhouette, visible_faces
 
 CAMERA = Camera(fx=300.0, fy=310.0, cx=101.3, cy=77.7, width=200, height=160)
 
@@ -27,6 +27,16 @@ def test_sphere_has_the_area_and_depth_of_a_sphere() -> None:
     assert raster.depth[raster.mask].min().item() == pytest.approx(2.5, abs=1e-3)
     assert torch.isinf(raster.depth[~raster.mask]).all()
     assert (raster.barycentric[~raster.mask] == 0).all()
+
+
+@pytest.mark.parametrize("cull", [False, True])
+@pytest.mark.parametrize("place", [(0.0, 0.0, 3.0), (0.7, -0.4, 2.0), (0.0, 0.0, -3.0)])  # whole, cut off, behind
+def test_visible_faces_are_those_of_the_raster(place: tuple[float, float, float], cull: bool) -> None:
+    vertices, faces = sphere(subdivisions=3)
+    vertices = vertices + torch.tensor(place)
+    found = visible_faces(vertices, faces, CAMERA, cull)
+    assert torch.equal(found, rasterize(vertices, faces, CAMERA, cull_backfaces=cull).face_index)
+    assert (found >= 0).any() == (place[2] > 0)
 
 
 def test_barycentric_weights_put_the_point_back_under_its_pixel_centre() -> None:

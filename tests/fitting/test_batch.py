@@ -1,0 +1,90 @@
+"""Clips that are stacked are solved together as each alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from toy_body import turning_state
+
+from fit_avatar import Problem, Unknowns, solve, stack_captures
+from fit_avatar.body import pose_body
+from fit_avatar.body.skinning import pose_points
+from fit_avatar.capture import Camera, Capture
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting import GaussNewton, some_frames, stages
+from fit_avatar.silhouettes import project
+from fit_avatar.silhouettes.raster import silhouette
+
+CAMERA = Camera(300.0, 300.0, 100.0, 130.0, 200, 260)
+FRAMES = 6
+
+
+def clip(body, depth):
+    """Return what an ideal camera sees of a body that turns once, so far behind where it usually is."""
+    state = turning_state(body, FRAMES)
+    state = replace(state, transl=state.transl + torch.tensor([0.0, 0.0, depth]))
+    points = project(pose_points(body, state, body.keypoint_points), CAMERA).numpy()
+    masks = np.stack([silhouette(v, body.faces, CAMERA).numpy() for v in pose_body(body, state).vertices])
+    keypoints = np.concatenate([points, np.ones_like(points[..., :1])], -1)
+    return Capture(np.arange(FRAMES), keypoints, masks, CAMERA, np.ones(FRAMES, np.float32))
+
+
+@pytest.fixture(scope="module")
+def captures(body):
+    return [clip(body, 0.0), clip(body, 0.4)]
+
+
+def fitted(body, captures, heights, stage):
+    start, observed = stack_captures(body, captures, heights)
+    problem = Problem(stage.terms, Unknowns.of(body, start, stage.free), observed)
+    return solve(problem, GaussNewton(6)).unknowns
+
+
+@pytest.mark.parametrize("stage", [0, 1], ids=["from keypoints", "from outlines"])
+def test_together_is_as_each_alone(body, captures, stage):
+    stage = stages("fast")[stage].without("keypoint_reprojection") if stage else stages("fast")[0]
+    stage = replace(stage, free=tuple(name for name in stage.free if name != "keypoint_bias"))
+    stage = replace(stage, terms=tuple(t for t in stage.terms if t.name != "keypoint_bias_prior"))
+    heights = [1.6, 1.7]
+    together = fitted(body, captures, heights, stage)
+    assert together.batch == (2,)
+    tall = together.scene().vertices
+    for c, (seen, height) in enumerate(zip(captures, heights, strict=True)):
+        alone = fitted(body, [seen], [height], stage)
+        assert (alone.scene().vertices[0] - tall[c]).norm(dim=-1).max() < 2e-3
+    assert not torch.allclose(together.values["betas"][0], together.values["betas"][1])
+
+
+def test_every_observation_has_one_row_for_each_clip(body, captures):
+    _, observed = stack_captures(body, captures, 1.7)
+    for name in ("keypoints", "steps", "distance_field", "soft_mask"):
+        assert len(observed[name]) == 2
+    torch.testing.assert_close(observed["keypoints"][1], torch.from_numpy(captures[1].keypoints))
+    assert observed["contours"].points.shape[:2] == observed["contours"].weights.shape[:2] == (2, FRAMES)
+    torch.testing.assert_close(observed["height_m"], torch.full((2, 1), 1.7))
+    assert observed["camera"] == CAMERA
+    assert "height_m" not in stack_captures(body, captures)[1]
+
+
+def test_some_frames_are_cut_out(captures):
+    part = some_frames(replace(captures[0], hands=np.zeros((FRAMES, 2, 21, 3), np.float32)), slice(2, 5))
+    assert part.frame_indices.tolist() == [2, 3, 4]
+    assert len(part.masks) == len(part.keypoints) == len(part.hands) == len(part.frame_weights) == 3
+    assert part.face is None
+
+
+def test_what_cannot_be_stacked_is_told(body, captures):
+    one, other = captures
+
+    def complaint(captures, height_m=None):
+        with pytest.raises(BadInputError) as caught:
+            stack_captures(body, captures, height_m)
+        return str(caught.value)
+
+    assert complaint([]) == "there are no clips to stack: give one capture or more"
+    short = complaint([one, some_frames(other, slice(4))])
+    assert short.endswith("be of equal length, but they have 6, 4 frames: cut them with some_frames")
+    assert "of one camera" in complaint([one, replace(other, camera=replace(CAMERA, fx=400.0))])
+    assert "sampled alike" in complaint([one, replace(other, frame_indices=np.array([0, 1, 2, 5, 6, 7]))])
+    assert complaint([one, other], [1.7]).startswith("there are 2 clips but 1 heights")
