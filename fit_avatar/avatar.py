@@ -146,7 +146,7 @@ def fit_video(
         video: the clip.
         height_m: the person's height without shoes; it fixes the scale.
         body: by default the free body, see :func:`load_body`.
-        camera: a camera, or a file that describes it; by default a usual phone's, see :func:`camera_from`.
+        camera: a camera, or a file that describes it; by default the focal length is estimated from the clip.
         keypoints: 2D keypoints, instead of the built-in detector.
         masks: folder of PNG files or a video, instead of the built-in segmentation.
         frames: use at most this many.

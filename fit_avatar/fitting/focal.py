@@ -1,7 +1,7 @@
 """The focal length of a camera that nobody measured, from the clip itself.
 
 A longer lens farther away shows the same person with less perspective: limbs that turn towards the camera grow less,
-feet rise less. So the outlines of a person who turns around tell the focal length. A solve is run with a few focal
+feet rise less. So the keypoints of a person who turns around tell the focal length. A solve is run with a few focal
 lengths, each from the same start, and the lowest point of a parabola through their energies is the best one.
 """
 
