@@ -1,6 +1,6 @@
 """How accurate the avatars are, on clips whose truth is known: tables, and a page with pictures.
 
-    python benchmarks/accuracy.py [CLIP_FOLDER …] [--people 4] [--inputs given raw] [--variants base without-stature]
+    python benchmarks/accuracy.py [CLIP_FOLDER …] [--people 4] [--inputs given raw] [--variants terms]
 
 Clips are folders as ``benchmarks/README.md`` describes them, and people that ``benchmarks/people.py`` makes up. It
 needs Open3D: pip install 'fit-avatar[evaluate]'.

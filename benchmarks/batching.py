@@ -18,7 +18,7 @@ from clip import Turn, turn
 from fit_avatar.body import pose_body
 from fit_avatar.fitting import ClipState, GaussNewton, Problem, Solution, Unknowns, solve
 from fit_avatar.fitting.stage import POSE_AND_SHAPE
-from fit_avatar.fitting.state import stacked
+from fit_avatar.solvers.state import stacked
 
 OPTIMISER = GaussNewton(50, tolerance=1e-5)
 

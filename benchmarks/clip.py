@@ -13,8 +13,7 @@ from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera
 from fit_avatar.fitting import ClipState, Problem, Unknowns
 from fit_avatar.fitting.stage import POSE_AND_SHAPE, tracking_terms
-from fit_avatar.fitting.state import a_pose
-from fit_avatar.silhouettes import project
+from fit_avatar.solvers.state import a_pose
 
 CAMERA = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
 NOISE_PX = 4.0
@@ -81,7 +80,7 @@ def turn(frames: int, device: str = "cpu") -> Turn:
         0.5 * noise(body.num_betas), torch.zeros_like(body.template), rotation.log(rotations)[:, 0],
         rotation.log(rotations)[:, 1:], transl,
     )  # fmt: skip
-    points = project(body.keypoint_regressor @ pose_body(body, truth).vertices, CAMERA)
+    points = CAMERA.project(body.keypoint_regressor @ pose_body(body, truth).vertices)
     keypoints = torch.cat([points + NOISE_PX * noise(*points.shape), torch.ones(frames, points.shape[1], 1)], -1)
     start = ClipState(
         rotations @ rotation.exp(0.1 * noise(frames, 24, 3)),

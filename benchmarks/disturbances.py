@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from truth import TrueClip
 
+from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture import Camera, read_frames
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.openpose import load_openpose
-from fit_avatar.capture.types import BODY_25_MIRROR
 from fit_avatar.report.video import video_file
 
 RIGHT_ELBOW, RIGHT_WRIST = 3, 4

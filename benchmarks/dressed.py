@@ -16,8 +16,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 from torch import Tensor
 
 from fit_avatar.body import Body
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
-from fit_avatar.silhouettes import vertex_normals
 
 SKIN, TOP, BOTTOM, HAIR, SHOES, EYES = range(6)
 HEM_M = 0.025

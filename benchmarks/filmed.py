@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body import Body
+from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera
-from fit_avatar.capture.types import BODY_25
-from fit_avatar.silhouettes import vertex_normals
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.visibility.raster import rasterize
 
 LIGHT = (-0.35, -0.75, -0.55)
 """Towards the light, in camera coordinates."""

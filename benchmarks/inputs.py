@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from truth import TrueClip
 
 from fit_avatar.capture import Capture, camera_from, observe
-from fit_avatar.store import source_identity
+from fit_avatar.io.store import source_identity
 
 INPUTS: dict[str, tuple[str, ...]] = {
     "given": ("keypoints", "masks"),

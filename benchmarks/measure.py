@@ -26,7 +26,7 @@ from fit_avatar.evaluate import (
     repose_onto,
     surface_distance,
 )
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.visibility.raster import silhouette
 
 SAMPLES = 50_000
 LEFT_OUT = 60

@@ -17,11 +17,11 @@ from measure import Surfaces
 from numpy.typing import NDArray
 
 from fit_avatar.body import Body, BodyState, pose_body, rotation
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Camera, Capture, read_frames
 from fit_avatar.evaluate import Surface
 from fit_avatar.report import draw_overlay
-from fit_avatar.silhouettes import vertex_normals
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.visibility.raster import rasterize
 
 Image = NDArray[np.uint8]
 FULL_MM = 25.0

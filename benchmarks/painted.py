@@ -13,16 +13,16 @@ from inputs import spread, take
 from numpy.typing import NDArray
 from truth import TrueClip
 
+from fit_avatar.appearance.atlas import Atlas
+from fit_avatar.appearance.mean_texture import see
+from fit_avatar.appearance.picture import Picture
+from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.body import Body, BodyState
 from fit_avatar.body.surface import vertex_normals
 from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
-from fit_avatar.silhouettes.raster import rasterize
-from fit_avatar.texture import Looks, bake, relighting
-from fit_avatar.texture.atlas import Atlas
-from fit_avatar.texture.fill import push_pull
-from fit_avatar.texture.first import see
-from fit_avatar.texture.sample import Picture
+from fit_avatar.texture import FrameViews, bake, relighting
+from fit_avatar.visibility.raster import rasterize
 
 Image = NDArray[np.uint8]
 FRAMES = 60
@@ -42,11 +42,11 @@ def score_texture(body: Body, state: BodyState, seen: Capture, truth: TrueClip) 
     chosen = spread(seen, FRAMES).frame_indices
     at = np.searchsorted(seen.frame_indices, chosen)
     (used, making), (unused, testing) = ((take(seen, at[k::2]), _frames(state, at[k::2])) for k in (0, 1))
-    made = Looks(body, making, used)
-    texture = bake(body, making, used, _pictures(truth, used), SIZE, looks=made)
+    made = FrameViews(body, making, used)
+    texture = bake(body, making, used, _pictures(truth, used), SIZE, frame_views=made)
     median = median_texture(body, made, _pictures(truth, used))
 
-    faces, shown = body.faces.cpu(), Looks(body, testing, unused)
+    faces, shown = body.faces.cpu(), FrameViews(body, testing, unused)
     scores: dict[str, list[float]] = {}
     for t, (_, frame) in enumerate(_pictures(truth, unused)):
         light = torch.from_numpy(relighting(texture, body, shown.vertices[t].cpu().numpy()))
@@ -66,15 +66,15 @@ def score_texture(body: Body, state: BodyState, seen: Capture, truth: TrueClip) 
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
-def median_texture(body: Body, looks: Looks, frames: Iterator[tuple[int, Image]]) -> Image:
+def median_texture(body: Body, frame_views: FrameViews, frames: Iterator[tuple[int, Image]]) -> Image:
     """Return the median colour of every texel over the frames that see it (Alldieck et al. 2018). [S, S, 3] RGB"""
     atlas, faces = Atlas.of(body, SIZE), body.faces.cpu().numpy()
-    camera, values = looks.capture.camera, []
+    camera, values = frame_views.capture.camera, []
     for t, (_, frame) in enumerate(frames):
-        vertices = looks.vertices[t].cpu().numpy()
+        vertices = frame_views.vertices[t].cpu().numpy()
         normals = vertex_normals(vertices, faces)
-        places, _, trust, cosine = see(atlas, slice(None), looks.view(t), camera, vertices, normals)
-        colours = Picture.of(frame, looks.capture.masks[t]).sharp_at(places).astype(np.float16)
+        places, _, trust, cosine = see(atlas, slice(None), frame_views.view(t), camera, vertices, normals)
+        colours = Picture.of(frame, frame_views.capture.masks[t]).sharp_at(places).astype(np.float16)
         colours[(trust <= 0) | (cosine < 0.3)] = np.nan
         values.append(colours)
     every = np.stack(values)

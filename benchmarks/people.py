@@ -23,9 +23,8 @@ from torch import Tensor
 from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
 from fit_avatar.body.skinning import pose_points, shaped
 from fit_avatar.capture import Camera
-from fit_avatar.fitting.state import a_pose
 from fit_avatar.report.video import video_file
-from fit_avatar.silhouettes import project
+from fit_avatar.solvers.state import a_pose
 
 FORMAT = 4
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""
@@ -115,7 +114,7 @@ def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080) -
 
 def _write_keypoints(path: Path, points: Tensor, depth: Tensor, camera: Camera, rng: np.random.Generator) -> None:
     """Write one frame's points as OpenPose does: true places with noise; what the body hides is less certain."""
-    pixels = project(points, camera)
+    pixels = camera.project(points)
     column, row = (pixels[:, k].long().clamp(0, depth.shape[1 - k] - 1) for k in range(2))
     hidden = (points[:, 2] - depth[row, column] > 0.15).numpy()
     noisy = pixels.numpy() + KEYPOINT_NOISE_PX * rng.normal(size=(len(points), 2))

@@ -39,9 +39,9 @@ from fit_avatar.capture import Capture, observe, read_frames
 from fit_avatar.errors import FitAvatarError
 from fit_avatar.evaluate import Mesh, compare_clip, iou, pa_mpjpe, pooled
 from fit_avatar.fitting import fit
-from fit_avatar.report import doubts, measure_agreement
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.report import diagnose, measure_agreement
 from fit_avatar.texture import Tracker
+from fit_avatar.visibility.raster import silhouette
 
 OUT = Path("out/robustness")
 SAMPLES = 10_000
@@ -86,7 +86,7 @@ def run(job: Job) -> dict[str, Any] | None:
         with torch.enable_grad():
             fitted = fit(body, seen, height_m=clip.height_m, find=tracker.find)
         state = fitted.state.body_state(body)
-        row["warnings"] = [*seen.warnings, *doubts(body, state, seen, measure_agreement(body, state, seen))]
+        row["warnings"] = [*seen.warnings, *diagnose(body, state, seen, measure_agreement(body, state, seen))]
     except FitAvatarError as error:
         code, said = on_the_command_line(job, replace(clip, folder=job.folder))
         return row | {"outcome": "refused", "said": str(error), "exit_code": code, "cli_said": said}

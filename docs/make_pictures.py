@@ -30,20 +30,20 @@ from fit_avatar import (
     Capture,
     GemanMcClure,
     Huber,
-    Scene,
+    PosedBody,
     Unknowns,
     bake,
     load_body,
     pose_body,
 )
 from fit_avatar.body import rotation
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import observe, read_frames
 from fit_avatar.energies import cone_planes, contour_distance
 from fit_avatar.fitting import ClipState, ConsensusStage, Evidence, gather_evidence, initialise, run_stage, stages
 from fit_avatar.report import draw_overlay
-from fit_avatar.silhouettes import project, vertex_normals
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.visibility.raster import rasterize
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -69,10 +69,10 @@ class Fitted:
     states: tuple[ClipState, ...]
     """Start, keypoints, outlines, consensus, re-tracked, final consensus."""
 
-    def scene(self, stage: int) -> Scene:
+    def posed_body(self, stage: int) -> PosedBody:
         """Return what terms see after a stage."""
         state = self.states[stage].with_offsets(self.body)
-        return Unknowns.of(self.body, state).scene()
+        return Unknowns.of(self.body, state).posed_body()
 
     def body_state(self, stage: int) -> BodyState:
         """Return the body after a stage."""
@@ -104,7 +104,7 @@ def keypoints() -> np.ndarray:
     halves = []
     for stage in (0, 1):
         canvas = (found.picture(t) * 0.6 + 90).astype(np.uint8)
-        body = project(found.scene(stage).keypoints, CAMERA)[t].numpy()
+        body = CAMERA.project(found.posed_body(stage).keypoints)[t].numpy()
         for (u, v, confidence), point in zip(found.seen.keypoints[t], body, strict=True):
             if confidence > 0.3:
                 line(canvas, (u, v), point, (60, 60, 60), 2)
@@ -117,9 +117,9 @@ def keypoints() -> np.ndarray:
 def contours() -> np.ndarray:
     """Draw outline points, their normals, and the rim vertices that they pull, near an arm."""
     found, t, zoom = fitted(), 6, 4
-    x = found.scene(1)
+    x = found.posed_body(1)
     made = contour_distance.prepare(x, found.evidence.contours, CAMERA, 0.0, stride=2)["match"]
-    rim = project(x.vertices[t], CAMERA)[made.vertices[t]].numpy()
+    rim = CAMERA.project(x.vertices[t])[made.vertices[t]].numpy()
     points, normals = made.contours.points[t].numpy(), made.contours.normals[t].numpy()
     left, top, side = 545, 280, 230
     crop = (found.picture(t)[top : top + side, left : left + side] * 0.5 + 120).astype(np.uint8)
@@ -143,7 +143,7 @@ def planes() -> plt.Figure:
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.9), sharex=True, sharey=True)
     level = float(found.body.joint_template[9, 1]) - 0.06  # below spine3
     for axis, stage, title in zip(axes, (2, 5), ("body from the betas", "consensus shape"), strict=True):
-        x = found.scene(stage)
+        x = found.posed_body(stage)
         made = cone_planes.prepare(x, found.evidence.contours, CAMERA, 1.0)["planes"]
         normals, shift = made.normals.reshape(-1, 3), made.shift.flatten()
         surface = x.surface[0]
@@ -191,7 +191,7 @@ def mean_pose() -> np.ndarray:
     views = []
     for yaw in (0.0, 1.2):
         posed = pose_body(found.body, standing(state, poses, yaw))
-        joints = project(posed.joints, STUDIO).numpy()
+        joints = STUDIO.project(posed.joints).numpy()
         canvas = draw(found.body, posed.vertices[0])
         canvas = (canvas * 0.45 + BACKGROUND * 0.55).astype(np.uint8)
         for sticks in joints[1:]:
@@ -245,7 +245,7 @@ def consensus() -> np.ndarray:
     found, views = fitted(), []
     for t in (6, 20):
         for stage in (2, 5):
-            vertices = found.scene(stage).vertices[t]
+            vertices = found.posed_body(stage).vertices[t]
             drawn = draw_overlay(found.picture(t), vertices, found.body.faces, CAMERA)
             views.append(drawn[50:1030, 280:800])
     return shrink(np.concatenate(views, 1), 1200)

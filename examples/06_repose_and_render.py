@@ -17,7 +17,7 @@ import torch
 
 from fit_avatar import BodyState, Camera, load_body, pose_body
 from fit_avatar.body import rotation
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.visibility.raster import rasterize
 
 CAMERA = Camera(900.0, 900.0, 240.0, 320.0, 480, 640)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fit_avatar.avatar import Avatar, fit_capture, fit_images, fit_video
     from fit_avatar.body import Body, BodyState, load_body, pose_body
     from fit_avatar.capture import Camera, Capture, observe, observe_images
-    from fit_avatar.energies import GemanMcClure, Huber, Scene, Schedule, Term, energy
+    from fit_avatar.energies import Annealed, GemanMcClure, Huber, PosedBody, Term, energy
     from fit_avatar.fitting import (
         LBFGS,
         Adam,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LBFGS",
     "Adam",
+    "Annealed",
     "Avatar",
     "Body",
     "BodyState",
@@ -42,10 +43,9 @@ __all__ = [
     "GaussNewton",
     "GemanMcClure",
     "Huber",
+    "PosedBody",
     "Preset",
     "Problem",
-    "Scene",
-    "Schedule",
     "Stage",
     "Term",
     "Unknown",
@@ -71,7 +71,7 @@ _HOMES = {
     "avatar": ("Avatar", "fit_capture", "fit_images", "fit_video"),
     "body": ("Body", "BodyState", "load_body", "pose_body"),
     "capture": ("Camera", "Capture", "observe", "observe_images"),
-    "energies": ("GemanMcClure", "Huber", "Scene", "Schedule", "Term", "energy"),
+    "energies": ("GemanMcClure", "Huber", "PosedBody", "Annealed", "Term", "energy"),
     "fitting": (
         "LBFGS", "Adam", "GaussNewton", "Preset", "Problem", "Stage", "Unknown", "Unknowns", "fit", "preset", "solve",
         "stack_captures", "stages",

@@ -19,8 +19,8 @@ from fit_avatar.errors import NoPersonError
 from fit_avatar.export import Style, read_npz, write_avatar, write_extra, write_frames, write_people_snapshot
 from fit_avatar.fitting import AnyStage, Preset, Summary, calibrated, fit
 from fit_avatar.progress import Advance
-from fit_avatar.report import doubts, measure_agreement, write_preview
-from fit_avatar.texture import Texture, Tracker, bake, find_relief
+from fit_avatar.report import diagnose, measure_agreement, write_preview
+from fit_avatar.texture import Texture, Tracker, bake, find_displacement
 
 Frames = Iterable[tuple[int, NDArray[np.uint8]]]
 
@@ -112,7 +112,7 @@ class Avatar:
         painted = self.image if self.image is not None else np.full((64, 64, 3), 180, np.uint8)
         relief = None
         if normal_map and self.texture is not None:
-            relief = find_relief(self.texture, self.body, self.state, self.capture.frame_indices)
+            relief = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
         avatar = (folder, self.body, self.state, self.capture, painted, style, relief)
         files = [*write_avatar(*avatar), write_preview(folder / "preview.png", self.body, self.state, painted)]
         for extra in extras:
@@ -235,7 +235,7 @@ def _in_doubt(avatar: Avatar, progress: Advance | None) -> tuple[str, ...]:
     tell = None if progress is None else (lambda done, total: progress("agreement", done, total))
     given = (avatar.body, avatar.state, avatar.capture)
     try:
-        return doubts(*given, measure_agreement(*given, tell))
+        return diagnose(*given, measure_agreement(*given, tell))
     except NoPersonError as error:
         sentence = str(error)
         return (f"{sentence[0].upper()}{sentence[1:]}.",)

@@ -14,11 +14,11 @@ from fit_avatar.body import BodyState, load_body
 from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import check_installed
 from fit_avatar.fitting.presets import preset
+from fit_avatar.io.store import Store
 from fit_avatar.progress import Reporter, Silent
-from fit_avatar.report import coverage_warnings, doubts, write_metrics
+from fit_avatar.report import coverage_warnings, diagnose, write_metrics
 from fit_avatar.report.live import LiveViewer
 from fit_avatar.report.numbers import key_numbers
-from fit_avatar.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
     capture = fitted.capture
     agreement = steps.agree(runner, fitted)
     # a photograph shows one side in any case, and says so already
-    in_doubt = doubts(body, fitted.state, capture, agreement) if config.video is not None else ()
+    in_doubt = diagnose(body, fitted.state, capture, agreement) if config.video is not None else ()
     texture = steps.paint(runner, config, source, fitted)
     files = steps.write_files(runner, config, fitted, texture)
     preview = steps.write_preview(runner, config, fitted, texture)

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.silhouettes.matching import vertex_normals
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.visibility.raster import rasterize
 
 SIZE, FRAMES = 256, 12
 CAMERA = Camera(fx=420.0, fy=420.0, cx=128.0, cy=160.0, width=256, height=320)

@@ -13,9 +13,8 @@ import torch
 
 from fit_avatar.body import Body, BodyState, pose_body, rotation
 from fit_avatar.capture import Camera
-from fit_avatar.fitting.state import a_pose
-from fit_avatar.silhouettes import project
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.solvers.state import a_pose
+from fit_avatar.visibility.raster import rasterize
 
 CAMERA = Camera(420.0, 420.0, 120.0, 160.0, 240, 320)
 
@@ -66,7 +65,7 @@ def write_clip(body: Body, folder: Path, frames: int = 12) -> Clip:
     video = cv2.VideoWriter(
         str(folder / "video.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 12.0, (CAMERA.width, CAMERA.height)
     )
-    keypoints = project(body.keypoint_regressor @ clip.vertices, CAMERA)
+    keypoints = CAMERA.project(body.keypoint_regressor @ clip.vertices)
     for t, vertices in enumerate(clip.vertices):
         raster = rasterize(vertices, body.faces, CAMERA)
         mask = (raster.face_index >= 0).numpy()

@@ -118,7 +118,7 @@ def test_what_is_in_doubt_is_told(avatar, clip, quick, tmp_path, monkeypatch):
     assert avatar.warnings == avatar.capture.warnings  # a whole turn, with a camera that is known
     given = {name: clip.folder / name for name in ("keypoints", "masks")}
     still = {"height_m": clip.height_m, "schedule": quick, "texture_size": None, **given}
-    module = sys.modules["fit_avatar.report.doubts"]
+    module = sys.modules["fit_avatar.report.diagnostics"]
     monkeypatch.setattr(module, "POOR_IOU", 1.01)
     unsure = fit_video(clip.folder / "video.mp4", **still)
     assert any("focal length" in sentence for sentence in unsure.warnings)  # none was given

@@ -85,7 +85,7 @@ def test_second_run_keeps_every_stage(finished, capsys):
 
 def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
     *_, out, options = finished
-    monkeypatch.setattr("fit_avatar.pipeline.doubts", lambda *_: ("The person hardly turns.",))
+    monkeypatch.setattr("fit_avatar.pipeline.diagnose", lambda *_: ("The person hardly turns.",))
     assert main(options) == 0
     assert "The person hardly turns." in capsys.readouterr().err
     assert "The person hardly turns." in json.loads((out / "metrics.json").read_text())["warnings"]
@@ -93,7 +93,7 @@ def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
 
 def test_nonsense_is_refused(finished, monkeypatch, capsys):
     *_, options = finished
-    monkeypatch.setattr(sys.modules["fit_avatar.report.doubts"], "HOPELESS_IOU", 1.01)
+    monkeypatch.setattr(sys.modules["fit_avatar.report.diagnostics"], "HOPELESS_IOU", 1.01)
     assert main(options) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("fit-avatar: the body agrees with the masks in too few frames (silhouette IoU 0.9")

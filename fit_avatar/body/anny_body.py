@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from fit_avatar.body import landmarks
 from fit_avatar.body.joints import FINGERS, SMPLH_JOINTS, SMPLH_PARENTS, is_finger
+from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.landmarks import FloatArray
 from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
-from fit_avatar.capture.types import BODY_25
 from fit_avatar.errors import MissingDependencyError
 
 RECIPE = 2

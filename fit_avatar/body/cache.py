@@ -9,10 +9,10 @@ from pathlib import Path
 from platformdirs import user_cache_dir
 
 from fit_avatar.body.anny_body import RECIPE, Progress, build_anny_body
-from fit_avatar.body.atlas import with_atlas
 from fit_avatar.body.files import replacing
 from fit_avatar.body.model import Body
 from fit_avatar.body.smpl import read_smpl
+from fit_avatar.body.unwrap import with_atlas
 from fit_avatar.errors import BadInputError
 
 logger = logging.getLogger(__name__)

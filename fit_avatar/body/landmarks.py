@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from fit_avatar.body.joints import is_finger
-from fit_avatar.capture.types import BODY_25
+from fit_avatar.body.keypoint_sets import BODY_25
 
 FloatArray = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fit_avatar.body.points import Points, regressed_points
+from fit_avatar.body.points import Points
 from fit_avatar.errors import BadInputError
 
 SMPL_JOINTS = (
@@ -67,7 +67,7 @@ class Body:
     @cached_property
     def keypoint_points(self) -> Points:
         """Return the keypoints as points that are skinned like vertices."""
-        return regressed_points(self, self.keypoint_regressor, self.keypoint_weights)
+        return self._regressed(self.keypoint_regressor, self.keypoint_weights)
 
     @cached_property
     def landmark_points(self) -> Points:
@@ -78,7 +78,35 @@ class Body:
         """
         if self.landmark_regressor is None:
             raise BadInputError(f"the body {self.name} has no landmarks of hands and face")
-        return regressed_points(self, self.landmark_regressor)
+        return self._regressed(self.landmark_regressor)
+
+    def vertex_points(self, index: Tensor | None = None) -> Points:
+        """Return some of the vertices (all by default) as points. index [N], or [..., N] others in every frame"""
+        whole = Points(self.template, self.shape_basis, self.lbs_weights, self.pose_basis)
+        return whole if index is None else whole.take(index)
+
+    def spread_vertices(self, spacing_m: float) -> Tensor:
+        """Return skin vertices thinned to about one per ``spacing_m`` (0: all). int64 [N]"""
+        chosen = torch.nonzero(self.skin)[:, 0]
+        if spacing_m <= 0:
+            return chosen
+        cells = torch.floor(self.template[chosen] / spacing_m).long()
+        _, inverse = torch.unique(cells, dim=0, return_inverse=True)
+        first = torch.full((int(inverse.max()) + 1,), len(chosen), dtype=torch.long, device=chosen.device)
+        first = first.scatter_reduce(0, inverse, torch.arange(len(chosen), device=chosen.device), "amin")
+        return chosen[first]
+
+    def _regressed(self, regressor: Tensor, weights: Tensor | None = None) -> Points:
+        """Return weighted means of vertices as points that hang on the skeleton. regressor [N, V], weights [N, J]"""
+        on_skeleton = weights is not None
+        return Points(
+            template=regressor @ self.template,
+            basis=torch.einsum("kv,vcb->kcb", regressor, self.shape_basis),
+            weights=regressor @ self.lbs_weights if weights is None else weights,
+            pose_basis=None
+            if self.pose_basis is None or on_skeleton
+            else torch.einsum("kv,vcp->kcp", regressor, self.pose_basis),
+        )
 
     @property
     def num_betas(self) -> int:

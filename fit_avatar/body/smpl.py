@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body.files import replacing
+from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.landmarks import (
     FloatArray,
     extremities,
@@ -24,7 +25,6 @@ from fit_avatar.body.landmarks import (
 )
 from fit_avatar.body.model import Body
 from fit_avatar.body.smpl_file import ModelFile, read_arrays, read_model_file
-from fit_avatar.capture.types import BODY_25
 from fit_avatar.errors import BadInputError
 
 NUM_EXPRESSION = 10
@@ -45,7 +45,7 @@ def read_smpl(path: Path, num_betas: int = 10) -> Body:
 
     Vertices and joints keep the model's own origin, so betas, poses and translations mean what they mean
     elsewhere. SMPL-X also gets its first 10 coefficients of expression. UV coordinates are empty where the file
-    has none (SMPL's has not): :func:`fit_avatar.body.atlas.with_atlas` makes them.
+    has none (SMPL's has not): :func:`fit_avatar.body.unwrap.with_atlas` makes them.
 
     Raises:
         BadInputError: the file cannot be used, or has fewer than ``num_betas`` shape coefficients.

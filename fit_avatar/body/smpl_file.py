@@ -16,7 +16,7 @@ from scipy import sparse
 from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
 from fit_avatar.body.model import SMPL_JOINTS
 from fit_avatar.errors import BadInputError
-from fit_avatar.safe_pickle import load_pickle
+from fit_avatar.io.safe_pickle import load_pickle
 
 Array = NDArray[Any]
 

@@ -1,5 +1,6 @@
 """Everything observed in a clip: frames, keypoints, masks and the camera."""
 
+from fit_avatar.body.keypoint_sets import BODY_25, BODY_25_MIRROR
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.coco_wholebody import from_coco_wholebody, load_coco_wholebody
 from fit_avatar.capture.detectors import DETECTORS, make_detector
@@ -7,7 +8,7 @@ from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.people_snapshot import PeopleSnapshot, load_people_snapshot
-from fit_avatar.capture.types import BODY_25, BODY_25_MIRROR, Camera, Capture, LeftOut
+from fit_avatar.capture.types import Camera, Capture, LeftOut
 from fit_avatar.capture.video import VideoInfo, probe, read_frames
 
 __all__ = [

@@ -16,7 +16,7 @@ from fit_avatar.capture.detectors import DETECTORS, Detector, make_detector
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.person import follow, is_person, put_right, rivals
+from fit_avatar.capture.person import fix_left_right, is_person, rivals, track_person
 from fit_avatar.capture.points import BODY, People, Points, face_of, hands_of, whole
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.selection import Selection, choose, relative_sharpness, survey
@@ -114,7 +114,7 @@ def observe(
     indices = np.array(sorted(seen), np.int64)
     points = np.stack([seen[i].keypoints for i in indices])
     if track is None:
-        points, exchanged = put_right(points, indices)
+        points, exchanged = fix_left_right(points, indices)
         swapped = frozenset(indices[exchanged].tolist())
     else:
         swapped = track.swapped & seen.keys()
@@ -184,11 +184,11 @@ def _detect_people(
 
 def _follow(people: dict[int, People]) -> _Track:
     """Follow one person through all frames that are known, not only the chosen ones: motion then tells more."""
-    points = follow(people, sorted(people))
+    points = track_person(people, sorted(people))
     if not points:
         return _Track({}, frozenset(), {})
     indices = np.array(list(points), np.int64)
-    fixed, swapped = put_right(np.stack(list(points.values())), indices)
+    fixed, swapped = fix_left_right(np.stack(list(points.values())), indices)
     exchanged = frozenset(indices[swapped].tolist())
     return _Track(dict(zip(indices.tolist(), fixed, strict=True)), exchanged, rivals(people, points))
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture.points import BODY, COUNT, LEFT_HAND, RIGHT_HAND
-from fit_avatar.capture.types import BODY_25_MIRROR
 
 Points = NDArray[np.float32]
 
@@ -64,7 +64,7 @@ def is_person(points: Points) -> bool:
     return int((points[BODY, 2] > SEEN).sum()) >= MIN_POINTS
 
 
-def follow(people: Mapping[int, NDArray[np.float32]], indices: Sequence[int]) -> dict[int, Points]:
+def track_person(people: Mapping[int, NDArray[np.float32]], indices: Sequence[int]) -> dict[int, Points]:
     """Pick one person: whoever is seen largest and longest. One who leaves and comes back is the same person.
 
     Args:
@@ -92,7 +92,7 @@ def rivals(people: Mapping[int, NDArray[np.float32]], track: Mapping[int, Points
 
     Args:
         people: frame index → everybody in it. [P, 25 or 137, 3]
-        track: frame index → the followed person, as :func:`follow` finds them.
+        track: frame index → the followed person, as :func:`track_person` finds them.
     """
 
     def rival(other: Points, followed: Points) -> bool:
@@ -131,7 +131,7 @@ def _last(track: dict[int, Points]) -> int:
     return next(reversed(track))
 
 
-def put_right(keypoints: Points, times: NDArray[np.int64]) -> tuple[Points, NDArray[np.bool_]]:
+def fix_left_right(keypoints: Points, times: NDArray[np.int64]) -> tuple[Points, NDArray[np.bool_]]:
     """Put right what contradicts the frames around: exchanged sides, single exchanged points, and points gone astray.
 
     Medians over neighbouring frames put right what errs now and then, :func:`undo_swaps` what errs for long.

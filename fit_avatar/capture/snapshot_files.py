@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fit_avatar.capture.openpose import from_coco_18
 from fit_avatar.capture.points import People, read_points, whole
 from fit_avatar.errors import BadInputError, MissingDependencyError
-from fit_avatar.safe_pickle import load_pickle
+from fit_avatar.io.safe_pickle import load_pickle
 
 HDF5_SUFFIXES = (".hdf5", ".h5")
 MASK_THRESHOLD = 100

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-BODY_25 = (
-    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist",
-    "left_shoulder", "left_elbow", "left_wrist", "mid_hip", "right_hip",
-    "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
-    "right_eye", "left_eye", "right_ear", "left_ear", "left_big_toe",
-    "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
-)  # fmt: skip
-"""Names of the 25 points in OpenPose's BODY_25 order."""
+if TYPE_CHECKING:
+    from torch import Tensor
 
-BODY_25_MIRROR = (
-    0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21,
-)  # fmt: skip
-"""Index of each BODY_25 point's left–right counterpart."""
+Real = TypeVar("Real", bound=np.floating[Any])
+NEAREST_M = 1e-3
+"""Points that are nearer, or behind the camera, are projected as if they were so far away."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +41,35 @@ class Camera:
         """Return the 3×3 intrinsic matrix."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
 
+    @overload
+    def project(self, points: NDArray[Real]) -> NDArray[Real]: ...
+    @overload
+    def project(self, points: Tensor) -> Tensor: ...
+    def project(self, points: Any) -> Any:
+        """Return the pixels of points in camera coordinates, as they come: a tensor or an array. [..., 3] → [..., 2]
+
+        Points are in metres; none counts as nearer than 1 mm. Lens distortion is left out.
+        """
+        values = [[self.fx, self.fy], [self.cx, self.cy]]
+        focal, centre = np.array(values, points.dtype) if isinstance(points, np.ndarray) else points.new_tensor(values)
+        return points[..., :2] / points[..., 2:].clip(NEAREST_M) * focal + centre
+
     def resized(self, scale: float) -> Camera:
         """Return the camera of the same picture in another size; sides are rounded to whole pixels."""
-        width, height = max(1, round(self.width * scale)), max(1, round(self.height * scale))
+        return self.fitted_to(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+
+    def fitted_to(self, width: int, height: int) -> Camera:
+        """Return the camera of the same picture stretched to a size in pixels."""
         x, y = width / self.width, height / self.height
         return replace(self, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y, width=width, height=height)
+
+    def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
+        """Return the camera of a part of the picture, given by its upper left corner and size in pixels."""
+        return replace(self, cx=self.cx - left, cy=self.cy - top, width=width, height=height)
+
+    def zoomed(self, factor: float) -> Camera:
+        """Return the camera with its focal length times a factor."""
+        return replace(self, fx=self.fx * factor, fy=self.fy * factor)
 
 
 @dataclass(frozen=True)

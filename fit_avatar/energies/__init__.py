@@ -1,10 +1,11 @@
 """Energy terms: pure functions from the posed body and data to unweighted, unreduced residuals."""
 
+from fit_avatar.body.part_multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
 from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
 from fit_avatar.energies.contact import estimate_contact, foot_contact, ground_plane
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
-from fit_avatar.energies.kernel import GemanMcClure, Huber, Schedule
+from fit_avatar.energies.kernel import Annealed, GemanMcClure, Huber
 from fit_avatar.energies.landmarks import (
     face_landmark_rays,
     joint_positions,
@@ -20,16 +21,15 @@ from fit_avatar.energies.motion import (
     translation_acceleration,
     translation_velocity,
 )
-from fit_avatar.energies.multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
 from fit_avatar.energies.parts import SEGMENTS, part_segmentation, parts_of_vertices
 from fit_avatar.energies.pose import mean_pose_prior, pose_deviation
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.priors import gaussian_pose_prior, gaussian_prior, mixture_pose_prior, mixture_prior
-from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.shape import (
+    body_height,
     expression_prior,
     keypoint_bias_prior,
     shape_prior,
-    stature,
     surface_shift_prior,
 )
 from fit_avatar.energies.silhouette import distance_fields, silhouette_distance, silhouette_overlap, soft_masks
@@ -48,17 +48,18 @@ __all__ = [
     "OFFSET_PARTS",
     "SEGMENTS",
     "SYMMETRY_PARTS",
+    "Annealed",
     "Blocks",
     "Capsules",
     "Energy",
     "GemanMcClure",
     "Huber",
     "Planes",
+    "PosedBody",
     "Rays",
-    "Scene",
-    "Schedule",
     "Term",
     "bending_prior",
+    "body_height",
     "cone_planes",
     "cone_rays",
     "contour_distance",
@@ -98,7 +99,6 @@ __all__ = [
     "silhouette_distance",
     "silhouette_overlap",
     "soft_masks",
-    "stature",
     "surface_reprojection",
     "surface_shift_prior",
     "symmetry",

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.joints import is_finger
+from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import point_blocks
-from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.term import Blocks, energy
 
 MARGIN_M = 0.005
@@ -52,7 +53,7 @@ class Capsules:
 
 
 @energy
-def self_penetration(x: Scene, capsules: Capsules) -> Tensor:
+def self_penetration(x: PosedBody, capsules: Capsules) -> Tensor:
     """How deep capsules are inside each other, zero where they are apart. [..., T, P] metres
 
     P counts the pairs of capsules that do not touch anyway: see :func:`fit_capsules`, which the preparation calls. The
@@ -67,7 +68,7 @@ def self_penetration(x: Scene, capsules: Capsules) -> Tensor:
 
 
 @self_penetration.with_jacobian
-def _(x: Scene, capsules: Capsules) -> Blocks:
+def _(x: PosedBody, capsules: Capsules) -> Blocks:
     posed = x.points(capsules.ends)
     index = capsules.pair_ends
     shares = _shares(posed[..., index, :])
@@ -89,7 +90,7 @@ def _(x: Scene, capsules: Capsules) -> Blocks:
 
 
 @self_penetration.with_preparation("capsules")
-def _(x: Scene) -> Mapping[str, Any]:
+def _(x: PosedBody) -> Mapping[str, Any]:
     return {"capsules": fit_capsules(x.body)}
 
 
@@ -103,7 +104,7 @@ def fit_capsules(body: Body) -> Capsules:
     """
     owner = _owners(body)
     follows = owner[body.lbs_weights.argmax(1)]
-    areas = _vertex_areas(body.template, body.faces)
+    areas = vertex_areas(body.template, body.faces)
     joints, ends, bases, radii = [], [], [], []
     for joint in range(len(body.parents)):
         members = torch.nonzero((follows == joint) & body.skin)[:, 0]
@@ -177,13 +178,6 @@ def _shares(ends: Tensor) -> Tensor:
         i = ((uv * j - uw) / uu).clamp(0, 1)  # the best for a share on the other segment that may have been cut
         j = ((uv * i + vw) / vv).clamp(0, 1)
         return torch.stack([1 - i, i, j - 1, -j], -1)
-
-
-def _vertex_areas(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Return a third of the area of the triangles around each vertex. [V]"""
-    a, b, c = vertices[faces].unbind(1)
-    area = torch.linalg.cross(b - a, c - a).norm(dim=-1) / 6
-    return torch.zeros_like(vertices[:, 0]).index_add(0, faces.flatten(), area.repeat_interleave(3))
 
 
 def _quantile(values: Tensor, weight: Tensor, share: float) -> Tensor:

@@ -14,17 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fit_avatar.body.points import Points, vertex_points
+from fit_avatar.body.points import Points
 from fit_avatar.body.skinning import blend
 from fit_avatar.capture.types import Camera
 from fit_avatar.energies.image import OutlineMatch, match_outlines
-from fit_avatar.energies.kernel import Schedule, Value, value_at
+from fit_avatar.energies.kernel import Annealed, Value, value_at
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import correctives, metres_per_pixel, picked
-from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.term import energy
 from fit_avatar.silhouettes import Contours, plane_distance, tangent_planes
 
-GATE = Schedule(0.08, 0.08)
+GATE = Annealed(0.08, 0.08)
 """Largest distance between an outline point and its rim vertex, in metres."""
 
 
@@ -49,7 +49,7 @@ class Planes:
 
 
 @energy(vector=True)
-def cone_rays(x: Scene, rays: Rays) -> tuple[Tensor, Tensor]:
+def cone_rays(x: PosedBody, rays: Rays) -> tuple[Tensor, Tensor]:
     """Vectors of the vertices' distances from their un-posed viewing rays, v × n − m. [..., 1, M, 3] metres
 
     M are the outline points of all frames together.
@@ -61,7 +61,7 @@ def cone_rays(x: Scene, rays: Rays) -> tuple[Tensor, Tensor]:
 
 
 @energy
-def cone_planes(x: Scene, planes: Planes) -> tuple[Tensor, Tensor]:
+def cone_planes(x: PosedBody, planes: Planes) -> tuple[Tensor, Tensor]:
     """Distances of the vertices from their un-posed tangent planes, positive outside. [..., 1, M] metres
 
     A plane leaves its vertex free to slide along the outline, which a ray does not.
@@ -72,7 +72,7 @@ def cone_planes(x: Scene, planes: Planes) -> tuple[Tensor, Tensor]:
     return residual.flatten(-2).unsqueeze(-2), planes.trust.flatten(-2).unsqueeze(-2)
 
 
-def unpose_rays(x: Scene, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Rays:
+def unpose_rays(x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Rays:
     """Match outline points (C a frame) to vertices and carry their viewing rays into the bind pose."""
     match, points, linear, shift = _matched(x, contours, camera, gate_m, rim, spacing_m)
     centre = contours.points.new_tensor([camera.cx, camera.cy])
@@ -86,7 +86,9 @@ def unpose_rays(x: Scene, contours: Contours, camera: Camera, gate_m: float, rim
     return Rays(match.vertices, directions, torch.linalg.cross(origins, directions), match.trust)
 
 
-def unpose_planes(x: Scene, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Planes:
+def unpose_planes(
+    x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
+) -> Planes:
     """Match outline points (C a frame) to vertices and carry their tangent planes into the bind pose."""
     match, points, linear, shift = _matched(x, contours, camera, gate_m, rim, spacing_m)
     planes = tangent_planes(contours.points, contours.normals, camera)
@@ -97,11 +99,11 @@ def unpose_planes(x: Scene, contours: Contours, camera: Camera, gate_m: float, r
 
 
 def _matched(
-    x: Scene, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
+    x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
 ) -> tuple[OutlineMatch, Points, Tensor, Tensor]:
     """Match outline points to vertices; return the vertices as points, and the A and b that pose them, too."""
     match = match_outlines(x, contours, camera, gate_m / metres_per_pixel(x, camera), rim, spacing_m)
-    points = vertex_points(x.body, match.vertices)
+    points = x.body.vertex_points(match.vertices)
     return match, points, *blend(x.skeleton, points.weights)
 
 
@@ -109,7 +111,7 @@ def _preparation(name: str, unpose: Callable[..., Rays | Planes]) -> Callable[..
     """Return what makes the field ``name`` of a term before each step."""
 
     def prepare(
-        x: Scene,
+        x: PosedBody,
         contours: Contours,
         camera: Camera,
         share: float = 0.0,

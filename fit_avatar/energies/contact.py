@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fit_avatar.capture.types import BODY_25
-from fit_avatar.energies.scene import Scene
+from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
 FEET = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name in ("big_toe", "small_toe", "heel")]
@@ -17,7 +17,7 @@ STILL = 0.005
 
 
 @energy(vector=True, contact="T-1 6")
-def foot_contact(x: Scene, contact: Tensor) -> tuple[Tensor, Tensor]:
+def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
     """How far a foot's keypoints move from frame to frame; trusted as far as they are in contact.
 
     contact: of each keypoint in :data:`FEET`'s order, 0…1 [..., T−1, 6]; see :func:`estimate_contact`
@@ -30,13 +30,13 @@ def foot_contact(x: Scene, contact: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @energy(contact="T-1 6", plane="4")
-def ground_plane(x: Scene, plane: Tensor | None = None, contact: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def ground_plane(x: PosedBody, plane: Tensor | None = None, contact: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Height of the feet's keypoints above the ground. [..., T, 6] metres
 
     Below the ground it always counts; above, as far as the keypoint is in contact before or after the frame.
 
     Args:
-        x: the scene.
+        x: the posed body.
         plane: (n, d) with n · p + d the height of a point p above the ground, in camera coordinates; n need not be a
             unit vector. By default the unknown ``x.plane``. [4] or [..., 1, 4]
         contact: as for :func:`foot_contact`; without it only penetration counts. [..., T−1, 6]

@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fit_avatar.body.points import vertex_points
+from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import blend, skin
-from fit_avatar.capture.types import BODY_25, Camera
-from fit_avatar.energies.kernel import Schedule, Value, value_at
+from fit_avatar.capture.types import Camera
+from fit_avatar.energies.kernel import Annealed, Value, value_at
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import (
     chosen_vertices,
     correctives,
@@ -27,19 +29,17 @@ from fit_avatar.energies.projection import (
     pixel_gradients,
     point_blocks,
     scaled,
-    spread_vertices,
 )
-from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.term import Blocks, energy
 from fit_avatar.errors import BadInputError
-from fit_avatar.silhouettes import Contours, match_contours, pixel_gradient, project, vertex_normals
+from fit_avatar.silhouettes import Contours, match_contours, pixel_gradient
 
 # -- keypoints ------------------------------------------------------------------------------------------------
 
 
 @energy(vector=True, keypoints="T K 3")
 def keypoint_reprojection(
-    x: Scene,
+    x: PosedBody,
     keypoints: Tensor,
     camera: Camera,
     pixel_size: Tensor | None = None,
@@ -49,7 +49,7 @@ def keypoint_reprojection(
     """Projected minus detected keypoints; the detector's confidence is theirs.
 
     Args:
-        x: the scene.
+        x: the posed body.
         keypoints: BODY_25, (u, v, confidence). [..., T, K, 3]
         camera: the camera.
         pixel_size: found by the preparation where ``in_metres`` is set; or ``in_noise``, for residuals in units of the
@@ -62,14 +62,14 @@ def keypoint_reprojection(
 
     Source: Bogo et al. 2016 (SMPLify), section 3.2.
     """
-    residual = project(x.keypoints, camera) - keypoints[..., :2]
+    residual = camera.project(x.keypoints) - keypoints[..., :2]
     counted = keypoints.new_tensor(_counted(tuple(only), tuple(without)))
     return scaled(residual, pixel_size), keypoints[..., 2] * counted
 
 
 @keypoint_reprojection.with_preparation("pixel_size")
 def _(
-    x: Scene,
+    x: PosedBody,
     camera: Camera,
     in_metres: bool = False,
     in_noise: bool = False,
@@ -81,7 +81,7 @@ def _(
 
 
 @keypoint_reprojection.with_jacobian
-def _(x: Scene, keypoints: Tensor, camera: Camera, pixel_size: Tensor | None = None) -> Blocks:
+def _(x: PosedBody, keypoints: Tensor, camera: Camera, pixel_size: Tensor | None = None) -> Blocks:
     points, posed = x.body.keypoint_points, x.keypoints
     linear, _ = blend(x.skeleton, points.weights)
     rows = []
@@ -117,7 +117,7 @@ class OutlineMatch:
 
 @energy
 def contour_distance(
-    x: Scene, match: OutlineMatch, camera: Camera, pixel_size: Tensor | None = None, inside_looseness: float = 1.0
+    x: PosedBody, match: OutlineMatch, camera: Camera, pixel_size: Tensor | None = None, inside_looseness: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Distance of rim vertices from their outline points along the outline's normal, positive outside.
 
@@ -126,21 +126,21 @@ def contour_distance(
 
     Source: after Alldieck et al. 2018, section 3.1, without a renderer.
     """
-    points = vertex_points(x.body, match.vertices)
+    points = x.body.vertex_points(match.vertices)
     surface = skin(x.skeleton, picked(x.surface, match.vertices) + correctives(x, points), points.weights)
-    distance = ((project(surface, camera) - match.contours.points) * match.contours.normals).sum(-1)
+    distance = ((camera.project(surface) - match.contours.points) * match.contours.normals).sum(-1)
     distance = torch.where(distance < 0, distance / inside_looseness, distance)
     return scaled(distance[..., None], pixel_size)[..., 0], match.trust
 
 
 @contour_distance.with_preparation("match", "pixel_size")
 def _(
-    x: Scene,
+    x: PosedBody,
     contours: Contours,
     camera: Camera,
     share: float = 0.0,
     in_metres: bool = False,
-    gate_m: Value = Schedule(0.15, 0.05),  # noqa: B008 (frozen)
+    gate_m: Value = Annealed(0.15, 0.05),  # noqa: B008 (frozen)
     rim: int = 700,
     stride: int = 2,
     spacing_m: float = 0.015,
@@ -152,12 +152,12 @@ def _(
 
 @contour_distance.with_jacobian
 def _(
-    x: Scene, match: OutlineMatch, camera: Camera, pixel_size: Tensor | None = None, inside_looseness: float = 1.0
+    x: PosedBody, match: OutlineMatch, camera: Camera, pixel_size: Tensor | None = None, inside_looseness: float = 1.0
 ) -> Blocks:
-    points = vertex_points(x.body, match.vertices)
+    points = x.body.vertex_points(match.vertices)
     rest = picked(x.surface, match.vertices) + correctives(x, points)
     surface = skin(x.skeleton, rest, points.weights)
-    distance = ((project(surface, camera) - match.contours.points) * match.contours.normals).sum(-1)
+    distance = ((camera.project(surface) - match.contours.points) * match.contours.normals).sum(-1)
     scale = torch.ones_like(distance).where(distance >= 0, torch.full_like(distance, 1 / inside_looseness))
     direction = match.contours.normals * scaled(scale[..., None], pixel_size)
     gradient = pixel_gradient(surface, direction, camera)
@@ -174,19 +174,19 @@ def _(
 
 
 def match_outlines(
-    x: Scene, contours: Contours, camera: Camera, gate_px: Tensor, rim: int, spacing_m: float
+    x: PosedBody, contours: Contours, camera: Camera, gate_px: Tensor, rim: int, spacing_m: float
 ) -> OutlineMatch:
     """Match every outline point to a rim vertex of the posed surface.
 
     Args:
-        x: the scene.
+        x: the posed body.
         contours: outlines [..., T, C].
         camera: the camera.
         gate_px: largest distance of a match. [..., T]
         rim: candidates in a frame.
         spacing_m: vertices are thinned to about one per this distance; 0 uses all.
     """
-    chosen = spread_vertices(x.body, spacing_m)
+    chosen = x.body.spread_vertices(spacing_m)
     surface, frames = x.surface.detach(), x.joints.shape[:-2]
     selected, rest = chosen_vertices(x, chosen)
     linear, shift = blend(x.skeleton, selected.weights)
@@ -200,7 +200,7 @@ def match_outlines(
     gates = gate_px.flatten()
     found = [
         match_contours(
-            project(vertices[part], camera), vertices[part], turned[part], flat.frames(part), gates[part], rim
+            camera.project(vertices[part]), vertices[part], turned[part], flat.frames(part), gates[part], rim
         )
         for part in torch.split(torch.arange(len(vertices), device=vertices.device), 16)
     ]

@@ -11,7 +11,7 @@ from fit_avatar.errors import BadInputError
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Annealed:
     """A value that goes geometrically from its first to its last while a problem is solved."""
 
     first: float
@@ -29,12 +29,12 @@ class Schedule:
         return f"{self.first:.3g} → {self.last:.3g}"
 
 
-Value = float | Schedule
+Value = float | Annealed
 
 
 def value_at(value: Value, share: float) -> float:
     """Return a number, or where a schedule is after ``share`` of the way."""
-    return value.at(share) if isinstance(value, Schedule) else float(value)
+    return value.at(share) if isinstance(value, Annealed) else float(value)
 
 
 class Kernel(Protocol):
@@ -75,7 +75,7 @@ class GemanMcClure:
 
     def __str__(self) -> str:
         return (
-            f"Geman–McClure σ {self.sigma}" if isinstance(self.sigma, Schedule) else f"Geman–McClure σ {self.sigma:.3g}"
+            f"Geman–McClure σ {self.sigma}" if isinstance(self.sigma, Annealed) else f"Geman–McClure σ {self.sigma:.3g}"
         )
 
 
@@ -105,4 +105,4 @@ class Huber:
         return delta / squared.clamp_min(delta**2).sqrt()
 
     def __str__(self) -> str:
-        return f"Huber δ {self.delta}" if isinstance(self.delta, Schedule) else f"Huber δ {self.delta:.3g}"
+        return f"Huber δ {self.delta}" if isinstance(self.delta, Annealed) else f"Huber δ {self.delta:.3g}"

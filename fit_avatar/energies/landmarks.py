@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.points import vertex_points
 from fit_avatar.body.skinning import skin
 from fit_avatar.capture.types import Camera
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import (
     correctives,
     interleaved,
@@ -23,10 +23,8 @@ from fit_avatar.energies.projection import (
     point_blocks,
     scaled,
 )
-from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.term import Blocks, energy
 from fit_avatar.errors import BadInputError
-from fit_avatar.silhouettes import project
 
 HANDS = tuple(f"{side}_hand_{i}" for side in ("left", "right") for i in range(21))
 """Names of the hands' landmarks, in OpenPose's order."""
@@ -52,7 +50,7 @@ def _landmarks(body: Body, wanted: tuple[str, ...], what: str) -> tuple[list[int
 
 @energy(vector=True, hands="T 2 21 3")
 def landmark_reprojection(
-    x: Scene, hands: Tensor, camera: Camera, pixel_size: Tensor | None = None
+    x: PosedBody, hands: Tensor, camera: Camera, pixel_size: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Projected minus detected points of both hands; the detector's confidence is theirs.
 
@@ -64,17 +62,17 @@ def landmark_reprojection(
     """
     own, seen = _landmarks(x.body, HANDS, "hands")
     detected = hands.flatten(-3, -2)[..., seen, :]
-    residual = project(x.landmarks[..., own, :], camera) - detected[..., :2]
+    residual = camera.project(x.landmarks[..., own, :]) - detected[..., :2]
     return scaled(residual, pixel_size), detected[..., 2]
 
 
 @landmark_reprojection.with_preparation("pixel_size")
-def _(x: Scene, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
+def _(x: PosedBody, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
     return {"pixel_size": metres_per_pixel(x, camera) if in_metres else None}
 
 
 @landmark_reprojection.with_jacobian
-def _(x: Scene, hands: Tensor, camera: Camera, pixel_size: Tensor | None = None) -> Blocks:
+def _(x: PosedBody, hands: Tensor, camera: Camera, pixel_size: Tensor | None = None) -> Blocks:
     own, _ = _landmarks(x.body, HANDS, "hands")
     points = x.body.landmark_points.take(torch.tensor(own, device=hands.device))
     gradients = pixel_gradients(x.landmarks[..., own, :], camera, pixel_size)
@@ -82,7 +80,7 @@ def _(x: Scene, hands: Tensor, camera: Camera, pixel_size: Tensor | None = None)
 
 
 @energy(vector=True, face="T 70 3")
-def face_landmark_rays(x: Scene, face: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
+def face_landmark_rays(x: PosedBody, face: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
     """Vectors of the face's landmarks' distances from the viewing rays of the detected points, in camera coordinates.
 
     A ray d from the camera's centre has no moment, so the residual is p × d. n counts the face's landmarks that the
@@ -102,12 +100,12 @@ def face_landmark_rays(x: Scene, face: Tensor, camera: Camera) -> tuple[Tensor, 
 
 @energy(vector=True, places="T N 3", vertices="T N")
 def surface_reprojection(
-    x: Scene, places: Tensor, vertices: Tensor, camera: Camera, pixel_size: Tensor | None = None
+    x: PosedBody, places: Tensor, vertices: Tensor, camera: Camera, pixel_size: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Projected vertices minus where the pictures show them, as far as the pattern of clothes and skin tells.
 
     Args:
-        x: the scene.
+        x: the posed body.
         places: where the points are in each frame, (u, v, confidence). [..., T, N, 3]
         vertices: which vertices they are, others in each frame. int64 [..., T, N]
         camera: the camera.
@@ -116,19 +114,19 @@ def surface_reprojection(
     Returns:
         [..., T, N, 2] pixels or metres, and the confidence.
     """
-    points = vertex_points(x.body, vertices)
+    points = x.body.vertex_points(vertices)
     posed = skin(x.skeleton, picked(x.surface, vertices) + correctives(x, points), points.weights)
-    return scaled(project(posed, camera) - places[..., :2], pixel_size), places[..., 2]
+    return scaled(camera.project(posed) - places[..., :2], pixel_size), places[..., 2]
 
 
 @surface_reprojection.with_preparation("pixel_size")
-def _(x: Scene, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
+def _(x: PosedBody, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
     return {"pixel_size": metres_per_pixel(x, camera) if in_metres else None}
 
 
 @surface_reprojection.with_jacobian
-def _(x: Scene, places: Tensor, vertices: Tensor, camera: Camera, pixel_size: Tensor | None = None) -> Blocks:
-    points = vertex_points(x.body, vertices)
+def _(x: PosedBody, places: Tensor, vertices: Tensor, camera: Camera, pixel_size: Tensor | None = None) -> Blocks:
+    points = x.body.vertex_points(vertices)
     rest = picked(x.surface, vertices) + correctives(x, points)
     gradients = pixel_gradients(skin(x.skeleton, rest, points.weights), camera, pixel_size)
     blocks = interleaved([point_blocks(x, points, rest, gradient) for gradient in gradients])
@@ -136,11 +134,11 @@ def _(x: Scene, places: Tensor, vertices: Tensor, camera: Camera, pixel_size: Te
 
 
 @energy(vector=True, positions="T N 4")
-def joint_positions(x: Scene, positions: Tensor, of: str = "joints") -> tuple[Tensor, Tensor]:
+def joint_positions(x: PosedBody, positions: Tensor, of: str = "joints") -> tuple[Tensor, Tensor]:
     """The body's joints (or its keypoints) minus points that were measured in 3D.
 
     Args:
-        x: the scene.
+        x: the posed body.
         positions: in camera coordinates, metres, and how far each is trusted. [..., T, N, 4]
         of: ``joints`` in the body's order, or ``keypoints`` in BODY_25's.
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
-from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import Blocks, energy
 
 Range = tuple[float, float]
@@ -41,7 +41,7 @@ BENDING = {"left_elbow": (1, 1.0), "right_elbow": (1, -1.0), "left_knee": (0, -1
 
 
 @energy
-def joint_limits(x: Scene) -> Tensor:
+def joint_limits(x: PosedBody) -> Tensor:
     """How far angles are beyond their limits, zero between them; positive above, negative below. [..., T, n, 3] radians
 
     n counts the joints of :data:`LIMITS` on both sides that the body has.
@@ -52,7 +52,7 @@ def joint_limits(x: Scene) -> Tensor:
 
 
 @joint_limits.with_jacobian
-def _(x: Scene) -> Blocks:
+def _(x: PosedBody) -> Blocks:
     joints, lowest, highest = _limits(x)
     angles = x.body_pose[..., joints, :]
     beyond = ((angles > highest) | (angles < lowest)).to(angles)
@@ -64,7 +64,7 @@ def _(x: Scene) -> Blocks:
 
 
 @energy
-def bending_prior(x: Scene) -> Tensor:
+def bending_prior(x: PosedBody) -> Tensor:
     """Exponential of the angles by which elbows and knees bend the wrong way. [..., T, 4]
 
     It is 1 at a straight joint and less at a bent one; it never vanishes, but pulls hard only at joints that bend
@@ -78,7 +78,7 @@ def bending_prior(x: Scene) -> Tensor:
 
 
 @bending_prior.with_jacobian
-def _(x: Scene) -> Blocks:
+def _(x: PosedBody) -> Blocks:
     names = x.body.joint_names[1:]
     rows = []
     for name, (axis, sign) in BENDING.items():
@@ -106,6 +106,6 @@ def _table(names: tuple[str, ...]) -> tuple[list[int], list[list[float]], list[l
     return joints, lowest, highest
 
 
-def _limits(x: Scene) -> tuple[list[int], Tensor, Tensor]:
+def _limits(x: PosedBody) -> tuple[list[int], Tensor, Tensor]:
     joints, lowest, highest = _table(x.body.joint_names[1:])
     return joints, x.transl.new_tensor(lowest), x.transl.new_tensor(highest)

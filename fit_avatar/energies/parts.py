@@ -13,19 +13,18 @@ from fit_avatar.body.joints import is_finger
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import skin
 from fit_avatar.capture.types import Camera
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import (
     chosen_vertices,
     inside_image,
     metres_per_pixel,
     point_blocks,
     scaled,
-    spread_vertices,
 )
-from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.silhouette import sample
 from fit_avatar.energies.term import Blocks, energy
-from fit_avatar.silhouettes import pixel_gradient, project
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.silhouettes import pixel_gradient
+from fit_avatar.visibility.raster import rasterize
 
 SEGMENTS = (
     "head", "torso", "left_upper_arm", "right_upper_arm", "left_forearm", "right_forearm",
@@ -60,7 +59,7 @@ def _segment(joint: str) -> int:
 
 @energy(part_fields="T 12 H W")
 def part_segmentation(
-    x: Scene,
+    x: PosedBody,
     part_fields: Tensor,
     camera: Camera,
     chosen: Tensor,
@@ -74,7 +73,7 @@ def part_segmentation(
     A part whose mask is empty says nothing.
 
     Args:
-        x: the scene.
+        x: the posed body.
         part_fields: distance fields of the masks of :data:`SEGMENTS`, as
             :func:`~fit_avatar.energies.silhouette.distance_fields` makes them. [..., T, 12, H, W] pixels
         camera: the camera.
@@ -88,16 +87,16 @@ def part_segmentation(
         [..., T, N] pixels or metres, and 1 where the vertex is seen and in the image.
     """
     points, rest = chosen_vertices(x, chosen)
-    pixels = project(skin(x.skeleton, rest, points.weights), camera)
+    pixels = camera.project(skin(x.skeleton, rest, points.weights))
     distance, _ = _by_part(part_fields, pixels, parts, field_stride)
     return scaled(distance.clamp_min(0)[..., None], pixel_size)[..., 0], visible * inside_image(pixels, camera)
 
 
 @part_segmentation.with_preparation("chosen", "parts", "visible", "pixel_size")
 def _(
-    x: Scene, part_fields: Tensor, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03
+    x: PosedBody, part_fields: Tensor, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03
 ) -> Mapping[str, Any]:
-    chosen = spread_vertices(x.body, spacing_m)
+    chosen = x.body.spread_vertices(spacing_m)
     parts = parts_of_vertices(x.body)[chosen]
     order = parts.argsort(stable=True)
     return {
@@ -110,7 +109,7 @@ def _(
 
 @part_segmentation.with_jacobian
 def _(
-    x: Scene,
+    x: PosedBody,
     part_fields: Tensor,
     camera: Camera,
     chosen: Tensor,
@@ -121,7 +120,7 @@ def _(
 ) -> Blocks:
     points, rest = chosen_vertices(x, chosen)
     posed = skin(x.skeleton, rest, points.weights)
-    distance, slope = _by_part(part_fields, project(posed, camera), parts, field_stride)
+    distance, slope = _by_part(part_fields, camera.project(posed), parts, field_stride)
     direction = scaled(slope * (distance > 0)[..., None], pixel_size)
     blocks = point_blocks(x, points, rest, pixel_gradient(posed, direction, camera))
     return replace(blocks, missing=("offsets",))
@@ -135,11 +134,11 @@ def _by_part(fields: Tensor, pixels: Tensor, parts: Tensor, stride: float) -> tu
     return torch.cat(values, -1), torch.cat(slopes, -2)
 
 
-def _visible(x: Scene, chosen: Tensor, camera: Camera, width: int) -> Tensor:
+def _visible(x: PosedBody, chosen: Tensor, camera: Camera, width: int) -> Tensor:
     """Return 1 where a vertex is not hidden by the body, drawn as small as the masks are. [..., T, N]"""
     small = camera.resized(min(1.0, max(width, 64) / camera.width))
     posed = x.vertices.flatten(0, -3)
-    cells = project(posed[:, chosen], small).floor().long()
+    cells = small.project(posed[:, chosen]).floor().long()
     column, row = cells[..., 0].clamp(0, small.width - 1), cells[..., 1].clamp(0, small.height - 1)
     seen = []
     for vertices, u, v in zip(posed, column, row, strict=True):

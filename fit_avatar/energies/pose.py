@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
-from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import Blocks, energy
 
 LOOSE = {
@@ -28,7 +28,7 @@ def _looseness(names: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(LOOSE.get(base, LOOSE_ELSEWHERE) for base in bases)
 
 
-def looseness(x: Scene) -> Tensor:
+def looseness(x: PosedBody) -> Tensor:
     """Return how freely each joint but the root moves against the others. [J−1, 1]"""
     return joint_looseness(x.body).to(x.rotations)
 
@@ -42,7 +42,7 @@ def joint_looseness(body: Body) -> Tensor:
 
 
 @energy
-def pose_deviation(x: Scene) -> Tensor:
+def pose_deviation(x: PosedBody) -> Tensor:
     """How far each frame's joints are from the clip's mean pose, against their looseness. [..., T, J−1, 3] radians
 
     The mean pose is an unknown that all frames share. Without it limbs are free along the viewing ray, and
@@ -52,7 +52,7 @@ def pose_deviation(x: Scene) -> Tensor:
 
 
 @pose_deviation.with_jacobian
-def _(x: Scene) -> Blocks:
+def _(x: PosedBody) -> Blocks:
     residual = between(x.mean_pose, x.rotations[..., 1:, :, :])
     scale = looseness(x)[..., None]
     own = rotation.right_jacobian_inverse(residual) / scale
@@ -61,7 +61,7 @@ def _(x: Scene) -> Blocks:
 
 
 @energy(pose="J-1 3 3")
-def mean_pose_prior(x: Scene, pose: Tensor) -> Tensor:
+def mean_pose_prior(x: PosedBody, pose: Tensor) -> Tensor:
     """How far the clip's mean pose is from a usual one, against the joints' looseness. [..., 1, J−1, 3] radians
 
     pose: local rotations [J−1, 3, 3]
@@ -70,7 +70,7 @@ def mean_pose_prior(x: Scene, pose: Tensor) -> Tensor:
 
 
 @mean_pose_prior.with_jacobian
-def _(x: Scene, pose: Tensor) -> Blocks:
+def _(x: PosedBody, pose: Tensor) -> Blocks:
     turned = rotation.right_jacobian_inverse(between(pose, x.mean_pose)) / looseness(x)[..., None]
     return Blocks(shared={"mean_pose": block_diagonal(turned)})
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.energies.pose import block_diagonal
-from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import Blocks, energy
 from fit_avatar.errors import BadInputError
 
@@ -23,13 +23,13 @@ FloatArray = NDArray[np.floating[Any]]
 
 
 @energy(mean="D", precision_factor="D D")
-def gaussian_pose_prior(x: Scene, mean: Tensor, precision_factor: Tensor) -> Tensor:
+def gaussian_pose_prior(x: PosedBody, mean: Tensor, precision_factor: Tensor) -> Tensor:
     """How many standard deviations the pose is from a mean, in independent directions: Lᵀ (θ − μ). [..., T, D]
 
     θ are the axis-angles of the joints below the root; D is 3 (J − 1), or 63 for the body without its hands.
 
     Args:
-        x: the scene.
+        x: the posed body.
         mean: μ. [D] radians
         precision_factor: L with L Lᵀ = Σ⁻¹. [D, D] per radian; see :func:`gaussian_prior`
     """
@@ -37,19 +37,19 @@ def gaussian_pose_prior(x: Scene, mean: Tensor, precision_factor: Tensor) -> Ten
 
 
 @gaussian_pose_prior.with_jacobian
-def _(x: Scene, mean: Tensor, precision_factor: Tensor) -> Blocks:
+def _(x: PosedBody, mean: Tensor, precision_factor: Tensor) -> Blocks:
     return _blocks(x, precision_factor)
 
 
 @energy(means="M D", precision_factors="M D D", log_weights="M")
-def mixture_pose_prior(x: Scene, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Tensor:
+def mixture_pose_prior(x: PosedBody, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Tensor:
     """The pose under the likeliest component of a mixture of Gaussians.
 
     The sum of squares is −2 log of the largest component's density, up to a constant of the whole mixture, and has no
     step where the likeliest component changes.
 
     Args:
-        x: the scene.
+        x: the posed body.
         means: of M components. [M, D] radians; D as for :func:`gaussian_pose_prior`
         precision_factors: [M, D, D] per radian.
         log_weights: logarithm of each component's peak against the highest peak, not above 0. [M]; see
@@ -68,7 +68,7 @@ def mixture_pose_prior(x: Scene, means: Tensor, precision_factors: Tensor, log_w
 
 
 @mixture_pose_prior.with_jacobian
-def _(x: Scene, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Blocks:
+def _(x: PosedBody, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Blocks:
     chosen = _likeliest(_whitened(x, means, precision_factors), log_weights)
     slopes = _blocks(x, precision_factors[chosen]).frames["body_pose"]
     return Blocks({"body_pose": torch.nn.functional.pad(slopes, (0, 0, 0, 1))})
@@ -116,7 +116,7 @@ def _float(array: FloatArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, np.float32))
 
 
-def _pose(x: Scene, count: int) -> Tensor:
+def _pose(x: PosedBody, count: int) -> Tensor:
     """Return the axis-angles that a prior of ``count`` numbers is about. [..., T, count]"""
     pose = x.body_pose.flatten(-2)
     if count not in (pose.shape[-1], 3 * BODY_JOINTS):
@@ -127,7 +127,7 @@ def _pose(x: Scene, count: int) -> Tensor:
     return pose[..., :count]
 
 
-def _whitened(x: Scene, means: Tensor, factors: Tensor) -> Tensor:
+def _whitened(x: PosedBody, means: Tensor, factors: Tensor) -> Tensor:
     """Return Lᵀ (θ − μ) for every component. [..., T, M, D]"""
     difference = _pose(x, means.shape[-1])[..., None, :] - means
     return (difference[..., None, :] @ factors)[..., 0, :]
@@ -138,7 +138,7 @@ def _likeliest(whitened: Tensor, log_weights: Tensor) -> Tensor:
     return (whitened.detach().square().sum(-1) / 2 - log_weights).argmin(-1)
 
 
-def _blocks(x: Scene, factor: Tensor) -> Blocks:
+def _blocks(x: PosedBody, factor: Tensor) -> Blocks:
     """Return Lᵀ ∂θ. factor [..., D, D]"""
     turned = block_diagonal(rotation.right_jacobian_inverse(x.body_pose))  # [..., T, 3 (J−1), 3 (J−1)]
     return Blocks({"body_pose": factor.transpose(-1, -2) @ turned[..., : factor.shape[-1], :]})

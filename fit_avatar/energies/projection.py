@@ -7,16 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fit_avatar.body.model import Body
-from fit_avatar.body.points import Points, vertex_points
+from fit_avatar.body.points import Points
 from fit_avatar.body.skinning import point_jacobian, pose_offsets
 from fit_avatar.capture.types import Camera
-from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import Blocks
 from fit_avatar.silhouettes import pixel_gradient
 
 
-def metres_per_pixel(x: Scene, camera: Camera) -> Tensor:
+def metres_per_pixel(x: PosedBody, camera: Camera) -> Tensor:
     """Return the size of a pixel at the person's distance. [..., T]"""
     return x.transl[..., 2].detach().clamp_min(0.3) / camera.fx
 
@@ -33,24 +32,12 @@ def inside_image(pixels: Tensor, camera: Camera) -> Tensor:
     return inside.to(pixels)
 
 
-def spread_vertices(body: Body, spacing_m: float) -> Tensor:
-    """Return skin vertices thinned to about one per ``spacing_m`` (0: all). [N]"""
-    chosen = torch.nonzero(body.skin)[:, 0]
-    if spacing_m <= 0:
-        return chosen
-    cells = torch.floor(body.template[chosen] / spacing_m).long()
-    _, inverse = torch.unique(cells, dim=0, return_inverse=True)
-    first = torch.full((int(inverse.max()) + 1,), len(chosen), dtype=torch.long, device=chosen.device)
-    first = first.scatter_reduce(0, inverse, torch.arange(len(chosen), device=chosen.device), "amin")
-    return chosen[first]
-
-
-def chosen_vertices(x: Scene, chosen: Tensor) -> tuple[Points, Tensor]:
+def chosen_vertices(x: PosedBody, chosen: Tensor) -> tuple[Points, Tensor]:
     """Return some vertices as points, and where they are in the bind pose, offsets and pose-dependent shapes included.
 
     chosen [N] → points, [..., T or 1, N, 3]
     """
-    points = vertex_points(x.body, chosen)
+    points = x.body.vertex_points(chosen)
     return points, x.surface[..., chosen, :] + correctives(x, points)
 
 
@@ -64,7 +51,7 @@ def picked(surface: Tensor, vertices: Tensor) -> Tensor:
     return whole
 
 
-def correctives(x: Scene, points: Points) -> Tensor:
+def correctives(x: PosedBody, points: Points) -> Tensor:
     """Return the pose-dependent shapes of points, which may be others in every frame. [..., T, M, 3]
 
     Zero, and of fewer dimensions, for a body without them.
@@ -79,11 +66,11 @@ def correctives(x: Scene, points: Points) -> Tensor:
     return moved
 
 
-def point_blocks(x: Scene, points: Points, rest: Tensor, gradient: Tensor) -> Blocks:
+def point_blocks(x: PosedBody, points: Points, rest: Tensor, gradient: Tensor) -> Blocks:
     """Return the derivative of points along one direction each, sorted by unknowns.
 
     Args:
-        x: the scene.
+        x: the posed body.
         points: the points.
         rest: where they are in the bind pose, with pose-dependent blend shapes. [..., T or 1, M, 3]
         gradient: derivative of the residuals to the posed points. [..., T, M, 3]

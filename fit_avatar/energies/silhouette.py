@@ -18,18 +18,17 @@ from torch import Tensor
 
 from fit_avatar.body.skinning import skin
 from fit_avatar.capture.types import Camera
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import (
     chosen_vertices,
     inside_image,
     metres_per_pixel,
     point_blocks,
     scaled,
-    spread_vertices,
 )
-from fit_avatar.energies.scene import Scene
 from fit_avatar.energies.term import Blocks, energy
-from fit_avatar.silhouettes import pixel_gradient, project
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.silhouettes import pixel_gradient
+from fit_avatar.visibility.raster import silhouette
 
 # -- distance fields ------------------------------------------------------------------------------------------
 
@@ -87,7 +86,7 @@ def sample(field: Tensor, pixels: Tensor, stride: float) -> tuple[Tensor, Tensor
 
 @energy(distance_field="T H W")
 def silhouette_distance(
-    x: Scene,
+    x: PosedBody,
     distance_field: Tensor,
     camera: Camera,
     chosen: Tensor,
@@ -100,7 +99,7 @@ def silhouette_distance(
     capped: a robust kernel is what bounds the pull of what is far away.
 
     Args:
-        x: the scene.
+        x: the posed body.
         distance_field: as :func:`distance_fields` makes it. [..., T, H, W] pixels
         camera: the camera.
         chosen: vertices that are looked at; found by the preparation. [N]
@@ -113,22 +112,22 @@ def silhouette_distance(
     Source: after Alldieck et al. 2018, section 3.1 (the part of their silhouette term outside the mask).
     """
     points, rest = chosen_vertices(x, chosen)
-    pixels = project(skin(x.skeleton, rest, points.weights), camera)
+    pixels = camera.project(skin(x.skeleton, rest, points.weights))
     distance, _ = sample(distance_field, pixels, field_stride)
     return scaled(distance.clamp_min(0)[..., None], pixel_size)[..., 0], inside_image(pixels, camera)
 
 
 @silhouette_distance.with_preparation("chosen", "pixel_size")
-def _(x: Scene, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03) -> Mapping[str, Any]:
+def _(x: PosedBody, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03) -> Mapping[str, Any]:
     return {
-        "chosen": spread_vertices(x.body, spacing_m),
+        "chosen": x.body.spread_vertices(spacing_m),
         "pixel_size": metres_per_pixel(x, camera) if in_metres else None,
     }
 
 
 @silhouette_distance.with_jacobian
 def _(
-    x: Scene,
+    x: PosedBody,
     distance_field: Tensor,
     camera: Camera,
     chosen: Tensor,
@@ -137,7 +136,7 @@ def _(
 ) -> Blocks:
     points, rest = chosen_vertices(x, chosen)
     posed = skin(x.skeleton, rest, points.weights)
-    distance, slope = sample(distance_field, project(posed, camera), field_stride)
+    distance, slope = sample(distance_field, camera.project(posed), field_stride)
     direction = scaled(slope * (distance > 0)[..., None], pixel_size)
     blocks = point_blocks(x, points, rest, pixel_gradient(posed, direction, camera))
     return replace(blocks, missing=("offsets",))
@@ -174,7 +173,7 @@ def soft_masks(masks: NDArray[np.bool_], size: int = 64, blur: float = 1.0) -> T
 
 
 @energy(soft_mask="T H W")
-def silhouette_overlap(x: Scene, soft_mask: Tensor, camera: Camera, blur: float = 1.0) -> Tensor:
+def silhouette_overlap(x: PosedBody, soft_mask: Tensor, camera: Camera, blur: float = 1.0) -> Tensor:
     """Coverage of the drawn body minus the mask's, both with soft outlines, at low resolution.
 
     A cell near the body's outline is covered by Φ(d / blur), d the distance of its centre from the nearest edge of the
@@ -190,8 +189,8 @@ def silhouette_overlap(x: Scene, soft_mask: Tensor, camera: Camera, blur: float 
     """
     rows, columns = soft_mask.shape[-2:]
     zoom = x.transl.new_tensor([columns / camera.width, rows / camera.height])
-    pixels = project(x.vertices, camera) * zoom
-    small = _zoomed(camera, float(zoom[0]), float(zoom[1]))
+    pixels = camera.project(x.vertices) * zoom
+    small = camera.fitted_to(columns, rows)
     with torch.no_grad():
         flat_vertices, flat_pixels = x.vertices.flatten(0, -3), pixels.flatten(0, -3)
         found = [
@@ -211,7 +210,7 @@ def _outline_edges(
     """Return for all P cells of one frame: covered or not, whether near the outline, and the nearest edge. [P, 2]"""
     hard = silhouette(vertices, faces, camera).flatten()
     near, ends = torch.zeros_like(hard), torch.zeros(len(hard), 2, dtype=torch.long, device=hard.device)
-    drawn = silhouette(vertices, faces, _zoomed(camera, FINER, FINER)).cpu().numpy()
+    drawn = silhouette(vertices, faces, camera.fitted_to(FINER * camera.width, FINER * camera.height)).cpu().numpy()
     signed = distance_fields(drawn, 1)[0].to(pixels) / FINER
     centres = _centres(camera.height, camera.width, pixels)
     band = torch.nonzero(sample(signed, centres * FINER, 1.0)[0].abs() < reach)[:, 0]
@@ -237,14 +236,6 @@ def _outline_edges(
     )
     near[band], ends[band] = True, rims[nearest]
     return hard, near, ends
-
-
-def _zoomed(camera: Camera, across: float, down: float) -> Camera:
-    """Return the camera of a smaller or larger picture."""
-    return replace(
-        camera, fx=camera.fx * across, fy=camera.fy * down, cx=camera.cx * across, cy=camera.cy * down,
-        width=round(camera.width * across), height=round(camera.height * down),
-    )  # fmt: skip
 
 
 def _soft(distance: Tensor, blur: float) -> Tensor:

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fit_avatar.body.mesh import neighbours
 from fit_avatar.body.model import Body
+from fit_avatar.body.part_multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
 from fit_avatar.body.skinning import shaped
 from fit_avatar.body.surface import cotangent_laplacian
-from fit_avatar.energies.multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
-from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
 
 @energy(part_weights="V", operator="V V")
-def laplacian(x: Scene, operator: Tensor, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
+def laplacian(x: PosedBody, operator: Tensor, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
     """Unevenness of the offsets: they stay smooth while the body's own detail is kept. [..., 1, V, 3] metres
 
     Args:
-        x: the scene.
+        x: the posed body.
         operator: cotangent Laplacian, sparse [V, V]; see :func:`laplacian_operator`.
         part_weights: multiply the residual where the body's own detail is finer than an outline shows. [V]
-        by_part: multiply it by :data:`~fit_avatar.energies.multipliers.LAPLACIAN_PARTS`.
+        by_part: multiply it by :data:`~fit_avatar.body.part_multipliers.LAPLACIAN_PARTS`.
 
     Source: Alldieck et al. 2018, section 3.3.
     """
@@ -36,11 +35,11 @@ def laplacian(x: Scene, operator: Tensor, part_weights: Tensor | None = None, by
 
 
 @energy(part_weights="V")
-def symmetry(x: Scene, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
+def symmetry(x: PosedBody, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
     """Offsets minus those of the other side, mirrored. [..., 1, V, 3] metres
 
     part_weights [V] multiply the residual, and so does ``by_part``:
-    :data:`~fit_avatar.energies.multipliers.SYMMETRY_PARTS`.
+    :data:`~fit_avatar.body.part_multipliers.SYMMETRY_PARTS`.
 
     Source: Alldieck et al. 2018, section 3.3.
     """
@@ -50,11 +49,11 @@ def symmetry(x: Scene, part_weights: Tensor | None = None, by_part: bool = False
 
 
 @energy(part_weights="V")
-def offset_prior(x: Scene, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
+def offset_prior(x: PosedBody, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
     """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres
 
     part_weights [V] multiply the residual, and so does ``by_part``:
-    :data:`~fit_avatar.energies.multipliers.OFFSET_PARTS`.
+    :data:`~fit_avatar.body.part_multipliers.OFFSET_PARTS`.
 
     Source: Alldieck et al. 2018, section 3.3.
     """
@@ -62,14 +61,14 @@ def offset_prior(x: Scene, part_weights: Tensor | None = None, by_part: bool = F
 
 
 @energy
-def edge_length(x: Scene, relative: bool = False) -> Tensor:
+def edge_length(x: PosedBody, relative: bool = False) -> Tensor:
     """Change of the edges' lengths against the body without offsets. [..., 1, E] metres, or parts of the length
 
     It keeps triangles from shrinking and sliding, which the Laplacian of smooth offsets does not.
 
     Source: Alldieck et al. 2018 (Detailed Human Avatars from Monocular Video), section 3.2.
     """
-    start, end = neighbours(x.body).edges.unbind(-1)
+    start, end = neighbours(x.body.faces).edges.unbind(-1)
     length, natural = ((v[..., start, :] - v[..., end, :]).square().sum(-1) for v in (x.surface, x.naked))
     # The root's slope is endless at an edge without length; such an edge is taken as 10 µm long.
     length, natural = length.clamp_min(1e-10).sqrt(), natural.clamp_min(1e-10).sqrt()
@@ -77,7 +76,7 @@ def edge_length(x: Scene, relative: bool = False) -> Tensor:
 
 
 @energy
-def normal_consistency(x: Scene) -> Tensor:
+def normal_consistency(x: PosedBody) -> Tensor:
     """Change of the angle between neighbouring faces' normals against the body without offsets. [..., 1, I] radians
 
     I counts the edges between two faces. Unlike the Laplacian it does not mind stretching, only creases.
@@ -104,43 +103,16 @@ def laplacian_operator(body: Body, betas: Tensor | None = None) -> Tensor:
     )
 
 
-def _held(x: Scene, residual: Tensor, part_weights: Tensor | None, table: Mapping[str, float]) -> Tensor:
+def _held(x: PosedBody, residual: Tensor, part_weights: Tensor | None, table: Mapping[str, float]) -> Tensor:
     """Multiply residuals of vertices. [..., 1, V, 3]"""
     if part_weights is not None:
         residual = residual * part_weights[:, None]
     return residual * part_multiplier(x.body, table)[:, None] if table else residual
 
 
-# -- the mesh -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The edges of a mesh, and those between two faces with the corners opposite them."""
-
-    edges: Tensor  # [E, 2] int64
-    inner: Tensor  # [I, 2] int64
-    opposite: Tensor  # [I, 2] int64, on the faces that run along and against the edge
-
-
-@lru_cache(maxsize=4)
-def neighbours(body: Body) -> Neighbours:
-    """Return which vertices and faces of the body are neighbours."""
-    faces = body.faces
-    sides = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    across = torch.cat([faces[:, 2], faces[:, 0], faces[:, 1]])
-    edges, inverse = torch.unique(sides.sort(1).values, dim=0, return_inverse=True)
-    along = (sides[:, 0] < sides[:, 1]).long()
-    opposite = torch.full((len(edges), 2), -1, dtype=torch.long, device=faces.device)
-    opposite[inverse, 1 - along] = across
-    once = torch.bincount(inverse, minlength=len(edges)) == 2
-    inner = once & (opposite >= 0).all(1)
-    return Neighbours(edges, edges[inner], opposite[inner])
-
-
 def _bend(vertices: Tensor, body: Body) -> tuple[Tensor, Tensor]:
     """Return sine and cosine of the angle between the two faces at each inner edge. [..., I]"""
-    mesh = neighbours(body)
+    mesh = neighbours(body.faces)
     start, end = (vertices[..., i, :] for i in mesh.inner.unbind(-1))
     left, right = (vertices[..., i, :] for i in mesh.opposite.unbind(-1))
     edge = torch.nn.functional.normalize(end - start, dim=-1)

@@ -1,7 +1,7 @@
 """An energy term: a residual function, and around it what the optimiser makes of the residual.
 
-A residual function is an ordinary function. Its first argument is the :class:`~fit_avatar.energies.scene.Scene`,
-the others are its data fields, found by their names:
+A residual function is an ordinary function. Its first argument is the posed body
+(:class:`~fit_avatar.energies.posed_body.PosedBody`), the others are its data fields, found by their names:
 
     def feet_apart(x, distance):
         left, right = x.joints[..., 10, :], x.joints[..., 11, :]
@@ -21,8 +21,8 @@ from typing import Any, overload
 
 from torch import Tensor
 
-from fit_avatar.energies.kernel import Kernel, Schedule, Value, value_at
-from fit_avatar.energies.scene import Scene
+from fit_avatar.energies.kernel import Annealed, Kernel, Value, value_at
+from fit_avatar.energies.posed_body import PosedBody
 
 Residual = Callable[..., Tensor | tuple[Tensor, Tensor]]
 Preparation = Callable[..., Mapping[str, Any]]
@@ -58,7 +58,7 @@ class Energy:
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
 
-    def __call__(self, x: Scene, *args: Any, **fields: Any) -> Any:
+    def __call__(self, x: PosedBody, *args: Any, **fields: Any) -> Any:
         """Return the residual, or the residual and its confidence."""
         return self.function(x, *args, **fields)
 
@@ -70,7 +70,7 @@ class Energy:
     def with_preparation(self, *made: str) -> Callable[[Preparation], Preparation]:
         """Attach what is computed before a step and held fixed during it, such as matches (a decorator).
 
-        The preparation takes the scene, ``share`` (how much of the solve is done, 0…1) if it likes, and any data
+        The preparation takes the posed body, ``share`` (how much of the solve is done, 0…1) if it likes, and any data
         fields; it returns the fields named ``made``, which the residual function then finds.
         """
 
@@ -125,7 +125,7 @@ class Term:
     weight: Value = 1.0
     kernel: Kernel | None = None
     """Robust function ρ, in the residual's own unit; None means squares."""
-    schedule: Schedule | None = None
+    schedule: Annealed | None = None
     """Multiplies the weight, from its first value at the start of a solve to its last at the end."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """Data fields by name; those that are not here come from the problem's observations."""
@@ -153,7 +153,7 @@ class Term:
         return value_at(self.weight, share) * (1.0 if self.schedule is None else self.schedule.at(share))
 
     def __str__(self) -> str:
-        weight = str(self.weight) if isinstance(self.weight, Schedule) else f"{self.weight:.4g}"
+        weight = str(self.weight) if isinstance(self.weight, Annealed) else f"{self.weight:.4g}"
         scheduled = f" × {self.schedule}" if self.schedule else ""
         kernel = f", {self.kernel}" if self.kernel else ""
         return f"{self.name}: weight {weight}{scheduled}{kernel}"

@@ -1,7 +1,6 @@
 """The files a user takes away: OBJ, skinned GLB, USD, NPZ, BVH, posed frames."""
 
 from fit_avatar.export.amass import write_amass
-from fit_avatar.export.atomic import atomic_folder, atomic_path, write_bytes
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.bind import in_bind_pose
 from fit_avatar.export.bvh import write_bvh
@@ -11,6 +10,7 @@ from fit_avatar.export.npz import read_npz, write_npz
 from fit_avatar.export.obj import write_frames, write_obj
 from fit_avatar.export.people_snapshot import write_people_snapshot
 from fit_avatar.export.usd import write_usdz
+from fit_avatar.io.atomic import atomic_folder, atomic_path, write_bytes
 
 __all__ = [
     "EXTRAS",

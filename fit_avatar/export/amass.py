@@ -12,9 +12,9 @@ from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import weighted_sum
 from fit_avatar.body.state import BodyState
-from fit_avatar.export.atomic import atomic_path
 from fit_avatar.export.axes import Z_UP
 from fit_avatar.export.motion import root_motion, seconds, steady
+from fit_avatar.io.atomic import atomic_path
 
 NUM_BETAS = 16
 SMPL_FAMILY = ("smpl", "smplh", "smplx")

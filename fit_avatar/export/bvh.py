@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
-from fit_avatar.export.atomic import write_bytes
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.motion import Motion, root_motion, seconds, steady
 from fit_avatar.export.rig import Rig, rest_rig
+from fit_avatar.io.atomic import write_bytes
 
 FloatArray = NDArray[np.float64]
 

@@ -14,13 +14,13 @@ from scipy.spatial.transform import Rotation
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
-from fit_avatar.export.atomic import write_bytes
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.lod import simplified
 from fit_avatar.export.mesh import SplitMesh, rest_mesh, split_seams
 from fit_avatar.export.motion import root_motion, seconds
 from fit_avatar.export.normal_map import Shading, normal_map
 from fit_avatar.export.rig import Rig, rest_rig
+from fit_avatar.io.atomic import write_bytes
 
 MAX_INFLUENCES = 4
 FLOAT, USHORT, UBYTE, UINT = 5126, 5123, 5121, 5125

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body, shaped, weighted_sum
 from fit_avatar.body.state import BodyState
-from fit_avatar.capture.types import BODY_25, Camera, Capture
+from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.errors import BadInputError
-from fit_avatar.export.atomic import atomic_path
+from fit_avatar.io.atomic import atomic_path
 
 _NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence"}
 """What some fields of a body are called in the file."""

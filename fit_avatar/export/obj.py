@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
-from fit_avatar.export.atomic import atomic_folder, atomic_path
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.normal_map import normal_map
+from fit_avatar.io.atomic import atomic_folder, atomic_path
 
 Progress = Callable[[int, int], None]
 

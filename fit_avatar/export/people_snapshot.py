@@ -15,7 +15,7 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.openpose import COCO_18_IN_BODY_25
 from fit_avatar.capture.snapshot_files import import_h5py
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.export.atomic import atomic_path
+from fit_avatar.io.atomic import atomic_path
 
 NUM_BETAS = 10
 

@@ -14,7 +14,6 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.errors import BadInputError, MissingDependencyError
-from fit_avatar.export.atomic import atomic_path
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.glb import MAX_INFLUENCES, strongest_influences
 from fit_avatar.export.image import image_bytes
@@ -22,6 +21,7 @@ from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.motion import Motion, root_motion, seconds
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.export.rig import Rig, rest_rig
+from fit_avatar.io.atomic import atomic_path
 
 FloatArray = NDArray[np.float64]
 

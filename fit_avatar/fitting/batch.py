@@ -13,8 +13,8 @@ from fit_avatar.capture.types import Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Observations, gather_evidence
 from fit_avatar.fitting.initialise import initialise
-from fit_avatar.fitting.state import ClipState, stacked
 from fit_avatar.silhouettes import Contours
+from fit_avatar.solvers.state import ClipState, stacked
 
 PER_CLIP = ("keypoints", "steps", "distance_field", "soft_mask", "hands", "face")
 """Observations that are stacked, beside outlines and heights; the others are the same for all clips."""

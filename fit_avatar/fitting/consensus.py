@@ -25,9 +25,9 @@ from fit_avatar.energies.cone import unpose_planes
 from fit_avatar.energies.kernel import value_at
 from fit_avatar.fitting.evidence import Evidence
 from fit_avatar.fitting.stage import ConsensusStage
-from fit_avatar.fitting.state import ClipState
-from fit_avatar.fitting.unknowns import Unknowns
 from fit_avatar.silhouettes import plane_distance
+from fit_avatar.solvers.state import ClipState
+from fit_avatar.solvers.unknowns import Unknowns
 
 STIFF = {"face": 10.0, "ears": 10.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 1.0}
 """Laplacian multipliers of parts whose own detail is finer than an outline shows."""
@@ -53,7 +53,7 @@ def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: fl
     """Match every outline point and carry its tangent plane into the bind pose."""
     parts = []
     for part in torch.split(torch.arange(len(state.transl), device=evidence.device), CHUNK):
-        x = Unknowns.of(body, state.frames(part)).scene()
+        x = Unknowns.of(body, state.frames(part)).posed_body()
         found = unpose_planes(x, evidence.contours.frames(part), evidence.camera, gate_m, rim, spacing_m=0.0)
         trust = found.trust * evidence.frame_weights[part, None]
         parts.append(

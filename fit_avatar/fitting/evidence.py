@@ -17,8 +17,8 @@ from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.energies.pose import joint_looseness
 from fit_avatar.energies.silhouette import distance_fields, soft_masks
 from fit_avatar.energies.surface import laplacian_operator
-from fit_avatar.fitting.state import a_pose
 from fit_avatar.silhouettes import Contours, extract_contours
+from fit_avatar.solvers.state import a_pose
 
 CONTOUR_POINTS = 800
 """Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fit_avatar.capture.camera import FULL_FRAME_DIAGONAL_MM
-from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.fitting.state import ClipState
+from fit_avatar.capture.types import Capture
+from fit_avatar.solvers.state import ClipState
 
 TRIALS = (1.25, 1.0, 0.8, 0.6)
 """Perspectives that are tried, against that of the guess: reciprocals of the factor on its focal length."""
@@ -63,12 +63,7 @@ def estimate_focal(energy: Callable[[float], float], guess_sigma: float) -> Foca
     return Focal(1 / inverse, max(1 / (inverse * math.sqrt(curve)), LEAST_SIGMA))
 
 
-def zoomed(camera: Camera, factor: float) -> Camera:
-    """Return a camera with another focal length."""
-    return replace(camera, fx=camera.fx * factor, fy=camera.fy * factor)
-
-
-def farther(state: ClipState, factor: float) -> ClipState:
+def scale_depth(state: ClipState, factor: float) -> ClipState:
     """Return the state with the person where a focal length times a factor shows the same size."""
     return replace(state, transl=state.transl * state.transl.new_tensor([1.0, 1.0, factor]))
 
@@ -78,7 +73,7 @@ def calibrated(capture: Capture, state: ClipState) -> Capture:
     if state.focal is None:
         return capture
     factor, sigma = state.focal.tolist()
-    camera = zoomed(capture.camera, factor)
+    camera = capture.camera.zoomed(factor)
     equivalent = camera.fx / math.hypot(camera.width, camera.height) * FULL_FRAME_DIAGONAL_MM
     told = (
         f"The focal length was estimated from the clip: {camera.fx:.0f} px ({equivalent:.0f} mm equivalent), to about "

@@ -11,7 +11,7 @@ from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_skeleton, skin
 from fit_avatar.fitting.evidence import Evidence
-from fit_avatar.fitting.state import ClipState, a_pose, stacked
+from fit_avatar.solvers.state import ClipState, a_pose, stacked
 
 HYPOTHESES = 24
 SIGMA_M = 0.06

@@ -5,9 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from fit_avatar.capture.types import Camera
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import metres_per_pixel
-from fit_avatar.energies.scene import Scene
-from fit_avatar.silhouettes import project
 
 CONFIDENT = 0.3
 OUTLIER_M = 0.1
@@ -16,7 +15,7 @@ NOISE_RANGE_M = (0.006, 0.03)
 """What is measured is not believed beyond these: the body is no better, and a good fit may look worse at first."""
 
 
-def keypoint_noise(x: Scene, keypoints: Tensor, camera: Camera) -> Tensor:
+def keypoint_noise(x: PosedBody, keypoints: Tensor, camera: Camera) -> Tensor:
     """Return the noise of keypoints about a fit, in metres at the person's distance; one number for all. []
 
     Detectors err alike in neighbouring frames. Where errors of neighbours are correlated by ρ, frames are worth
@@ -28,7 +27,7 @@ def keypoint_noise(x: Scene, keypoints: Tensor, camera: Camera) -> Tensor:
         keypoints: (u, v, confidence). [..., T, K, 3]
         camera: the camera.
     """
-    residual = (project(x.keypoints, camera) - keypoints[..., :2]) * metres_per_pixel(x, camera)[..., None, None]
+    residual = (camera.project(x.keypoints) - keypoints[..., :2]) * metres_per_pixel(x, camera)[..., None, None]
     counted = (keypoints[..., 2] > CONFIDENT).expand(residual.shape[:-1]) & (residual.norm(dim=-1) < OUTLIER_M)
     lowest, highest = NOISE_RANGE_M
     if not counted.any():

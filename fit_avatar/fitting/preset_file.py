@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fit_avatar import energies
-from fit_avatar.energies import Energy, GemanMcClure, Huber, Schedule, Term
+from fit_avatar.energies import Annealed, Energy, GemanMcClure, Huber, Term
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.optimisers import LBFGS, Adam, GaussNewton
 from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage
+from fit_avatar.solvers.optimisers import LBFGS, Adam, GaussNewton
 
 KINDS = {kind.__name__: kind for kind in (GemanMcClure, Huber, GaussNewton, LBFGS, Adam)}
 
@@ -94,7 +94,7 @@ def _term(data: Mapping[str, Any], where: str) -> Term:
     if not isinstance(residual, Energy):
         raise BadInputError(f"{where} names a term {data['residual']!r} that does not exist")
     kernel, weight = data.get("kernel"), _value(data["weight"])
-    ends = (weight.first, weight.last) if isinstance(weight, Schedule) else (weight,)
+    ends = (weight.first, weight.last) if isinstance(weight, Annealed) else (weight,)
     if not all(isinstance(end, (int, float)) and math.isfinite(end) and end >= 0 for end in ends):
         raise BadInputError(f"{where}: the weight of {data['residual']} must be a number from 0 up, not {weight}")
     return Term(
@@ -124,7 +124,7 @@ def _checked(kind: Any, data: Mapping[str, Any], where: str) -> dict[str, Any]:
     values = {name: _value(value) for name, value in data.items()}
     numbers = {field.name for field in fields(kind) if field.type in ("int", "float", "Value")}
     for name, value in values.items():
-        if name in numbers and not (isinstance(value, (int, float, Schedule)) and not isinstance(value, bool)):
+        if name in numbers and not (isinstance(value, (int, float, Annealed)) and not isinstance(value, bool)):
             raise BadInputError(f"{where}: {name} of {kind.__name__} must be a number, not {value!r}")
     return values
 
@@ -132,4 +132,4 @@ def _checked(kind: Any, data: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
-    return Schedule(**value) if isinstance(value, Mapping) else value
+    return Annealed(**value) if isinstance(value, Mapping) else value

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from fit_avatar.energies import (
+    Annealed,
     GemanMcClure,
-    Schedule,
     Term,
     bending_prior,
+    body_height,
     cone_rays,
     contour_distance,
     expression_prior,
@@ -33,15 +34,14 @@ from fit_avatar.energies import (
     self_penetration,
     shape_prior,
     silhouette_distance,
-    stature,
     symmetry,
     translation_velocity,
 )
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.optimisers import GaussNewton
 from fit_avatar.fitting.preset_file import from_json, read_text, to_json
 from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage, stages
+from fit_avatar.solvers.optimisers import GaussNewton
 
 POSE = ("global_orient", "body_pose", "transl")
 TORSO = ("right_shoulder", "left_shoulder", "right_hip", "left_hip")
@@ -143,7 +143,7 @@ def videoavatars_2018() -> Preset:
                 Term(gaussian_pose_prior, prior**2),
                 Term(shape_prior, betas**2),
                 Term(keypoint_bias_prior, 0.02**-2),
-                Term(stature, 1000.0**2, optional=True),
+                Term(body_height, 1000.0**2, optional=True),
             ),
             free=(*POSE, "betas", "keypoint_bias"),
             optimiser=GaussNewton(6),
@@ -168,10 +168,10 @@ def videoavatars_2018() -> Preset:
     consensus = Stage(
         "consensus shape",
         (
-            Term(cone_rays, 1.0, GemanMcClure(Schedule(0.06, 0.003)), data={"gate_m": Schedule(0.12, 0.03)}),
-            Term(laplacian, Schedule(4.0**2, 2.0**2), data={"by_part": True}),
-            Term(offset_prior, Schedule(0.6**2, 0.3**2), data={"by_part": True}),
-            Term(symmetry, Schedule(3.6**2, 1.8**2), data={"by_part": True}),
+            Term(cone_rays, 1.0, GemanMcClure(Annealed(0.06, 0.003)), data={"gate_m": Annealed(0.12, 0.03)}),
+            Term(laplacian, Annealed(4.0**2, 2.0**2), data={"by_part": True}),
+            Term(offset_prior, Annealed(0.6**2, 0.3**2), data={"by_part": True}),
+            Term(symmetry, Annealed(3.6**2, 1.8**2), data={"by_part": True}),
         ),
         free=("offsets",),
         optimiser=GaussNewton(9),
@@ -203,7 +203,7 @@ def _smplify_stages(penetration: tuple[float, ...], hands: tuple[float, ...]) ->
             Term(gaussian_pose_prior, prior**2),
             Term(bending_prior, (3.17 * prior) ** 2),
             Term(shape_prior, shape**2),
-            Term(stature, 1000.0**2, optional=True),
+            Term(body_height, 1000.0**2, optional=True),
         ]
         if collision:
             terms.append(Term(self_penetration, (1e3 * collision) ** 2))
@@ -264,7 +264,7 @@ def octopus() -> Preset:
             Term(pose_deviation, 0.1**-2),
             Term(mean_pose_prior, 0.3**-2),
             Term(shape_prior, 1.0),
-            Term(stature, 0.002**-2, optional=True),
+            Term(body_height, 0.002**-2, optional=True),
         ),
         free=(*POSE, "betas", "mean_pose"),
         optimiser=GaussNewton(15),
@@ -274,7 +274,7 @@ def octopus() -> Preset:
         "pose and shape",
         (
             *pose.terms,
-            Term(contour_distance, 0.2 * 0.008**-2, GemanMcClure(Schedule(0.08, 0.024)), data=outline),
+            Term(contour_distance, 0.2 * 0.008**-2, GemanMcClure(Annealed(0.08, 0.024)), data=outline),
             Term(face_landmark_rays, 0.01**-2, GemanMcClure(0.05), optional=True),
         ),
         free=pose.free,
@@ -283,7 +283,7 @@ def octopus() -> Preset:
     offsets = Stage(
         "offsets",
         (
-            Term(cone_rays, 50.0, GemanMcClure(Schedule(0.03, 0.01))),
+            Term(cone_rays, 50.0, GemanMcClure(Annealed(0.03, 0.01))),
             Term(laplacian, 100.0, data={"by_part": True}),
             Term(symmetry, 50.0, data={"by_part": True}),
             Term(offset_prior, 0.1),

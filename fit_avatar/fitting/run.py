@@ -14,16 +14,16 @@ from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.energies import Term
 from fit_avatar.fitting.consensus import fit_consensus
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Evidence, gather_evidence
-from fit_avatar.fitting.focal import MOST_TRIALS, estimate_focal, farther, zoomed
+from fit_avatar.fitting.focal import MOST_TRIALS, estimate_focal, scale_depth
 from fit_avatar.fitting.initialise import initialise
 from fit_avatar.fitting.noise import keypoint_noise
-from fit_avatar.fitting.optimisers import GaussNewton, solve
 from fit_avatar.fitting.presets import Preset, preset
-from fit_avatar.fitting.problem import Problem
 from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage
-from fit_avatar.fitting.state import ClipState
-from fit_avatar.fitting.summary import Summary
-from fit_avatar.fitting.unknowns import Unknowns
+from fit_avatar.solvers.optimisers import GaussNewton, solve
+from fit_avatar.solvers.problem import Problem
+from fit_avatar.solvers.state import ClipState
+from fit_avatar.solvers.summary import Summary
+from fit_avatar.solvers.unknowns import Unknowns
 
 Progress = Callable[[int, int], None]
 Find = Callable[[BodyState, Camera, Progress | None], tuple[Tensor, Tensor]]
@@ -86,7 +86,7 @@ def run_stage(
     if isinstance(stage, Stage) and stage.calibrate and state.focal is None and evidence.camera.focal_sigma > 0:
         state = calibrate(body, evidence, state, stage, height_m, progress)
     if state.focal is not None:
-        evidence = evidence.seen_by(zoomed(evidence.camera, float(state.focal[0])))
+        evidence = evidence.seen_by(evidence.camera.zoomed(float(state.focal[0])))
     if isinstance(stage, Stage) and stage.pictures and find is not None:
         evidence = replace(evidence, surface=find(state.body_state(body), evidence.camera, progress))
     if isinstance(stage, ConsensusStage):
@@ -97,14 +97,14 @@ def run_stage(
     solution = solve(problem, stage.optimiser, progress)
     noise = state.keypoint_noise_m
     if stage.measure_noise:
-        noise = keypoint_noise(solution.unknowns.scene(), evidence.trusted_keypoints, evidence.camera)
+        noise = keypoint_noise(solution.unknowns.posed_body(), evidence.trusted_keypoints, evidence.camera)
     state = replace(
         solution.unknowns.clip_state(), keypoint_noise_m=noise, focal=state.focal, key_frames=state.key_frames
     )
     if stage.choose and problem.unknowns.batch:
         settled = problem.at(solution.unknowns)
         with torch.no_grad():
-            energies = settled.values(solution.unknowns.scene(), settled.prepared())
+            energies = settled.values(solution.unknowns.posed_body(), settled.prepared())
         state = state.hypothesis(int(energies.argmin()))
     return Fit(state, ((stage.name, solution.summary),))
 
@@ -132,8 +132,8 @@ def calibrate(
 
     def energy(factor: float) -> float:
         nonlocal tried
-        seen = evidence.seen_by(zoomed(evidence.camera, factor))
-        problem = posed_problem(body, seen, farther(start, factor), stage, height_m)
+        seen = evidence.seen_by(evidence.camera.zoomed(factor))
+        problem = posed_problem(body, seen, scale_depth(start, factor), stage, height_m)
         solved = solve(problem, GaussNewton(TRIAL_ITERATIONS))
         tried += 1
         if progress:
@@ -141,7 +141,7 @@ def calibrate(
         return solved.summary.energy_after
 
     focal = estimate_focal(energy, evidence.camera.focal_sigma)
-    return replace(farther(start, focal.factor), focal=state.transl.new_tensor([focal.factor, focal.sigma]))
+    return replace(scale_depth(start, focal.factor), focal=state.transl.new_tensor([focal.factor, focal.sigma]))
 
 
 def fit(

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fit_avatar.energies import (
+    Annealed,
     GemanMcClure,
-    Schedule,
     Term,
+    body_height,
     contour_distance,
     keypoint_bias_prior,
     keypoint_reprojection,
@@ -21,18 +22,17 @@ from fit_avatar.energies import (
     pose_deviation,
     rotation_acceleration,
     shape_prior,
-    stature,
     surface_reprojection,
     surface_shift_prior,
     translation_acceleration,
 )
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.optimisers import GaussNewton, Optimiser
+from fit_avatar.solvers.optimisers import GaussNewton, Optimiser
 
 POSE = ("global_orient", "body_pose", "transl")
 POSE_AND_SHAPE = (*POSE, "betas", "mean_pose", "keypoint_bias")
-_PLAIN = (int, float, str, Schedule)
+_PLAIN = (int, float, str, Annealed)
 OUTLINE_SHARE = 0.2
 """Independent pieces of information per outline point: neighbours err together."""
 SURFACE_SIGMA_M, SURFACE_SCALE_M, SURFACE_SHARE = 0.005, 0.015, 0.5
@@ -132,7 +132,7 @@ class ConsensusStage:
     reweightings: int = 3
     """Robust re-weightings after each matching."""
     outline_sigma_m: float = 0.003
-    outline_kernel: Value = field(default=Schedule(10.0, 3.0))
+    outline_kernel: Value = field(default=Annealed(10.0, 3.0))
     """Geman–McClure scale of the outline, in sigmas."""
     gate_m: float = 0.08
     """Largest distance between an outline point and its rim vertex."""
@@ -162,7 +162,7 @@ def tracking_terms(
     keypoint_kernel: float = 3.0,
     keypoint_bias_m: float = 0.02,
     outline_sigma_m: float | None = None,
-    outline_kernel_m: Schedule | None = None,
+    outline_kernel_m: Annealed | None = None,
     outline_options: Mapping[str, Any] | None = None,
     deviation_sigma: float = 0.1,
     mean_sigma: float = 0.3,
@@ -201,10 +201,10 @@ def tracking_terms(
         Term(keypoint_bias_prior, keypoint_bias_m**-2)
         if sigma is not None
         else Term(keypoint_bias_prior, BIAS_IN_NOISE**-2, data={"in_noise": True}),
-        Term(stature, height_sigma_m**-2, optional=True),
+        Term(body_height, height_sigma_m**-2, optional=True),
     ]
     if outline_sigma_m is not None:
-        kernel = outline_kernel_m or Schedule(10 * outline_sigma_m, 3 * outline_sigma_m)
+        kernel = outline_kernel_m or Annealed(10 * outline_sigma_m, 3 * outline_sigma_m)
         terms.insert(
             1,
             Term(
@@ -243,8 +243,8 @@ def stages(quality: str) -> tuple[AnyStage, ...]:
         keypoint_sigma_m=None,
         keypoint_kernel=4.0,
         outline_sigma_m=0.004,
-        outline_kernel_m=Schedule(0.024, 0.012),
-        outline_options={"gate_m": Schedule(0.06, 0.03)},
+        outline_kernel_m=Annealed(0.024, 0.012),
+        outline_options={"gate_m": Annealed(0.06, 0.03)},
         deviation_sigma=0.06,
     )
     for i in range(rounds):
@@ -271,7 +271,7 @@ def _pose_from_pictures() -> Stage:
         keypoint_sigma_m=None,
         keypoint_kernel=4.0,
         outline_sigma_m=0.004,
-        outline_kernel_m=Schedule(0.012, 0.012),
+        outline_kernel_m=Annealed(0.012, 0.012),
         outline_options={"gate_m": 0.03},
         deviation_sigma=0.06,
     )
@@ -302,7 +302,7 @@ def _with_kind(value: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a number, text or schedule as a JSON value; data of another kind only as text."""
-    if isinstance(value, Schedule):
+    if isinstance(value, Annealed):
         return {"first": value.first, "last": value.last}
     if isinstance(value, (tuple, list)):
         return [_plain(each) for each in value]

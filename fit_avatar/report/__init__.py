@@ -1,7 +1,7 @@
 """What shows a user how good the result is: numbers, overlay video, and the page that holds everything."""
 
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
-from fit_avatar.report.doubts import doubts
+from fit_avatar.report.diagnostics import diagnose
 from fit_avatar.report.measurements import Measurement, measure_body
 from fit_avatar.report.metrics import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.overlay import draw_overlay, write_overlay
@@ -16,7 +16,7 @@ __all__ = [
     "Region",
     "build_metrics",
     "coverage_warnings",
-    "doubts",
+    "diagnose",
     "draw_overlay",
     "measure_agreement",
     "measure_body",

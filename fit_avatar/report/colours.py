@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.body.model import Body
-from fit_avatar.silhouettes.raster import rasterize_uv
-from fit_avatar.texture.fill import push_pull
+from fit_avatar.visibility.raster import rasterize_uv
 
 SCALE = ((202, 76, 12), (243, 190, 110), (222, 226, 220), (112, 168, 205), (16, 88, 158))
 """RGB at confidence 0, ¼, ½, ¾ and 1."""

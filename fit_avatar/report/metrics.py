@@ -21,11 +21,10 @@ from fit_avatar.body.skinning import pose_points
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.evaluate.image import iou
-from fit_avatar.export.atomic import atomic_path
+from fit_avatar.io.atomic import atomic_path
 from fit_avatar.report.coverage import Region
 from fit_avatar.report.measurements import Measurement
-from fit_avatar.silhouettes.rays import project
-from fit_avatar.texture.looks import Looks
+from fit_avatar.visibility.frame_views import FrameViews
 
 Progress = Callable[[int, int], None]
 
@@ -59,7 +58,7 @@ def measure_agreement(
     state: BodyState,
     capture: Capture,
     progress: Progress | None = None,
-    looks: Looks | None = None,
+    frame_views: FrameViews | None = None,
     keypoint_bias: Tensor | None = None,
 ) -> Agreement:
     """Compare the posed body with every mask and all keypoints.
@@ -69,19 +68,19 @@ def measure_agreement(
         state: shape and the poses of the capture's T frames.
         capture: masks, keypoints and camera.
         progress: called with (frames done, frames in all).
-        looks: what the frames show of the body, where others have use for it, too.
+        frame_views: what the frames show of the body, where others have use for it, too.
         keypoint_bias: from the body's keypoints to what the detector means by them, in the bind pose. [K, 3] metres
     """
-    looks = looks or Looks(body, state, capture)
+    frame_views = frame_views or FrameViews(body, state, capture)
 
     def errors(points: Points) -> NDArray[np.float64]:
         with torch.no_grad():
-            pixels = project(pose_points(body, state, points), capture.camera).cpu().double().numpy()
+            pixels = capture.camera.project(pose_points(body, state, points)).cpu().double().numpy()
         return keypoint_errors(pixels, capture.keypoints)
 
     overlaps = []
     for t, mask in enumerate(capture.masks):
-        overlaps.append(iou(looks.silhouette(t), mask))
+        overlaps.append(iou(frame_views.silhouette(t), mask))
         if progress:
             progress(t + 1, len(capture.masks))
     points = body.keypoint_points

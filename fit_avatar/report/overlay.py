@@ -11,14 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.report.video import video_file
-from fit_avatar.silhouettes.matching import vertex_normals
-from fit_avatar.silhouettes.raster import visible_faces
-from fit_avatar.silhouettes.rays import project
+from fit_avatar.visibility.raster import visible_faces
 
 Frame = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -111,7 +110,7 @@ def _light(vertices: Tensor, faces: Tensor, camera: Camera) -> NDArray[np.float3
     """
     direction = torch.nn.functional.normalize(vertices.new_tensor(LIGHT), dim=0)
     lit = AMBIENT + (1 - AMBIENT) * (vertex_normals(vertices, faces) @ direction).clamp_min(0)
-    values = torch.cat([project(vertices, camera), lit[:, None]], 1)[faces].double()  # u, v and brightness
+    values = torch.cat([camera.project(vertices), lit[:, None]], 1)[faces].double()  # u, v and brightness
     a, b = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
     area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     slope = torch.stack([a[:, 2] * b[:, 1] - a[:, 1] * b[:, 2], a[:, 0] * b[:, 2] - a[:, 2] * b[:, 0]], 1)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
-from fit_avatar.export.atomic import atomic_path
 from fit_avatar.export.image import image_bytes
+from fit_avatar.io.atomic import atomic_path
 from fit_avatar.report import sections
 from fit_avatar.report.colours import confidence_texture
 from fit_avatar.report.contact_sheet import contact_sheet

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body import rotation
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera
-from fit_avatar.export.atomic import write_bytes
 from fit_avatar.export.image import image_bytes
-from fit_avatar.silhouettes.matching import vertex_normals
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.io.atomic import write_bytes
+from fit_avatar.visibility.raster import rasterize
 
 VIEWS_DEG = (0.0, 90.0, 180.0, 270.0)
 SIZE_PX = (560, 900)
@@ -46,11 +46,11 @@ def render_view(
     surface = shaped(body, state.betas, state.offsets).detach()
     middle = (surface.amax(0) + surface.amin(0)) / 2
     extent = surface.amax(0) - surface.amin(0)
-    stature = max(float(extent[1]), float(extent[0]) * height / width)  # a T-pose is wider than tall
+    body_height = max(float(extent[1]), float(extent[0]) * height / width)  # a T-pose is wider than tall
     turn = rotation.exp(surface.new_tensor([0.0, math.radians(-yaw_deg), 0.0]))
     upright = rotation.exp(surface.new_tensor([math.pi, 0.0, 0.0]))
     vertices = (surface - middle) @ (upright @ turn).T + surface.new_tensor([0.0, 0.0, DISTANCE_M])
-    focal = 0.92 * height * DISTANCE_M / stature
+    focal = 0.92 * height * DISTANCE_M / body_height
     camera = Camera(focal, focal, width / 2, height / 2, width, height)
     raster = rasterize(vertices, body.faces, camera, cull_backfaces=True)
     seen = raster.mask.cpu().numpy()

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from fit_avatar.body.graph import averaging
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.silhouettes.matching import vertex_normals
-from fit_avatar.texture.graph import averaging
-from fit_avatar.texture.looks import Looks
-from fit_avatar.texture.views import facing, project
+from fit_avatar.visibility.frame_views import FrameViews
+from fit_avatar.visibility.views import facing, project
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -52,7 +52,11 @@ class Quality:
 
 
 def measure_quality(
-    body: Body, state: BodyState, capture: Capture, progress: Progress | None = None, looks: Looks | None = None
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    progress: Progress | None = None,
+    frame_views: FrameViews | None = None,
 ) -> Quality:
     """Look at the posed body in every frame.
 
@@ -61,26 +65,26 @@ def measure_quality(
         state: shape and the poses of the capture's T frames.
         capture: masks and camera.
         progress: called with (frames done, frames in all).
-        looks: what the frames show of the body, where others have use for it, too.
+        frame_views: what the frames show of the body, where others have use for it, too.
     """
-    looks = looks or Looks(body, state, capture)
+    frame_views = frame_views or FrameViews(body, state, capture)
     count = len(body.template)
     frames = np.zeros(count, np.int64)
     best, squares, touches = (np.zeros(count, np.float32) for _ in range(3))
     for t, mask in enumerate(capture.masks):
-        vertices, view = looks.vertices[t].cpu().numpy(), looks.view(t)
-        cosine = facing(vertices, vertex_normals(looks.vertices[t], body.faces).cpu().numpy())
+        vertices, view = frame_views.vertices[t].cpu().numpy(), frame_views.view(t)
+        cosine = facing(vertices, vertex_normals(frame_views.vertices[t], body.faces).cpu().numpy())
         pixels, depth = project(vertices, capture.camera)
         seen = view.seen & (cosine > GRAZING) & (view.trust_at(pixels, depth, cosine) > 0)
         frames += seen
         best = np.maximum(best, np.where(seen, cosine, 0))
         edge_on = view.seen & (np.abs(cosine) < RIM)
-        rim, distance = rim_errors(edge_on, pixels, depth, looks.silhouette(t), mask, capture.camera)
+        rim, distance = rim_errors(edge_on, pixels, depth, frame_views.silhouette(t), mask, capture.camera)
         squares[rim] += distance**2
         touches[rim] += 1
         if progress:
             progress(t + 1, len(capture.masks))
-    error = _spread(squares, touches, looks.neighbours)
+    error = _spread(squares, touches, frame_views.neighbours)
     return Quality(frames, best, error, confidence(frames, best, error))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
 from fit_avatar.body.state import BodyState
 from fit_avatar.energies.parts import SEGMENTS, parts_of_vertices
-from fit_avatar.silhouettes.matching import vertex_normals
 
 REGIONS = (
     "face", "back of the head", "chest", "belly", "upper back", "lower back and seat",

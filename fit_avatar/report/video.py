@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.errors import MissingDependencyError
-from fit_avatar.export.atomic import atomic_path
+from fit_avatar.io.atomic import atomic_path
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

@@ -1,8 +1,8 @@
 """Outlines of masks, the viewing cone that they span, and their match to the surface."""
 
 from fit_avatar.silhouettes.contours import Contours, extract_contours
-from fit_avatar.silhouettes.matching import Matches, match_contours, vertex_normals
-from fit_avatar.silhouettes.rays import pixel_gradient, plane_distance, project, tangent_planes
+from fit_avatar.silhouettes.matching import Matches, match_contours
+from fit_avatar.silhouettes.rays import pixel_gradient, plane_distance, tangent_planes
 
 __all__ = [
     "Contours",
@@ -11,7 +11,5 @@ __all__ = [
     "match_contours",
     "pixel_gradient",
     "plane_distance",
-    "project",
     "tangent_planes",
-    "vertex_normals",
 ]

@@ -21,16 +21,6 @@ class Matches:
     weights: Tensor  # [T, C] 0 where nothing agrees
 
 
-def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Return unit normals, area-weighted. vertices [V, 3], faces [F, 3] → [V, 3]"""
-    a, b, c = vertices[faces].unbind(1)
-    face_normals = torch.linalg.cross(b - a, c - a)
-    normals = torch.zeros_like(vertices)
-    for corner in range(3):
-        normals.index_add_(0, faces[:, corner], face_normals)
-    return torch.nn.functional.normalize(normals, dim=-1)
-
-
 def match_contours(
     pixels: Tensor, vertices: Tensor, normals: Tensor, contours: Contours, gate_px: Tensor, rim: int
 ) -> Matches:

@@ -8,14 +8,6 @@ from torch import Tensor
 from fit_avatar.capture.types import Camera
 
 
-def project(points: Tensor, camera: Camera) -> Tensor:
-    """Return pixels of points in camera coordinates. [..., 3] → [..., 2]"""
-    depth = points[..., 2:].clamp_min(1e-3)
-    focal = points.new_tensor([camera.fx, camera.fy])
-    centre = points.new_tensor([camera.cx, camera.cy])
-    return points[..., :2] / depth * focal + centre
-
-
 def pixel_gradient(points: Tensor, direction: Tensor, camera: Camera) -> Tensor:
     """Return the gradient of ``direction · project(point)`` to the point. [..., 3], [..., 2] → [..., 3]"""
     depth = points[..., 2].clamp_min(1e-3)

@@ -16,12 +16,12 @@ from fit_avatar.body import Body, BodyState
 from fit_avatar.capture import Capture
 from fit_avatar.config import BODIES, Config
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.state import ClipState
+from fit_avatar.io.store import Stage, file_identity, source_identity
 from fit_avatar.progress import Advance
+from fit_avatar.solvers.state import ClipState
 from fit_avatar.steps.observing import Source
 from fit_avatar.steps.runner import Runner, under
-from fit_avatar.store import Stage, file_identity, source_identity
-from fit_avatar.texture import Looks, Tracker
+from fit_avatar.texture import FrameViews, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ class Fitted:
     """The name of every solve, and what it did."""
 
     @cached_property
-    def looks(self) -> Looks:
+    def frame_views(self) -> FrameViews:
         """Return what the frames show of the body: stages that look at them share the work."""
-        return Looks(self.body, self.state, self.capture)
+        return FrameViews(self.body, self.state, self.capture)
 
 
 def fit(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from fit_avatar import capture as observing
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.config import Config
+from fit_avatar.io.store import Stage, file_identity, source_identity
 from fit_avatar.progress import Advance
 from fit_avatar.steps.runner import Runner
-from fit_avatar.store import Stage, file_identity, source_identity
 
 
 @dataclass(frozen=True)

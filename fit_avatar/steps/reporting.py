@@ -13,12 +13,12 @@ import numpy as np
 from fit_avatar import report
 from fit_avatar.config import Config
 from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.io.store import Stage, file_identity, source_identity
 from fit_avatar.report import Agreement, Measurement, Quality, Region
 from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.steps.fitting import Fitted
 from fit_avatar.steps.runner import Runner, under
-from fit_avatar.store import Stage, file_identity, source_identity
 from fit_avatar.texture import Texture
 
 
@@ -39,7 +39,7 @@ def agree(runner: Runner, fitted: Fitted) -> Agreement:
         "agreement",
         {"fit": fitted.key, "code": source_identity("report", "silhouettes", "texture")},
         lambda advance: report.measure_agreement(
-            *given, under("agreement", advance), fitted.looks, fitted.keypoint_bias
+            *given, under("agreement", advance), fitted.frame_views, fitted.keypoint_bias
         ),
     ).value
 
@@ -50,7 +50,7 @@ def examine(runner: Runner, fitted: Fitted, agreement: Agreement) -> Findings:
     quality = runner.run(
         "quality",
         {"fit": fitted.key, "code": source_identity("report", "silhouettes", "texture")},
-        lambda advance: report.measure_quality(body, state, capture, under("quality", advance), fitted.looks),
+        lambda advance: report.measure_quality(body, state, capture, under("quality", advance), fitted.frame_views),
     )
     regions = report.summarise_regions(body, state, quality.value)
     return Findings(agreement, quality, tuple(regions), tuple(report.measure_body(body, state)))

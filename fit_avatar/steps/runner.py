@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fit_avatar.io.store import Stage, Store
 from fit_avatar.progress import Advance, Reporter
-from fit_avatar.store import Stage, Store
 
 T = TypeVar("T")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from fit_avatar import report
 from fit_avatar.config import Config
 from fit_avatar.export import EXTRAS, Style, write_avatar, write_extra, write_frames, write_people_snapshot
+from fit_avatar.io.store import Stage, source_identity
 from fit_avatar.progress import Advance
 from fit_avatar.steps.fitting import Fitted
 from fit_avatar.steps.observing import Source
 from fit_avatar.steps.runner import Runner, under
-from fit_avatar.store import Stage, source_identity
-from fit_avatar.texture import Texture, bake, find_relief
+from fit_avatar.texture import Texture, bake, find_displacement
 
 
 def paint(runner: Runner, config: Config, source: Source, fitted: Fitted) -> Stage[Texture]:
@@ -35,7 +35,7 @@ def paint(runner: Runner, config: Config, source: Source, fitted: Fitted) -> Sta
             config.texture_size,
             under("texture", advance),
             config.delight,
-            fitted.looks,
+            fitted.frame_views,
         )
 
     return runner.run("texture", depends_on, compute)
@@ -53,7 +53,7 @@ def write_files(runner: Runner, config: Config, fitted: Fitted, texture: Stage[T
         relief = runner.run(
             "relief",
             {"texture": texture.key, "code": source_identity("texture")},
-            lambda advance: find_relief(texture.value, body, state, capture.frame_indices),
+            lambda advance: find_displacement(texture.value, body, state, capture.frame_indices),
         ).value
     avatar = (folder, body, state, capture, texture.value.image, style, relief)
 

@@ -1,10 +1,10 @@
 """From video and fitted body to a texture atlas: choose, light, align, merge, fill."""
 
+from fit_avatar.appearance.light import Light
+from fit_avatar.correspondence.tracker import Tracker
 from fit_avatar.texture.bake import Texture, bake
-from fit_avatar.texture.light import Light
-from fit_avatar.texture.looks import Looks
-from fit_avatar.texture.relief import find_relief
+from fit_avatar.texture.displacement import find_displacement
 from fit_avatar.texture.relight import relighting
-from fit_avatar.texture.track import Tracker
+from fit_avatar.visibility.frame_views import FrameViews
 
-__all__ = ["Light", "Looks", "Texture", "Tracker", "bake", "find_relief", "relighting"]
+__all__ = ["FrameViews", "Light", "Texture", "Tracker", "bake", "find_displacement", "relighting"]

@@ -13,22 +13,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.appearance.atlas import Atlas, islands
+from fit_avatar.appearance.light import NORMAL_ROUNDS, Light, solve_light, usual_shading
+from fit_avatar.appearance.mean_texture import FRAMES, SIZE, MeanTexture, enlarge
+from fit_avatar.appearance.picture import Picture
+from fit_avatar.appearance.robust_mean import robust_mean
+from fit_avatar.body.graph import averaging, soften
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.body.surface import vertex_normals
 from fit_avatar.capture.types import Capture
-from fit_avatar.texture.atlas import Atlas, islands
 from fit_avatar.texture.choose import ENOUGH, choose, find_portrait, key_frames
 from fit_avatar.texture.detail import KeyFrame, paint_detail
 from fit_avatar.texture.fill import SEEN, fill_unseen, nearest_inside, surround
-from fit_avatar.texture.first import FRAMES, SIZE, FirstTexture, enlarge
-from fit_avatar.texture.graph import averaging, soften
 from fit_avatar.texture.hands import foreign_on_hands
-from fit_avatar.texture.light import NORMAL_ROUNDS, Light, solve_light, usual_shading
-from fit_avatar.texture.looks import Looks
-from fit_avatar.texture.merge import robust_mean
-from fit_avatar.texture.sample import Picture
-from fit_avatar.texture.views import View, facing, project, quality
+from fit_avatar.visibility.frame_views import FrameViews
+from fit_avatar.visibility.views import View, facing, project, quality
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -81,7 +81,7 @@ def bake(
     size: int = 2048,
     progress: Progress | None = None,
     delight: bool = False,
-    looks: Looks | None = None,
+    frame_views: FrameViews | None = None,
 ) -> Texture:
     """Paint the body's texture from a video.
 
@@ -94,7 +94,7 @@ def bake(
         size: texels along each side.
         progress: called with (steps done, steps in all).
         delight: take the light out as far as it was estimated, instead of keeping each part's usual shading.
-        looks: what the frames show of the body, where others have use for it, too.
+        frame_views: what the frames show of the body, where others have use for it, too.
 
     Raises:
         ValueError: a frame's size differs from the camera's.
@@ -102,15 +102,15 @@ def bake(
     num_frames = len(capture.frame_indices)
     tick = _counter(progress, 2 * num_frames + 2)
     faces = body.faces.cpu().numpy()
-    looks = looks or Looks(body, state, capture)
-    neighbours, bind = looks.neighbours, looks.bind_vertices
-    seen = _look_at_all(looks, tick)
+    frame_views = frame_views or FrameViews(body, state, capture)
+    neighbours, bind = frame_views.neighbours, frame_views.bind_vertices
+    seen = _look_at_all(frame_views, tick)
 
     area, face = _vertex_area(bind, faces), _face(body)
     portrait = find_portrait(seen.vertices, seen.normals, seen.quality, area * face)
     keys = key_frames(seen.quality, area, portrait)
 
-    first = FirstTexture(Atlas.of(body, min(size, SIZE)))
+    first = MeanTexture(Atlas.of(body, min(size, SIZE)))
     averaged = {int(t) for t in np.linspace(0, num_frames - 1, min(num_frames, FRAMES)).round()}
     coarse = np.zeros((num_frames, len(bind), 3), np.uint8)
     pictures: dict[int, Picture] = {}
@@ -186,10 +186,10 @@ def bake(
     )
 
 
-def _look_at_all(looks: Looks, tick: Callable[[], None]) -> _Geometry:
+def _look_at_all(frame_views: FrameViews, tick: Callable[[], None]) -> _Geometry:
     """Find what each frame sees of the body."""
-    capture, faces = looks.capture, looks.body.faces.cpu().numpy()
-    vertices = looks.vertices.cpu().numpy()
+    capture, faces = frame_views.capture, frame_views.body.faces.cpu().numpy()
+    vertices = frame_views.vertices.cpu().numpy()
     normals = np.stack([vertex_normals(v, faces) for v in vertices])
     cosine = np.stack([facing(v, n) for v, n in zip(vertices, normals, strict=True)])
     pixels = np.zeros((*vertices.shape[:2], 2), np.float32)
@@ -197,7 +197,7 @@ def _look_at_all(looks: Looks, tick: Callable[[], None]) -> _Geometry:
     reference = float(np.median(vertices[..., 2]))
     views: list[View] = []
     for t in range(len(vertices)):
-        views.append(looks.view(t))
+        views.append(frame_views.view(t))
         pixels[t], depth = project(vertices[t], capture.camera)
         scores[t] = quality(views[t], pixels[t], depth, cosine[t], reference) * capture.frame_weights[t]
         tick()

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, triu
 
-from fit_avatar.texture.graph import averaging
+from fit_avatar.body.graph import averaging
 from fit_avatar.texture.label import label
-from fit_avatar.texture.views import facing
+from fit_avatar.visibility.views import facing
 
 FloatArray = NDArray[np.float32]
 

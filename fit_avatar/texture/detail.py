@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from fit_avatar.appearance.atlas import Atlas
+from fit_avatar.appearance.mean_texture import see
+from fit_avatar.appearance.picture import Picture
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera
-from fit_avatar.silhouettes.raster import rasterize
-from fit_avatar.texture.align import displacement
-from fit_avatar.texture.atlas import Atlas
-from fit_avatar.texture.first import see
-from fit_avatar.texture.sample import Picture
-from fit_avatar.texture.views import View
+from fit_avatar.correspondence.optical_flow import displacement
+from fit_avatar.visibility.raster import rasterize
+from fit_avatar.visibility.views import View
 
 FloatArray = NDArray[np.float32]
 

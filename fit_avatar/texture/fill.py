@@ -11,9 +11,10 @@ from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from fit_avatar.appearance.atlas import Atlas, islands, mirror_texels, vertex_texels
+from fit_avatar.appearance.push_pull import push_pull
+from fit_avatar.body.graph import laplacian as graph_laplacian
 from fit_avatar.body.model import Body
-from fit_avatar.texture.atlas import Atlas, islands, mirror_texels, vertex_texels
-from fit_avatar.texture.graph import laplacian as graph_laplacian
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -202,28 +203,6 @@ def nearest_inside(inside: BoolArray) -> IntArray:
     index = np.zeros(label.max() + 1, np.int64)
     index[label[inside]] = own[inside]
     return np.asarray(index[label])
-
-
-def push_pull(image: FloatArray, known: BoolArray) -> FloatArray:
-    """Fill the unknown pixels of an image from coarser and coarser averages of the known ones.
-
-    Args:
-        image: [S, S, C]
-        known: [S, S]
-
-    Returns:
-        [S, S, C]; known pixels unchanged. So islands grow outwards and mip maps do not bleed.
-    """
-    if known.all() or min(known.shape) <= 1:
-        return image
-    weight = known.astype(np.float32)
-    size = ((known.shape[1] + 1) // 2, (known.shape[0] + 1) // 2)
-    smaller_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    smaller = cv2.resize(image * weight[:, :, None], size, interpolation=cv2.INTER_AREA)
-    smaller = smaller.reshape(*smaller_weight.shape, -1) / np.maximum(smaller_weight, 1e-6)[:, :, None]
-    coarse = push_pull(smaller, smaller_weight > 0)
-    up = cv2.resize(coarse, (known.shape[1], known.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.where(known[:, :, None], image, up.reshape(image.shape))
 
 
 def _nearest(places: FloatArray, known: BoolArray, values: FloatArray) -> FloatArray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.body.model import Body
-from fit_avatar.texture.atlas import Atlas
 
 FloatArray = NDArray[np.float32]
 

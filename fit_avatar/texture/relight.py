@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from fit_avatar.appearance.light import NORMAL_ROUNDS
+from fit_avatar.body.graph import adjacency, soften
 from fit_avatar.body.model import Body
 from fit_avatar.body.surface import vertex_normals
 from fit_avatar.texture.bake import Texture
-from fit_avatar.texture.graph import adjacency, soften
-from fit_avatar.texture.light import NORMAL_ROUNDS
 
 FloatArray = NDArray[np.float32]
 

@@ -15,8 +15,8 @@ from painted import draw, median_texture
 from fit_avatar.body import pose_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.fitting import preset
-from fit_avatar.silhouettes.raster import rasterize
-from fit_avatar.texture import Looks
+from fit_avatar.texture import FrameViews
+from fit_avatar.visibility.raster import rasterize
 
 CAMERA = Camera(300.0, 300.0, 128.0, 128.0, 256, 256)
 
@@ -70,11 +70,11 @@ def test_poses_between_frames(state):
 def test_a_median_forgets_what_one_frame_shows(body, state, seen):
     frames = [np.full((256, 256, 3), (30, 90, 150), np.uint8) for _ in seen.frame_indices]
     frames[2][:] = 255
-    looks = Looks(body, state, seen)
-    texture = median_texture(body, looks, iter(enumerate(frames)))
+    frame_views = FrameViews(body, state, seen)
+    texture = median_texture(body, frame_views, iter(enumerate(frames)))
     # parts that only the spoilt frame shows keep its colour
     assert np.mean(np.abs(texture.astype(int) - (150, 90, 30)).max(-1) < 3) > 0.6
-    alone = median_texture(body, looks, iter(enumerate([frames[2]] * len(frames))))
+    alone = median_texture(body, frame_views, iter(enumerate([frames[2]] * len(frames))))
     assert (alone > 250).mean() > 0.95
 
 

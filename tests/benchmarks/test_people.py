@@ -13,11 +13,11 @@ from people import write_person
 from truth import read_clip
 
 from fit_avatar.body import Body, load_body
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import probe
 from fit_avatar.evaluate import iou
-from fit_avatar.silhouettes import project, vertex_normals
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.visibility.raster import silhouette
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_clip_shows_what_its_truth_says(folder: Path):
         assert rows[-1] < clip.camera.height - 1
     told = json.loads((folder / "keypoints" / "000002_keypoints.json").read_text())
     points = np.reshape(told["people"][0]["pose_keypoints_2d"], (25, 3))[:, :2]
-    true = project(torch.from_numpy(clip.keypoints[2]), clip.camera).numpy()
+    true = clip.camera.project(torch.from_numpy(clip.keypoints[2])).numpy()
     assert np.sqrt(np.mean((points - true) ** 2)) == pytest.approx(2.0, abs=0.6)
     before = (folder / "video.mp4").stat().st_mtime_ns
     assert write_person(folder, seed=0, frames=4, size=240) == folder

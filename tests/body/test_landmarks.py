@@ -6,8 +6,8 @@ import torch
 from toy_body import toy_body
 
 from fit_avatar.body import SMPL_JOINTS, load_body
+from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.landmarks import extremities
-from fit_avatar.capture.types import BODY_25
 
 LARGEST_M = {"nose": 0.015, "eye": 0.01, "ear": 0.01, "heel": 0.025, "big_toe": 0.015, "small_toe": 0.015}
 

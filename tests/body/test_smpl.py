@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fit_avatar.body import BodyState, convert_body, hand_pose, load_body, pose_body, read_smpl
-from fit_avatar.capture.types import BODY_25
+from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.errors import BadInputError
 from tests.body.smpl_files import PARENTS, VERTICES, model_arrays, write_npz, write_pkl
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from cardboard import HEIGHT, WIDTH, frame, person, scene, write_masks, write_openpose, write_video
 
+from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture import mediapipe_pose, observe
 from fit_avatar.capture.camera import camera_from, undistort_points
 from fit_avatar.capture.mediapipe_pose import Detection
-from fit_avatar.capture.types import BODY_25_MIRROR
 from fit_avatar.errors import BadInputError, NoPersonError
 
 CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 from cardboard import person
 
-from fit_avatar.capture.person import GROUPS, body_size, follow, is_person, put_right, rivals, undo_swaps
+from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
+from fit_avatar.capture.person import GROUPS, body_size, fix_left_right, is_person, rivals, track_person, undo_swaps
 from fit_avatar.capture.points import BODY, FACE, LEFT_HAND, RIGHT_HAND, face_of, hands_of, whole
-from fit_avatar.capture.types import BODY_25_MIRROR
 
 
 def turning(count: int = 60, noise: float = 0.0) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_a_detector_that_errs_as_long_as_the_back_is_seen() -> None:
 def test_a_good_track_stays_as_it_is() -> None:
     track = turning(count=120, noise=1.0)
     for every in (1, 3, 8):
-        fixed, swapped = put_right(track[::every], np.arange(0, 120, every))
+        fixed, swapped = fix_left_right(track[::every], np.arange(0, 120, every))
         assert (fixed == track[::every]).all() and not swapped.any()
 
 
@@ -60,7 +60,7 @@ def test_points_gone_astray_lose_their_confidence() -> None:
     broken = track.copy()
     wrong = rng.random((120, 25)) < 0.2
     broken[wrong, :2] = rng.uniform(0, 400, (int(wrong.sum()), 2))
-    fixed, _ = put_right(broken, np.arange(120))
+    fixed, _ = fix_left_right(broken, np.arange(120))
     shown = (fixed[..., 2] > 0) & (track[..., 2] > 0)
     far = np.linalg.norm(fixed[..., :2] - track[..., :2], axis=-1) > 0.1 * body_size(track[0])
     assert (far & shown).sum() < 0.02 * shown.sum()
@@ -73,7 +73,7 @@ def test_single_points_are_exchanged_back() -> None:
     for t in range(4, 116, 7):  # one elbow and one knee at a time
         for a, b in ((3, 6), (10, 13)):
             broken[t, [a, b]] = track[t, [b, a]]
-    fixed, swapped = put_right(broken, np.arange(120))
+    fixed, swapped = fix_left_right(broken, np.arange(120))
     apart = np.linalg.norm(fixed[..., :2] - track[..., :2], axis=-1) > 0.1 * body_size(track[0])
     assert not swapped.any() and not (apart & (fixed[..., 2] > 0)).any()
 
@@ -83,7 +83,7 @@ def test_exchanged_frames_are_counted() -> None:
     broken = track.copy()
     for t in (3, 20, 61, 100):  # far from where left and right cross over
         broken[t] = broken[t, list(BODY_25_MIRROR)]
-    fixed, swapped = put_right(broken, np.arange(120))
+    fixed, swapped = fix_left_right(broken, np.arange(120))
     assert np.flatnonzero(swapped).tolist() == [3, 20, 61, 100]
     assert (fixed[..., 2] > 0).sum() > 0.99 * (track[..., 2] > 0).sum()
 
@@ -114,7 +114,7 @@ def test_only_the_body_says_who_is_who() -> None:
     assert body_size(points) == body_size(points[BODY])
     points[BODY, 2] = 0
     assert not is_person(points) and (points[FACE, 2] > 0).all()
-    assert follow({0: points[None]}, [0]) == {}
+    assert track_person({0: points[None]}, [0]) == {}
     assert hands_of(points[None]) is None
 
 
@@ -137,7 +137,7 @@ def test_follows_the_largest_then_the_nearest() -> None:
         people[t] = np.stack([other, main] if t % 2 else [main, other])
     people[3] = people[3][:0]
     people[6] = np.stack([small])
-    track = follow(people, range(7))
+    track = track_person(people, range(7))
     assert list(track) == [0, 1, 2, 4, 5]
     assert all(np.allclose(track[t], person(t * 2.0, 400, 512)[1]) for t in track)
 
@@ -150,13 +150,13 @@ def test_who_leaves_and_comes_back_is_the_same_person() -> None:
     back = {t: at(1500 - 2.0 * t) for t in range(20, 30)}  # far from where they left
     small = {t: person(0.0, 96, 128)[1][None] for t in range(12, 18)}
     glimpse = {40: at(900)}
-    assert list(follow({**here, **small, **back, **glimpse}, range(41))) == [*here, *back]
+    assert list(track_person({**here, **small, **back, **glimpse}, range(41))) == [*here, *back]
 
 
 def test_a_ghost_in_the_first_frame_is_not_followed() -> None:
     people = {t: person(t * 2.0, 400, 512)[1][None] for t in range(12)}
     people[0] = person(2000.0, 400, 1024)[1][None]  # larger, and nowhere near
-    assert list(follow(people, range(12))) == list(range(1, 12))
+    assert list(track_person(people, range(12))) == list(range(1, 12))
 
 
 def test_rivals_are_as_large_and_somewhere_else() -> None:

@@ -9,7 +9,7 @@ from cardboard import person
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.points import BODY, FACE, LEFT_HAND, RIGHT_HAND, read_points, whole
 from fit_avatar.errors import BadInputError
-from fit_avatar.store import Store
+from fit_avatar.io.store import Store
 
 
 def test_parts_lie_one_after_the_other() -> None:

@@ -21,5 +21,5 @@ def test_kernels_far_out():
     far = torch.tensor([1e8], dtype=torch.float64)
     assert e.GemanMcClure(2.0)(far).item() == pytest.approx(4.0, rel=1e-6)
     assert e.Huber(2.0)(far).item() == pytest.approx(2 * 2 * 1e4 - 4)
-    assert e.GemanMcClure(e.Schedule(8.0, 2.0)).at(0.5) == e.GemanMcClure(4.0)
-    assert str(e.Huber(e.Schedule(8.0, 2.0))) == "Huber δ 8 → 2"
+    assert e.GemanMcClure(e.Annealed(8.0, 2.0)).at(0.5) == e.GemanMcClure(4.0)
+    assert str(e.Huber(e.Annealed(8.0, 2.0))) == "Huber δ 8 → 2"

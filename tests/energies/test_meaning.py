@@ -19,11 +19,11 @@ from fit_avatar.energies.contact import FEET
 from fit_avatar.energies.image import OutlineMatch
 from fit_avatar.energies.silhouette import sample
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.unknowns import Unknown, Unknowns
-from fit_avatar.silhouettes import Contours, project
+from fit_avatar.silhouettes import Contours
+from fit_avatar.solvers.unknowns import Unknown, Unknowns
 
 
-def scene(body, pose=None, frames=1, offsets=None, transl=None):
+def posed_body(body, pose=None, frames=1, offsets=None, transl=None):
     """Return a body before the camera, in the T-pose by default. pose: {joint: axis-angle in degrees}"""
     state = BodyState(
         betas=torch.zeros(body.num_betas),
@@ -35,7 +35,7 @@ def scene(body, pose=None, frames=1, offsets=None, transl=None):
     for joint, degrees in (pose or {}).items():
         state.body_pose[:, body.joint_names.index(joint) - 1] = torch.deg2rad(torch.tensor(degrees))
     plane = Unknown(torch.tensor([[0.0, -1.0, 0.0, 1.0]]), shared=True)
-    return Unknowns.of(body, state, plane=plane).scene()
+    return Unknowns.of(body, state, plane=plane).posed_body()
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def sticks():
 
 
 def test_contour_distance_counts_pixels_outward(body):
-    x = scene(body)
+    x = posed_body(body)
     vertex = torch.tensor([[17]])
-    contour = project(x.vertices[:, 17:18], CAMERA) - torch.tensor([4.0, 0.0])
+    contour = CAMERA.project(x.vertices[:, 17:18]) - torch.tensor([4.0, 0.0])
     match = OutlineMatch(Contours(contour, torch.tensor([[[1.0, 0.0]]]), torch.ones(1, 1)), vertex, torch.ones(1, 1))
     outside, _ = e.contour_distance(x, match, CAMERA)
     inside, _ = e.contour_distance(
@@ -60,7 +60,7 @@ def test_contour_distance_counts_pixels_outward(body):
 
 
 def test_only_named_keypoints_count(body):
-    x = scene(body)
+    x = posed_body(body)
     keypoints = torch.ones(1, 25, 3)
     _, only = e.keypoint_reprojection(x, keypoints, CAMERA, only=("nose", "neck"))
     _, without = e.keypoint_reprojection(x, keypoints, CAMERA, without=("nose", "neck"))
@@ -94,13 +94,13 @@ def test_soft_masks_cover_what_the_mask_covers():
 
 
 def test_vertices_outside_the_picture_are_not_trusted(body):
-    x = scene(body, transl=torch.tensor([[1.6, 0.0, 3.0]]))
+    x = posed_body(body, transl=torch.tensor([[1.6, 0.0, 3.0]]))
     _, trust = e.silhouette_distance(x, torch.zeros(1, 60, 80), CAMERA, torch.arange(60), 2.0)
     assert 0 < trust.mean() < 1
 
 
 def test_missing_landmarks_are_said(body):
-    x = scene(body)
+    x = posed_body(body)
     with pytest.raises(BadInputError, match="toy has no landmarks of the hands"):
         e.landmark_reprojection(x, torch.zeros(1, 2, 21, 3), CAMERA)
     with pytest.raises(BadInputError, match="toy has no landmarks of the face"):
@@ -126,32 +126,32 @@ def test_missing_landmarks_are_said(body):
     ],
 )
 def test_joints_bend_one_way(body, joint, natural, wrong, axis):
-    assert e.joint_limits(scene(body)).abs().max() == 0
-    assert e.joint_limits(scene(body, {joint: natural})).abs().max() == 0
-    beyond = torch.rad2deg(e.joint_limits(scene(body, {joint: wrong})))
+    assert e.joint_limits(posed_body(body)).abs().max() == 0
+    assert e.joint_limits(posed_body(body, {joint: natural})).abs().max() == 0
+    beyond = torch.rad2deg(e.joint_limits(posed_body(body, {joint: wrong})))
     assert (beyond.abs() > 0.01).sum() == 1 and (beyond.abs().amax(1)[0, axis] - 35).abs() < 0.1
     if "elbow" in joint or "knee" in joint:
-        straight = e.bending_prior(scene(body))
+        straight = e.bending_prior(posed_body(body))
         assert torch.equal(straight, torch.ones(1, 4))
         assert (
-            e.bending_prior(scene(body, {joint: natural})).sum()
+            e.bending_prior(posed_body(body, {joint: natural})).sum()
             < 4
-            < e.bending_prior(scene(body, {joint: wrong})).sum()
+            < e.bending_prior(posed_body(body, {joint: wrong})).sum()
         )
 
 
 def test_natural_bends_move_limbs_forward_and_feet_back(body):
     names = body.joint_names
     up = torch.tensor([1.0, -1.0, -1.0])  # from the camera's axes back to the body's
-    elbow = scene(body, {"left_elbow": [0.0, -90.0, 0.0], "right_elbow": [0.0, 90.0, 0.0]}).joints[0] * up
-    knee = scene(body, {"left_knee": [90.0, 0.0, 0.0]}).joints[0] * up
+    elbow = posed_body(body, {"left_elbow": [0.0, -90.0, 0.0], "right_elbow": [0.0, 90.0, 0.0]}).joints[0] * up
+    knee = posed_body(body, {"left_knee": [90.0, 0.0, 0.0]}).joints[0] * up
     for side in ("left", "right"):
         assert elbow[names.index(f"{side}_wrist"), 2] > elbow[names.index(f"{side}_elbow"), 2] + 0.1
     assert knee[names.index("left_ankle"), 2] < knee[names.index("left_knee"), 2] - 0.1
 
 
 def test_gaussian_prior_counts_standard_deviations(body):
-    x = scene(body, {"left_knee": [60.0, 0.0, 0.0]})
+    x = posed_body(body, {"left_knee": [60.0, 0.0, 0.0]})
     found = e.gaussian_pose_prior(x, **e.gaussian_prior(np.zeros(69), 0.25 * np.eye(69)))
     assert found.norm().item() == pytest.approx(math.radians(60) / 0.5, rel=1e-5)
     with pytest.raises(BadInputError, match="not positive definite"):
@@ -168,9 +168,9 @@ def test_mixture_prior_is_the_likeliest_component():
     covariances = mixing @ mixing.transpose(0, 2, 1) / 69 + 0.5 * np.eye(69)
     fields = e.mixture_prior(means, covariances, weights)
     for pose in means:
-        x = scene(body)
+        x = posed_body(body)
         rotations = rotation.exp(torch.from_numpy(pose).float().reshape(1, 23, 3))
-        x = e.Scene(body, {"body_pose": rotations, "global_orient": torch.eye(3)[None, None]})
+        x = e.PosedBody(body, {"body_pose": rotations, "global_orient": torch.eye(3)[None, None]})
         theta = x.body_pose.flatten().double().numpy()
         densities = [
             0.5 * (theta - m) @ np.linalg.inv(c) @ (theta - m) + 0.5 * np.linalg.slogdet(c)[1] - np.log(w)
@@ -193,7 +193,7 @@ def test_even_motion_has_no_acceleration_whatever_the_spacing(body):
         "transl": transl,
         "betas": torch.zeros(1, 3),
     }
-    x = e.Scene(body, values)
+    x = e.PosedBody(body, values)
     steps = times[1:] - times[:-1]
     assert e.rotation_acceleration(x, steps).abs().max() < 1e-5
     assert e.translation_acceleration(x, steps).abs().max() < 1e-6
@@ -220,7 +220,7 @@ def test_contact_is_seen_in_feet_that_stand_still():
 
 
 def test_ground_counts_below_and_in_contact(body):
-    x = scene(body, frames=3)
+    x = posed_body(body, frames=3)
     lowest = x.keypoints[0, FEET, 1].max()  # the camera's y points down
     for depth, counted in ((0.01, True), (-0.01, False)):
         plane = torch.tensor([0.0, -2.0, 0.0, 2.0 * float(lowest - depth)])
@@ -232,7 +232,7 @@ def test_ground_counts_below_and_in_contact(body):
 
 
 def test_feet_slide_only_where_they_move(body):
-    x = scene(body, frames=2, transl=torch.tensor([[0.0, 0.0, 3.0], [0.03, 0.0, 3.0]]))
+    x = posed_body(body, frames=2, transl=torch.tensor([[0.0, 0.0, 3.0], [0.03, 0.0, 3.0]]))
     moved, trust = e.foot_contact(x, torch.full((1, 6), 0.4))
     torch.testing.assert_close(moved, torch.tensor([0.03, 0.0, 0.0]).expand(1, 6, 3), atol=1e-6, rtol=1e-4)
     assert torch.equal(trust, torch.full((1, 6), 0.4))
@@ -250,9 +250,9 @@ def test_capsules_touch_only_where_limbs_do(sticks):
     assert radius["left_hip"] == pytest.approx(0.05, abs=0.01) and radius["left_elbow"] == pytest.approx(
         0.03, abs=0.008
     )
-    assert e.self_penetration(scene(sticks), capsules).abs().max() == 0
+    assert e.self_penetration(posed_body(sticks), capsules).abs().max() == 0
     crossed = e.self_penetration(
-        scene(sticks, {"left_hip": [0.0, 0.0, -25.0], "right_hip": [0.0, 0.0, 25.0]}), capsules
+        posed_body(sticks, {"left_hip": [0.0, 0.0, -25.0], "right_hip": [0.0, 0.0, 25.0]}), capsules
     )
     first, second = (named[i] for i in capsules.pairs[crossed[0].argmax()].tolist())
     assert 0.02 < crossed.max() < 0.2
@@ -278,20 +278,20 @@ def test_part_multipliers_are_blended():
     torch.testing.assert_close(found[:3], torch.tensor([9.0, 3.0, 1.0]))
 
 
-def test_stature_is_that_of_the_skin(body):
-    x = scene(body)
-    assert e.stature(x, 1.7).item() == pytest.approx(0, abs=1e-5)
-    assert e.stature(x, 1.6).item() == pytest.approx(0.1, abs=1e-5)
+def test_height_is_that_of_the_skin(body):
+    x = posed_body(body)
+    assert e.body_height(x, 1.7).item() == pytest.approx(0, abs=1e-5)
+    assert e.body_height(x, 1.6).item() == pytest.approx(0.1, abs=1e-5)
 
 
 def test_surface_terms_vanish_where_they_should(body):
-    naked = scene(body)
+    naked = posed_body(body)
     even = body.template * torch.tensor([0.02, 0.0, 0.0]) + torch.tensor([0.0, 0.01, 0.0])
-    shifted = scene(body, offsets=torch.tensor([0.1, 0.2, 0.3]).expand_as(body.template))
+    shifted = posed_body(body, offsets=torch.tensor([0.1, 0.2, 0.3]).expand_as(body.template))
     for term in (e.edge_length, e.normal_consistency):
         assert term(naked).abs().max() == 0
         assert term(shifted).abs().max() < 2e-3
-    mirrored = scene(body, offsets=(even + even[body.mirror] * torch.tensor([-1.0, 1.0, 1.0])) / 2)
+    mirrored = posed_body(body, offsets=(even + even[body.mirror] * torch.tensor([-1.0, 1.0, 1.0])) / 2)
     assert e.symmetry(mirrored).abs().max() < 1e-6 < e.symmetry(shifted).abs().max()
     assert torch.equal(e.offset_prior(shifted)[0], torch.tensor([0.1, 0.2, 0.3]).expand_as(body.template))
     operator = e.laplacian_operator(body)
@@ -303,7 +303,7 @@ def test_a_dent_is_seen_by_edges_and_normals():
     body = toy_body(8, 12)
     offsets = torch.zeros_like(body.template)
     offsets[30, 2] = 0.05
-    x = scene(body, offsets=offsets)
+    x = posed_body(body, offsets=offsets)
     lengths, creases = e.edge_length(x)[0], e.normal_consistency(x)[0]
     assert (lengths.abs() > 1e-5).sum() == 6  # the edges around the vertex
     assert 6 <= (creases.abs() > 1e-3).sum() <= 12 and creases.abs().max() < math.pi

@@ -9,14 +9,14 @@ from tester import POSE_AND_SHAPE, Case, EnergyTester
 from world import CAMERA, SPACING, World
 
 from fit_avatar import energies as e
-from fit_avatar.fitting.unknowns import POSE
+from fit_avatar.solvers.unknowns import POSE
 
 BOTH_SHAPES = ("betas", "offsets")
 ON_SURFACE = ("offsets",)
 
 
 def keypoints(world: World) -> dict:
-    return {"keypoints": world.detected(world.scene.keypoints), "camera": CAMERA}
+    return {"keypoints": world.detected(world.posed_body.keypoints), "camera": CAMERA}
 
 
 def outline(world: World) -> dict:
@@ -24,7 +24,7 @@ def outline(world: World) -> dict:
 
 
 def cone(world: World) -> dict:
-    return {**outline(world), "gate_m": e.Schedule(0.3, 0.3)}
+    return {**outline(world), "gate_m": e.Annealed(0.3, 0.3)}
 
 
 def fields(world: World) -> dict:
@@ -42,12 +42,12 @@ def overlap(world: World) -> dict:
 
 
 def hands(world: World) -> dict:
-    points = world.scene.landmarks[..., :42, :].unflatten(-2, (2, 21))
+    points = world.posed_body.landmarks[..., :42, :].unflatten(-2, (2, 21))
     return {"hands": world.detected(points), "camera": CAMERA}
 
 
 def face(world: World) -> dict:
-    seen = world.detected(world.scene.landmarks[..., 42:, :])
+    seen = world.detected(world.posed_body.landmarks[..., 42:, :])
     return {"face": torch.cat([torch.zeros_like(seen[..., :17, :]), seen, seen[..., :2, :]], -2), "camera": CAMERA}
 
 
@@ -55,7 +55,7 @@ def surface(world: World) -> dict:
     count, frames = len(world.body.template), max(world.frames, 1)
     vertices = torch.randint(count, (frames, 9), generator=torch.Generator().manual_seed(7))
     vertices = vertices[: world.frames].expand(*world.batch, world.frames, 9)
-    seen = world.scene.vertices.gather(-2, vertices[..., None].expand(*vertices.shape, 3))
+    seen = world.posed_body.vertices.gather(-2, vertices[..., None].expand(*vertices.shape, 3))
     return {"places": world.detected(seen), "vertices": vertices, "camera": CAMERA}
 
 
@@ -94,7 +94,7 @@ def weighted(world: World) -> dict:
 
 
 def tall(world: World) -> dict:
-    naked = world.scene.naked[..., world.body.skin, 1]
+    naked = world.posed_body.naked[..., world.body.skin, 1]
     return {"height_m": float((naked.amax(-1) - naked.amin(-1)).flatten()[0])}
 
 
@@ -142,11 +142,11 @@ CASES = [
         kind="expressive",
         name="surface_reprojection of the surface in metres",
     ),
-    Case(e.joint_positions, "T J 3", lambda w: {"positions": measured(w.scene.joints)}),
+    Case(e.joint_positions, "T J 3", lambda w: {"positions": measured(w.posed_body.joints)}),
     Case(
         e.joint_positions,
         "T K 3",
-        lambda w: {"positions": measured(w.scene.keypoints), "of": "keypoints"},
+        lambda w: {"positions": measured(w.posed_body.keypoints), "of": "keypoints"},
         name="joint_positions of keypoints",
     ),
     Case(e.silhouette_distance, "T N", fields, zero=1.0, away=0.1),
@@ -186,7 +186,7 @@ CASES = [
     Case(e.self_penetration, "T P", kind="sticks", bend=0.7, zero=None),
     Case(e.shape_prior, "1 B", zero=None),
     Case(e.expression_prior, "T 1", zero=None, free=("expression",), kind="expressive"),
-    Case(e.stature, "1", tall),
+    Case(e.body_height, "1", tall),
     Case(e.surface_shift_prior, "1 J 6", free=("surface_shift",)),
     Case(e.keypoint_bias_prior, "1 K 3", free=("keypoint_bias",)),
     Case(e.laplacian, "1 V 3", operator, zero=None, free=ON_SURFACE),

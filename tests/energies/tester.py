@@ -13,12 +13,11 @@ from torch import Tensor
 from world import POINTS, SPACING, World, make_body
 
 from fit_avatar.energies import Blocks, Energy, GemanMcClure, Huber, Term, fit_capsules
-from fit_avatar.energies.projection import spread_vertices
 from fit_avatar.energies.surface import neighbours
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.jacobian import autograd_blocks
-from fit_avatar.fitting.problem import Problem
-from fit_avatar.fitting.unknowns import POSE, Unknowns
+from fit_avatar.solvers.jacobian import autograd_blocks
+from fit_avatar.solvers.problem import Problem
+from fit_avatar.solvers.unknowns import POSE, Unknowns
 
 POSE_AND_SHAPE = (*POSE, "betas")
 TOLERANCE = 1e-9
@@ -76,7 +75,7 @@ class EnergyTester:
         """The residual has the shape that is promised, and vanishes at the truth."""
         problem = self.case.problem(self.world, self.world.truth)
         with torch.no_grad():
-            (found,) = problem.evaluate(self.world.scene, problem.prepared())
+            (found,) = problem.evaluate(self.world.posed_body, problem.prepared())
         assert tuple(found.residual.shape) == (*self.batch, *self._shape())
         assert tuple(found.squared.shape) == tuple(found.robust.shape)
         if self.case.zero is not None and found.residual.numel():
@@ -92,7 +91,7 @@ class EnergyTester:
         zeros = [unknowns.free[n].zero_step().requires_grad_() for n in names]
 
         def residual(*steps: Tensor) -> Tensor:
-            x = unknowns.scene_after(dict(zip(names, steps, strict=True)))
+            x = unknowns.posed_body_after(dict(zip(names, steps, strict=True)))
             return problem.evaluate_term(term, x, fields, 1.0).residual
 
         out = residual(*zeros)
@@ -105,7 +104,9 @@ class EnergyTester:
         found = [autograd_blocks(problem, term, fields, rows)]
         if term.energy.jacobian is not None:
             with torch.no_grad():
-                attached = term.energy.jacobian(unknowns.scene(), **term.energy.wants(term.energy.jacobian, fields))
+                attached = term.energy.jacobian(
+                    unknowns.posed_body(), **term.energy.wants(term.energy.jacobian, fields)
+                )
             if unknowns.free.keys().isdisjoint(attached.missing):
                 found.append(attached)
         largest = max(d.abs().amax() for d in dense)
@@ -120,13 +121,13 @@ class EnergyTester:
     def _check_kernels(self, problem: Problem, names: list[str], zeros: list[Tensor], dense: list[Tensor]) -> None:
         """The gradient of the robust energy is that of the re-weighted squares."""
         unknowns, (fields,) = problem.unknowns, problem.prepared()
-        size = float(problem.evaluate(unknowns.scene(), (fields,))[0].squared.detach().mean().sqrt())
+        size = float(problem.evaluate(unknowns.posed_body(), (fields,))[0].squared.detach().mean().sqrt())
         for kernel in (None, GemanMcClure(size + 1e-3), Huber(size + 1e-3)):
             robust = Problem([replace(problem.terms[0], kernel=kernel)], unknowns, problem.observations)
-            x = unknowns.scene_after(dict(zip(names, zeros, strict=True)))
+            x = unknowns.posed_body_after(dict(zip(names, zeros, strict=True)))
             value = robust.values(x, (fields,)).sum()
             slopes = torch.autograd.grad(value, zeros, allow_unused=True)
-            (found,) = robust.evaluate(unknowns.scene(), (fields,))
+            (found,) = robust.evaluate(unknowns.posed_body(), (fields,))
             residual, weight = robust.least_squares(robust.terms[0], found, 1.0)
             pulled = 2 * (weight * residual).flatten()
             for slope, jacobian in zip(slopes, dense, strict=True):
@@ -157,11 +158,12 @@ class EnergyTester:
             Problem([wrong], self.world.truth, given)
 
     def _shape(self) -> list[int]:
-        body = self.world.body
+        body, mesh = self.world.body, neighbours(self.world.body.faces)
         sizes = {
             "T": self.frames, "J": len(body.parents), "K": 25, "V": len(body.template), "B": body.num_betas,
-            "C": POINTS, "M": POINTS * self.frames, "E": len(neighbours(body).edges), "I": len(neighbours(body).inner),
-            "P": len(fit_capsules(body).pairs), "N": len(spread_vertices(body, SPACING)),
+            "C": POINTS, "M": POINTS * self.frames,
+            "E": len(mesh.edges), "I": len(mesh.inner),
+            "P": len(fit_capsules(body).pairs), "N": len(body.spread_vertices(SPACING)),
         }  # fmt: skip
         shape = []
         for letter in self.case.shape.split():

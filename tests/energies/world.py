@@ -11,14 +11,15 @@ from stick_body import stick_body
 from torch import Tensor
 from toy_body import toy_body, turning_state
 
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture import Camera
-from fit_avatar.energies import Scene, parts_of_vertices
+from fit_avatar.energies import PosedBody, parts_of_vertices
 from fit_avatar.energies.landmarks import FACE, HANDS
-from fit_avatar.fitting.unknowns import Unknown, Unknowns
-from fit_avatar.silhouettes import Contours, project, vertex_normals
-from fit_avatar.silhouettes.raster import rasterize, silhouette
+from fit_avatar.silhouettes import Contours
+from fit_avatar.solvers.unknowns import Unknown, Unknowns
+from fit_avatar.visibility.raster import rasterize, silhouette
 
 CAMERA = Camera(150.0, 152.0, 80.0, 60.0, 160, 120)
 POINTS = 12
@@ -88,9 +89,9 @@ class World:
         return Unknowns.of(self.body, whole, self.free, **more)
 
     @cached_property
-    def scene(self) -> Scene:
+    def posed_body(self) -> PosedBody:
         """Return the scene at the truth."""
-        return self.truth.scene()
+        return self.truth.posed_body()
 
     def away(self, size: float) -> Unknowns:
         """Return the unknowns after a random step of this size in all that is free."""
@@ -108,12 +109,12 @@ class World:
     def detected(self, points: Tensor) -> Tensor:
         """Return points as a detector sees them, with confidences. [..., 3] → [..., 3]"""
         confidence = torch.linspace(0.3, 1.0, points.shape[-2]).double().expand(points.shape[:-1])
-        return torch.cat([project(points, CAMERA), confidence[..., None]], -1)
+        return torch.cat([CAMERA.project(points), confidence[..., None]], -1)
 
     @cached_property
     def contours(self) -> Contours:
         """Return rim vertices as the outline, so that every outline point has a vertex that makes it."""
-        x = self.scene
+        x = self.posed_body
         vertices = x.vertices
         normals = torch.stack([vertex_normals(v, self.body.faces) for v in x.surface.flatten(0, -3)])
         normals = normals.unflatten(0, x.surface.shape[:-2])
@@ -122,23 +123,23 @@ class World:
         edge_on = (turned * torch.nn.functional.normalize(vertices, dim=-1)).sum(-1).abs()
         edge_on = edge_on + 10.0 * ~self.body.skin
         rim = edge_on.topk(POINTS, dim=-1, largest=False).indices[..., None]
-        pixels = project(vertices, CAMERA).gather(-2, rim.expand(*rim.shape[:-1], 2))
+        pixels = CAMERA.project(vertices).gather(-2, rim.expand(*rim.shape[:-1], 2))
         outward = torch.nn.functional.normalize(turned[..., :2].gather(-2, rim.expand(*rim.shape[:-1], 2)), dim=-1)
         return Contours(pixels, outward, torch.linspace(0.5, 1.0, POINTS).double().expand(outward.shape[:-1]))
 
     @cached_property
     def masks(self) -> np.ndarray:
         """Return the drawn masks. [..., T, H, W]"""
-        drawn = [silhouette(v, self.body.faces, CAMERA) for v in self.scene.vertices.flatten(0, -3)]
-        return torch.stack(drawn).unflatten(0, self.scene.vertices.shape[:-2]).numpy()
+        drawn = [silhouette(v, self.body.faces, CAMERA) for v in self.posed_body.vertices.flatten(0, -3)]
+        return torch.stack(drawn).unflatten(0, self.posed_body.vertices.shape[:-2]).numpy()
 
     @cached_property
     def part_masks(self) -> np.ndarray:
         """Return the drawn masks of the parts. [..., T, 12, H, W]"""
         part = parts_of_vertices(self.body)[self.body.faces].mode(1).values
         masks = []
-        for vertices in self.scene.vertices.flatten(0, -3):
+        for vertices in self.posed_body.vertices.flatten(0, -3):
             seen = rasterize(vertices, self.body.faces, CAMERA).face_index
             label = torch.where(seen >= 0, part[seen.clamp_min(0)], -1)
             masks.append(torch.stack([label == k for k in range(12)]))
-        return torch.stack(masks).unflatten(0, self.scene.vertices.shape[:-2]).numpy()
+        return torch.stack(masks).unflatten(0, self.posed_body.vertices.shape[:-2]).numpy()

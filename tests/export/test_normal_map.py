@@ -9,7 +9,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.mesh import RestMesh, rest_mesh, split_seams
 from fit_avatar.export.normal_map import Shading, normal_map
-from fit_avatar.silhouettes.raster import rasterize_uv
+from fit_avatar.visibility.raster import rasterize_uv
 
 SIZE = 512
 

@@ -13,8 +13,7 @@ from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import GaussNewton, some_frames, stages
-from fit_avatar.silhouettes import project
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(300.0, 300.0, 100.0, 130.0, 200, 260)
 FRAMES = 6
@@ -24,7 +23,7 @@ def clip(body, depth):
     """Return what an ideal camera sees of a body that turns once, so far behind where it usually is."""
     state = turning_state(body, FRAMES)
     state = replace(state, transl=state.transl + torch.tensor([0.0, 0.0, depth]))
-    points = project(pose_points(body, state, body.keypoint_points), CAMERA).numpy()
+    points = CAMERA.project(pose_points(body, state, body.keypoint_points)).numpy()
     masks = np.stack([silhouette(v, body.faces, CAMERA).numpy() for v in pose_body(body, state).vertices])
     keypoints = np.concatenate([points, np.ones_like(points[..., :1])], -1)
     return Capture(np.arange(FRAMES), keypoints, masks, CAMERA, np.ones(FRAMES, np.float32))
@@ -49,10 +48,10 @@ def test_together_is_as_each_alone(body, captures, stage):
     heights = [1.6, 1.7]
     together = fitted(body, captures, heights, stage)
     assert together.batch == (2,)
-    tall = together.scene().vertices
+    tall = together.posed_body().vertices
     for c, (seen, height) in enumerate(zip(captures, heights, strict=True)):
         alone = fitted(body, [seen], [height], stage)
-        assert (alone.scene().vertices[0] - tall[c]).norm(dim=-1).max() < 2e-3
+        assert (alone.posed_body().vertices[0] - tall[c]).norm(dim=-1).max() < 2e-3
     assert not torch.allclose(together.values["betas"][0], together.values["betas"][1])
 
 

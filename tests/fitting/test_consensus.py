@@ -7,7 +7,7 @@ from toy_body import toy_body
 
 from fit_avatar import energies
 from fit_avatar.body.surface import carried_by, cotangent_laplacian
-from fit_avatar.energies import Scene
+from fit_avatar.energies import PosedBody
 from fit_avatar.fitting.consensus import ConsensusSolver, Constraints
 from fit_avatar.fitting.stage import ConsensusStage
 from fit_avatar.silhouettes import plane_distance
@@ -35,7 +35,7 @@ def test_solution_is_a_minimum_of_the_terms():
     total = area[body.skin].sum() / weight.sum()
 
     def energy(o):
-        x = Scene(body, {"offsets": o[None]})
+        x = PosedBody(body, {"offsets": o[None]})
         data = plane_distance(o[vertices], planes.double(), residual.double())
         smooth = stage.smooth_m**4 * energies.laplacian(x, dense)[0].square() / area
         thin = stage.body * area * energies.offset_prior(x)[0].square()

@@ -22,15 +22,14 @@ from fit_avatar.fitting import (
     run_stage,
     stages,
 )
-from fit_avatar.silhouettes import project
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.visibility.raster import silhouette
 
 FRAMES = 8
 
 
 def observe(body, first_yaw=0.7):
     clip = turning_person(body, FRAMES, first_yaw=first_yaw)
-    keypoints = project(body.keypoint_regressor @ clip.vertices, CAMERA)
+    keypoints = CAMERA.project(body.keypoint_regressor @ clip.vertices)
     confident = torch.cat([keypoints, torch.ones(FRAMES, 25, 1)], -1)
     masks = torch.stack([silhouette(v, body.faces, CAMERA) for v in clip.vertices])
     capture = Capture(np.arange(FRAMES), confident.numpy(), masks.numpy(), CAMERA, np.ones(FRAMES, np.float32))
@@ -61,8 +60,8 @@ def test_every_stage_helps(body):
     errors = [joint_error(body, state, clip) for state in (start, rough, tracked)]
     assert errors[1] < errors[0]
     assert errors[2] < 0.03
-    stature = (body.template + body.shape_basis @ tracked.betas)[body.skin][:, 1]
-    assert (stature.max() - stature.min()).item() == pytest.approx(clip.height_m, abs=0.004)
+    body_height = (body.template + body.shape_basis @ tracked.betas)[body.skin][:, 1]
+    assert (body_height.max() - body_height.min()).item() == pytest.approx(clip.height_m, abs=0.004)
 
     dressed = fit_consensus(body, evidence, tracked, ConsensusStage("consensus"))
     naked = torch.zeros_like(body.template)
@@ -134,7 +133,7 @@ def test_what_pictures_show_turns_what_outlines_leave(body):
         start = run_stage(body, evidence, start, stage, clip.height_m).state
     start = replace(start, betas=clip.state.betas, offsets=clip.state.offsets)
     vertices = torch.nonzero(body.skin)[::40, 0].expand(FRAMES, -1)
-    places = project(clip.vertices.gather(1, vertices[..., None].expand(*vertices.shape, 3)), CAMERA)
+    places = CAMERA.project(clip.vertices.gather(1, vertices[..., None].expand(*vertices.shape, 3)))
     asked = []
 
     def find(state, camera, progress):

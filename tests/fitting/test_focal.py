@@ -11,9 +11,8 @@ from synthetic import CAMERA, turning_person
 from fit_avatar.body import load_body
 from fit_avatar.capture import Capture
 from fit_avatar.fitting import CONTOUR_POINTS, Preset, begin, calibrated, fit, gather_evidence, run_stage, stages
-from fit_avatar.fitting.focal import MOST_TRIALS, TRIALS, estimate_focal, zoomed
-from fit_avatar.silhouettes import project
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.fitting.focal import MOST_TRIALS, TRIALS, estimate_focal
+from fit_avatar.visibility.raster import silhouette
 
 FRAMES = 12
 
@@ -69,7 +68,7 @@ def body():
 def seen(body):
     clip = turning_person(body, FRAMES)
     generator = torch.Generator().manual_seed(0)
-    keypoints = project(body.keypoint_regressor @ clip.vertices, CAMERA)
+    keypoints = CAMERA.project(body.keypoint_regressor @ clip.vertices)
     keypoints = keypoints + 0.5 * torch.randn(keypoints.shape, generator=generator)
     confident = torch.cat([keypoints, torch.ones(FRAMES, 25, 1)], -1)
     masks = torch.stack([silhouette(v, body.faces, CAMERA) for v in clip.vertices])
@@ -80,7 +79,7 @@ def seen(body):
 @pytest.mark.parametrize("factor", [0.7, 1.3])
 def test_a_turn_tells_the_focal_length(body, seen, factor):
     clip, capture = seen
-    guess = replace(zoomed(CAMERA, factor), focal_sigma=0.35)
+    guess = replace(CAMERA.zoomed(factor), focal_sigma=0.35)
     plan = Preset("first", "", stages("fast")[:1])
     fitted = fit(body, replace(capture, camera=guess), height_m=clip.height_m, schedule=plan)
     told = calibrated(replace(capture, camera=guess), fitted.state)
@@ -95,7 +94,7 @@ def test_a_turn_tells_the_focal_length(body, seen, factor):
 
 def test_later_stages_see_by_the_estimated_camera(body, seen):
     clip, capture = seen
-    guess = replace(zoomed(CAMERA, 0.7), focal_sigma=0.35)
+    guess = replace(CAMERA.zoomed(0.7), focal_sigma=0.35)
     evidence = gather_evidence(replace(capture, camera=guess), CONTOUR_POINTS, torch.device("cpu"))
     first, second = stages("fast")[:2]
     rough = run_stage(body, evidence, begin(body, evidence, clip.height_m, Preset("p", "", ())).state, first, 1.7)

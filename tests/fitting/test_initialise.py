@@ -6,10 +6,9 @@ import torch
 from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import load_body, rotation
+from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture import Capture
-from fit_avatar.capture.types import BODY_25_MIRROR
 from fit_avatar.fitting import gather_evidence, initialise
-from fit_avatar.silhouettes import project
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +20,7 @@ def largest_error_deg(body, frames, turns, exchanged=(), step=1):
     """Return how far the first directions are from the truth."""
     clip = turning_person(body, frames)
     order = (torch.arange(turns * frames) * step) % frames
-    keypoints = project(body.keypoint_regressor @ clip.vertices, CAMERA)[order]
+    keypoints = CAMERA.project(body.keypoint_regressor @ clip.vertices)[order]
     keypoints = torch.cat([keypoints, torch.ones(len(order), 25, 1)], -1)
     for t in exchanged:
         keypoints[t] = keypoints[t, list(BODY_25_MIRROR)]

@@ -8,7 +8,6 @@ from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera
 from fit_avatar.fitting import Unknowns
 from fit_avatar.fitting.noise import NOISE_RANGE_M, keypoint_noise
-from fit_avatar.silhouettes import project
 
 CAMERA = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
 FRAMES = 80
@@ -19,8 +18,8 @@ PIXEL_M = 3.0 / 1500.0
 def scene_and_points():
     body = toy_body()
     state = turning_state(body, FRAMES)
-    points = project(pose_points(body, state, body.keypoint_points), CAMERA)
-    return Unknowns.of(body, state).scene(), points
+    points = CAMERA.project(pose_points(body, state, body.keypoint_points))
+    return Unknowns.of(body, state).posed_body(), points
 
 
 def measured(scene_and_points, error):

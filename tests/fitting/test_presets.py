@@ -13,8 +13,7 @@ from fit_avatar.energies import Term, joint_limits
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.fitting import PRESETS, GaussNewton, Preset, Stage, fit, preset
-from fit_avatar.silhouettes import project
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.visibility.raster import silhouette
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -85,7 +84,7 @@ def body():
 
 def photographs(body, count, first_yaw):
     clip = turning_person(body, count, first_yaw=first_yaw)
-    points = project(body.keypoint_regressor @ clip.vertices, CAMERA)
+    points = CAMERA.project(body.keypoint_regressor @ clip.vertices)
     keypoints = torch.cat([points, torch.ones(count, 25, 1)], -1).numpy()
     masks = np.stack([silhouette(v, body.faces, CAMERA).numpy() for v in clip.vertices])
     return clip, Capture(np.arange(count), keypoints, masks, CAMERA, np.ones(count, np.float32), fps=1.0)

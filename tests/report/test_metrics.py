@@ -14,8 +14,7 @@ from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture.types import Camera, Capture, LeftOut
 from fit_avatar.report import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.metrics import keypoint_errors
-from fit_avatar.silhouettes import project
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(160.0, 160.0, 60.0, 80.0, 120, 160)
 
@@ -24,7 +23,7 @@ CAMERA = Camera(160.0, 160.0, 60.0, 80.0, 120, 160)
 def capture(body: Body, state: BodyState) -> Capture:
     """What an ideal camera sees of the body."""
     vertices = pose_body(body, state).vertices
-    points = project(pose_points(body, state, body.keypoint_points), CAMERA).numpy()
+    points = CAMERA.project(pose_points(body, state, body.keypoint_points)).numpy()
     return Capture(
         frame_indices=np.arange(len(vertices)) * 2,
         keypoints=np.concatenate([points, np.ones_like(points[..., :1])], -1),
@@ -59,7 +58,7 @@ def test_what_the_detector_means_by_a_keypoint_is_told_apart(body: Body, state: 
     bias[:, 1] = 0.05
     points = replace(body.keypoint_points, template=body.keypoint_points.template + bias)
     seen = capture.keypoints.copy()
-    seen[..., :2] = project(pose_points(body, state, points), CAMERA).numpy()
+    seen[..., :2] = CAMERA.project(pose_points(body, state, points)).numpy()
     agreement = measure_agreement(body, state, replace(capture, keypoints=seen), keypoint_bias=bias)
     assert agreement.keypoint_error_px.min() > 1.0
     assert agreement.unbiased_error_px is not None

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.report import draw_overlay, write_overlay
 from fit_avatar.report.overlay import AMBIENT, LIGHT, LONG_SIDE_PX, OPACITY, SURFACE_BGR
-from fit_avatar.silhouettes import vertex_normals
-from fit_avatar.silhouettes.raster import rasterize, silhouette
+from fit_avatar.visibility.raster import rasterize, silhouette
 
 CAMERA = Camera(160.0, 160.0, 60.5, 80.5, 121, 161)  # odd sides
 

@@ -33,8 +33,8 @@ from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.report.sections import left_out_list, ranges
 from fit_avatar.report.video import video_file
-from fit_avatar.silhouettes.raster import silhouette
 from fit_avatar.steps import options_of
+from fit_avatar.visibility.raster import silhouette
 from tests.report.browser import CHROMIUM, browser_page
 
 CAMERA = Camera(300.0, 300.0, 90.0, 120.0, 180, 240)

@@ -8,7 +8,7 @@ import pytest
 from fit_avatar.body import pose_body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.report.quality import AGREES_M, ENOUGH_FRAMES, UNTOUCHED, confidence, measure_quality, rim_errors
-from fit_avatar.silhouettes.raster import silhouette
+from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(700.0, 700.0, 180.0, 240.0, 360, 480)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fit_avatar.capture import Camera
-from fit_avatar.silhouettes import extract_contours, match_contours, pixel_gradient, project, tangent_planes
+from fit_avatar.silhouettes import extract_contours, match_contours, pixel_gradient, tangent_planes
 
 CAMERA = Camera(600.0, 600.0, 100.0, 100.0, 200, 200)
 
@@ -44,7 +44,7 @@ def test_tangent_planes_touch_what_projects_to_the_outline():
     torch.manual_seed(0)
     points = torch.randn(20, 3) * 0.2 + torch.tensor([0.0, 0.0, 3.0])
     normals = torch.nn.functional.normalize(torch.randn(20, 2), dim=-1)
-    planes = tangent_planes(project(points, CAMERA), normals, CAMERA)
+    planes = tangent_planes(CAMERA.project(points), normals, CAMERA)
     assert (planes * points).sum(-1).abs().max() < 1e-5
     outside = points + torch.cat([0.01 * normals, torch.zeros(20, 1)], -1)
     assert (planes * outside).sum(-1).min() > 0
@@ -54,7 +54,7 @@ def test_pixel_gradient_agrees_with_autograd():
     torch.manual_seed(0)
     points = (torch.randn(5, 3, dtype=torch.float64) * 0.2 + torch.tensor([0.0, 0.0, 3.0])).requires_grad_()
     direction = torch.randn(5, 2, dtype=torch.float64)
-    (expected,) = torch.autograd.grad((project(points, CAMERA) * direction).sum(), points)
+    (expected,) = torch.autograd.grad((CAMERA.project(points) * direction).sum(), points)
     torch.testing.assert_close(pixel_gradient(points.detach(), direction, CAMERA), expected)
 
 
@@ -63,7 +63,7 @@ def test_matches_are_on_the_rim_and_agree_in_direction():
     normals = torch.nn.functional.normalize(torch.randn(4000, 3), dim=-1)
     vertices = normals * 0.25 + torch.tensor([0.0, 0.0, 3.0])
     contours = extract_contours(disc(radius=600 * 0.25 / 3.0)[None], 100)
-    pixels = project(vertices, CAMERA)
+    pixels = CAMERA.project(vertices)
     matches = match_contours(pixels[None], vertices[None], normals[None], contours, torch.tensor([10.0]), 600)
     assert matches.weights.min() == 1
     chosen = matches.vertices[0]

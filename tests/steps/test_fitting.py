@@ -9,8 +9,8 @@ from synthetic import CAMERA, write_clip
 from fit_avatar import fit_video, load_body, steps
 from fit_avatar.config import Config
 from fit_avatar.fitting import GaussNewton, Preset, stages
+from fit_avatar.io.store import Store
 from fit_avatar.progress import Silent
-from fit_avatar.store import Store
 
 BODY = load_body()
 

@@ -1,9 +1,9 @@
 """A stage is computed once, and told both times."""
 
+from fit_avatar.io.store import Store
 from fit_avatar.progress import Silent
 from fit_avatar.steps import Runner
 from fit_avatar.steps.runner import under
-from fit_avatar.store import Store
 
 
 class Listener(Silent):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from painted_film import FRAMES, SIZE, Film, first_frames, paint, shoot
 from toy_body import toy_body, turning_state
 
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import pose_body
-from fit_avatar.silhouettes.matching import vertex_normals
 from fit_avatar.texture import Texture, bake, relighting
 
 

@@ -8,14 +8,15 @@ import pytest
 import torch
 from toy_body import toy_body
 
-from fit_avatar.texture.align import displacement, move
-from fit_avatar.texture.atlas import Atlas, islands, mirror_texels
+from fit_avatar.appearance.atlas import Atlas, islands, mirror_texels
+from fit_avatar.appearance.light import Light, solve_light
+from fit_avatar.appearance.push_pull import push_pull
+from fit_avatar.appearance.robust_mean import robust_mean
+from fit_avatar.body.graph import adjacency, grow, laplacian
+from fit_avatar.correspondence.optical_flow import displacement, move
 from fit_avatar.texture.choose import choose, key_frames
-from fit_avatar.texture.fill import continued, harmonic, nearest_inside, push_pull, reflected_detail, surround
-from fit_avatar.texture.graph import adjacency, grow, laplacian
+from fit_avatar.texture.fill import continued, harmonic, nearest_inside, reflected_detail, surround
 from fit_avatar.texture.label import label
-from fit_avatar.texture.light import Light, solve_light
-from fit_avatar.texture.merge import robust_mean
 
 BODY = toy_body()
 ATLAS = Atlas.of(BODY, 128)

@@ -21,7 +21,7 @@ from reference import Reference, load
 
 from fit_avatar.capture import Camera
 from fit_avatar.export.mesh import split_seams
-from fit_avatar.silhouettes.raster import rasterize
+from fit_avatar.visibility.raster import rasterize
 
 HERE = Path(__file__).parent
 WIDTH_PX = 480

@@ -1,0 +1,1 @@
+"""Points of the surface found again in the pictures."""

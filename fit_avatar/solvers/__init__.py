@@ -1,0 +1,1 @@
+"""Problems, their unknowns, and the optimisers that solve them."""

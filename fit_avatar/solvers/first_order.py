@@ -1,0 +1,202 @@
+"""L-BFGS and Adam: rounds of steps from one start, between which what terms hold fixed is computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from fit_avatar.energies import PosedBody
+from fit_avatar.errors import BadInputError
+from fit_avatar.solvers.conjugate_gradient import Products, estimated_diagonal
+from fit_avatar.solvers.problem import Fields, Problem
+from fit_avatar.solvers.unknowns import Unknowns
+
+if TYPE_CHECKING:
+    from fit_avatar.solvers.optimisers import LBFGS, Adam
+
+MAX_ENERGY = 1e300
+"""What is not less is no energy: a problem's value at a trial step says so with a huge number."""
+
+
+class LBFGSRounds:
+    """Rounds of L-BFGS; what it has learnt of the curvature is kept from one to the next.
+
+    Its line search halves a step that leads to where energy or derivative are no finite numbers.
+    """
+
+    def __init__(self, options: LBFGS) -> None:
+        """Begin without any knowledge."""
+        self.options = options
+        self.optimiser: torch.optim.LBFGS | None = None
+
+    def scales(self, problem: Problem) -> dict[str, Tensor]:
+        """Return the units of the unknowns in which this method moves."""
+        return _scales(problem)
+
+    def run(self, steps: list[Tensor], closure: Callable[[], Tensor], count: int) -> int:
+        """Make up to ``count`` iterations; return how many there were."""
+        if self.optimiser is None:
+            self.optimiser = torch.optim.LBFGS(
+                steps, history_size=self.options.history, tolerance_grad=1e-12, tolerance_change=1e-14,
+                line_search_fn="strong_wolfe",
+            )  # fmt: skip
+        state = self.optimiser.state[steps[0]]
+        before = int(state.get("n_iter", 0))
+        self.optimiser.param_groups[0].update(max_iter=count, max_eval=2 * count)
+        self.optimiser.step(closure)
+        return int(state["n_iter"]) - before
+
+
+class AdamRounds:
+    """Rounds of Adam with one memory and one learning-rate schedule over all of them.
+
+    A step that leads to where energy or derivative are no finite numbers is taken back, and those after it are halved.
+    """
+
+    def __init__(self, options: Adam) -> None:
+        """Begin without any memory."""
+        self.options = options
+        self.optimiser: torch.optim.Adam | None = None
+
+    def scales(self, problem: Problem) -> dict[str, Tensor]:
+        """Return the units of the unknowns, which are as they are."""
+        return {}
+
+    def run(self, steps: list[Tensor], closure: Callable[[], Tensor], count: int) -> int:
+        """Make ``count`` iterations; return how many there were."""
+        if self.optimiser is None:
+            self.optimiser = torch.optim.Adam(steps, lr=self.options.learning_rate)
+            self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+                self.optimiser, self.options.iterations, eta_min=self.options.learning_rate * 0.01
+            )
+        safe = [leaf.detach().clone() for leaf in steps]
+        for _ in range(count):
+            if torch.isfinite(closure()):
+                safe = [leaf.detach().clone() for leaf in steps]
+            else:
+                self._step_back(steps, safe)
+                closure()
+            self.optimiser.step()
+            self.schedule.step()
+        if not torch.isfinite(closure()):
+            self._step_back(steps, safe)
+        return count
+
+    def _step_back(self, steps: list[Tensor], safe: list[Tensor]) -> None:
+        """Return to the last place where the energy was a finite number, and go on with half as large steps."""
+        assert self.optimiser is not None
+        with torch.no_grad():
+            for leaf, value in zip(steps, safe, strict=True):
+                leaf.copy_(value)
+        for group in self.optimiser.param_groups:
+            group["lr"] /= 2
+
+
+def minimise(
+    problem: Problem,
+    rounds: LBFGSRounds | AdamRounds,
+    scheduled: bool,
+    progress: Callable[[int, int], None] | None,
+    tell: Callable[[Tensor], None],
+) -> tuple[Problem, int, str]:
+    """Lower the energy by steps that follow its derivative.
+
+    Args:
+        problem: terms and unknowns.
+        rounds: the method.
+        scheduled: a term changes as the solve goes on, so it runs to its end.
+        progress: called with iterations done and iterations in all.
+        tell: called with the energy at every place that was tried.
+
+    Returns:
+        The problem at its end, the iterations, and why they ended.
+
+    Raises:
+        BadInputError: energy or derivative are no finite numbers where a round begins; the message names the term.
+    """
+    options, start = rounds.options, problem.unknowns
+    scales = rounds.scales(problem)
+    leaves = {name: unknown.zero_step().requires_grad_() for name, unknown in start.free.items()}
+
+    def steps() -> dict[str, Tensor]:
+        return {name: leaf * scales.get(name, 1.0) for name, leaf in leaves.items()}
+
+    def reached() -> Unknowns:
+        return start.after({name: step.detach() for name, step in steps().items()})
+
+    unit, done, last = 0.0, 0, float("inf")
+    while done < options.iterations:
+        share = done / max(options.iterations - 1, 1)
+        here = reached()
+        fields = problem.at(here).prepared(share)
+        energy_here = float(
+            problem.values(here.posed_body(), fields, share).sum()
+        )  # names a term that is not finite here
+        unit = unit or 1 / max(energy_here, 1e-12)
+
+        def closure() -> Tensor:
+            for leaf in leaves.values():
+                leaf.grad = None
+            energy = problem.values(start.posed_body_after(steps()), fields, share, trial=True).sum()  # noqa: B023
+            (energy * unit).backward()  # noqa: B023
+            if _usable(energy, leaves):
+                tell(energy.detach())
+                return (energy * unit).detach()  # noqa: B023
+            for leaf in leaves.values():
+                leaf.grad = torch.full_like(leaf, torch.nan)  # which makes a line search halve its step
+            return torch.full_like(energy.detach(), torch.inf)
+
+        if not torch.isfinite(closure()):
+            _refuse_derivatives(problem, start.posed_body_after(steps()), fields, share, list(leaves.values()))
+        made = rounds.run(list(leaves.values()), closure, min(options.refresh, options.iterations - done))
+        done += max(made, 1)
+        if progress:
+            progress(min(done, options.iterations), options.iterations)
+        energy = float(problem.values(reached().posed_body(), fields, share).sum())
+        gain = (last - energy) / max(abs(last), 1e-30) if last < float("inf") else float("inf")
+        if not scheduled and made == 0:
+            return problem.at(reached()), done, "no step lowers the energy further"
+        if not scheduled and 0 <= gain < options.tolerance:
+            return problem.at(reached()), done, f"the last round lowered the energy by {gain:.1e} of it"
+        last = energy
+    return problem.at(reached()), min(done, options.iterations), "all iterations done"
+
+
+def _usable(energy: Tensor, leaves: dict[str, Tensor]) -> bool:
+    """Return whether an energy and its derivatives are finite numbers."""
+    known = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
+    return bool(energy < MAX_ENERGY) and all(bool(torch.isfinite(grad).all()) for grad in known)
+
+
+def _refuse_derivatives(problem: Problem, x: PosedBody, fields: Fields, share: float, leaves: list[Tensor]) -> None:
+    """Name the term whose derivative is not finite where the energy is.
+
+    Raises:
+        BadInputError: always.
+    """
+    guilty = []
+    for term, own in zip(problem.terms, fields, strict=True):
+        robust = problem.evaluate_term(term, x, own, share).robust
+        if robust.requires_grad:
+            found = torch.autograd.grad(robust.sum(), leaves, retain_graph=True, allow_unused=True)
+            if not all(bool(torch.isfinite(each).all()) for each in found if each is not None):
+                guilty.append(repr(term.name))
+    names = ", ".join(guilty) or "all terms together"
+    raise BadInputError(f"the derivative of {names} is not a finite number where the solve begins: start elsewhere")
+
+
+def _scales(problem: Problem) -> dict[str, Tensor]:
+    """Return how far each unknown is uncertain, so that L-BFGS sees them all alike; smooth on average over frames."""
+    fields = problem.prepared(0.0)
+    with torch.no_grad():
+        found = problem.evaluate(problem.unknowns.posed_body(), fields, 0.0)
+    sizes = estimated_diagonal(Products(problem, fields, found, 0.0))
+    named = problem.unknowns.named
+    # The estimate is noisy: it is averaged over frames, and over all numbers of an unknown that frames share.
+    return {
+        name: (size.mean() if named[name].shared else size.mean(-2, keepdim=True)).rsqrt()
+        for name, size in sizes.items()
+    }

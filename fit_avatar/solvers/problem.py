@@ -1,0 +1,280 @@
+"""A problem: terms and unknowns, checked before anything is computed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fit_avatar.energies.posed_body import PosedBody
+from fit_avatar.energies.term import Term
+from fit_avatar.errors import BadInputError
+from fit_avatar.solvers.unknowns import Unknowns
+
+Fields = tuple[Mapping[str, Any], ...]
+"""The data fields of every term."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One term at one place."""
+
+    residual: Tensor  # [..., R, …]
+    confidence: Tensor  # broadcasts to the squares
+    squared: Tensor  # [..., R, …] of numbers, or of vectors
+    robust: Tensor  # [..., R, …]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Terms that are minimised together over the free unknowns.
+
+    Every data field of a term comes from the term's ``data`` or, under the same name, from ``observations``.
+
+    Raises:
+        BadInputError: a field is missing, unknown, of a wrong shape or NaN; the message names term and field.
+    """
+
+    terms: Sequence[Term]
+    unknowns: Unknowns
+    observations: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise BadInputError("a problem needs at least one term")
+        names = [term.name for term in self.terms]
+        for name in names:
+            if names.count(name) > 1:
+                raise BadInputError(f"two terms are called {name!r}: give one of them another name with Term(name=…)")
+        for term in self.terms:
+            if not all(math.isfinite(term.weight_at(share)) and term.weight_at(share) >= 0 for share in (0.0, 1.0)):
+                raise BadInputError(f"the weight of the term {term.name!r} is {term.weight}; it must be 0 or more")
+        object.__setattr__(self, "terms", tuple(term for term in self.terms if not self._left_out(term)))
+        object.__setattr__(self, "fields", tuple(self._bind(term) for term in self.terms))
+
+    fields: Fields = field(init=False, repr=False)
+    """The data fields of every term, checked and on the unknowns' device."""
+
+    def at(self, unknowns: Unknowns) -> Problem:
+        """Return the same problem at other values."""
+        moved = object.__new__(Problem)
+        for name, value in (("terms", self.terms), ("observations", self.observations), ("fields", self.fields)):
+            object.__setattr__(moved, name, value)
+        object.__setattr__(moved, "unknowns", unknowns)
+        return moved
+
+    # -- evaluation -------------------------------------------------------------------------------------------
+
+    def prepared(self, share: float = 1.0) -> Fields:
+        """Return all fields, with what is held fixed during a step computed at the present values."""
+        x = self.unknowns.posed_body()
+        whole = []
+        with torch.no_grad():
+            for term, fields in zip(self.terms, self.fields, strict=True):
+                prepare = term.energy.prepare
+                if prepare is not None:
+                    wanted = term.energy.wants(prepare, {**fields, "share": share})
+                    try:
+                        fields = {**fields, **prepare(x, **wanted)}
+                    except BadInputError:
+                        raise
+                    except Exception as error:  # as for residual functions
+                        raise BadInputError(
+                            f"the preparation of the term {term.name!r} fails on {_told(wanted, self)}: "
+                            f"{_first_line(error)}"
+                        ) from error
+                whole.append(fields)
+        return tuple(whole)
+
+    def evaluate(self, x: PosedBody, fields: Fields, share: float = 1.0, trial: bool = False) -> list[Evaluation]:
+        """Return every term at a posed body; differentiable. At a trial, residuals may be infinite.
+
+        Raises:
+            BadInputError: a residual is not finite, or a residual function fails on its fields.
+        """
+        return [self.evaluate_term(term, x, own, share, trial) for term, own in zip(self.terms, fields, strict=True)]
+
+    def evaluate_term(
+        self, term: Term, x: PosedBody, fields: Mapping[str, Any], share: float, trial: bool = False
+    ) -> Evaluation:
+        """Return one term at a posed body; differentiable."""
+        residual, confidence = self._residual(term, x, fields, trial)
+        squared = residual.square().sum(-1) if term.energy.vector else residual.square()
+        robust = squared if term.kernel is None else term.kernel.at(share)(squared)
+        return Evaluation(residual, confidence, squared, confidence * robust, term.weight_at(share))
+
+    def least_squares(self, term: Term, found: Evaluation, share: float) -> tuple[Tensor, Tensor]:
+        """Return residuals and the weights of the equivalent least-squares problem. [..., R, M] twice"""
+        squared = found.squared.detach()
+        slope = torch.ones_like(squared) if term.kernel is None else term.kernel.at(share).weight(squared)
+        weight = found.weight * found.confidence * slope
+        if term.energy.vector:
+            weight = weight[..., None]
+        lead = len(self.unknowns.batch) + 1
+        residual = found.residual.detach()
+        weight = weight.expand_as(residual)
+        if residual.dim() == lead:
+            return residual[..., None], weight[..., None]
+        return residual.flatten(lead), weight.flatten(lead)
+
+    def values(self, x: PosedBody, fields: Fields, share: float = 1.0, trial: bool = False) -> Tensor:
+        """Return the whole energy of every clip; differentiable. [...]
+
+        At a trial step it is infinite where a residual is not a finite number; elsewhere that is an error.
+        """
+        total = torch.zeros(self.unknowns.batch, dtype=torch.float64, device=x.transl.device)
+        for each in self.evaluate(x, fields, share, trial):
+            total = total + each.weight * self.per_clip(each.robust)
+        return total.nan_to_num(torch.inf) if trial else total
+
+    def per_clip(self, robust: Tensor) -> Tensor:
+        """Sum what belongs to each clip, in float64. [..., R, …] → [...]"""
+        batch = len(self.unknowns.batch)
+        return robust.flatten(batch).sum(-1, dtype=torch.float64) if robust.dim() > batch else robust.double()
+
+    def _residual(self, term: Term, x: PosedBody, fields: Mapping[str, Any], trial: bool) -> tuple[Tensor, Tensor]:
+        function = term.energy.function
+        try:
+            found = function(x, **term.energy.wants(function, fields))
+        except BadInputError:
+            raise
+        except Exception as error:  # whatever a function of the user's does wrong, the term is named
+            raise BadInputError(
+                f"the term {term.name!r} fails on {_told(fields, self)}: {_first_line(error)}"
+            ) from error
+        residual, confidence = found if isinstance(found, tuple) else (found, None)
+        if not isinstance(residual, Tensor):
+            raise BadInputError(f"the term {term.name!r} returns a {type(residual).__name__} instead of a tensor")
+        self._check_residual(term, residual, trial)
+        return residual, self._confidence(term, residual, confidence)
+
+    def _confidence(self, term: Term, residual: Tensor, given: Tensor | None) -> Tensor:
+        """Return the trust in each residual, or in each vector of them."""
+        confidence = residual.new_ones(()) if given is None else given.detach()
+        shape = residual.shape[:-1] if term.energy.vector else residual.shape
+        try:
+            if term.confidence is not None:
+                confidence = confidence * term.confidence.to(residual)
+            confidence.expand(shape)
+        except RuntimeError:
+            raise BadInputError(
+                f"the confidence of the term {term.name!r} has the shape {list(confidence.shape)}; "
+                f"it must broadcast to {list(shape)}"
+            ) from None
+        if not torch.isfinite(confidence).all():
+            raise BadInputError(f"the confidence of the term {term.name!r} is not a finite number everywhere")
+        return confidence
+
+    def _check_residual(self, term: Term, residual: Tensor, trial: bool) -> None:
+        batch, frames = self.unknowns.batch, self.unknowns.frames
+        shape = tuple(residual.shape)
+        rows = shape[len(batch)] if len(shape) > len(batch) else -1
+        if shape[: len(batch)] != batch or rows not in (1, frames, frames - 1, frames - 2):
+            raise BadInputError(
+                f"the term {term.name!r} returns a residual of shape {list(shape)}; it must begin with "
+                f"{[*batch, frames]} (a row for each frame), one or two rows less (neighbouring frames), or "
+                f"{[*batch, 1]} (shared unknowns)"
+            )
+        if not residual.is_floating_point():
+            raise BadInputError(
+                f"the term {term.name!r} returns whole numbers ({residual.dtype}); it must return floats"
+            )
+        if not trial and not torch.isfinite(residual).all():
+            bad = torch.nonzero(~torch.isfinite(residual))[0].tolist()
+            raise BadInputError(f"the residual of the term {term.name!r} is not a finite number at {bad}")
+
+    # -- checking ---------------------------------------------------------------------------------------------
+
+    def _left_out(self, term: Term) -> bool:
+        required = (name for name, needed in term.energy.fields().items() if needed)
+        return term.optional and any(name not in term.data and name not in self.observations for name in required)
+
+    def _bind(self, term: Term) -> Mapping[str, Any]:
+        wanted = term.energy.fields()
+        for name in term.data:
+            if name not in wanted:
+                near = difflib.get_close_matches(name, wanted, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"its fields are {', '.join(wanted) or 'none'}"
+                raise BadInputError(f"the term {term.name!r} has no field {name!r}: {hint}")
+        given = {name: self.observations[name] for name in wanted if name in self.observations}
+        given |= term.data
+        for name, required in wanted.items():
+            if required and name not in given:
+                raise BadInputError(
+                    f"the term {term.name!r} needs the field {name!r}: give it in Term(data={{{name!r}: …}})"
+                )
+        like = self.unknowns.named["transl"].value
+        fields = {name: _as_tensor(value, like) for name, value in given.items()}
+        sizes = self._sizes()
+        for name, value in fields.items():
+            if isinstance(value, Tensor):
+                _check_field(term, name, value, sizes)
+        return fields
+
+    def _sizes(self) -> dict[str, int]:
+        body = self.unknowns.body
+        return {
+            "T": self.unknowns.frames,
+            "V": len(body.template),
+            "J": len(body.parents),
+            "K": len(body.keypoint_regressor),
+            "B": self.unknowns.named["betas"].value.shape[-1],
+        }
+
+
+def _as_tensor(value: Any, like: Tensor) -> Any:
+    """Turn arrays and lists of numbers into tensors on the unknowns' device."""
+    if isinstance(value, np.ndarray):
+        value = torch.from_numpy(np.ascontiguousarray(value))
+    if isinstance(value, list) and value and all(isinstance(v, (int, float)) for v in value):
+        value = torch.tensor(value)
+    if isinstance(value, Tensor):
+        return value.to(like) if value.is_floating_point() else value.to(like.device)
+    if hasattr(value, "to") and callable(value.to):
+        return value.to(like.device)
+    return value
+
+
+def _check_field(term: Term, name: str, value: Tensor, sizes: dict[str, int]) -> None:
+    expected = term.energy.shapes.get(name)
+    if expected is not None:
+        letters = expected.split()
+        shape = tuple(value.shape)[max(0, value.dim() - len(letters)) :]
+        if len(shape) != len(letters) or not all(_fits(s, n, sizes) for s, n in zip(letters, shape, strict=True)):
+            meant = ", ".join(f"{s} = {sizes[s]}" for s in dict.fromkeys(re.findall("[A-Z]", expected)) if s in sizes)
+            where = f" with {meant}" if meant else ""
+            raise BadInputError(
+                f"the field {name!r} of the term {term.name!r} has the shape {list(value.shape)}; "
+                f"it must be [{', '.join(letters)}]{where}"
+            )
+    numbers = value.coalesce().values() if value.is_sparse else value
+    if numbers.is_floating_point() and not torch.isfinite(numbers).all():
+        bad = torch.nonzero(~torch.isfinite(numbers))[0].tolist()
+        raise BadInputError(f"the field {name!r} of the term {term.name!r} is not a finite number at {bad}")
+
+
+def _fits(expected: str, size: int, sizes: dict[str, int]) -> bool:
+    """Return whether a dimension such as ``3``, ``T`` or ``T-1`` has this size; a new letter is remembered."""
+    if expected.isdigit():
+        return int(expected) == size
+    letter, _, less = expected.partition("-")
+    return sizes.setdefault(letter, size + int(less or 0)) - int(less or 0) == size
+
+
+def _told(fields: Mapping[str, Any], problem: Problem) -> str:
+    """Return fields and their shapes in words."""
+    shapes = [f"{n} {list(v.shape)}" if isinstance(v, Tensor) else n for n, v in fields.items()]
+    frames = problem.unknowns.frames
+    return f"the fields {', '.join(shapes)} with {frames} frames" if shapes else f"{frames} frames"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

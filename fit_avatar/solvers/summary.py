@@ -1,0 +1,75 @@
+"""What a solve did: every term before and after, iterations, seconds, and why it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fit_avatar.solvers.problem import Evaluation, Problem
+
+
+@dataclass(frozen=True)
+class TermValue:
+    """One term at one place: sums over frames, clips and residuals."""
+
+    name: str
+    raw: float
+    """Σ r² of residuals that are trusted at all"""
+    robust: float
+    """Σ confidence · ρ(r²)"""
+    weighted: float
+    """weight · robust: its share of the energy"""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one solve did. Its text is a table.
+
+    Start and end are compared by one and the same function: that of the end of the solve, with the last weights and
+    kernels of what is scheduled, and with whatever terms hold fixed (matches, what is hidden) as it is at the end. So a
+    start has another energy here than under the matches that were made for it.
+    """
+
+    optimiser: str
+    before: tuple[TermValue, ...]
+    """Every term where the solve began."""
+    after: tuple[TermValue, ...]
+    """Every term where it ended."""
+    iterations: int
+    reason: str
+    """Why it stopped."""
+    seconds: float
+    trace: tuple[tuple[float, float], ...] = ()
+    """(seconds since the start, energy) as the solve went on; the energy of that moment's weights and matches."""
+
+    @property
+    def energy_before(self) -> float:
+        """Return the energy at the start, with the weights and matches of the end."""
+        return sum(term.weighted for term in self.before)
+
+    @property
+    def energy_after(self) -> float:
+        """Return the energy at the end."""
+        return sum(term.weighted for term in self.after)
+
+    def __str__(self) -> str:
+        width = max([len(term.name) for term in self.after] + [6])
+        titles = ["raw", "robust", "weighted"]
+        head = f"{'term':<{width}}  " + "  ".join(f"{title:>11}  {'→':<11}" for title in titles)
+        lines = [head]
+        for first, last in zip(self.before, self.after, strict=True):
+            numbers = [f"{getattr(first, t):>11.4g}→ {getattr(last, t):<11.4g}" for t in titles]
+            lines.append(f"{first.name:<{width}}  " + "  ".join(numbers))
+        total = f"{'energy':<{width}}  {'':>50}  {self.energy_before:>11.4g}→ {self.energy_after:<11.4g}"
+        stopped = f"{self.optimiser}: {self.iterations} iterations, {self.seconds:.2f} s; {self.reason}"
+        return "\n".join([*lines, total, stopped])
+
+
+def term_values(problem: Problem, evaluations: Sequence[Evaluation]) -> tuple[TermValue, ...]:
+    """Return the sums of every term."""
+    values = []
+    for term, found in zip(problem.terms, evaluations, strict=True):
+        robust = float(problem.per_clip(found.robust).sum())
+        raw = float(problem.per_clip(found.squared * (found.confidence > 0)).sum())
+        values.append(TermValue(term.name, raw, robust, found.weight * robust))
+    return tuple(values)

@@ -1,0 +1,1 @@
+"""What each frame sees of the surface: a rasteriser, and views."""

@@ -1,0 +1,60 @@
+"""One look at every frame, shared by all that want to know what it shows of the fitted body."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from fit_avatar.body.graph import adjacency
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import pose_body, shaped
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Capture
+from fit_avatar.visibility.raster import silhouette
+from fit_avatar.visibility.views import View, look
+
+
+class FrameViews:
+    """What each of T frames shows of the body; worked out when it is first asked for, and kept."""
+
+    def __init__(self, body: Body, state: BodyState, capture: Capture) -> None:
+        """Take the fitted body, shape and poses of the capture's T frames, and the masks and the camera."""
+        self.body, self.state, self.capture = body, state, capture
+        self._views: dict[int, View] = {}
+        self._drawn: dict[int, NDArray[np.uint8]] = {}
+
+    @cached_property
+    def vertices(self) -> torch.Tensor:
+        """Return the posed surface in camera coordinates. [T, V, 3] metres"""
+        with torch.no_grad():
+            return pose_body(self.body, self.state).vertices
+
+    @cached_property
+    def bind_vertices(self) -> NDArray[np.float32]:
+        """Return the surface in the bind pose. [V, 3] metres"""
+        return np.asarray(shaped(self.body, self.state.betas, self.state.offsets).detach().cpu())
+
+    @cached_property
+    def neighbours(self) -> csr_matrix:
+        """Return which vertices share an edge. [V, V]"""
+        return adjacency(self.body.faces.cpu().numpy(), len(self.body.template))
+
+    def view(self, t: int) -> View:
+        """Return which parts of the body frame ``t`` shows, and how far that can be trusted."""
+        if t not in self._views:
+            camera, mask = self.capture.camera, self.capture.masks[t]
+            self._views[t] = look(self.vertices[t], self.body.faces, self.neighbours, self.bind_vertices, camera, mask)
+        return self._views[t]
+
+    def silhouette(self, t: int) -> NDArray[np.bool_]:
+        """Return True where the body covers the picture of frame ``t``. [H, W]"""
+        camera = self.capture.camera
+        if t not in self._drawn:
+            drawn = silhouette(self.vertices[t], self.body.faces, camera, cull_backfaces=True)
+            self._drawn[t] = np.packbits(drawn.cpu().numpy())
+        flat = np.unpackbits(self._drawn[t], count=camera.height * camera.width)
+        return flat.view(bool).reshape(camera.height, camera.width)

@@ -1,0 +1,79 @@
+"""Points of a painted body are found in the pictures, though its pose is a little wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from painted_film import CAMERA, FRAMES, Film, paint, shoot
+from toy_body import toy_body, turning_state
+
+from fit_avatar.body import rotation
+from fit_avatar.body.skinning import pose_body
+from fit_avatar.texture import Tracker
+
+WRONG = 5
+
+
+@pytest.fixture(scope="module")
+def film() -> Film:
+    body = toy_body(48, 64)
+    return shoot(body, turning_state(body, FRAMES, bend=0.02), paint(), gain=0.05, light=0.2)
+
+
+def turned(film: Film, angle: float):
+    """Return the state with one frame turned about the vertical, which an outline would hardly show."""
+    orient = film.state.global_orient.clone()
+    turn = rotation.exp(torch.tensor([0.0, angle, 0.0]))
+    orient[WRONG] = rotation.log(turn @ rotation.exp(orient[WRONG]))
+    return replace(film.state, global_orient=orient)
+
+
+def pixels(film: Film, state, vertices: torch.Tensor) -> torch.Tensor:
+    posed = pose_body(film.body, state).vertices
+    return CAMERA.project(posed.gather(1, vertices[..., None].expand(*vertices.shape, 3)))
+
+
+def test_a_wrong_turn_is_seen(film: Film) -> None:
+    state = turned(film, 0.12)
+    seen = []
+    places, vertices = Tracker(film.body, film.capture, iter(film.frames)).find(
+        state, CAMERA, lambda done, total: seen.append((done, total))
+    )
+    assert seen[-1] == (FRAMES, FRAMES)
+    trusted = places[WRONG, :, 2] > 0.3
+    assert trusted.sum() > 20 and places[..., 2].max() <= 1
+    true, wrong = (pixels(film, s, vertices)[WRONG][trusted] for s in (film.state, state))
+    before = (wrong - true).norm(dim=-1).median()
+    after = (places[WRONG, trusted, :2] - true).norm(dim=-1).median()
+    assert before > 2 and after < before / 3
+
+
+def test_right_poses_are_left_alone(film: Film) -> None:
+    places, vertices = Tracker(film.body, film.capture, film.frames).find(film.state, CAMERA)
+    trusted = places[..., 2] > 0.3
+    assert (places[..., :2] - pixels(film, film.state, vertices))[trusted].norm(dim=-1).median() < 0.5
+
+
+def test_the_order_of_the_frames_does_not_matter(film: Film) -> None:
+    state = turned(film, 0.05)
+    first, second = (
+        Tracker(film.body, film.capture, frames).find(state, CAMERA) for frames in (film.frames, film.frames[::-1])
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_hidden_points_and_frames_without_weight_tell_nothing(film: Film) -> None:
+    capture = replace(film.capture, frame_weights=np.where(np.arange(FRAMES) == 3, 0, 1).astype(np.float32))
+    places, vertices = Tracker(film.body, capture, film.frames).find(film.state, CAMERA)
+    assert (places[3, :, 2] == 0).all()
+    posed = pose_body(film.body, film.state).vertices
+    centre = posed.mean(1, keepdim=True)
+    depth = posed.gather(1, vertices[..., None].expand(*vertices.shape, 3))[..., 2]
+    front = depth < centre[..., 2] + 0.1
+    assert front[places[..., 2] > 0].float().mean() > 0.95
+
+
+def test_one_frame_alone_tells_nothing(film: Film) -> None:
+    places, _ = Tracker(film.body, film.capture, film.frames[:1]).find(film.state, CAMERA)
+    assert places.shape[0] == FRAMES and (places[..., 2] == 0).all()

@@ -1,0 +1,104 @@
+"""What a fit leaves in doubt: sides that no frame shows, and a body that does not match."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fit_avatar.body import BodyState, rotation
+from fit_avatar.capture import Camera, Capture
+from fit_avatar.errors import NoPersonError
+from fit_avatar.report.diagnostics import diagnose, unseen, view_angles
+from fit_avatar.report.metrics import Agreement
+
+
+def spread(first_deg, last_deg, count=24):
+    return torch.deg2rad(torch.linspace(first_deg, last_deg, count))
+
+
+def wrapped(angles):
+    return torch.atan2(angles.sin(), angles.cos())
+
+
+@pytest.mark.parametrize("first_deg", [0.0, 100.0, -170.0])
+def test_a_full_turn_shows_everything(first_deg):
+    assert unseen(wrapped(spread(first_deg, first_deg + 345))) == ()
+    assert unseen(wrapped(spread(first_deg, first_deg - 345))) == ()
+    assert unseen(wrapped(spread(first_deg, first_deg + 3 * 345))) == ()
+
+
+def test_sides_that_are_missing_are_named():
+    assert "the person's back:" in unseen(spread(-90, 90))[0]
+    assert "the person's front:" in unseen(wrapped(spread(90, 270)))[0]
+    assert "the person's right side:" in unseen(wrapped(spread(0, 180)))[0]
+    assert "left side and back:" in unseen(spread(-110, 0))[0]
+
+
+def test_no_turn_is_told():
+    for middle in (0, 90, 180):
+        (said,) = unseen(wrapped(spread(middle - 12, middle + 12)))
+        assert said.startswith("The person hardly turns (24° are seen)")
+
+
+def facing(body, yaws_deg):
+    """Return the toy body 3 m before the camera, upright, turned by these angles."""
+    yaws = torch.deg2rad(torch.tensor(yaws_deg, dtype=torch.float32))
+    zero = torch.zeros_like(yaws)
+    upright = rotation.exp(torch.tensor([math.pi, 0.0, 0.0]))
+    orient = rotation.log(upright @ rotation.exp(torch.stack([zero, yaws, zero], -1)))
+    count, joints = len(yaws), len(body.joint_names)
+    return BodyState(
+        torch.zeros(body.num_betas),
+        torch.zeros_like(body.template),
+        orient,
+        torch.zeros(count, joints - 1, 3),
+        torch.tensor([0.0, 0.0, 3.0]).expand(count, 3),
+    )
+
+
+def test_directions_follow_the_body(body):
+    seen = view_angles(body, facing(body, [0.0, 90.0, 180.0, -90.0]))
+    # turned to its left by 90°, a person shows the right side
+    expected = torch.deg2rad(torch.tensor([0.0, -90.0, 180.0, 90.0]))
+    assert torch.allclose(torch.cos(seen - expected), torch.ones(4), atol=1e-3)
+
+
+def observed(frames):
+    """Return observations of a person 100 pixels high."""
+    masks = np.zeros((frames, 120, 80), bool)
+    masks[:, 10:110, 30:50] = True
+    camera = Camera(100.0, 100.0, 40.0, 60.0, 80, 120)
+    return Capture(np.arange(frames), np.zeros((frames, 25, 3), np.float32), masks, camera, np.ones(frames, np.float32))
+
+
+def test_bad_agreement_is_told_and_a_hopeless_one_refused(body):
+    state, seen = facing(body, np.linspace(0, 345, 24).tolist()), observed(24)
+    overlap, near = np.full(24, 0.95), np.ones(24)
+    assert diagnose(body, state, seen, Agreement(overlap, near)) == ()
+    overlap[3:5] = 0.4
+    (said,) = diagnose(body, state, seen, Agreement(overlap, near))
+    assert said.startswith("In 2 of 24 frames body and mask overlap by less than 85 %")
+    overlap[:13] = 0.4
+    with pytest.raises(NoPersonError, match=r"agrees with the masks in too few frames \(silhouette IoU 0\.65"):
+        diagnose(body, state, seen, Agreement(overlap, near))
+
+
+def test_keypoints_that_contradict_the_masks_are_refused(body):
+    state, seen, overlap = facing(body, np.linspace(0, 345, 24).tolist()), observed(24), np.full(24, 0.95)
+    away = np.full(24, 1.5)
+    away[:8], away[8] = 9.0, np.nan  # a third of the frames may be wrong, and one may say nothing
+    assert diagnose(body, state, seen, Agreement(overlap, away)) == ()
+    with pytest.raises(
+        NoPersonError, match=r"^keypoints and masks contradict each other: .* is 3\.0 % of the person's"
+    ):
+        diagnose(body, state, seen, Agreement(overlap, np.full(24, 3.0)))
+    assert diagnose(body, state, seen, Agreement(overlap, np.full(24, np.nan))) == ()
+
+
+def test_who_stands_still_is_refused_and_who_hardly_turns_told(body):
+    seen, agreement = observed(8), Agreement(np.full(8, 0.95), np.ones(8))
+    with pytest.raises(NoPersonError, match=r"^the person does not move: film"):
+        diagnose(body, facing(body, np.linspace(10, 12, 8).tolist()), seen, agreement)
+    (said,) = diagnose(body, facing(body, np.linspace(10, 20, 8).tolist()), seen, agreement)
+    assert said.startswith("The person hardly turns (10° are seen)")

@@ -1,0 +1,331 @@
+"""One problem, three optimisers: the same least energy, terms of one's own, and errors that name term and field."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from toy_body import turning_state
+
+from fit_avatar.body import pose_body, rotation
+from fit_avatar.capture import Camera
+from fit_avatar.energies import (
+    Annealed,
+    GemanMcClure,
+    Term,
+    energy,
+    keypoint_reprojection,
+    laplacian,
+    offset_prior,
+    rotation_acceleration,
+    shape_prior,
+)
+from fit_avatar.energies.surface import laplacian_operator
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting import LBFGS, Adam, GaussNewton, Problem, Unknown, Unknowns, solve
+
+CAMERA = Camera(500.0, 500.0, 320.0, 240.0, 640, 480)
+FRAMES = 5
+OPTIMISERS = [GaussNewton(20), LBFGS(300), Adam(800)]
+
+
+def feet_apart(x, distance):
+    """A term of one's own: the distance of the feet was measured."""
+    left, right = x.joints[..., 10, :], x.joints[..., 11, :]
+    return (left - right).norm(dim=-1) - distance
+
+
+@pytest.fixture(scope="module")
+def truth(body):
+    return turning_state(body, FRAMES)
+
+
+@pytest.fixture(scope="module")
+def observations(body, truth):
+    posed = pose_body(body, truth)
+    points = CAMERA.project(torch.einsum("kv,tvc->tkc", body.keypoint_regressor, posed.vertices))
+    return {
+        "keypoints": torch.cat([points, torch.ones(FRAMES, 25, 1)], -1),
+        "camera": CAMERA,
+        "steps": torch.ones(FRAMES - 1),
+        "distance": (posed.joints[:, 10] - posed.joints[:, 11]).norm(dim=-1),
+    }
+
+
+def disturbed(truth, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    turned = rotation.exp(truth.body_pose) @ rotation.exp(
+        0.05 * torch.randn(truth.body_pose.shape, generator=generator)
+    )
+    return replace(
+        truth,
+        body_pose=rotation.log(turned),
+        transl=truth.transl + 0.03,
+        betas=torch.zeros_like(truth.betas),
+        offsets=torch.zeros_like(truth.offsets),
+    )
+
+
+def terms():
+    return [
+        Term(keypoint_reprojection, 1.0, GemanMcClure(30.0)),
+        Term(feet_apart, 1e4),
+        Term(rotation_acceleration, 100.0),
+        Term(shape_prior, 1.0),
+    ]
+
+
+def make(body, truth, observations, **more):
+    return Problem(terms(), Unknowns.of(body, disturbed(truth), **more), observations)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
+def test_all_optimisers_lower_every_term(body, truth, observations, optimiser):
+    problem = make(body, truth, observations)
+    seen = []
+    summary = solve(problem, optimiser, lambda done, total: seen.append((done, total))).summary
+    assert summary.energy_after < 0.01 * summary.energy_before
+    feet = next(term for term in summary.after if term.name == "feet_apart")
+    assert feet.raw < 1e-4
+    assert feet.weighted == pytest.approx(1e4 * feet.robust)
+    assert len(seen) > 0 and seen[-1][0] <= seen[-1][1]
+    assert summary.trace[-1][1] < summary.trace[0][1]
+
+
+def test_second_order_gets_lowest(body, truth, observations):
+    problem = make(body, truth, observations)
+    newton, lbfgs, adam = (solve(problem, optimiser).summary for optimiser in OPTIMISERS)
+    assert newton.energy_after <= 1.02 * lbfgs.energy_after
+    assert newton.energy_after <= 1.02 * adam.energy_after
+    assert newton.iterations < lbfgs.iterations < adam.iterations
+
+
+def test_a_problem_is_not_changed_by_solving(body, truth, observations):
+    problem = make(body, truth, observations)
+    before = {name: value.clone() for name, value in problem.unknowns.values.items()}
+    solve(problem, GaussNewton(2))
+    assert all(torch.equal(before[name], value) for name, value in problem.unknowns.values.items())
+
+
+def test_what_is_not_free_stays(body, truth, observations):
+    problem = make(body, truth, observations, free=("body_pose", "transl"), frozen_joints=("left_knee",))
+    after = solve(problem, GaussNewton(5)).unknowns
+    start, knee = problem.unknowns.values, body.joint_names.index("left_knee") - 1
+    for name in ("global_orient", "betas", "offsets"):
+        assert torch.equal(after.values[name], start[name])
+    assert torch.equal(after.values["body_pose"][:, knee], start["body_pose"][:, knee])
+    assert not torch.equal(after.values["body_pose"], start["body_pose"])
+
+
+def test_a_batch_of_clips_is_solved_as_each_alone(body, truth, observations):
+    starts = [disturbed(truth, seed) for seed in (1, 2)]
+    batch = replace(
+        starts[0], **{n: torch.stack([getattr(s, n) for s in starts]) for n in vars(starts[0]) if n != "expression"}
+    )
+    together = solve(Problem(terms(), Unknowns.of(body, batch), observations), GaussNewton(8)).unknowns
+    assert together.batch == (2,)
+    for c, start in enumerate(starts):
+        alone = solve(Problem(terms(), Unknowns.of(body, start), observations), GaussNewton(8)).unknowns
+        difference = pose_body(body, alone.body_state()).vertices - together.posed_body().vertices[c]
+        assert difference.abs().max() < 1e-3
+
+
+def test_an_unknown_of_ones_own(body, truth, observations):
+    def focal_is_right(x, keypoints, camera):
+        wider = replace(camera, fx=1.0, fy=1.0, cx=0.0, cy=0.0)
+        focal = 400.0 * x.log_focal.exp()[..., None]  # [..., 1, 1]
+        return (wider.project(x.keypoints) * focal + keypoints.new_tensor([camera.cx, camera.cy])) - keypoints[..., :2]
+
+    unknowns = Unknowns.of(body, truth, free=("log_focal",), log_focal=Unknown(torch.zeros(1, 1), shared=True))
+    found = solve(Problem([Term(focal_is_right)], unknowns, observations), GaussNewton(10)).unknowns
+    assert 400 * found.values["log_focal"].exp().item() == pytest.approx(500.0, rel=1e-3)
+
+
+def test_offsets_are_solved_without_a_matrix(body, truth):
+    chosen = torch.nonzero(body.skin)[::3, 0]
+    wanted = 0.02 * torch.sin(9 * body.template[chosen])
+
+    @energy
+    def pulled(x, index, wanted):
+        return x.offsets[..., index, :] - wanted
+
+    given = {"index": chosen, "wanted": wanted, "operator": laplacian_operator(body)}
+    smooth = [Term(pulled), Term(laplacian, 0.5), Term(offset_prior, 1e-3)]
+    start = replace(truth, offsets=torch.zeros_like(truth.offsets))
+    problem = Problem(smooth, Unknowns.of(body, start, ("offsets",)), given)
+    newton, lbfgs = solve(problem, GaussNewton(3)), solve(problem, LBFGS(200))
+    assert newton.summary.energy_after <= 1.001 * lbfgs.summary.energy_after
+    assert newton.summary.energy_after < 0.2 * newton.summary.energy_before
+
+
+def test_the_summary_is_a_table(body, truth, observations):
+    summary = solve(make(body, truth, observations), GaussNewton(3)).summary
+    lines = str(summary).splitlines()
+    assert lines[0].split()[0] == "term" and "robust" in lines[0]
+    assert [line.split()[0] for line in lines[1:5]] == [term.name for term in terms()]
+    assert lines[-1].startswith("GaussNewton: 3 iterations, ") and lines[-1].endswith("all iterations done")
+
+
+def test_schedules_run_from_first_to_last(body, truth, observations):
+    shares = []
+
+    @energy
+    def told(x, seen):
+        return x.betas
+
+    @told.with_preparation("seen")
+    def _(x, share=0.0):
+        shares.append(round(share, 2))
+        return {"seen": None}
+
+    term = Term(told, schedule=Annealed(10.0, 0.1), kernel=GemanMcClure(Annealed(4.0, 1.0)))
+    assert term.weight_at(0.0) == pytest.approx(10.0) and term.weight_at(1.0) == pytest.approx(0.1)
+    solve(Problem([term], Unknowns.of(body, truth)), GaussNewton(3))
+    assert shares[:3] == [0.0, 0.5, 1.0]
+
+
+def test_mistakes_name_term_and_field(body, truth, observations):
+    unknowns = Unknowns.of(body, truth)
+
+    def complaint(term, given=observations):
+        with pytest.raises(BadInputError) as caught:
+            solve(Problem([term], unknowns, given))
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert complaint(Term(feet_apart), {}).startswith("the term 'feet_apart' needs the field 'distance': give it in")
+    near = complaint(Term(feet_apart, data={"distnace": 1.0}))
+    assert near == "the term 'feet_apart' has no field 'distnace': did you mean 'distance'?"
+    wrong = complaint(Term(feet_apart, data={"distance": torch.ones(3)}))
+    assert "'feet_apart' fails on the fields distance [3] with 5 frames" in wrong
+    missing = torch.tensor([1.0, 1.0, float("nan"), 1.0, 1.0])
+    told = complaint(Term(feet_apart, data={"distance": missing}))
+    assert told == "the field 'distance' of the term 'feet_apart' is not a finite number at [2]"
+    rows = complaint(Term(lambda x: x.joints[:2, 0], name="short"))
+    assert rows.startswith("the term 'short' returns a residual of shape [2, 3]; it must begin with [5]")
+    root = complaint(Term(lambda x: (x.betas - 100.0).sqrt(), name="root"))
+    assert root == "the residual of the term 'root' is not a finite number at [0, 0]"
+    assert complaint(Term(lambda x: 3.0, name="number")) == "the term 'number' returns a float instead of a tensor"
+    nameless = complaint(Term(lambda x: x.beta, name="typo"))
+    assert "'typo' fails" in nameless and "there is no unknown beta" in nameless
+
+
+def test_mistakes_of_confidence_weight_and_kind_are_told(body, truth):
+    unknowns = Unknowns.of(body, truth)
+
+    def complaint(**of_term):
+        with pytest.raises(BadInputError) as caught:
+            solve(Problem([Term(**{"residual": shape_prior, **of_term})], unknowns))
+        return str(caught.value)
+
+    assert "the confidence of the term 'shape_prior' has the shape [7]" in complaint(confidence=torch.ones(7))
+    assert complaint(weight=-1.0) == "the weight of the term 'shape_prior' is -1.0; it must be 0 or more"
+    assert "'whole' returns whole numbers (torch.int64)" in complaint(
+        residual=lambda x: (x.betas * 0).long(), name="whole"
+    )
+    assert "'lost' fails on 5 frames" in complaint(residual=lambda x: {}["key"], name="lost")
+
+    @energy
+    def prepared(x, made):
+        return x.betas * made
+
+    @prepared.with_preparation("made")
+    def _(x):
+        return {"made": 1 / 0}
+
+    assert complaint(residual=prepared).startswith("the preparation of the term 'prepared' fails on 5 frames")
+    with pytest.raises(BadInputError, match="at least one term"):
+        Problem([], unknowns)
+
+
+def one_beta(body, truth, beta):
+    betas = torch.zeros_like(truth.betas)
+    betas[0] = beta
+    return Unknowns.of(body, replace(truth, betas=betas), ("betas",))
+
+
+@pytest.mark.parametrize(
+    "optimiser", [GaussNewton(3), LBFGS(3, refresh=1), Adam(3, refresh=1)], ids=lambda o: type(o).__name__
+)
+def test_start_and_end_are_compared_under_the_matches_of_the_end(body, truth, optimiser):
+    @energy
+    def follows(x, anchor):
+        return x.betas - anchor
+
+    @follows.with_preparation("anchor")
+    def _(x):
+        return {"anchor": 0.5 * x.betas + 1.0}  # moves along, so the residual at the start halves with its own anchor
+
+    start = one_beta(body, truth, -2.0)
+    solution = solve(Problem([Term(follows)], start), optimiser)
+    first, last = start.values["betas"], solution.unknowns.values["betas"]
+    summary = solution.summary
+    assert summary.energy_before == pytest.approx(float((first - 0.5 * last - 1).square().sum()), rel=1e-5)
+    assert summary.energy_after == pytest.approx(float((0.5 * last - 1).square().sum()), rel=1e-5)
+    assert summary.energy_after < summary.energy_before
+
+
+def test_damping_grows_until_a_step_helps(body, truth):
+    def steep(x):  # the first steps of Gauss-Newton overshoot by far
+        return torch.cat([(10 * x.betas[..., :1]).exp() - 1e-3, 0.01 * x.betas[..., :1], x.betas[..., 1:]], -1)
+
+    summary = solve(Problem([Term(steep)], one_beta(body, truth, -1.2)), GaussNewton(60)).summary
+    assert summary.energy_after < 4e-5 < summary.energy_before
+
+
+# A learning rate of 0.5 takes Adam out of the domain in its first step.
+@pytest.mark.parametrize("optimiser", [GaussNewton(10), LBFGS(10), Adam(60, 0.5)], ids=lambda o: type(o).__name__)
+def test_a_trial_step_may_leave_the_domain(body, truth, optimiser):
+    left = []
+
+    def root(x):  # the whole first step would lead to the root of a negative number
+        left.append(bool((x.betas[..., 0] < -1.3).any()))
+        return torch.cat([(x.betas[..., :1] + 1.3).sqrt() + 0.1, x.betas[..., 1:]], -1)
+
+    solution = solve(Problem([Term(root)], one_beta(body, truth, -1.0)), optimiser)
+    assert any(left)
+    assert solution.summary.energy_after < solution.summary.energy_before
+    assert all(torch.isfinite(value).all() for value in solution.unknowns.values.values())
+    assert all(math.isfinite(energy) for _, energy in solution.summary.trace)
+
+
+@pytest.mark.parametrize("optimiser", [LBFGS(10), Adam(10)], ids=lambda o: type(o).__name__)
+def test_a_start_without_energy_or_derivative_is_told(body, truth, optimiser):
+    def complaint(function, beta):
+        with pytest.raises(BadInputError) as caught:
+            solve(Problem([Term(shape_prior), Term(function, name="root")], one_beta(body, truth, beta)), optimiser)
+        return str(caught.value)
+
+    def root(x):
+        return x.betas[..., :1].sqrt()
+
+    assert complaint(root, -1.0) == "the residual of the term 'root' is not a finite number at [0, 0]"
+    steep = complaint(root, 0.0)  # zero, with an infinite slope
+    assert steep == "the derivative of 'root' is not a finite number where the solve begins: start elsewhere"
+
+
+def test_two_terms_of_one_name_are_refused(body, truth):
+    with pytest.raises(BadInputError, match="two terms are called 'shape_prior'"):
+        Problem([Term(shape_prior), Term(shape_prior)], Unknowns.of(body, truth))
+
+
+def test_an_optional_term_waits_for_its_data(body, truth, observations):
+    problem = Problem([Term(feet_apart, optional=True), Term(shape_prior)], Unknowns.of(body, truth), {})
+    assert [term.name for term in problem.terms] == ["shape_prior"]
+
+
+def test_unknown_names_are_refused(body, truth):
+    with pytest.raises(BadInputError, match="there is no unknown 'pose' to free"):
+        Unknowns.of(body, truth, free=("pose",))
+    with pytest.raises(BadInputError, match="there is no joint 'left_toe' to freeze"):
+        Unknowns.of(body, truth, frozen_joints=("left_toe",))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_the_same(body, truth, observations):
+    problem = make(body, truth, observations)
+    start = disturbed(truth)
+    moved = replace(start, **{n: v.cuda() for n, v in vars(start).items() if v is not None})
+    on_gpu = Problem(terms(), Unknowns.of(body.to("cuda"), moved), observations)
+    one, other = (solve(p, GaussNewton(8)).unknowns.posed_body().vertices.cpu() for p in (problem, on_gpu))
+    assert (one - other).abs().max() < 1e-3
