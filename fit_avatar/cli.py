@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         with _termination_like_interruption(), reporter_for(config.log) as reporter:
-            from fit_avatar import pipeline  # after the options are read: --help needs no torch
+            from fit_avatar import command  # after the options are read: --help needs no torch
 
-            summary = pipeline.run(config, reporter)
+            summary = command.run(config, reporter)
         reporter.show(summary)
         return 0
     except FitAvatarError as error:
@@ -96,14 +96,14 @@ def presets(argv: Sequence[str]) -> int:
             name: of the preset; without it all are listed.
             table: print it to be read rather than edited.
         """
-        from fit_avatar.fitting import PRESETS, preset
+        from fit_avatar.fitting import PRESETS, preset, schedule_to_json
 
         if not name:
             for each in PRESETS:
                 print(f"{each:<18} {preset(each).about}")
             return
         chosen = preset(name)
-        print(chosen if table else chosen.to_json())
+        print(chosen if table else schedule_to_json(chosen))
 
     _run_tool(show, "fit-avatar presets", argv)
     return 0

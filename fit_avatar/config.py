@@ -36,6 +36,8 @@ class Config:
     preset: str | None = None
     """Method: video-avatar, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that `fit-avatar presets`
     has printed. Default: video-avatar for a video, octopus for several photographs, smplify for one."""
+    extension: tuple[Path, ...] = ()
+    """Python files of your own with energy terms and actions that the preset's file names. They are executed."""
     body: str = "anny"
     """anny, anny-hands (with fingers), or your own licensed SMPL, SMPL-H or SMPL-X file (.npz or .pkl)."""
     height_m: float | None = None
@@ -101,9 +103,12 @@ class Config:
     @property
     def method(self) -> str:
         """Return the preset, by default the one that suits the input."""
-        if self.preset is not None:
-            return self.preset
-        return "video-avatar" if self.video is not None else "smplify" if len(self.image) == 1 else "octopus"
+        return self.preset or usual_preset(0 if self.video is not None else len(self.image))
+
+
+def usual_preset(photographs: int) -> str:
+    """Return the preset that suits a number of photographs, or a video (0)."""
+    return ("video-avatar", "smplify", "octopus")[min(photographs, 2)]
 
 
 def validate(config: Config) -> None:
@@ -161,6 +166,7 @@ def _missing_inputs(config: Config) -> Iterator[str]:
         yield f"there is no --keypoints {config.keypoints}: give the folder that holds the OpenPose JSON files"
     if config.masks is not None and not config.masks.exists():
         yield f"there is no --masks {config.masks}: give a folder of PNG files or a video"
+    yield from (f"there is no --extension {path}: check the path" for path in config.extension if not path.is_file())
     if config.camera is not None and not config.camera.is_file():
         yield f"there is no --camera file {config.camera}: check the path"
 

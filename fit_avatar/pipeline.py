@@ -1,101 +1,234 @@
-"""From a video to an avatar: the stages in their order, each kept so that a later run continues."""
+"""The one way from a clip or photographs to an avatar: observe, fit, compare, paint.
+
+Every stage runs through a :class:`~fit_avatar.io.runner.Runner`, which keeps its result where there is a store. The
+command line (:mod:`fit_avatar.results` writes its files) and :mod:`fit_avatar.scripting` are thin faces of it.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 
-import torch
-
-from fit_avatar import steps
-from fit_avatar.body import BodyState, load_body
-from fit_avatar.config import Config, resolve_device, validate
-from fit_avatar.export import check_installed
-from fit_avatar.fitting.presets import preset
-from fit_avatar.io.store import Store
-from fit_avatar.progress import Reporter, Silent
-from fit_avatar.report import coverage_warnings, diagnose, write_metrics
-from fit_avatar.report.live import LiveViewer
-from fit_avatar.report.numbers import key_numbers
+from fit_avatar.avatar import Avatar
+from fit_avatar.body import Body, BodyState
+from fit_avatar.capture import Capture
+from fit_avatar.capture.source import Picture, Source
+from fit_avatar.correspondence import SurfaceTracker
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting import Action, Context, FitState, MatchSurface, Observations, Schedule, calibrated
+from fit_avatar.io.fingerprint import code_identity, digest, file_identity
+from fit_avatar.io.runner import Runner, under
+from fit_avatar.progress import Advance
+from fit_avatar.report import coverage_warnings, diagnose, measure_agreement, measure_quality, summarise_regions
+from fit_avatar.texture import Texture, bake
+from fit_avatar.visibility import FrameViews
 
 logger = logging.getLogger(__name__)
 
+Watch = Callable[[Body, BodyState], None]
+"""Is shown the body after every action of the schedule."""
+TAKEN = ("body", "observe", "agreement", "texture", "quality", "displacement", "preview", "overlay", "report")
+"""Names of stages that no action may have."""
+
 
 @dataclass(frozen=True)
-class Summary:
-    """What a run gave."""
+class Options:
+    """What is made of a source."""
 
-    folder: Path
-    files: tuple[Path, ...]
-    """What was written, most useful first."""
-    scale_source: str
-    """Where the metres come from, in words."""
-    agreement: str
-    """How well the fit agrees with the video, in words."""
-    warnings: tuple[str, ...]
-    """What the user should know."""
-    seconds: float
-    """Duration of this run."""
-    peak_memory_gb: float
-    numbers: tuple[tuple[str, str], ...] = ()
-    """The most important results: names and values."""
+    schedule: Schedule
+    height_m: float | None = None
+    """The person's height without shoes; it fixes the scale, which is otherwise an estimate."""
+    texture_size: int = 2048
+    """Side of the texture in pixels; 0 leaves it out."""
+    delight: bool = False
+    """Take the clip's light out of the texture as far as the turn tells it from the colours."""
+    check: bool = True
+    """Compare the avatar with what was observed: refuse nonsense, and warn of what is doubtful."""
+    all_sides: bool = True
+    """The pictures are meant to show the person from all sides, so that what they do not show is worth a warning."""
+
+    def __post_init__(self) -> None:
+        for action in self.schedule.actions:
+            if action.name in TAKEN:
+                raise BadInputError(
+                    f"the schedule {self.schedule.name} calls an action {action.name!r}, which is taken: rename it"
+                )
 
 
-def run(config: Config, reporter: Reporter | None = None) -> Summary:
-    """Turn a video into a textured, rigged avatar in ``config.folder``.
+@dataclass(frozen=True)
+class Reconstruction:
+    """An avatar, and what later stages of the same run depend on."""
 
-    Nothing is written before the options, the video and the camera have been checked. Every stage is kept
-    in ``cache`` below the folder; another run does only what has not been done or depends on a changed option.
+    avatar: Avatar
+    views: FrameViews
+    """What the frames show of the avatar, worked out once."""
+    keys: Mapping[str, str]
+    """Hashes of all that ``fit``, ``texture`` and ``quality`` depend on."""
+
+
+def reconstruct(
+    source: Source, body: Body, options: Options, runner: Runner, watch: Watch | None = None
+) -> Reconstruction:
+    """Observe a clip or photographs, and turn them into an avatar.
+
+    Args:
+        source: of the pictures.
+        body: to fit, on the device on which to compute.
+        options: how.
+        runner: of the stages.
+        watch: is shown the body after every action of the schedule.
 
     Raises:
-        BadInputError: an option or a file cannot be used.
-        NoPersonError: the clip does not show one whole person in enough frames.
-        MissingDependencyError: a package or system library is not there.
+        BadInputError: a file or an option cannot be used.
+        NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
-    began = time.perf_counter()
-    validate(config)
-    check_installed(config.export)
-    device = torch.device(resolve_device(config.device))
-    plan = preset(config.method, config.quality)
-    source = steps.Source.of(config)
-    reporter = reporter or Silent()
-    viewer = LiveViewer(reporter) if config.view else None
-    if viewer is not None:
-        logger.warning("watch the fit at %s", viewer.address)
-    runner = steps.Runner(Store(config.folder / "cache", config.fresh), viewer or reporter)
+    files = (source.video, *source.images, source.keypoints, source.masks)
+    depends_on = {
+        "options": [source.camera, source.max_frames, source.detector],
+        "files": [file and file_identity(file) for file in files],
+        "code": code_identity("fit_avatar.capture.source"),
+    }
+    observed = runner.run("observe", depends_on, source.observe)
+    options = replace(options, all_sides=source.video is not None)
+    made = build(observed.value, source.pictures(observed.value), body, options, runner, observed.key, watch)
+    if made.avatar.capture.camera != source.camera:  # the notes are about a guess that the fit has replaced
+        return made
+    return replace(made, avatar=replace(made.avatar, warnings=(*source.notes, *made.avatar.warnings)))
 
-    body = runner.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
-    observed = steps.observe(runner, config, source)
 
-    def watch(state: BodyState) -> None:
-        if viewer is not None:
-            viewer.show(body, state)
+def build(
+    capture: Capture,
+    pictures: Iterable[Picture] | None,
+    body: Body,
+    options: Options,
+    runner: Runner,
+    observed: str = "",
+    watch: Watch | None = None,
+) -> Reconstruction:
+    """Turn what was observed, however that was done, into an avatar.
 
-    fitted = steps.fit(runner, config, plan, body, observed, source, watch)
-    capture = fitted.capture
-    agreement = steps.agree(runner, fitted)
-    # a photograph shows one side in any case, and says so already
-    in_doubt = diagnose(body, fitted.state, capture, agreement) if config.video is not None else ()
-    texture = steps.paint(runner, config, source, fitted)
-    files = steps.write_files(runner, config, fitted, texture)
-    preview = steps.write_preview(runner, config, fitted, texture)
-    overlay = steps.write_overlay(runner, config, source, fitted)
-    findings = steps.examine(runner, fitted, agreement)
-    if config.video is not None:
-        in_doubt += coverage_warnings(findings.regions, len(capture.masks))
-    notes = source.notes if capture.camera == source.camera else ()  # what is told of a guess
-    warnings = (*notes, *capture.warnings, *in_doubt)
-    page, metrics = steps.write_page(runner, config, fitted, texture, overlay, findings, warnings)
-    metrics_file = write_metrics(config.folder / "metrics.json", metrics)
-    return Summary(
-        folder=config.folder,
-        files=(page, *files, *preview, *overlay.value, metrics_file),
-        scale_source=metrics["scale_source"],
-        agreement=agreement.sentence,
-        warnings=warnings,
-        seconds=time.perf_counter() - began,
-        peak_memory_gb=metrics["peak_memory_gb"],
-        numbers=key_numbers(metrics),
+    Args:
+        capture: the observations.
+        pictures: undistorted frames, which are gone through several times; None leaves out what needs them.
+        body: this and the others as for :func:`reconstruct`.
+        options: how.
+        runner: of the stages.
+        observed: hash of all that the capture depends on.
+        watch: is shown the body.
+    """
+    fitted, keys = _fit(capture, pictures, body, options, runner, observed, watch)
+    capture = calibrated(capture, fitted)
+    views = FrameViews(body, fitted.body_state(body), capture)
+    avatar = Avatar(
+        body, views.state, capture, solves=fitted.solves, warnings=(*capture.warnings, *fitted.warnings),
+        keypoint_bias=fitted.clip.keypoint_bias,
+    )  # fmt: skip
+    if options.check:
+        avatar = _compared(avatar, views, options, runner, keys)
+    if pictures is not None and options.texture_size:
+        avatar = _painted(avatar, pictures, views, options, runner, keys)
+    if options.check:
+        avatar = _judged(avatar, views, options, runner, keys)
+    return Reconstruction(avatar, views, keys)
+
+
+def _fit(
+    capture: Capture,
+    pictures: Iterable[Picture] | None,
+    body: Body,
+    options: Options,
+    runner: Runner,
+    observed: str,
+    watch: Watch | None,
+) -> tuple[FitState, dict[str, str]]:
+    """Run the schedule; return the state on all frames, and the key of its last stage as ``fit``."""
+
+    @cache
+    def observations() -> Observations:  # sampling outlines takes seconds that a kept fit can do without
+        return Observations.of(capture, body.template.device, options.height_m).for_body(body)
+
+    tracker = None if pictures is None else SurfaceTracker(body, capture, pictures)
+    start = FitState.upright(body, len(capture.frame_indices))
+    context = Context(body, observations, None if tracker is None else tracker.match)
+    depends_on = None if runner.store is None else [observed, options.height_m, body.arrays()]
+    kept = _KeptActions(runner, digest(depends_on), watch)
+    state = options.schedule.run(start, context, kept)
+    return state, {"fit": kept.key}
+
+
+@dataclass
+class _KeptActions:
+    """Runs each action as a stage, whose key is part of the next one's."""
+
+    runner: Runner
+    key: str
+    watch: Watch | None
+
+    def __call__(self, action: Action, state: FitState, context: Context) -> FitState:
+        own, device = type(action).__module__, context.body.template.device
+        looks = isinstance(action, MatchSurface) or not own.startswith("fit_avatar.")  # at the pictures
+        code = code_identity(own, "fit_avatar.correspondence") if looks else code_identity(own)
+
+        def compute(advance: Advance) -> FitState:
+            return action.run(state, replace(context, on_step=under(action.name, advance)))
+
+        stage = self.runner.run(action.name, {"before": self.key, "action": action, "code": code}, compute)
+        self.key, after = stage.key, stage.value.to(device)  # kept results come back on the CPU
+        for name, summary in after.solves[len(state.solves) :]:
+            logger.info("%s\n%s", name, summary)
+        if self.watch is not None:
+            self.watch(context.body, after.body_state(context.body))
+        return after
+
+
+def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runner, keys: Mapping[str, str]) -> Avatar:
+    """Return the avatar with its agreement with what was observed, and warnings of what is doubtful.
+
+    Raises:
+        NoPersonError: the fit is nonsense.
+    """
+    given = (avatar.body, avatar.state, avatar.capture)
+    agreement = runner.run(
+        "agreement",
+        {"fit": keys["fit"], "code": code_identity("fit_avatar.report.metrics")},
+        lambda advance: measure_agreement(*given, under("agreement", advance), views, avatar.keypoint_bias),
+    ).value
+    doubtful = diagnose(*given, agreement) if options.all_sides else ()
+    return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
+
+
+def _painted(
+    avatar: Avatar,
+    pictures: Iterable[Picture],
+    views: FrameViews,
+    options: Options,
+    runner: Runner,
+    keys: dict[str, str],
+) -> Avatar:
+    """Return the avatar with its texture."""
+    size, delight = options.texture_size, options.delight
+
+    def paint(advance: Advance) -> Texture:
+        given = (avatar.body, avatar.state, avatar.capture, pictures)
+        return bake(*given, size, under("texture", advance), delight, views)
+
+    code = code_identity("fit_avatar.texture.bake")
+    stage = runner.run("texture", {"fit": keys["fit"], "size": size, "delight": delight, "code": code}, paint)
+    keys["texture"] = stage.key
+    return replace(avatar, texture=stage.value)
+
+
+def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner, keys: dict[str, str]) -> Avatar:
+    """Return the avatar with how far each part of it can be trusted, and warnings of what no frame shows."""
+    given = (avatar.body, avatar.state, avatar.capture)
+    stage = runner.run(
+        "quality",
+        {"fit": keys["fit"], "code": code_identity("fit_avatar.report.quality")},
+        lambda advance: measure_quality(*given, under("quality", advance), views),
     )
+    keys["quality"] = stage.key
+    regions = tuple(summarise_regions(avatar.body, avatar.state, stage.value))
+    unseen = coverage_warnings(regions, len(avatar.capture.masks)) if options.all_sides else ()
+    return replace(avatar, quality=stage.value, regions=regions, warnings=(*avatar.warnings, *unseen))

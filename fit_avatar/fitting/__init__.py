@@ -1,47 +1,53 @@
-"""The optimisation: problems and optimisers, stages as data, and the consensus shape."""
+"""Fits as schedules of actions, as data: the default method, published ones, and those that scripts compose."""
 
+from fit_avatar.fitting.actions import (
+    Action,
+    ChooseHypothesis,
+    ConsensusShape,
+    Context,
+    EstimateFocalLength,
+    Initialise,
+    MatchSurface,
+    MeasureKeypointNoise,
+    Solve,
+    UseAllFrames,
+)
 from fit_avatar.fitting.batch import some_frames, stack_captures
-from fit_avatar.fitting.consensus import fit_consensus
-from fit_avatar.fitting.evidence import CONTOUR_POINTS, Evidence, gather_evidence
-from fit_avatar.fitting.focal import calibrated
-from fit_avatar.fitting.initialise import initialise
-from fit_avatar.fitting.presets import PRESETS, Preset, preset
-from fit_avatar.fitting.run import Fit, begin, fit, run_stage
-from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage, stages
-from fit_avatar.solvers.optimisers import LBFGS, Adam, GaussNewton, Solution, solve
-from fit_avatar.solvers.problem import Problem
-from fit_avatar.solvers.state import ClipState
-from fit_avatar.solvers.summary import Summary
-from fit_avatar.solvers.unknowns import Unknown, Unknowns
+from fit_avatar.fitting.default_schedule import tracking_terms, video_avatar
+from fit_avatar.fitting.fit import AnySchedule, as_schedule, fit
+from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.presets import PRESETS, preset
+from fit_avatar.fitting.schedule import Schedule
+from fit_avatar.fitting.schedule_file import load_extension, read_schedule, schedule_from_json, schedule_to_json
+from fit_avatar.fitting.state import FitState, FocalLength, calibrated
 
 __all__ = [
-    "CONTOUR_POINTS",
-    "LBFGS",
     "PRESETS",
-    "Adam",
-    "AnyStage",
-    "ClipState",
-    "ConsensusStage",
-    "Evidence",
-    "Fit",
-    "GaussNewton",
-    "Preset",
-    "Problem",
-    "Solution",
-    "Stage",
-    "Summary",
-    "Unknown",
-    "Unknowns",
-    "begin",
+    "Action",
+    "AnySchedule",
+    "ChooseHypothesis",
+    "ConsensusShape",
+    "Context",
+    "EstimateFocalLength",
+    "FitState",
+    "FocalLength",
+    "Initialise",
+    "MatchSurface",
+    "MeasureKeypointNoise",
+    "Observations",
+    "Schedule",
+    "Solve",
+    "UseAllFrames",
+    "as_schedule",
     "calibrated",
     "fit",
-    "fit_consensus",
-    "gather_evidence",
-    "initialise",
+    "load_extension",
     "preset",
-    "run_stage",
-    "solve",
+    "read_schedule",
+    "schedule_from_json",
+    "schedule_to_json",
     "some_frames",
     "stack_captures",
-    "stages",
+    "tracking_terms",
+    "video_avatar",
 ]

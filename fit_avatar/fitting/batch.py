@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+import numpy as np
 import torch
 
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Capture
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.evidence import CONTOUR_POINTS, Observations, gather_evidence
-from fit_avatar.fitting.initialise import initialise
+from fit_avatar.fitting.actions import Context, Initialise
+from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.state import FitState
 from fit_avatar.silhouettes import Contours
 from fit_avatar.solvers.state import ClipState, stacked
-
-PER_CLIP = ("keypoints", "steps", "distance_field", "soft_mask", "hands", "face")
-"""Observations that are stacked, beside outlines and heights; the others are the same for all clips."""
 
 
 def stack_captures(
@@ -25,45 +23,54 @@ def stack_captures(
     captures: Sequence[Capture],
     height_m: float | Sequence[float] | None = None,
     device: str | torch.device = "cpu",
-) -> tuple[ClipState, Mapping[str, Any]]:
+) -> tuple[ClipState, Observations]:
     """Return where C clips start, and what was observed in them, to be solved as one problem.
 
     Args:
         body: the body, the same for all; every clip has betas of its own.
         captures: clips of T frames each, by one camera and at one frame rate; :func:`some_frames` cuts them.
-        height_m: naked height of the person, or one for each clip.
+        height_m: the people's height without shoes, or one for each clip.
         device: where to compute.
 
     Returns:
-        The state [C, T, …] for :meth:`Unknowns.of`, and the observations for :class:`Problem`; each is made when a term
-        asks for it. Hands and face are there if all clips have them.
+        The state [C, T, …] for :meth:`Unknowns.of`, and the observations for :class:`Problem`. Hands and face are there
+        if all clips have them.
 
     Raises:
         BadInputError: the clips cannot be stacked.
     """
     _check(captures, height_m)
-    each = [gather_evidence(seen, CONTOUR_POINTS, torch.device(device)) for seen in captures]
-    heights = [height_m] * len(each) if height_m is None or isinstance(height_m, (int, float)) else list(height_m)
-    start = stacked([initialise(body, one, height) for one, height in zip(each, heights, strict=True)])
-    alone = [one.observations(body, height) for one, height in zip(each, heights, strict=True)]
-    if any(not torch.equal(one["steps"], alone[0]["steps"]) for one in alone) or len({o["pace"] for o in alone}) > 1:
+    single = height_m is None or isinstance(height_m, (int, float))
+    heights = [height_m] * len(captures) if single else list(height_m)
+    each = [
+        Observations.of(seen, torch.device(device), height).for_body(body)
+        for seen, height in zip(captures, heights, strict=True)
+    ]
+    if any(not torch.equal(one.frame_intervals_s, each[0].frame_intervals_s) for one in each):
         raise BadInputError("clips that are solved together must be sampled alike: take every n-th frame of each")
-
-    def together(name: str) -> Callable[[], Any]:
-        if name == "contours":
-            return lambda: _stacked([one[name] for one in alone])
-        if name == "height_m":
-            return lambda: torch.tensor(heights, device=device)[:, None]
-        if name in PER_CLIP:
-            return lambda: torch.stack([one[name] for one in alone])
-        return lambda: alone[0][name]
-
-    return start, Observations({name: together(name) for name in alone[0] if all(name in one for one in alone)})
+    starts = [_start(body, one) for one in each]
+    return stacked(starts), _stacked(each, None if height_m is None else torch.tensor(heights, device=device)[:, None])
 
 
-def _stacked(outlines: Sequence[Contours]) -> Contours:
-    points, normals, weights = zip(*((one.points, one.normals, one.weights) for one in outlines), strict=True)
-    return Contours(torch.stack(points), torch.stack(normals), torch.stack(weights))
+def _start(body: Body, seen: Observations) -> ClipState:
+    return Initialise().run(FitState.upright(body, len(seen.keypoints)), Context(body, lambda: seen)).clip
+
+
+def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Observations:
+    def together(name: str) -> torch.Tensor | None:
+        values = [getattr(one, name) for one in each]
+        return None if any(value is None for value in values) else torch.stack(values)
+
+    points, normals, weights = zip(*(vars(one.contours).values() for one in each), strict=True)
+    return replace(
+        each[0],
+        keypoints=torch.stack([one.keypoints for one in each]),
+        contours=Contours(torch.stack(points), torch.stack(normals), torch.stack(weights)),
+        masks=np.stack([one.masks for one in each]),
+        height_m=height_m,
+        face=together("face"),
+        hands=together("hands"),
+    )
 
 
 def some_frames(seen: Capture, frames: slice) -> Capture:

@@ -1,4 +1,4 @@
-"""Presets: whole schedules under the names of the methods that they stand for, as data.
+"""Presets: schedules under the names of the methods that they stand for.
 
 The published methods are those of their papers, with the terms of this package in the place of renderers and learned
 priors that cannot be had here; their numbers are kept. Those in pixels are taken at the size of person that they
@@ -7,11 +7,12 @@ were chosen for, so that they mean the same for any image: a person of 1.7 m fil
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from fit_avatar.body.part_multipliers import ALLDIECK_LAPLACIAN, ALLDIECK_OFFSETS, ALLDIECK_SYMMETRY
 from fit_avatar.energies import (
     Annealed,
     GemanMcClure,
@@ -37,19 +38,17 @@ from fit_avatar.energies import (
     symmetry,
     translation_velocity,
 )
-from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.preset_file import from_json, read_text, to_json
-from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage, stages
-from fit_avatar.solvers.optimisers import GaussNewton
+from fit_avatar.fitting.actions import Action, ChooseHypothesis, Initialise, Solve
+from fit_avatar.fitting.actions.solve import POSE
+from fit_avatar.fitting.default_schedule import video_avatar
+from fit_avatar.fitting.schedule import Schedule
+from fit_avatar.fitting.schedule_file import read_schedule
+from fit_avatar.solvers import GaussNewton
 
-POSE = ("global_orient", "body_pose", "transl")
 TORSO = ("right_shoulder", "left_shoulder", "right_hip", "left_hip")
 HIPS = ("neck", "right_hip", "left_hip")
 FEET = ("left_ankle", "right_ankle", "left_foot", "right_foot")
-
-
-KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
 
 
 def person_px(image_height: float) -> float:
@@ -57,75 +56,7 @@ def person_px(image_height: float) -> float:
     return 1.7 / (0.8 * image_height)
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A schedule with a name."""
-
-    name: str
-    about: str
-    stages: tuple[AnyStage, ...]
-    flip_test: bool = False
-    """Follow two hypotheses, which face opposite ways, until a stage chooses the better one."""
-    key_frames: int | None = None
-    """How many frames, spread evenly over the clip, are followed until a stage wants all; None: all from the start.
-
-    Neighbouring frames say nearly the same, so a shape gains little from more."""
-
-    def __post_init__(self) -> None:
-        choosing = [i for i, stage in enumerate(self.stages) if isinstance(stage, Stage) and stage.choose]
-        single = [i for i, s in enumerate(self.stages) if isinstance(s, ConsensusStage) or s.pictures]
-        if self.flip_test and (len(choosing) != 1 or min(single, default=len(self.stages)) < choosing[0]):
-            raise BadInputError(
-                f"the preset {self.name} follows two hypotheses (flip_test), so one stage before any consensus, and "
-                "before any that looks at the pictures, must choose between them"
-            )
-
-    def with_weights(self, **weights: Value) -> Preset:
-        """Return the preset with other weights for some terms, in every stage that has them.
-
-        Raises:
-            BadInputError: no stage has such a term.
-        """
-        known = {term.name for stage in self.solves for term in stage.terms}
-        for name in weights:
-            if name not in known:
-                raise BadInputError(f"the preset {self.name} has no term {name!r}; it has {', '.join(sorted(known))}")
-
-        def changed(stage: Stage) -> Stage:
-            own = {term.name for term in stage.terms}
-            return stage.with_weights(**{name: weight for name, weight in weights.items() if name in own})
-
-        return replace(self, stages=tuple(changed(s) if isinstance(s, Stage) else s for s in self.stages))
-
-    def with_terms(self, *terms: Term) -> Preset:
-        """Return the preset with further terms in every stage that solves for poses or betas."""
-        return replace(
-            self,
-            stages=tuple(s.with_terms(*terms) if isinstance(s, Stage) and s.moves_body else s for s in self.stages),
-        )
-
-    @property
-    def solves(self) -> tuple[Stage, ...]:
-        """Return the stages that solve a problem of terms."""
-        return tuple(stage for stage in self.stages if isinstance(stage, Stage))
-
-    def to_json(self) -> str:
-        """Return the preset as a text to edit and to read again with :func:`preset`."""
-        return to_json(self.name, self.about, self.stages, self.flip_test, self.key_frames)
-
-    def __str__(self) -> str:
-        start = "start: directions from keypoints" + (", and the opposite one" if self.flip_test else "")
-        start += f"; {self.key_frames} key frames" if self.key_frames else ""
-        return "\n".join([f"{self.name}: {self.about}", start, *(str(stage) for stage in self.stages)])
-
-
-def video_avatar(quality: str = "balanced") -> Preset:
-    """Return the default: a person who turns around in an A-pose, fitted over all frames at once."""
-    about = "a clip of a person turning around; body, clothes and motion"
-    return Preset("video-avatar", about, stages(quality), key_frames=KEY_FRAMES[quality])
-
-
-def videoavatars_2018() -> Preset:
+def videoavatars_2018() -> Schedule:
     """Return the method of Alldieck et al. 2018 (Video Based Reconstruction of 3D People Models).
 
     Their weights multiply residuals, so their squares stand here. Frames are solved together instead of one after the
@@ -135,8 +66,8 @@ def videoavatars_2018() -> Preset:
     pixel = person_px(540)  # they halve a picture of 1080 lines
     keypoints = {"in_metres": True}
 
-    def joints(prior: float, betas: float) -> Stage:
-        return Stage(
+    def joints(prior: float, betas: float) -> Solve:
+        return Solve(
             f"joints, prior {prior:g}",
             (
                 Term(keypoint_reprojection, pixel**-2, data=keypoints),
@@ -150,7 +81,7 @@ def videoavatars_2018() -> Preset:
             frozen_joints=(*FEET, "left_wrist", "right_wrist"),
         )
 
-    pose = Stage(
+    pose = Solve(
         "pose of every frame",
         (
             Term(silhouette_distance, 0.8 * pixel**-2, GemanMcClure(50 * pixel), data={"in_metres": True}),
@@ -165,28 +96,28 @@ def videoavatars_2018() -> Preset:
         optimiser=GaussNewton(20),
         frozen_joints=FEET,
     )
-    consensus = Stage(
+    consensus = Solve(
         "consensus shape",
         (
             Term(cone_rays, 1.0, GemanMcClure(Annealed(0.06, 0.003)), data={"gate_m": Annealed(0.12, 0.03)}),
-            Term(laplacian, Annealed(4.0**2, 2.0**2), data={"by_part": True}),
-            Term(offset_prior, Annealed(0.6**2, 0.3**2), data={"by_part": True}),
-            Term(symmetry, Annealed(3.6**2, 1.8**2), data={"by_part": True}),
+            Term(laplacian, Annealed(4.0**2, 2.0**2), data={"multipliers": ALLDIECK_LAPLACIAN}),
+            Term(offset_prior, Annealed(0.6**2, 0.3**2), data={"multipliers": ALLDIECK_OFFSETS}),
+            Term(symmetry, Annealed(3.6**2, 1.8**2), data={"multipliers": ALLDIECK_SYMMETRY}),
         ),
         free=("offsets",),
         optimiser=GaussNewton(9),
     )
-    return Preset(
+    return Schedule(
         "videoavatars-2018",
         "a clip of a person turning around, by the terms and weights of Alldieck et al. 2018",
-        (joints(5.0, 5.0), joints(4.5, 4.0), joints(4.0, 3.0), pose, consensus),
+        (Initialise(), joints(5.0, 5.0), joints(4.5, 4.0), joints(4.0, 3.0), pose, consensus),
     )
 
 
-def _smplify_stages(penetration: tuple[float, ...], hands: tuple[float, ...]) -> tuple[Stage, ...]:
-    """Return the camera stage and the stages of falling priors that SMPLify and SMPLify-X share."""
+def _smplify_actions(penetration: tuple[float, ...], hands: tuple[float, ...]) -> tuple[Action, ...]:
+    """Return the solve for the camera and the solves under falling priors that SMPLify and SMPLify-X share."""
     pixel = person_px(1000)
-    camera = Stage(
+    camera = Solve(
         "camera",
         (Term(keypoint_reprojection, pixel**-2, data={"in_metres": True, "only": TORSO}),),
         free=("global_orient", "transl"),
@@ -215,49 +146,47 @@ def _smplify_stages(penetration: tuple[float, ...], hands: tuple[float, ...]) ->
                 Term(expression_prior, shape**2),
             ]
         staged.append(
-            Stage(
+            Solve(
                 f"stage {i + 1}",
                 tuple(terms),
                 free=(*POSE, "betas", "expression") if fingers else (*POSE, "betas"),
                 optimiser=GaussNewton(10, tolerance=1e-3),
-                choose=i == len(steps) - 1,
             )
         )
-    return (camera, *staged)
+    return (Initialise(both_ways=True), camera, *staged, ChooseHypothesis(staged[-1].terms))
 
 
-def smplify() -> Preset:
+def smplify() -> Schedule:
     """Return the method of Bogo et al. 2016: the body from the keypoints of one image.
 
     The camera's translation is solved for first, then pose and shape under priors that fall over four stages, from two
     starts that face opposite ways. Their mixture of Gaussians is not free; a Gaussian around a relaxed pose stands for
     it, and :func:`mixture_pose_prior` takes theirs.
     """
-    return Preset(
-        "smplify", "one photograph; the naked body from keypoints", _smplify_stages((0, 0, 0, 1), (0,) * 4), True
+    return Schedule(
+        "smplify", "one photograph; the naked body from keypoints", _smplify_actions((0, 0, 0, 1), (0,) * 4)
     )
 
 
-def smplify_x() -> Preset:
+def smplify_x() -> Schedule:
     """Return the method of Pavlakos et al. 2019: as SMPLify, in five stages, with hands and face where they were found.
 
     Hands and face need a body that has them (SMPL-X, SMPL-H, anny-hands) and keypoints that hold them.
     """
-    return Preset(
+    return Schedule(
         "smplify-x",
         "one photograph; body, hands and face from keypoints",
-        _smplify_stages((0, 0, 0, 0.01, 1), (0, 0, 0, 0.1, 2)),
-        flip_test=True,
+        _smplify_actions((0, 0, 0, 0.01, 1), (0, 0, 0, 0.1, 2)),
     )
 
 
-def octopus() -> Preset:
+def octopus() -> Schedule:
     """Return the energy that Alldieck et al. 2019 (Octopus) refine: one to eight photographs of a person who turns.
 
     There a network gives the start and the space of solutions; here keypoints and an A-pose that the photographs share
     do. Weights are theirs; what they divide by numbers of pixels and points is divided by them here.
     """
-    pose = Stage(
+    pose = Solve(
         "pose",
         (
             Term(keypoint_reprojection, 0.03**-2, GemanMcClure(0.18), data={"in_metres": True}),
@@ -270,7 +199,7 @@ def octopus() -> Preset:
         optimiser=GaussNewton(15),
     )
     outline: dict[str, Any] = {"in_metres": True, "inside_looseness": 3.0}
-    shape = Stage(
+    shape = Solve(
         "pose and shape",
         (
             *pose.terms,
@@ -280,21 +209,21 @@ def octopus() -> Preset:
         free=pose.free,
         optimiser=GaussNewton(15),
     )
-    offsets = Stage(
+    offsets = Solve(
         "offsets",
         (
             Term(cone_rays, 50.0, GemanMcClure(Annealed(0.03, 0.01))),
-            Term(laplacian, 100.0, data={"by_part": True}),
-            Term(symmetry, 50.0, data={"by_part": True}),
+            Term(laplacian, 100.0, data={"multipliers": ALLDIECK_LAPLACIAN}),
+            Term(symmetry, 50.0, data={"multipliers": ALLDIECK_SYMMETRY}),
             Term(offset_prior, 0.1),
         ),
         free=("offsets",),
         optimiser=GaussNewton(6),
     )
-    return Preset("octopus", "one to eight photographs of a turning person; body and clothes", (pose, shape, offsets))
+    return Schedule("octopus", "one to eight photographs of a turning person; body and clothes", (Initialise(), pose, shape, offsets))
 
 
-PRESETS: dict[str, Callable[[], Preset]] = {
+PRESETS: dict[str, Callable[[], Schedule]] = {
     "video-avatar": video_avatar,
     "videoavatars-2018": videoavatars_2018,
     "smplify": smplify,
@@ -304,20 +233,21 @@ PRESETS: dict[str, Callable[[], Preset]] = {
 """The presets by their names."""
 
 
-def preset(name: str, quality: str = "balanced") -> Preset:
-    """Return a preset by its name, or read one that :meth:`Preset.to_json` wrote.
+def preset(name: str, quality: str = "balanced", extensions: Sequence[ModuleType] = ()) -> Schedule:
+    """Return a preset by its name, or read a schedule that :func:`schedule_to_json` wrote.
 
     Args:
         name: one of :data:`PRESETS`, or the path of a .json file.
         quality: how long the default preset refines: ``fast``, ``balanced`` or ``best``.
+        extensions: modules whose terms and actions a file may name, beside those of this package.
 
     Raises:
-        BadInputError: there is none of that name, or the file is not a preset.
+        BadInputError: there is none of that name, or the file is not a schedule.
     """
     if name == "video-avatar":
         return video_avatar(quality)
     if name in PRESETS:
         return PRESETS[name]()
     if name.endswith(".json"):
-        return Preset(**from_json(read_text(Path(name)), name))
+        return read_schedule(Path(name), extensions)
     raise BadInputError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}, or give a .json file")

@@ -1,20 +1,20 @@
 """Results of finished stages, kept in a folder and keyed by what they depend on.
 
 A stage is named; its key is a hash of its own options, the keys of the stages before it, the identity of
-its input files and the source code that computes it. A result is reused only while its key is the same, so a
+its input files and the code that computes it. A result is reused only while its key is the same, so a
 changed option redoes what depends on it and nothing else. Results are plain .npz and .json files, no pickle.
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import json
 import logging
 import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,19 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.io.atomic import atomic_path
-from fit_avatar.io.packing import pack, unpack
+from fit_avatar.io.codec import Codec, CodecError
+from fit_avatar.io.fingerprint import PACKAGE, digest, stamp
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _MANIFEST = "manifest"
-_PROBE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
-class Stage(Generic[T]):
-    """What a stage gave, now or in an earlier run."""
+class StageResult(Generic[T]):
+    """What a stage of a run gave, now or in an earlier run."""
 
     value: T
     key: str
@@ -53,12 +53,12 @@ class Store:
         self._folder = folder
         self._fresh = fresh
 
-    def run(self, name: str, depends_on: Mapping[str, Any], compute: Callable[[], T]) -> Stage[T]:
+    def run(self, name: str, depends_on: Mapping[str, Any], compute: Callable[[], T]) -> StageResult[T]:
         """Return the kept value of a stage, or compute and keep it.
 
         Args:
             name: of the stage; a new result replaces the old one of the same name.
-            depends_on: everything the value depends on (JSON values, paths as text, dataclasses, stage keys).
+            depends_on: everything the value depends on, as :func:`~fit_avatar.io.fingerprint.digest` takes it.
             compute: returns the value: dataclasses of this package, arrays, tensors, tuples and JSON values.
         """
         key = digest(name, depends_on)
@@ -70,11 +70,11 @@ class Store:
         value = compute()
         seconds = time.perf_counter() - start
         _save(path, key, seconds, value)
-        return Stage(value, key, seconds, cached=False)
+        return StageResult(value, key, seconds, cached=False)
 
     def run_files(
         self, name: str, depends_on: Mapping[str, Any], write: Callable[[], Sequence[Path]]
-    ) -> Stage[tuple[Path, ...]]:
+    ) -> StageResult[tuple[Path, ...]]:
         """Return the files that a stage wrote, or write them (again, if one has gone or was changed).
 
         Args:
@@ -90,68 +90,29 @@ class Store:
         start = time.perf_counter()
         files = tuple(write())
         seconds = time.perf_counter() - start
-        stamps = [[os.path.relpath(file, path.parent), *_stamp(file)] for file in files]
+        stamps = [[os.path.relpath(file, path.parent), *stamp(file)] for file in files]
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps({"key": key, "seconds": seconds, "files": stamps}, indent=1))
-        return Stage(files, key, seconds, cached=False)
+        return StageResult(files, key, seconds, cached=False)
 
     def _path(self, name: str, suffix: str) -> Path:
         return self._folder / (re.sub(r"\W+", "-", name) + suffix)
 
 
-def digest(*parts: Any) -> str:
-    """Return a hash of JSON values, paths, dataclasses and arrays."""
-    text = json.dumps(parts, sort_keys=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def file_identity(path: Path) -> list[Any]:
-    """Return what tells a file or folder from a changed one without reading all of it."""
-    if path.is_dir():
-        return [[child.name, *_stamp(child)] for child in sorted(path.iterdir())]
-    size, modified = _stamp(path)
-    with path.open("rb") as file:
-        head = file.read(_PROBE_BYTES)
-        file.seek(max(0, size - _PROBE_BYTES))
-        ends = hashlib.sha256(head + file.read(_PROBE_BYTES)).hexdigest()
-    return [size, modified, ends]
-
-
-def source_identity(*packages: str) -> str:
-    """Return a hash of the source code of parts of fit_avatar (``"capture"``, ``"fitting"``, …)."""
-    root = Path(__file__).parents[1]
-    files = sorted(file for package in packages for file in (root / package).rglob("*.py"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:32]
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return [str(value.dtype), list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
-    raise TypeError(f"a stage cannot depend on a {type(value).__name__}")
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
 def _save(path: Path, key: str, seconds: float, value: Any) -> None:
     arrays: dict[str, NDArray[Any]] = {}
-    manifest = json.dumps({"key": key, "seconds": seconds, "value": pack(value, arrays)})
+    try:
+        manifest = json.dumps({"key": key, "seconds": seconds, "value": _codec(arrays).encode(value)})
+    except CodecError as error:
+        raise TypeError(f"{path.stem} cannot be kept: {error}") from None
     arrays[_MANIFEST] = np.frombuffer(manifest.encode(), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def _load(path: Path, key: str) -> Stage[Any] | None:
+def _load(path: Path, key: str) -> StageResult[Any] | None:
     """Return what is kept under this key; None if there is nothing, or it cannot be read."""
     if not path.is_file():
         return None
@@ -160,13 +121,14 @@ def _load(path: Path, key: str) -> Stage[Any] | None:
             manifest = json.loads(arrays[_MANIFEST].tobytes())
             if manifest["key"] != key:
                 return None
-            return Stage(unpack(manifest["value"], arrays), key, float(manifest["seconds"]), cached=True)
+            value = _codec(arrays).decode(manifest["value"])
+            return StageResult(value, key, float(manifest["seconds"]), cached=True)
     except Exception as error:  # whatever is wrong with a kept result, it can be computed again
         logger.warning("%s cannot be read (%s); computing it again", path, error)
         return None
 
 
-def _load_files(path: Path, key: str) -> Stage[tuple[Path, ...]] | None:
+def _load_files(path: Path, key: str) -> StageResult[tuple[Path, ...]] | None:
     """Return the files kept under this key; None if one has gone or was changed."""
     if not path.is_file():
         return None
@@ -176,9 +138,51 @@ def _load_files(path: Path, key: str) -> Stage[tuple[Path, ...]] | None:
             return None
         files = tuple(Path(os.path.normpath(path.parent / name)) for name, _, _ in manifest["files"])
         stamps = [(size, modified) for _, size, modified in manifest["files"]]
-        if not all(file.is_file() and _stamp(file) == stamp for file, stamp in zip(files, stamps, strict=True)):
+        if not all(file.is_file() and stamp(file) == known for file, known in zip(files, stamps, strict=True)):
             return None
-        return Stage(files, key, float(manifest["seconds"]), cached=True)
+        return StageResult(files, key, float(manifest["seconds"]), cached=True)
     except Exception as error:  # as above
         logger.warning("%s cannot be read (%s); writing the files again", path, error)
         return None
+
+
+# -- values ---------------------------------------------------------------------------------------------------
+
+
+def _codec(arrays: Any) -> Codec:
+    """Return a codec whose arrays are those of an .npz file, booleans with one bit each."""
+
+    def put(array: NDArray[Any]) -> Any:
+        name = f"array{len(arrays)}"
+        if array.dtype == np.bool_:
+            arrays[name] = np.packbits(array)
+            return {"bits": name, "shape": list(array.shape)}
+        arrays[name] = array
+        return name
+
+    def get(kept: Any) -> NDArray[Any]:
+        if isinstance(kept, str):
+            found: NDArray[Any] = arrays[kept]
+            return found
+        shape = tuple(kept["shape"])
+        bits = np.unpackbits(arrays[kept["bits"]], count=int(np.prod(shape, dtype=np.int64)))
+        return bits.view(np.bool_).reshape(shape)
+
+    return Codec(_name_of, _named, put, get)
+
+
+def _name_of(value: Any) -> str | None:
+    """Return the name of a dataclass of this package."""
+    own = isinstance(value, type) and is_dataclass(value) and value.__module__.partition(".")[0] == PACKAGE
+    return f"{value.__module__}:{value.__qualname__}" if own else None
+
+
+def _named(name: str) -> Any:
+    """Return a dataclass of this package; nothing else can be named in a cache file."""
+    module, _, qualname = name.partition(":")
+    if module.partition(".")[0] != PACKAGE:
+        raise CodecError(f"{module} is not part of this package")
+    kind = getattr(importlib.import_module(module), qualname)
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        raise CodecError(f"{name} is not a dataclass")
+    return kind

@@ -1,14 +1,14 @@
-"""Gauss–Newton without a matrix, for many shared unknowns such as offsets: conjugate gradients on products.
+"""Gauss–Newton steps without a matrix, for many shared unknowns such as offsets: conjugate gradients on products.
 
 A product with JᵀWJ is one forward and one backward sweep through the terms. Offsets are preconditioned by a
 sparse approximation D + LᵀΛL (L the cotangent Laplacian), estimated from a few random products: smoothness terms
-are what makes the problem stiff.
+are what makes the problem stiff. Clips of a batch share sweeps, but each has step lengths of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,46 +17,45 @@ from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from fit_avatar.body.surface import cotangent_laplacian
-from fit_avatar.solvers.problem import Evaluation, Fields, Problem
-
-if TYPE_CHECKING:
-    from fit_avatar.solvers.gauss_newton import GaussNewtonLoop
+from fit_avatar.energies.posed_body import PosedBody
+from fit_avatar.solvers.linear_system import Steps
+from fit_avatar.solvers.options import ConjugateGradient
+from fit_avatar.solvers.problem import Evaluation, Fields, Objective
+from fit_avatar.solvers.unknowns import Unknowns
 
 PROBES = 16
-TOLERANCE = 1e-3
-"""Conjugate gradients stop when the residual has shrunk to this part."""
-MAX_PRODUCTS = 200
-
-Steps = dict[str, Tensor]
-Solve = Callable[[Steps], Steps]
+Precondition = Callable[[Steps], Steps]
 
 
 class Products:
     """Products with J and Jᵀ of all terms at one place."""
 
-    def __init__(self, problem: Problem, fields: Fields, found: list[Evaluation], share: float) -> None:
-        squares = [problem.least_squares(t, f, share) for t, f in zip(problem.terms, found, strict=True)]
-        self.weights = [weight for _, weight in squares]
+    def __init__(
+        self, objective: Objective, unknowns: Unknowns, fields: Fields, found: list[Evaluation], progress: float
+    ) -> None:
+        weights = [objective.least_squares(t, f, progress)[1] for t, f in zip(objective.terms, found, strict=True)]
         with torch.enable_grad():
-            self.leaves = {n: u.zero_step().requires_grad_() for n, u in problem.unknowns.free.items()}
-            x = problem.unknowns.posed_body_after(self.leaves)
-            again = problem.evaluate(x, fields, share)
-            self.outputs = [
-                f.residual.reshape(w.shape)
-                for f, w in zip(again, self.weights, strict=True)
-                if f.residual.requires_grad
-            ]
-            self.weights = [w for f, w in zip(again, self.weights, strict=True) if f.residual.requires_grad]
+            self.leaves = {n: u.zero_step().requires_grad_() for n, u in unknowns.free.items()}
+            again = objective.evaluate(unknowns.posed_body_after(self.leaves), fields, progress)
+            moving = [(f.residual, w) for f, w in zip(again, weights, strict=True) if f.residual.requires_grad]
+            self.outputs = [residual.reshape(weight.shape) for residual, weight in moving]
+            self.weights = [weight for _, weight in moving]
             self.dummies = [torch.zeros_like(out, requires_grad=True) for out in self.outputs]
-            slopes = torch.autograd.grad(
-                self.outputs, list(self.leaves.values()), self.dummies, create_graph=True, allow_unused=True
+            slopes = (
+                torch.autograd.grad(
+                    self.outputs, list(self.leaves.values()), self.dummies, create_graph=True, allow_unused=True
+                )
+                if moving
+                else ()
             )
-            self.slopes = {n: s for n, s in zip(self.leaves, slopes, strict=True) if s is not None}
+            self.slopes = {n: s for n, s in zip(self.leaves, slopes, strict=False) if s is not None}
         self.gradient = self._back([w * out.detach() for w, out in zip(self.weights, self.outputs, strict=True)])
 
     def normal(self, steps: Steps) -> Steps:
         """Return JᵀWJ steps."""
-        along = [steps[name] for name in self.slopes]
+        if not self.outputs:
+            return {n: torch.zeros_like(leaf) for n, leaf in self.leaves.items()}
+        along = [steps[name].to(slope) for name, slope in self.slopes.items()]
         moved = torch.autograd.grad(
             list(self.slopes.values()), self.dummies, along, retain_graph=True, allow_unused=True
         )
@@ -67,89 +66,114 @@ class Products:
         return self._back(pulled)
 
     def _back(self, pulled: list[Tensor]) -> Steps:
-        slopes = torch.autograd.grad(
-            self.outputs, list(self.leaves.values()), pulled, retain_graph=True, allow_unused=True
-        )
+        slopes: tuple[Tensor | None, ...] = (None,) * len(self.leaves)
+        if self.outputs:
+            slopes = torch.autograd.grad(
+                self.outputs, list(self.leaves.values()), pulled, retain_graph=True, allow_unused=True
+            )
         return {
             n: torch.zeros_like(leaf) if s is None else s
             for (n, leaf), s in zip(self.leaves.items(), slopes, strict=True)
         }
 
 
-def step_without_matrix(
-    loop: GaussNewtonLoop, fields: Fields, found: list[Evaluation], share: float, before: Tensor
-) -> Tensor:
-    """Make one iteration of the loop for unknowns that are too many for a matrix; return the energies after it."""
-    problem, unknowns = loop.problem, loop.problem.unknowns
-    products = Products(problem, fields, found, share)
-    diagonal, precondition = _preconditioner(problem, products)
-    damping = float(loop.damping.amax())
-    for _ in range(3):
-        solution = _conjugate_gradients(products, diagonal, precondition, damping)
-        steps = {n: unknowns.named[n].limited(s) for n, s in solution.items()}
-        candidate = unknowns.after(steps)
-        energy = problem.values(candidate.posed_body(), fields, share)
-        if float(energy.sum()) < float(before.sum()):
-            loop.problem = problem.at(candidate)
-            loop.damping = (loop.damping / 4).clamp_min(1e-6)
-            return energy
-        damping = max(8 * damping, 1e-3)
-        loop.damping = torch.full_like(loop.damping, damping)
-    return before
+@dataclass
+class MatrixFreeSystem:
+    """Normal equations of which only products are known."""
+
+    products: Products
+    diagonal: Steps
+    precondition: Precondition
+    options: ConjugateGradient
+    batch: int
+    warning: str = field(default="", init=False)
+
+    def solve(self, damping: Tensor) -> Steps:
+        """Solve (JᵀWJ + damping · diagonal) steps = −gradient, for each clip until its residual is small."""
+        self.warning = ""
+        residual = {n: -g for n, g in self.products.gradient.items()}
+        solution = {n: torch.zeros_like(g) for n, g in residual.items()}
+        direction = turned = self.precondition(residual)
+        agreement = self._dot(residual, turned)
+        target = agreement * self.options.tolerance**2
+        for _ in range(self.options.max_products):
+            going = (agreement > target) & (agreement > 0)
+            if not going.any():
+                return solution
+            product = self.products.normal(direction)
+            product = {n: p + self._scaled(damping, self.diagonal[n] * direction[n]) for n, p in product.items()}
+            # A clip that has converged stands still while others go on.
+            length = torch.where(going, agreement / self._dot(direction, product).clamp_min(1e-30), 0.0)
+            solution = {n: s + self._scaled(length, direction[n]) for n, s in solution.items()}
+            residual = {n: r - self._scaled(length, product[n]) for n, r in residual.items()}
+            turned = self.precondition(residual)
+            last, agreement = agreement, self._dot(residual, turned)
+            ratio = torch.where(going, agreement / last.clamp_min(1e-300), 0.0)
+            direction = {n: t + self._scaled(ratio, direction[n]) for n, t in turned.items()}
+        left = float((agreement / target.clamp_min(1e-300)).amax().sqrt()) * self.options.tolerance
+        self.warning = f"conjugate gradients did not converge (residual {left:.0e})"
+        return solution
+
+    def decrease(self, steps: Steps) -> Tensor:
+        """Return the decrease of the energy that a step promises. [...]"""
+        return -self._dot(self.products.gradient, steps)
+
+    def _dot(self, a: Steps, b: Steps) -> Tensor:
+        """Return the scalar product of each clip. [...]"""
+        parts = [(a[n].double() * b[n].double()).flatten(self.batch).sum(-1) for n in a]
+        return torch.stack(parts).sum(0)
+
+    def _scaled(self, factor: Tensor, step: Tensor) -> Tensor:
+        """Return a step times a factor for each clip."""
+        return factor.to(step).reshape(*factor.shape, *[1] * (step.dim() - self.batch)) * step
 
 
-def _conjugate_gradients(products: Products, diagonal: Steps, precondition: Solve, damping: float) -> Steps:
-    """Solve (JᵀWJ + damping · diagonal) steps = −gradient."""
-    residual = {n: -g for n, g in products.gradient.items()}
-    solution = {n: torch.zeros_like(g) for n, g in residual.items()}
-    direction = turned = precondition(residual)
-    agreement = _dot(residual, turned)
-    target = agreement * TOLERANCE**2
-    for _ in range(MAX_PRODUCTS):
-        if agreement <= target or agreement <= 0:
-            break
-        product = products.normal(direction)
-        product = {n: p + damping * diagonal[n] * direction[n] for n, p in product.items()}
-        length = agreement / max(_dot(direction, product), 1e-30)
-        solution = {n: s + length * direction[n] for n, s in solution.items()}
-        residual = {n: r - length * product[n] for n, r in residual.items()}
-        turned = precondition(residual)
-        last, agreement = agreement, _dot(residual, turned)
-        direction = {n: t + agreement / last * direction[n] for n, t in turned.items()}
-    return solution
+class MatrixFree:
+    """Linearises an objective into :class:`MatrixFreeSystem`."""
+
+    def __init__(self, objective: Objective, options: ConjugateGradient) -> None:
+        """Take the objective and the options of the solver."""
+        self._objective, self._options = objective, options
+
+    def __call__(
+        self, unknowns: Unknowns, x: PosedBody, fields: Fields, found: list[Evaluation], progress: float
+    ) -> MatrixFreeSystem:
+        """Sweep through the terms once, and estimate a preconditioner."""
+        products = Products(self._objective, unknowns, fields, found, progress)
+        diagonal = estimated_diagonal(products, self._options.probes)
+        smooth = _smooth_inverse(unknowns, products, diagonal) if "offsets" in products.leaves else None
+
+        def precondition(residual: Steps) -> Steps:
+            found = {n: r / diagonal[n] for n, r in residual.items()}
+            if smooth is not None:
+                found["offsets"] = smooth(residual["offsets"])
+            return found
+
+        return MatrixFreeSystem(products, diagonal, precondition, self._options, len(unknowns.batch))
 
 
-def estimated_diagonal(products: Products) -> Steps:
-    """Return an estimate of the diagonal of JᵀWJ from random products, even where it is nearly zero."""
+def estimated_diagonal(products: Products, probes: int = PROBES) -> Steps:
+    """Return an estimate of the diagonal of JᵀWJ from random products, positive even where it is nearly zero.
+
+    Source: Bekas et al. 2007 (An estimator for the diagonal of a matrix), section 2.
+    """
     generator = torch.Generator().manual_seed(0)
     diagonal = {n: torch.zeros_like(leaf) for n, leaf in products.leaves.items()}
-    for _ in range(PROBES):
+    for _ in range(probes):
         probe = {
             n: (torch.randint(0, 2, leaf.shape, generator=generator) * 2.0 - 1.0).to(leaf)
             for n, leaf in products.leaves.items()
         }
         product = products.normal(probe)
-        diagonal = {n: d + probe[n] * product[n] / PROBES for n, d in diagonal.items()}
+        diagonal = {n: d + probe[n] * product[n] / probes for n, d in diagonal.items()}
     return {n: d.clamp_min(1e-3 * float(d.abs().mean()) + 1e-12) for n, d in diagonal.items()}
 
 
-def _preconditioner(problem: Problem, products: Products) -> tuple[Steps, Solve]:
-    """Return an estimate of the diagonal of JᵀWJ, and an approximate inverse of it."""
-    diagonal = estimated_diagonal(products)
-    smooth = _smooth_inverse(problem, products, diagonal) if "offsets" in products.leaves else None
-
-    def apply(residual: Steps) -> Steps:
-        found = {n: r / diagonal[n] for n, r in residual.items()}
-        if smooth is not None:
-            found["offsets"] = smooth(residual["offsets"])
-        return found
-
-    return diagonal, apply
-
-
-def _smooth_inverse(problem: Problem, products: Products, diagonal: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+def _smooth_inverse(
+    unknowns: Unknowns, products: Products, diagonal: Mapping[str, Tensor]
+) -> Callable[[Tensor], Tensor]:
     """Return the inverse of D + LᵀΛL, fitted to products: an even offset feels D alone, a rough one both."""
-    body, leaf = problem.unknowns.body, products.leaves["offsets"]
+    body, leaf = unknowns.body, products.leaves["offsets"]
     if leaf.shape[-1] != 3 * len(body.template):  # only some offsets are free
         return lambda residual: residual / diagonal["offsets"]
     even = {n: torch.ones_like(v) if n == "offsets" else torch.zeros_like(v) for n, v in products.leaves.items()}
@@ -170,7 +194,3 @@ def _smooth_inverse(problem: Problem, products: Products, diagonal: Mapping[str,
         return torch.from_numpy(solved).to(residual).reshape(residual.shape)
 
     return apply
-
-
-def _dot(a: Steps, b: Steps) -> float:
-    return float(sum((a[n].double() * b[n].double()).sum() for n in a))

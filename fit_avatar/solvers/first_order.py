@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-from fit_avatar.energies import PosedBody
+from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.errors import BadInputError
 from fit_avatar.solvers.conjugate_gradient import Products, estimated_diagonal
-from fit_avatar.solvers.problem import Fields, Problem
+from fit_avatar.solvers.options import LBFGS, Adam
+from fit_avatar.solvers.problem import Fields, Objective
 from fit_avatar.solvers.unknowns import Unknowns
-
-if TYPE_CHECKING:
-    from fit_avatar.solvers.optimisers import LBFGS, Adam
 
 MAX_ENERGY = 1e300
 """What is not less is no energy: a problem's value at a trial step says so with a huge number."""
@@ -32,9 +28,9 @@ class LBFGSRounds:
         self.options = options
         self.optimiser: torch.optim.LBFGS | None = None
 
-    def scales(self, problem: Problem) -> dict[str, Tensor]:
+    def scales(self, objective: Objective, unknowns: Unknowns) -> dict[str, Tensor]:
         """Return the units of the unknowns in which this method moves."""
-        return _scales(problem)
+        return _scales(objective, unknowns)
 
     def run(self, steps: list[Tensor], closure: Callable[[], Tensor], count: int) -> int:
         """Make up to ``count`` iterations; return how many there were."""
@@ -61,7 +57,7 @@ class AdamRounds:
         self.options = options
         self.optimiser: torch.optim.Adam | None = None
 
-    def scales(self, problem: Problem) -> dict[str, Tensor]:
+    def scales(self, objective: Objective, unknowns: Unknowns) -> dict[str, Tensor]:
         """Return the units of the unknowns, which are as they are."""
         return {}
 
@@ -96,73 +92,78 @@ class AdamRounds:
 
 
 def minimise(
-    problem: Problem,
+    objective: Objective,
+    initial: Unknowns,
     rounds: LBFGSRounds | AdamRounds,
     scheduled: bool,
-    progress: Callable[[int, int], None] | None,
-    tell: Callable[[Tensor], None],
-) -> tuple[Problem, int, str]:
+    on_step: Callable[[int, int], None] | None,
+    record: Callable[[Tensor], None],
+) -> tuple[Unknowns, Fields, int, str]:
     """Lower the energy by steps that follow its derivative.
 
     Args:
-        problem: terms and unknowns.
+        objective: what is minimised.
+        initial: where to start.
         rounds: the method.
         scheduled: a term changes as the solve goes on, so it runs to its end.
-        progress: called with iterations done and iterations in all.
-        tell: called with the energy at every place that was tried.
+        on_step: called with iterations done and iterations in all.
+        record: called with the energy at every place that was tried.
 
     Returns:
-        The problem at its end, the iterations, and why they ended.
+        The unknowns at the end, the fields that were prepared last, the iterations, and why they ended.
 
     Raises:
         BadInputError: energy or derivative are no finite numbers where a round begins; the message names the term.
     """
-    options, start = rounds.options, problem.unknowns
-    scales = rounds.scales(problem)
-    leaves = {name: unknown.zero_step().requires_grad_() for name, unknown in start.free.items()}
+    options = rounds.options
+    scales = rounds.scales(objective, initial)
+    leaves = {name: unknown.zero_step().requires_grad_() for name, unknown in initial.free.items()}
 
     def steps() -> dict[str, Tensor]:
         return {name: leaf * scales.get(name, 1.0) for name, leaf in leaves.items()}
 
     def reached() -> Unknowns:
-        return start.after({name: step.detach() for name, step in steps().items()})
+        return initial.after({name: step.detach() for name, step in steps().items()})
 
-    unit, done, last = 0.0, 0, float("inf")
+    unit, done, last, reason = 0.0, 0, float("inf"), "all iterations done"
+    fields: Fields = objective.fields
     while done < options.iterations:
-        share = done / max(options.iterations - 1, 1)
-        here = reached()
-        fields = problem.at(here).prepared(share)
-        energy_here = float(
-            problem.values(here.posed_body(), fields, share).sum()
-        )  # names a term that is not finite here
+        progress = done / max(options.iterations - 1, 1)
+        here = reached().posed_body()
+        fields = objective.prepared(here, progress)
+        energy_here = float(objective.values(here, fields, progress).sum())  # names a term that is not finite here
         unit = unit or 1 / max(energy_here, 1e-12)
 
         def closure() -> Tensor:
             for leaf in leaves.values():
                 leaf.grad = None
-            energy = problem.values(start.posed_body_after(steps()), fields, share, trial=True).sum()  # noqa: B023
+            x = initial.posed_body_after(steps())
+            energy = objective.values(x, fields, progress, trial=True).sum()  # noqa: B023
             (energy * unit).backward()  # noqa: B023
             if _usable(energy, leaves):
-                tell(energy.detach())
+                record(energy.detach())
                 return (energy * unit).detach()  # noqa: B023
             for leaf in leaves.values():
                 leaf.grad = torch.full_like(leaf, torch.nan)  # which makes a line search halve its step
             return torch.full_like(energy.detach(), torch.inf)
 
         if not torch.isfinite(closure()):
-            _refuse_derivatives(problem, start.posed_body_after(steps()), fields, share, list(leaves.values()))
+            x = initial.posed_body_after(steps())
+            _refuse_derivatives(objective, x, fields, progress, list(leaves.values()))
         made = rounds.run(list(leaves.values()), closure, min(options.refresh, options.iterations - done))
         done += max(made, 1)
-        if progress:
-            progress(min(done, options.iterations), options.iterations)
-        energy = float(problem.values(reached().posed_body(), fields, share).sum())
+        if on_step:
+            on_step(min(done, options.iterations), options.iterations)
+        energy = float(objective.values(reached().posed_body(), fields, progress).sum())
         gain = (last - energy) / max(abs(last), 1e-30) if last < float("inf") else float("inf")
         if not scheduled and made == 0:
-            return problem.at(reached()), done, "no step lowers the energy further"
+            reason = "no step lowers the energy further"
+            break
         if not scheduled and 0 <= gain < options.tolerance:
-            return problem.at(reached()), done, f"the last round lowered the energy by {gain:.1e} of it"
+            reason = f"the last round lowered the energy by {gain:.1e} of it"
+            break
         last = energy
-    return problem.at(reached()), min(done, options.iterations), "all iterations done"
+    return reached(), fields, min(done, options.iterations), reason
 
 
 def _usable(energy: Tensor, leaves: dict[str, Tensor]) -> bool:
@@ -171,15 +172,17 @@ def _usable(energy: Tensor, leaves: dict[str, Tensor]) -> bool:
     return bool(energy < MAX_ENERGY) and all(bool(torch.isfinite(grad).all()) for grad in known)
 
 
-def _refuse_derivatives(problem: Problem, x: PosedBody, fields: Fields, share: float, leaves: list[Tensor]) -> None:
+def _refuse_derivatives(
+    objective: Objective, x: PosedBody, fields: Fields, progress: float, leaves: list[Tensor]
+) -> None:
     """Name the term whose derivative is not finite where the energy is.
 
     Raises:
         BadInputError: always.
     """
     guilty = []
-    for term, own in zip(problem.terms, fields, strict=True):
-        robust = problem.evaluate_term(term, x, own, share).robust
+    for term, own in zip(objective.terms, fields, strict=True):
+        robust = objective.evaluate_term(term, x, own, progress).robust
         if robust.requires_grad:
             found = torch.autograd.grad(robust.sum(), leaves, retain_graph=True, allow_unused=True)
             if not all(bool(torch.isfinite(each).all()) for each in found if each is not None):
@@ -188,15 +191,15 @@ def _refuse_derivatives(problem: Problem, x: PosedBody, fields: Fields, share: f
     raise BadInputError(f"the derivative of {names} is not a finite number where the solve begins: start elsewhere")
 
 
-def _scales(problem: Problem) -> dict[str, Tensor]:
+def _scales(objective: Objective, unknowns: Unknowns) -> dict[str, Tensor]:
     """Return how far each unknown is uncertain, so that L-BFGS sees them all alike; smooth on average over frames."""
-    fields = problem.prepared(0.0)
+    x = unknowns.posed_body()
+    fields = objective.prepared(x, 0.0)
     with torch.no_grad():
-        found = problem.evaluate(problem.unknowns.posed_body(), fields, 0.0)
-    sizes = estimated_diagonal(Products(problem, fields, found, 0.0))
-    named = problem.unknowns.named
+        found = objective.evaluate(x, fields, 0.0)
+    sizes = estimated_diagonal(Products(objective, unknowns, fields, found, 0.0))
     # The estimate is noisy: it is averaged over frames, and over all numbers of an unknown that frames share.
     return {
-        name: (size.mean() if named[name].shared else size.mean(-2, keepdim=True)).rsqrt()
+        name: (size.mean() if unknowns.named[name].shared else size.mean(-2, keepdim=True)).rsqrt()
         for name, size in sizes.items()
     }

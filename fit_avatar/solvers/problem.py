@@ -1,4 +1,4 @@
-"""A problem: terms and unknowns, checked before anything is computed."""
+"""A problem: terms and observations; and the objective that they are for unknowns of a given size."""
 
 from __future__ import annotations
 
@@ -23,6 +23,47 @@ Fields = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
+class Problem:
+    """Terms that are minimised together, and what was observed.
+
+    A term's fields come from its ``data``; those that it declares as observed, from ``observations``.
+
+    Raises:
+        BadInputError: there are no terms, two have one name, or a weight is not a number from 0 up.
+    """
+
+    terms: Sequence[Term]
+    observations: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise BadInputError("a problem needs at least one term")
+        names = [term.name for term in self.terms]
+        for name in names:
+            if names.count(name) > 1:
+                raise BadInputError(f"two terms are called {name!r}: give one of them another name with Term(name=…)")
+        for term in self.terms:
+            ends = [term.weight_at(progress) for progress in (0.0, 1.0)]
+            if not all(math.isfinite(end) and end >= 0 for end in ends):
+                raise BadInputError(f"the weight of the term {term.name!r} is {term.weight}; it must be 0 or more")
+
+    def bind(self, unknowns: Unknowns) -> Objective:
+        """Return the objective for unknowns of this size and device, with every field checked.
+
+        Raises:
+            BadInputError: a field is missing, unknown, of a wrong shape or NaN; the message names term and field.
+        """
+        terms = tuple(term for term in self.terms if not self._left_out(term))
+        sizes, like = _sizes(unknowns), unknowns.named["transl"].value
+        fields = tuple(_bound(term, self.observations, like, sizes) for term in terms)
+        return Objective(terms, fields, unknowns.batch, unknowns.frames)
+
+    def _left_out(self, term: Term) -> bool:
+        required = (name for name, needed in term.energy.fields().items() if needed)
+        return term.optional and any(name not in term.data and name not in self.observations for name in required)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """One term at one place."""
 
@@ -34,121 +75,95 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Terms that are minimised together over the free unknowns.
+class Objective:
+    """The weighted sum of terms, as a function of the posed body."""
 
-    Every data field of a term comes from the term's ``data`` or, under the same name, from ``observations``.
+    terms: tuple[Term, ...]
+    fields: Fields
+    """The data fields of every term, on the unknowns' device."""
+    batch: tuple[int, ...]
+    frames: int
 
-    Raises:
-        BadInputError: a field is missing, unknown, of a wrong shape or NaN; the message names term and field.
-    """
-
-    terms: Sequence[Term]
-    unknowns: Unknowns
-    observations: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not self.terms:
-            raise BadInputError("a problem needs at least one term")
-        names = [term.name for term in self.terms]
-        for name in names:
-            if names.count(name) > 1:
-                raise BadInputError(f"two terms are called {name!r}: give one of them another name with Term(name=…)")
-        for term in self.terms:
-            if not all(math.isfinite(term.weight_at(share)) and term.weight_at(share) >= 0 for share in (0.0, 1.0)):
-                raise BadInputError(f"the weight of the term {term.name!r} is {term.weight}; it must be 0 or more")
-        object.__setattr__(self, "terms", tuple(term for term in self.terms if not self._left_out(term)))
-        object.__setattr__(self, "fields", tuple(self._bind(term) for term in self.terms))
-
-    fields: Fields = field(init=False, repr=False)
-    """The data fields of every term, checked and on the unknowns' device."""
-
-    def at(self, unknowns: Unknowns) -> Problem:
-        """Return the same problem at other values."""
-        moved = object.__new__(Problem)
-        for name, value in (("terms", self.terms), ("observations", self.observations), ("fields", self.fields)):
-            object.__setattr__(moved, name, value)
-        object.__setattr__(moved, "unknowns", unknowns)
-        return moved
-
-    # -- evaluation -------------------------------------------------------------------------------------------
-
-    def prepared(self, share: float = 1.0) -> Fields:
-        """Return all fields, with what is held fixed during a step computed at the present values."""
-        x = self.unknowns.posed_body()
-        whole = []
+    def prepared(self, x: PosedBody, progress: float = 1.0) -> Fields:
+        """Return all fields, with what is held fixed during a step (matches) computed at a posed body."""
         with torch.no_grad():
-            for term, fields in zip(self.terms, self.fields, strict=True):
-                prepare = term.energy.prepare
-                if prepare is not None:
-                    wanted = term.energy.wants(prepare, {**fields, "share": share})
-                    try:
-                        fields = {**fields, **prepare(x, **wanted)}
-                    except BadInputError:
-                        raise
-                    except Exception as error:  # as for residual functions
-                        raise BadInputError(
-                            f"the preparation of the term {term.name!r} fails on {_told(wanted, self)}: "
-                            f"{_first_line(error)}"
-                        ) from error
-                whole.append(fields)
-        return tuple(whole)
+            return tuple(
+                self._prepared(term, x, own, progress) for term, own in zip(self.terms, self.fields, strict=True)
+            )
 
-    def evaluate(self, x: PosedBody, fields: Fields, share: float = 1.0, trial: bool = False) -> list[Evaluation]:
+    def evaluate(self, x: PosedBody, fields: Fields, progress: float = 1.0, trial: bool = False) -> list[Evaluation]:
         """Return every term at a posed body; differentiable. At a trial, residuals may be infinite.
 
         Raises:
             BadInputError: a residual is not finite, or a residual function fails on its fields.
         """
-        return [self.evaluate_term(term, x, own, share, trial) for term, own in zip(self.terms, fields, strict=True)]
+        return [self.evaluate_term(term, x, own, progress, trial) for term, own in zip(self.terms, fields, strict=True)]
 
     def evaluate_term(
-        self, term: Term, x: PosedBody, fields: Mapping[str, Any], share: float, trial: bool = False
+        self, term: Term, x: PosedBody, fields: Mapping[str, Any], progress: float = 1.0, trial: bool = False
     ) -> Evaluation:
         """Return one term at a posed body; differentiable."""
         residual, confidence = self._residual(term, x, fields, trial)
         squared = residual.square().sum(-1) if term.energy.vector else residual.square()
-        robust = squared if term.kernel is None else term.kernel.at(share)(squared)
-        return Evaluation(residual, confidence, squared, confidence * robust, term.weight_at(share))
+        robust = squared if term.kernel is None else term.kernel.at(progress)(squared)
+        return Evaluation(residual, confidence, squared, confidence * robust, term.weight_at(progress))
 
-    def least_squares(self, term: Term, found: Evaluation, share: float) -> tuple[Tensor, Tensor]:
+    def least_squares(self, term: Term, found: Evaluation, progress: float) -> tuple[Tensor, Tensor]:
         """Return residuals and the weights of the equivalent least-squares problem. [..., R, M] twice"""
         squared = found.squared.detach()
-        slope = torch.ones_like(squared) if term.kernel is None else term.kernel.at(share).weight(squared)
+        slope = torch.ones_like(squared) if term.kernel is None else term.kernel.at(progress).weight(squared)
         weight = found.weight * found.confidence * slope
         if term.energy.vector:
             weight = weight[..., None]
-        lead = len(self.unknowns.batch) + 1
         residual = found.residual.detach()
-        weight = weight.expand_as(residual)
-        if residual.dim() == lead:
-            return residual[..., None], weight[..., None]
-        return residual.flatten(lead), weight.flatten(lead)
+        return self.rows(residual), self.rows(weight.expand_as(residual))
 
-    def values(self, x: PosedBody, fields: Fields, share: float = 1.0, trial: bool = False) -> Tensor:
+    def rows(self, residual: Tensor) -> Tensor:
+        """Return a residual with its trailing dimensions flattened to one. [..., R, …] → [..., R, M]"""
+        lead = len(self.batch) + 1
+        return residual[..., None] if residual.dim() == lead else residual.flatten(lead)
+
+    def values(self, x: PosedBody, fields: Fields, progress: float = 1.0, trial: bool = False) -> Tensor:
         """Return the whole energy of every clip; differentiable. [...]
 
         At a trial step it is infinite where a residual is not a finite number; elsewhere that is an error.
         """
-        total = torch.zeros(self.unknowns.batch, dtype=torch.float64, device=x.transl.device)
-        for each in self.evaluate(x, fields, share, trial):
+        return self.total(self.evaluate(x, fields, progress, trial), trial)
+
+    def total(self, found: Sequence[Evaluation], trial: bool = False) -> Tensor:
+        """Return the sum of terms that have been evaluated, for every clip. [...]"""
+        total = torch.zeros(self.batch, dtype=torch.float64, device=found[0].robust.device)
+        for each in found:
             total = total + each.weight * self.per_clip(each.robust)
         return total.nan_to_num(torch.inf) if trial else total
 
     def per_clip(self, robust: Tensor) -> Tensor:
         """Sum what belongs to each clip, in float64. [..., R, …] → [...]"""
-        batch = len(self.unknowns.batch)
+        batch = len(self.batch)
         return robust.flatten(batch).sum(-1, dtype=torch.float64) if robust.dim() > batch else robust.double()
 
-    def _residual(self, term: Term, x: PosedBody, fields: Mapping[str, Any], trial: bool) -> tuple[Tensor, Tensor]:
-        function = term.energy.function
+    def _prepared(self, term: Term, x: PosedBody, fields: Mapping[str, Any], progress: float) -> Mapping[str, Any]:
+        prepare = term.energy.prepare
+        if prepare is None:
+            return fields
+        wanted = term.energy.wants(prepare, {**fields, "progress": progress})
         try:
-            found = function(x, **term.energy.wants(function, fields))
+            return {**fields, **prepare(x, **wanted)}
+        except BadInputError:
+            raise
+        except Exception as error:  # as for residual functions
+            raise BadInputError(
+                f"the preparation of the term {term.name!r} fails on {self._described(wanted)}: {_first_line(error)}"
+            ) from error
+
+    def _residual(self, term: Term, x: PosedBody, fields: Mapping[str, Any], trial: bool) -> tuple[Tensor, Tensor]:
+        try:
+            found = term.energy.residual(x, fields)
         except BadInputError:
             raise
         except Exception as error:  # whatever a function of the user's does wrong, the term is named
             raise BadInputError(
-                f"the term {term.name!r} fails on {_told(fields, self)}: {_first_line(error)}"
+                f"the term {term.name!r} fails on {self._described(fields)}: {_first_line(error)}"
             ) from error
         residual, confidence = found if isinstance(found, tuple) else (found, None)
         if not isinstance(residual, Tensor):
@@ -157,7 +172,7 @@ class Problem:
         return residual, self._confidence(term, residual, confidence)
 
     def _confidence(self, term: Term, residual: Tensor, given: Tensor | None) -> Tensor:
-        """Return the trust in each residual, or in each vector of them."""
+        """Return the confidence of each residual, or of each vector of them."""
         confidence = residual.new_ones(()) if given is None else given.detach()
         shape = residual.shape[:-1] if term.energy.vector else residual.shape
         try:
@@ -174,8 +189,7 @@ class Problem:
         return confidence
 
     def _check_residual(self, term: Term, residual: Tensor, trial: bool) -> None:
-        batch, frames = self.unknowns.batch, self.unknowns.frames
-        shape = tuple(residual.shape)
+        batch, frames, shape = self.batch, self.frames, tuple(residual.shape)
         rows = shape[len(batch)] if len(shape) > len(batch) else -1
         if shape[: len(batch)] != batch or rows not in (1, frames, frames - 1, frames - 2):
             raise BadInputError(
@@ -191,43 +205,48 @@ class Problem:
             bad = torch.nonzero(~torch.isfinite(residual))[0].tolist()
             raise BadInputError(f"the residual of the term {term.name!r} is not a finite number at {bad}")
 
-    # -- checking ---------------------------------------------------------------------------------------------
+    def _described(self, fields: Mapping[str, Any]) -> str:
+        """Return fields and their shapes in words."""
+        shapes = [f"{n} {list(v.shape)}" if isinstance(v, Tensor) else n for n, v in fields.items()]
+        return f"the fields {', '.join(shapes)} with {self.frames} frames" if shapes else f"{self.frames} frames"
 
-    def _left_out(self, term: Term) -> bool:
-        required = (name for name, needed in term.energy.fields().items() if needed)
-        return term.optional and any(name not in term.data and name not in self.observations for name in required)
 
-    def _bind(self, term: Term) -> Mapping[str, Any]:
-        wanted = term.energy.fields()
-        for name in term.data:
-            if name not in wanted:
-                near = difflib.get_close_matches(name, wanted, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"its fields are {', '.join(wanted) or 'none'}"
-                raise BadInputError(f"the term {term.name!r} has no field {name!r}: {hint}")
-        given = {name: self.observations[name] for name in wanted if name in self.observations}
-        given |= term.data
-        for name, required in wanted.items():
-            if required and name not in given:
-                raise BadInputError(
-                    f"the term {term.name!r} needs the field {name!r}: give it in Term(data={{{name!r}: …}})"
-                )
-        like = self.unknowns.named["transl"].value
-        fields = {name: _as_tensor(value, like) for name, value in given.items()}
-        sizes = self._sizes()
-        for name, value in fields.items():
-            if isinstance(value, Tensor):
-                _check_field(term, name, value, sizes)
-        return fields
+# -- binding --------------------------------------------------------------------------------------------------
 
-    def _sizes(self) -> dict[str, int]:
-        body = self.unknowns.body
-        return {
-            "T": self.unknowns.frames,
-            "V": len(body.template),
-            "J": len(body.parents),
-            "K": len(body.keypoint_regressor),
-            "B": self.unknowns.named["betas"].value.shape[-1],
-        }
+
+def _bound(term: Term, observations: Mapping[str, Any], like: Tensor, sizes: dict[str, int]) -> Mapping[str, Any]:
+    """Return a term's fields, checked and on the unknowns' device."""
+    wanted = term.energy.fields()
+    for name in term.data:
+        if name not in wanted:
+            near = difflib.get_close_matches(name, wanted, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"its fields are {', '.join(wanted) or 'none'}"
+            raise BadInputError(f"the term {term.name!r} has no field {name!r}: {hint}")
+    given = {name: observations[name] for name in term.energy.observes if name in observations}
+    given |= term.data
+    for name, required in wanted.items():
+        if required and name not in given:
+            observed = name in observations and name not in term.energy.observes
+            declare = f", or declare it with @energy(observes=({name!r},))" if observed else ""
+            raise BadInputError(
+                f"the term {term.name!r} needs the field {name!r}: give it in Term(data={{{name!r}: …}}){declare}"
+            )
+    fields = {name: _as_tensor(value, like) for name, value in given.items()}
+    for name, value in fields.items():
+        if isinstance(value, Tensor):
+            _check_field(term, name, value, sizes)
+    return fields
+
+
+def _sizes(unknowns: Unknowns) -> dict[str, int]:
+    body = unknowns.body
+    return {
+        "T": unknowns.frames,
+        "V": len(body.template),
+        "J": len(body.parents),
+        "K": len(body.keypoint_regressor),
+        "B": unknowns.named["betas"].value.shape[-1],
+    }
 
 
 def _as_tensor(value: Any, like: Tensor) -> Any:
@@ -267,13 +286,6 @@ def _fits(expected: str, size: int, sizes: dict[str, int]) -> bool:
         return int(expected) == size
     letter, _, less = expected.partition("-")
     return sizes.setdefault(letter, size + int(less or 0)) - int(less or 0) == size
-
-
-def _told(fields: Mapping[str, Any], problem: Problem) -> str:
-    """Return fields and their shapes in words."""
-    shapes = [f"{n} {list(v.shape)}" if isinstance(v, Tensor) else n for n, v in fields.items()]
-    frames = problem.unknowns.frames
-    return f"the fields {', '.join(shapes)} with {frames} frames" if shapes else f"{frames} frames"
 
 
 def _first_line(error: Exception) -> str:

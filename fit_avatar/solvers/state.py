@@ -1,4 +1,4 @@
-"""The unknowns while a clip is fitted, with rotations as matrices."""
+"""The values of a clip's unknowns, with rotations as matrices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fit_avatar.body.state import BodyState
 class ClipState:
     """Poses of T frames, one shape, and the mean pose that the frames share.
 
-    "..." is empty, or the number of hypotheses that are followed together.
+    "..." is empty, or a number of hypotheses (or clips) that are solved together.
     """
 
     rotations: Tensor  # [..., T, J, 3, 3] local, the root's first
@@ -27,9 +27,6 @@ class ClipState:
     keypoint_bias: Tensor  # [..., K, 3] in the bind pose, from the body's keypoints to the detector's
     offsets: Tensor | None = None  # [..., V, 3] in the bind pose
     expression: Tensor | None = None  # [..., T, E] of bodies that have one
-    keypoint_noise_m: Tensor | None = None  # [] as a stage has measured it
-    focal: Tensor | None = None  # [2] the focal length against the guess, and its relative standard deviation
-    key_frames: Tensor | None = None  # [T] int64, the frames of the clip that are followed; None: all
 
     def with_offsets(self, body: Body) -> ClipState:
         """Return the state with offsets, zero if it has none."""
@@ -44,17 +41,13 @@ class ClipState:
 
     def hypothesis(self, index: int) -> ClipState:
         """Return one of several hypotheses."""
-        whole = ("keypoint_noise_m", "focal", "key_frames")
-        return replace(self, **{n: v[index] for n, v in vars(self).items() if v is not None and n not in whole})
+        return replace(self, **{n: v[index] for n, v in vars(self).items() if v is not None})
 
-    def on_all_frames(self, times: Tensor) -> ClipState:
-        """Return the state on all frames of the clip; those between the key frames are interpolated.
+    def interpolated(self, known: Tensor, times: Tensor) -> ClipState:
+        """Return the state at other times, in any unit: rotations and translations are interpolated linearly.
 
-        times [all frames], in any unit
+        known: the times of these T frames, ascending [T]; times: those wanted [T']
         """
-        if self.key_frames is None:
-            return self
-        known = times[self.key_frames]
         after = torch.searchsorted(known, times, right=True).clamp(1, len(known) - 1)
         before = after - 1
         share = ((times - known[before]) / (known[after] - known[before])).clamp(0, 1)
@@ -74,7 +67,6 @@ class ClipState:
             rotations=between(self.rotations, 3),
             transl=between(self.transl, 1),
             expression=None if self.expression is None else between(self.expression, 1),
-            key_frames=None,
         )
 
     def body_state(self, body: Body) -> BodyState:
@@ -90,31 +82,3 @@ def stacked(states: Sequence[ClipState]) -> ClipState:
     """Put hypotheses together, to follow them at once. [H, …]"""
     each = zip(*(vars(state).values() for state in states), strict=True)
     return ClipState(*(None if values[0] is None else torch.stack(values) for values in each))  # type: ignore[arg-type]
-
-
-def bind_pose(body: Body) -> Tensor:
-    """Return the local rotations of the pose in which the mesh is modelled. [J−1, 3, 3]"""
-    bind = body.bind_rotations
-    parents = torch.tensor(body.parents[1:], device=bind.device)
-    return bind[parents].transpose(1, 2) @ bind[1:]
-
-
-ARMS_DOWN_RAD = 0.87
-"""By how much the arms of a person in an A-pose hang below the T-pose's."""
-
-
-def a_pose(body: Body) -> Tensor:
-    """Return the local rotations of a relaxed A-pose. [J−1, 3, 3]
-
-    A body that is modelled in an A-pose has it in its bind pose; one that is modelled in the T-pose lowers its arms.
-    """
-    bind = bind_pose(body)
-    names = body.joint_names[1:]
-    shoulders = [names.index(name) for name in ("left_shoulder", "right_shoulder")]
-    identity = torch.eye(3, dtype=bind.dtype, device=bind.device)
-    if (bind[shoulders] - identity).abs().amax() > 0.1:
-        return bind
-    pose = bind.clone()
-    for shoulder, sign in zip(shoulders, (-1.0, 1.0), strict=True):
-        pose[shoulder] = rotation.exp(bind.new_tensor([0.0, 0.0, sign * ARMS_DOWN_RAD]))
-    return pose

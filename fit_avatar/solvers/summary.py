@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fit_avatar.solvers.problem import Evaluation, Problem
+from fit_avatar.solvers.problem import Evaluation, Objective
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class TermValue:
 
 
 @dataclass(frozen=True)
-class Summary:
+class SolveSummary:
     """What one solve did. Its text is a table.
 
-    Start and end are compared by one and the same function: that of the end of the solve, with the last weights and
-    kernels of what is scheduled, and with whatever terms hold fixed (matches, what is hidden) as it is at the end. So a
+    Start and end are compared by one and the same function, that of the end of the solve: with the last weights and
+    kernels of what is annealed, and with what terms held fixed (matches, visibility) in the last iterations. So a
     start has another energy here than under the matches that were made for it.
     """
 
@@ -65,11 +65,11 @@ class Summary:
         return "\n".join([*lines, total, stopped])
 
 
-def term_values(problem: Problem, evaluations: Sequence[Evaluation]) -> tuple[TermValue, ...]:
+def term_values(objective: Objective, evaluations: Sequence[Evaluation]) -> tuple[TermValue, ...]:
     """Return the sums of every term."""
     values = []
-    for term, found in zip(problem.terms, evaluations, strict=True):
-        robust = float(problem.per_clip(found.robust).sum())
-        raw = float(problem.per_clip(found.squared * (found.confidence > 0)).sum())
+    for term, found in zip(objective.terms, evaluations, strict=True):
+        robust = float(objective.per_clip(found.robust).sum())
+        raw = float(objective.per_clip(found.squared * (found.confidence > 0)).sum())
         values.append(TermValue(term.name, raw, robust, found.weight * robust))
     return tuple(values)

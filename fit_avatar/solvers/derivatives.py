@@ -14,8 +14,9 @@ from torch import Tensor
 
 from fit_avatar.energies.term import Blocks, Term
 from fit_avatar.errors import BadInputError
-from fit_avatar.solvers.normal_equations import SPAN
-from fit_avatar.solvers.problem import Problem
+from fit_avatar.solvers.banded import SPAN
+from fit_avatar.solvers.problem import Objective
+from fit_avatar.solvers.unknowns import Unknowns
 
 CHUNK = 32
 """Sweeps that are made together."""
@@ -23,18 +24,18 @@ TOLERANCE = 2e-3
 """Largest relative difference of a derivative from autograd's, in single precision."""
 
 
-def autograd_blocks(problem: Problem, term: Term, fields: Mapping[str, Any], rows: int) -> Blocks:
+def autograd_blocks(objective: Objective, unknowns: Unknowns, term: Term, fields: Mapping[str, Any], rows: int) -> Blocks:
     """Return a term's derivative to all free unknowns.
 
     Raises:
         BadInputError: rows of the residual see more than three frames.
     """
     with torch.enable_grad():
-        steps = _leaves(problem, rows)
-        residual = _rows(problem, term, fields, steps)
+        steps = _leaves(unknowns, rows)
+        residual = _rows(objective, unknowns, term, fields, steps)
         used = _used(residual, steps)
-        per_frame = {n: s for n, s in used.items() if not problem.unknowns.named[n].shared}
-        span = 1 if not per_frame else problem.unknowns.frames - rows + 1
+        per_frame = {n: s for n, s in used.items() if not unknowns.named[n].shared}
+        span = 1 if not per_frame else unknowns.frames - rows + 1
         if span > SPAN:
             raise BadInputError(
                 f"the term {term.name!r} sees {span} frames at once, but Gauss–Newton can only use terms that see up "
@@ -45,10 +46,10 @@ def autograd_blocks(problem: Problem, term: Term, fields: Mapping[str, Any], row
         columns = sum(s.shape[-1] for s in used.values())
         by_rows = residual.shape[-1] * span <= 2 * columns * span
         sweep = _by_rows if by_rows else _by_columns
-        return sweep(problem, residual, used, span)
+        return sweep(unknowns, residual, used, span)
 
 
-def check_blocks(problem: Problem, term: Term, fields: Mapping[str, Any], blocks: Blocks, rows: int) -> None:
+def check_blocks(objective: Objective, unknowns: Unknowns, term: Term, fields: Mapping[str, Any], blocks: Blocks, rows: int) -> None:
     """Compare a derivative with autograd along one random direction.
 
     Raises:
@@ -56,8 +57,8 @@ def check_blocks(problem: Problem, term: Term, fields: Mapping[str, Any], blocks
     """
     generator = torch.Generator().manual_seed(0)
     with torch.enable_grad():
-        steps = _leaves(problem, rows, shared_rows=1)
-        residual = _rows(problem, term, fields, steps)
+        steps = _leaves(unknowns, rows, shared_rows=1)
+        residual = _rows(objective, unknowns, term, fields, steps)
         used = _used(residual, steps)
         dummy = torch.zeros_like(residual, requires_grad=True)
         slopes = torch.autograd.grad(residual, list(used.values()), dummy, create_graph=True) if used else ()
@@ -68,18 +69,18 @@ def check_blocks(problem: Problem, term: Term, fields: Mapping[str, Any], blocks
     found = torch.zeros_like(residual)
     for name, block in blocks.frames.items():
         if name in along:
-            chosen = problem.unknowns.named[name].free_index
+            chosen = unknowns.named[name].free_index
             block = _with_span(block, residual)[..., chosen]
             for i in range(block.shape[-3]):
                 step = along[name][..., i : i + rows, :]
                 found = found + (block[..., i, :, :] @ step[..., None])[..., 0]
     for name, block in blocks.shared.items():
         if name in along:
-            chosen = problem.unknowns.named[name].free_index
+            chosen = unknowns.named[name].free_index
             found = found + (block[..., chosen] @ along[name][..., None])[..., 0]
     error = (found - expected).abs().amax() / expected.abs().amax().clamp_min(1e-6)
     if error > TOLERANCE:
-        if term.energy.jacobian is not None:
+        if term.energy.jacobian is not None or term.energy.reads is not None:
             raise BadInputError(
                 f"the derivative attached to the term {term.name!r} is not that of its residual "
                 f"(they differ by {float(error):.1%} of its largest value)"
@@ -95,9 +96,8 @@ def _with_span(block: Tensor, residual: Tensor) -> Tensor:
     return block if block.dim() > residual.dim() + 1 else block.unsqueeze(-3)
 
 
-def _leaves(problem: Problem, rows: int, shared_rows: int | None = None) -> dict[str, Tensor]:
+def _leaves(unknowns: Unknowns, rows: int, shared_rows: int | None = None) -> dict[str, Tensor]:
     """Return zero steps to differentiate by; shared unknowns get one for each frame unless one row sees them all."""
-    unknowns = problem.unknowns
     steps = {}
     for name, unknown in unknowns.free.items():
         zero = unknown.zero_step()
@@ -107,10 +107,10 @@ def _leaves(problem: Problem, rows: int, shared_rows: int | None = None) -> dict
     return steps
 
 
-def _rows(problem: Problem, term: Term, fields: Mapping[str, Any], steps: Mapping[str, Tensor]) -> Tensor:
-    found = problem.evaluate_term(term, problem.unknowns.posed_body_after(steps), fields, 1.0).residual
-    lead = len(problem.unknowns.batch) + 1
-    return found[..., None] if found.dim() == lead else found.flatten(lead)
+def _rows(
+    objective: Objective, unknowns: Unknowns, term: Term, fields: Mapping[str, Any], steps: Mapping[str, Tensor]
+) -> Tensor:
+    return objective.rows(objective.evaluate_term(term, unknowns.posed_body_after(steps), fields).residual)
 
 
 def _used(residual: Tensor, steps: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -120,7 +120,7 @@ def _used(residual: Tensor, steps: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: step for (name, step), slope in zip(steps.items(), slopes, strict=True) if slope is not None}
 
 
-def _by_rows(problem: Problem, residual: Tensor, steps: Mapping[str, Tensor], span: int) -> Blocks:
+def _by_rows(unknowns: Unknowns, residual: Tensor, steps: Mapping[str, Tensor], span: int) -> Blocks:
     """Sweep backwards, for each of the residual's M columns."""
     width = residual.shape[-1]
     frames = {n: s.new_zeros(*residual.shape[:-1], span, width, s.shape[-1]) for n, s in steps.items()}
@@ -137,10 +137,10 @@ def _by_rows(problem: Problem, residual: Tensor, steps: Mapping[str, Tensor], sp
                 for i in range(span if step.shape[-2] > 1 else 1):
                     seen = slope[..., colour + i :: span, :][..., :count, :]
                     frames[name][..., here, i, start : start + len(chosen), :] = seen.movedim(0, -2)
-    return _sorted(problem, frames)
+    return _sorted(unknowns, frames)
 
 
-def _by_columns(problem: Problem, residual: Tensor, steps: Mapping[str, Tensor], span: int) -> Blocks:
+def _by_columns(unknowns: Unknowns, residual: Tensor, steps: Mapping[str, Tensor], span: int) -> Blocks:
     """Sweep forwards, for each degree of freedom; forward sweeps are backward sweeps of backward sweeps."""
     dummy = torch.zeros_like(residual, requires_grad=True)
     slopes = torch.autograd.grad(residual, list(steps.values()), dummy, create_graph=True)
@@ -161,14 +161,14 @@ def _by_columns(problem: Problem, residual: Tensor, steps: Mapping[str, Tensor],
                     here = slice(row, rows, colours)
                     block[..., here, i, :, start : start + len(chosen)] = moved[..., here, :].movedim(0, -1)
         frames[name] = block
-    return _sorted(problem, frames)
+    return _sorted(unknowns, frames)
 
 
-def _sorted(problem: Problem, blocks: Mapping[str, Tensor]) -> Blocks:
+def _sorted(unknowns: Unknowns, blocks: Mapping[str, Tensor]) -> Blocks:
     """Sort blocks by whose unknowns they are; widen them to all degrees of freedom."""
     frames, shared = {}, {}
     for name, block in blocks.items():
-        unknown = problem.unknowns.named[name]
+        unknown = unknowns.named[name]
         if block.shape[-1] != unknown.dofs:
             whole = block.new_zeros(*block.shape[:-1], unknown.dofs)
             block = whole.index_copy(-1, unknown.free_index, block)

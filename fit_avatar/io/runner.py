@@ -1,4 +1,4 @@
-"""Runs stages through the store, and tells the reporter how they get on."""
+"""Runs the stages of a run, through the store where there is one, and reports how they get on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fit_avatar.io.store import Stage, Store
+from fit_avatar.io.store import StageResult, Store
 from fit_avatar.progress import Advance, Reporter
 
 T = TypeVar("T")
@@ -16,24 +16,32 @@ T = TypeVar("T")
 
 @dataclass
 class Runner:
-    """Runs stages through the store, tells the reporter, and remembers how long each took."""
+    """Runs stages, reports how they get on, and remembers how long each took."""
 
-    store: Store
+    store: Store | None
+    """Keeps their results; None: nothing is kept."""
     reporter: Reporter
     done: list[dict[str, Any]] = field(default_factory=list)
     """Every stage's name, its seconds, and whether an earlier run has computed it, as ``metrics.json`` has them."""
 
-    def run(self, name: str, depends_on: Mapping[str, Any], compute: Callable[[Advance], T]) -> Stage[T]:
+    def run(self, name: str, depends_on: Mapping[str, Any], compute: Callable[[Advance], T]) -> StageResult[T]:
         """Return the value of a stage, computed now or kept from before."""
         self.reporter.start(name)
-        stage = self.store.run(name, depends_on, lambda: compute(self.reporter.advance))
+        if self.store is None:
+            start = time.perf_counter()
+            value = compute(self.reporter.advance)
+            stage = StageResult(value, "", time.perf_counter() - start, cached=False)
+        else:
+            stage = self.store.run(name, depends_on, lambda: compute(self.reporter.advance))
         self._finish(name, stage.seconds, stage.cached)
         return stage
 
     def write(
         self, name: str, depends_on: Mapping[str, Any], write: Callable[[Advance], Sequence[Path]]
-    ) -> Stage[tuple[Path, ...]]:
+    ) -> StageResult[tuple[Path, ...]]:
         """Return the files of a stage, written now or there from before."""
+        if self.store is None:
+            return self.run(name, depends_on, lambda advance: tuple(write(advance)))
         self.reporter.start(name)
         stage = self.store.run_files(name, depends_on, lambda: write(self.reporter.advance))
         self._finish(name, stage.seconds, stage.cached)
@@ -53,5 +61,5 @@ class Runner:
 
 
 def under(label: str, advance: Advance) -> Callable[[int, int], None]:
-    """Return a progress callback for a stage of one step."""
+    """Return a progress callback that reports under one label."""
     return lambda done, total: advance(label, done, total)

@@ -1,0 +1,124 @@
+"""Where a capture comes from: a clip or photographs, and what is known about them beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture.camera import camera_from, load_camera, undistort
+from fit_avatar.capture.images import image_size, observe_images, read_image
+from fit_avatar.capture.observe import observe
+from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.capture.video import probe, read_frames
+from fit_avatar.errors import BadInputError
+
+Picture = tuple[int, NDArray[np.uint8]]
+"""The index of a frame, and its picture: BGR [H, W, 3]."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A clip or photographs, the camera as far as it is known, and files that stand for detectors."""
+
+    camera: Camera
+    """Its lens distortion is taken out of all pictures; what comes after the fit reads the capture's camera instead."""
+    video: Path | None = None
+    images: tuple[Path, ...] = ()
+    """One to eight photographs instead of a clip."""
+    max_frames: int = 120
+    """Use at most so many frames, spread evenly over the clip."""
+    keypoints: Path | None = None
+    """2D keypoints instead of a detector's."""
+    masks: Path | None = None
+    """Masks instead of the built-in segmentation."""
+    detector: str = "mediapipe"
+    notes: tuple[str, ...] = ()
+    """What the user should know about the camera: one sentence each."""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        video: Path | str | None = None,
+        images: Sequence[Path | str] = (),
+        camera: Camera | Path | str | None = None,
+        fov_deg: float | None = None,
+        focal_px: float | None = None,
+        focal_35mm: float | None = None,
+        max_frames: int = 120,
+        keypoints: Path | str | None = None,
+        masks: Path | str | None = None,
+        detector: str = "mediapipe",
+    ) -> Source:
+        """Look at the size of the pictures and at what is said of the camera.
+
+        Args:
+            video: the clip; or
+            images: one to eight photographs.
+            camera: a camera, or a file that describes it; or one of the next three, else a guess.
+            fov_deg: horizontal field of view in degrees.
+            focal_px: focal length in pixels.
+            focal_35mm: focal length in 35 mm equivalents.
+            max_frames: of a clip.
+            keypoints: file or folder of 2D keypoints, instead of the detector's.
+            masks: folder of PNG files or a video, instead of the built-in segmentation.
+            detector: what finds keypoints that are not given.
+
+        Raises:
+            BadInputError: a file cannot be used.
+        """
+        paths = tuple(Path(image) for image in images)
+        if video is None and not paths:
+            raise BadInputError("there is nothing to fit: give a video, or one to eight photographs")
+        if video is None:
+            width, height = image_size(paths[0])
+        else:
+            info = probe(Path(video))
+            width, height = info.width, info.height
+        notes: tuple[str, ...] = ()
+        if camera is None:
+            camera, notes = camera_from(width, height, fov_deg=fov_deg, focal_px=focal_px, focal_35mm=focal_35mm)
+        elif not isinstance(camera, Camera):
+            camera, notes = load_camera(Path(camera), width, height)
+        return cls(
+            camera, None if video is None else Path(video), paths, max_frames,
+            None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector, notes,
+        )  # fmt: skip
+
+    def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
+        """Find keypoints and masks in every frame that is used.
+
+        Raises:
+            BadInputError: a file cannot be used.
+            NoPersonError: the pictures do not show one whole person often enough.
+        """
+        given = {"keypoints": self.keypoints, "masks": self.masks, "camera": self.camera}
+        if self.video is None:
+            return observe_images(self.images, detector=self.detector, progress=progress, **given)
+        return observe(self.video, frames=self.max_frames, detector=self.detector, progress=progress, **given)
+
+    def pictures(self, capture: Capture) -> Pictures:
+        """Return the undistorted pictures of the frames that a capture holds."""
+        return Pictures(self, tuple(capture.frame_indices.tolist()))
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Undistorted frames that are read anew whenever they are gone through, so that none has to be kept."""
+
+    source: Source
+    frame_indices: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[Picture]:
+        for index, picture in self._read():
+            yield index, undistort(picture, self.source.camera)
+
+    def _read(self) -> Iterator[Picture]:
+        if self.source.video is not None:
+            yield from read_frames(self.source.video, list(self.frame_indices))
+        else:
+            yield from ((index, read_image(self.source.images[index])) for index in self.frame_indices)

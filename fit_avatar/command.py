@@ -1,0 +1,69 @@
+"""What the command ``fit-avatar`` does: options are checked, an avatar is reconstructed, its files are written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+
+import torch
+
+from fit_avatar.body import load_body
+from fit_avatar.capture.source import Source
+from fit_avatar.config import Config, resolve_device, validate
+from fit_avatar.export import check_installed
+from fit_avatar.fitting import load_extension, preset
+from fit_avatar.io.runner import Runner
+from fit_avatar.io.store import Store
+from fit_avatar.pipeline import Options, reconstruct
+from fit_avatar.progress import Reporter, RunSummary, Silent
+from fit_avatar.report.live import LiveViewer
+from fit_avatar.report.numbers import key_numbers
+from fit_avatar.results import write_results
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
+    """Turn a video or photographs into a textured, rigged avatar in ``config.folder``.
+
+    Nothing is written before the options, the pictures and the camera have been checked. Every stage is kept
+    in ``cache`` below the folder; another run does only what has not been done or depends on a changed option.
+
+    Raises:
+        BadInputError: an option or a file cannot be used.
+        NoPersonError: the clip does not show one whole person in enough frames.
+        MissingDependencyError: a package or system library is not there.
+    """
+    began = time.perf_counter()
+    validate(config)
+    check_installed(config.export)
+    device = torch.device(resolve_device(config.device))
+    schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
+    options = Options(schedule, config.height_m, config.texture_size, config.delight)
+    source = Source.of(
+        video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
+        focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
+        masks=config.masks, detector=config.detector,
+    )  # fmt: skip
+    with contextlib.ExitStack() as opened:
+        told: Reporter = reporter or Silent()
+        viewer = opened.enter_context(LiveViewer(told)) if config.view else None
+        if viewer is not None:
+            logger.warning("watch the fit at %s", viewer.address)
+        runner = Runner(Store(config.folder / "cache", config.fresh), viewer or told)
+        body = runner.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
+        made = reconstruct(source, body, options, runner, None if viewer is None else viewer.show)
+        results = write_results(runner, config, source, made)
+    avatar = made.avatar
+    assert avatar.agreement is not None
+    return RunSummary(
+        folder=config.folder,
+        files=results.files,
+        scale_source=results.metrics["scale_source"],
+        agreement=avatar.agreement.sentence,
+        warnings=avatar.warnings,
+        seconds=time.perf_counter() - began,
+        peak_memory_gb=results.metrics["peak_memory_gb"],
+        numbers=key_numbers(results.metrics),
+    )

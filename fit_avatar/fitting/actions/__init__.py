@@ -1,0 +1,24 @@
+"""The actions of a schedule: one small class each."""
+
+from fit_avatar.fitting.actions.action import Action, Context
+from fit_avatar.fitting.actions.choose_hypothesis import ChooseHypothesis
+from fit_avatar.fitting.actions.consensus_shape import ConsensusShape
+from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
+from fit_avatar.fitting.actions.initialise import Initialise
+from fit_avatar.fitting.actions.keypoint_noise import MeasureKeypointNoise
+from fit_avatar.fitting.actions.match_surface import MatchSurface
+from fit_avatar.fitting.actions.solve import Solve
+from fit_avatar.fitting.actions.use_all_frames import UseAllFrames
+
+__all__ = [
+    "Action",
+    "ChooseHypothesis",
+    "ConsensusShape",
+    "Context",
+    "EstimateFocalLength",
+    "Initialise",
+    "MatchSurface",
+    "MeasureKeypointNoise",
+    "Solve",
+    "UseAllFrames",
+]

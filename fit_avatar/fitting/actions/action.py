@@ -1,0 +1,54 @@
+"""What a schedule is made of: actions, each of which takes a fit one step further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Camera
+from fit_avatar.correspondence.matches import SurfaceMatches
+from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.state import FitState
+
+OnStep = Callable[[int, int], None]
+"""Progress of one action: steps done and steps in all."""
+MatchSurfaceIn = Callable[[BodyState, Camera, OnStep | None], SurfaceMatches]
+"""Finds points of a posed surface in the pictures of all frames."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a fit is about, the same for all actions."""
+
+    body: Body
+    observe: Callable[[], Observations]
+    """Returns the observations of all frames, the same whenever it is called; they may be made by the first call."""
+    match_surface: MatchSurfaceIn | None = None
+    """None where there are no pictures."""
+    on_step: OnStep | None = None
+
+    @property
+    def observations(self) -> Observations:
+        """Return what all frames show; :meth:`FitState.observations` returns it for the fitted ones, as seen now."""
+        return self.observe()
+
+
+class Action(Protocol):
+    """One step of a schedule: a frozen dataclass with a name, whose fields are all that it depends on.
+
+    An action of your own is any such class; see ``examples/08_custom_action.py``.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return what progress, results and files call it; no two actions of a schedule have the same."""
+
+    def run(self, state: FitState, context: Context) -> FitState:
+        """Return where the fit stands after the action.
+
+        Raises:
+            BadInputError: it cannot be done with this state.
+        """

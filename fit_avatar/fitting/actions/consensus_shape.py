@@ -1,0 +1,101 @@
+"""The consensus shape: one surface for the clip, from the un-posed viewing cones of all frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS
+from fit_avatar.body.skinning import shaped
+from fit_avatar.body.surface import carried_by
+from fit_avatar.energies import Annealed, GemanMcClure, Term, cone_planes, laplacian, offset_prior, symmetry
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting.actions.action import Context
+from fit_avatar.fitting.actions.solve import Solve
+from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.state import FitState
+from fit_avatar.solvers import ClipState, GaussNewton, Optimiser, Solution, SparseOffsets
+
+OUTLINE_SIGMA_M = 0.003
+"""Noise of an outline, as far as the consensus of all frames is concerned."""
+SMOOTH_M = 0.012
+"""Offsets are smooth over about this distance."""
+OFFSET_SIGMA_M = 0.095
+"""How far clothes usually stand off."""
+ASYMMETRY_SIGMA_M = 0.0173
+"""How far the two sides usually differ."""
+
+
+def consensus_terms() -> tuple[Term, ...]:
+    """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh."""
+    by_area = {"by_area": True}
+    return (
+        Term(
+            cone_planes,
+            OUTLINE_SIGMA_M**-2,
+            GemanMcClure(Annealed(10 * OUTLINE_SIGMA_M, 3 * OUTLINE_SIGMA_M)),
+            data=by_area,
+        ),
+        Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**by_area, "multipliers": CONSENSUS_LAPLACIAN}),
+        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**by_area, "multipliers": CONSENSUS_OFFSETS}),
+        Term(symmetry, ASYMMETRY_SIGMA_M**-2, data=by_area),
+    )
+
+
+def consensus_optimiser(matchings: int) -> GaussNewton:
+    """Return the optimiser of the offsets: three robust re-weightings after each matching of the outlines."""
+    return GaussNewton(3 * matchings, damping=0.0, refresh=3, linear_solver=SparseOffsets())
+
+
+@dataclass(frozen=True)
+class ConsensusShape(Solve):
+    """Fit offsets to the outlines of all frames, by terms like any others; poses and betas stay.
+
+    Every outline point pulls its rim vertex onto the plane through the camera's centre that touches the outline there.
+    Un-posed by the vertex's own skinning, the planes of all frames meet in the bind pose. Afterwards loose parts (eyes,
+    teeth) are carried along by the skin around them.
+
+    Source: Alldieck et al. 2018, section 3.2, with planes instead of rays.
+    """
+
+    terms: tuple[Term, ...] = field(default_factory=consensus_terms)
+    free: tuple[str, ...] = ("offsets",)
+    optimiser: Optimiser = field(default=consensus_optimiser(2))
+    priors: tuple[str, ...] = ("offset_prior", "symmetry")
+    """Terms that count more where fewer frames leave wider gaps between outlines: times (prior_frames / T)²."""
+    prior_frames: int = 30
+    """Number of frames for which the weights of the priors are given; chosen on the rendered clips."""
+
+    def solved(
+        self, state: FitState, observations: Observations, context: Context, optimiser: Optimiser | None = None
+    ) -> Solution:
+        """Return where the solve ends, with the priors weighed against the frames there are."""
+        state.single(self.name)
+        gaps = (self.prior_frames / len(observations.keypoints)) ** 2
+        weighed = tuple(
+            replace(t, weight=_scaled(t, gaps)) if t.name in self.priors else t for t in self.terms
+        )
+        return Solve.solved(replace(self, terms=weighed), state, observations, context, optimiser)
+
+    def run(self, state: FitState, context: Context) -> FitState:
+        """Return the state with new offsets."""
+        after = super().run(state, context)
+        return replace(after, clip=with_loose_parts_carried(context.body, after.clip))
+
+
+def _scaled(term: Term, factor: float) -> float | Annealed:
+    """Return a term's weight times a factor."""
+    weight = term.weight
+    return Annealed(weight.first * factor, weight.last * factor) if isinstance(weight, Annealed) else weight * factor
+
+
+def with_loose_parts_carried(body: Body, clip: ClipState) -> ClipState:
+    """Return the clip with loose components of the mesh moved rigidly with the skin around them."""
+    if clip.offsets is None:
+        raise BadInputError("a state without offsets has no loose parts to carry: put a consensus shape before it")
+    faces, skin = body.faces.cpu().numpy(), body.skin.cpu().numpy()
+    carry = carried_by(shaped(body, clip.betas).double().cpu().numpy(), faces, skin)
+    moved = torch.from_numpy(carry @ clip.offsets.double().cpu().numpy())
+    return replace(clip, offsets=moved.to(clip.offsets))

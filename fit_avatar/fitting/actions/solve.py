@@ -1,0 +1,109 @@
+"""A solve: terms, what is free, and how their energy is minimised."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
+
+from fit_avatar.energies import Annealed, Term
+from fit_avatar.energies.kernel import Value
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting.actions.action import Context
+from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.state import FitState
+from fit_avatar.solvers import GaussNewton, Optimiser, Problem, Solution, Unknowns, solve
+
+logger = logging.getLogger(__name__)
+
+POSE = ("global_orient", "body_pose", "transl")
+POSE_AND_SHAPE = (*POSE, "betas", "mean_pose", "keypoint_bias")
+AnySolve = TypeVar("AnySolve", bound="Solve")
+
+
+@dataclass(frozen=True)
+class Solve:
+    """Minimise the sum of terms over what is free. Observed fields come from the capture."""
+
+    name: str
+    terms: tuple[Term, ...]
+    free: tuple[str, ...] = POSE_AND_SHAPE
+    """Names of unknowns; ``expression`` is passed over for a body without one."""
+    optimiser: Optimiser = field(default=GaussNewton())
+    frozen_joints: tuple[str, ...] = ()
+    """Joints that keep their rotation."""
+    needs: tuple[str, ...] = ()
+    """Observations without which the solve is left out, such as ``surface_matches``."""
+
+    def run(self, state: FitState, context: Context) -> FitState:
+        """Return the state of least energy.
+
+        Raises:
+            BadInputError: a term cannot be evaluated; the message names it.
+        """
+        observations = state.observations(context.observations)
+        missing = [name for name in self.needs if name not in observations]
+        if missing:
+            logger.info("%s is left out: there is no %s", self.name, ", ".join(missing))
+            return state
+        solution = self.solved(state, observations, context)
+        return replace(state, clip=solution.unknowns.clip_state(), solves=(*state.solves, (self.name, solution.summary)))
+
+    def solved(
+        self, state: FitState, observations: Observations, context: Context, optimiser: Optimiser | None = None
+    ) -> Solution:
+        """Return where the solve ends, from a state and with given observations."""
+        clip = state.clip.with_offsets(context.body) if "offsets" in self.free else state.clip
+        free = [name for name in self.free if name != "expression" or clip.expression is not None]
+        unknowns = Unknowns.of(context.body, clip, free, frozen_joints=self.frozen_joints)
+        problem = Problem(self.terms, observations)
+        return solve(problem, unknowns, optimiser or self.optimiser, context.on_step)
+
+    # -- editing ----------------------------------------------------------------------------------------------
+
+    @property
+    def moves_body(self) -> bool:
+        """Whether poses or betas are free, rather than offsets alone."""
+        return bool({*POSE, "betas"} & set(self.free))
+
+    def term(self, name: str) -> Term:
+        """Return a term by its name.
+
+        Raises:
+            BadInputError: there is none.
+        """
+        for term in self.terms:
+            if term.name == name:
+                return term
+        raise BadInputError(f"{self.name!r} has no term {name!r}; it has {', '.join(term.name for term in self.terms)}")
+
+    def with_weights(self: AnySolve, **weights: Value) -> AnySolve:
+        """Return the solve with other weights for some terms, by the terms' names."""
+        changed = {name: replace(self.term(name), weight=weight) for name, weight in weights.items()}
+        return replace(self, terms=tuple(changed.get(term.name, term) for term in self.terms))
+
+    def with_terms(self: AnySolve, *terms: Term) -> AnySolve:
+        """Return the solve with further terms; one of the same name is replaced."""
+        new = {term.name for term in terms}
+        return replace(self, terms=(*(term for term in self.terms if term.name not in new), *terms))
+
+    def without(self: AnySolve, *names: str) -> AnySolve:
+        """Return the solve without some terms."""
+        gone = {self.term(name).name for name in names}
+        return replace(self, terms=tuple(term for term in self.terms if term.name not in gone))
+
+    def __str__(self) -> str:
+        given = {k: v for k, v in asdict(self.optimiser).items() if not isinstance(v, (bool, dict)) and v is not None}
+        options = ", ".join(f"{k}={v:g}" for k, v in given.items())
+        frozen = f", but not {', '.join(self.frozen_joints)}" if self.frozen_joints else ""
+        lines = [
+            f"{self.name}  [{type(self).__name__} by {type(self.optimiser).__name__}: {options}]",
+            f"  free: {', '.join(self.free)}{frozen}",
+        ]
+        return "\n".join([*lines, *(f"  {term}{_options(term.data)}" for term in self.terms)])
+
+
+def _options(data: Mapping[str, Any]) -> str:
+    told = [f"{name}={value}" for name, value in data.items() if isinstance(value, (int, float, str, Annealed))]
+    return f" ({', '.join(told)})" if told else ""

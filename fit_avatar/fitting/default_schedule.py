@@ -1,0 +1,176 @@
+"""The default method: a person who turns around in an A-pose, fitted over all frames at once.
+
+Sigmas are noise levels in metres (at the person's distance) or radians; they do not depend on the size of the image.
+A term's weight is 1/σ².
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fit_avatar.energies import (
+    Annealed,
+    GemanMcClure,
+    Term,
+    body_height,
+    contour_distance,
+    keypoint_bias_prior,
+    keypoint_reprojection,
+    mean_pose_prior,
+    pose_deviation,
+    rotation_acceleration,
+    shape_prior,
+    surface_reprojection,
+    surface_shift_prior,
+    translation_acceleration,
+)
+from fit_avatar.fitting.actions import (
+    Action,
+    ConsensusShape,
+    EstimateFocalLength,
+    Initialise,
+    MatchSurface,
+    MeasureKeypointNoise,
+    Solve,
+    UseAllFrames,
+)
+from fit_avatar.fitting.actions.consensus_shape import consensus_optimiser
+from fit_avatar.fitting.actions.solve import POSE, POSE_AND_SHAPE
+from fit_avatar.fitting.schedule import Schedule
+from fit_avatar.solvers import GaussNewton
+
+INDEPENDENT_OUTLINE = 0.2
+"""Independent pieces of information per outline point: neighbours err together. Chosen on the rendered clips."""
+SURFACE_SIGMA_M, SURFACE_SCALE_M, INDEPENDENT_SURFACE = 0.005, 0.015, 0.5
+"""Noise of the places in which pictures show points of the surface, its Geman–McClure scale, and independent pieces of
+information per point. Chosen on the rendered clips."""
+SURFACE_SHIFT_M = 0.005
+"""How far the surface around a joint moves against the joint in one solve."""
+BIAS_IN_NOISE = 1.2
+"""How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
+KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
+ROUNDS = {"fast": 1, "balanced": 3, "best": 5}
+
+
+def tracking_terms(
+    *,
+    keypoint_sigma_m: float | None = 0.03,
+    keypoint_kernel: float = 3.0,
+    keypoint_bias_m: float = 0.02,
+    outline_sigma_m: float | None = None,
+    outline_kernel_m: Annealed | None = None,
+    outline_options: Mapping[str, Any] | None = None,
+    deviation_sigma: float = 0.1,
+    mean_sigma: float = 0.3,
+    turn_sigma: float = 0.02,
+    move_sigma_m: float = 0.01,
+    shape_sigma: float = 1.0,
+    height_sigma_m: float = 0.002,
+) -> tuple[Term, ...]:
+    """Return the terms that track a turning person over a clip.
+
+    Args:
+        keypoint_sigma_m: noise of a detected keypoint, and of the body's idea of where it is; None takes what was
+            measured before.
+        keypoint_kernel: Geman–McClure scale of keypoints, in their noise.
+        keypoint_bias_m: how far the detector's idea of a keypoint is from the body's, the same in all frames; where the
+            noise was measured, this is a multiple of it instead.
+        outline_sigma_m: noise of a point of the outline; None leaves outlines out.
+        outline_kernel_m: its Geman–McClure scale, by default from ten to three times the noise.
+        outline_options: further fields of :func:`contour_distance`.
+        deviation_sigma: how far a joint strays from the shared mean pose.
+        mean_sigma: how far the shared mean pose is from an A-pose.
+        turn_sigma: usual change of a joint's angular velocity between frames a thirtieth of a second apart.
+        move_sigma_m: usual change of velocity between such frames.
+        shape_sigma: spread of the betas.
+        height_sigma_m: noise of the given height.
+    """
+    sigma = keypoint_sigma_m
+    unit = {"in_noise": True} if sigma is None else {"in_metres": True}
+    terms = [
+        Term(keypoint_reprojection, (sigma or 1.0) ** -2, GemanMcClure(keypoint_kernel * (sigma or 1.0)), data=unit),
+        Term(pose_deviation, deviation_sigma**-2),
+        Term(mean_pose_prior, mean_sigma**-2),
+        Term(rotation_acceleration, turn_sigma**-2),
+        Term(translation_acceleration, move_sigma_m**-2),
+        Term(shape_prior, shape_sigma**-2),
+        Term(keypoint_bias_prior, keypoint_bias_m**-2)
+        if sigma is not None
+        else Term(keypoint_bias_prior, BIAS_IN_NOISE**-2, data={"in_noise": True}),
+        Term(body_height, height_sigma_m**-2, optional=True),
+    ]
+    if outline_sigma_m is not None:
+        kernel = outline_kernel_m or Annealed(10 * outline_sigma_m, 3 * outline_sigma_m)
+        outline = Term(
+            contour_distance,
+            INDEPENDENT_OUTLINE * outline_sigma_m**-2,
+            GemanMcClure(kernel),
+            data={"in_metres": True, **(outline_options or {})},
+        )
+        terms.insert(1, outline)
+    return tuple(terms)
+
+
+def video_avatar(quality: str = "balanced") -> Schedule:
+    """Return the default schedule of a quality: ``fast``, ``balanced`` or ``best``."""
+    rounds = ROUNDS[quality]
+    first = tracking_terms(keypoint_kernel=6.0, move_sigma_m=0.03)
+    actions: list[Action] = [
+        Initialise(key_frames=KEY_FRAMES[quality]),
+        EstimateFocalLength("estimate the focal length", first, optimiser=GaussNewton(12)),
+        Solve("pose from keypoints", first, optimiser=GaussNewton(12)),
+        MeasureKeypointNoise(),
+        Solve(
+            "pose and shape from outlines",
+            tracking_terms(
+                keypoint_sigma_m=None,
+                keypoint_kernel=4.0,
+                outline_sigma_m=0.008,
+                outline_options={"inside_looseness": 3.0},
+            ),
+            optimiser=GaussNewton(16),
+        ),
+    ]
+    pose = tracking_terms(
+        keypoint_sigma_m=None,
+        keypoint_kernel=4.0,
+        outline_sigma_m=0.004,
+        outline_kernel_m=Annealed(0.024, 0.012),
+        outline_options={"gate_m": Annealed(0.06, 0.03)},
+        deviation_sigma=0.06,
+    )
+    free = (*(name for name in POSE_AND_SHAPE if name != "betas"), "surface_shift")
+    for i in range(1, rounds + 1):
+        actions.append(ConsensusShape(f"consensus shape {i}/{rounds}"))
+        terms = (*pose, Term(surface_shift_prior, SURFACE_SHIFT_M**-2))
+        name = f"pose with the consensus shape {i}/{rounds}"
+        actions.append(Solve(name, terms, free=free, optimiser=GaussNewton(8)))
+    actions.append(ConsensusShape("final consensus shape"))
+    actions.append(UseAllFrames())
+    actions.append(Solve("pose of every frame", pose, free=POSE, optimiser=GaussNewton(8)))
+    if quality != "fast":
+        actions += [MatchSurface(), _pose_from_pictures()]
+        actions.append(ConsensusShape("shape from every frame", optimiser=consensus_optimiser(1)))
+    return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
+
+
+def _pose_from_pictures() -> Solve:
+    """Return the solve that takes what outlines do not show, as turns about a limb's own axis, from the pattern."""
+    terms = tracking_terms(
+        keypoint_sigma_m=None,
+        keypoint_kernel=4.0,
+        outline_sigma_m=0.004,
+        outline_kernel_m=Annealed(0.012, 0.012),
+        outline_options={"gate_m": 0.03},
+        deviation_sigma=0.06,
+    )
+    surface = Term(
+        surface_reprojection,
+        INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,
+        GemanMcClure(SURFACE_SCALE_M),
+        data={"in_metres": True},
+    )
+    return Solve(
+        "pose from the pictures", (*terms, surface), free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",)
+    )

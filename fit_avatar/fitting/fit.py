@@ -1,0 +1,75 @@
+"""Fitting a capture: a schedule, run from its start to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from fit_avatar.body.model import Body
+from fit_avatar.capture.types import Capture
+from fit_avatar.energies import Term
+from fit_avatar.fitting.actions import Action, Context
+from fit_avatar.fitting.actions.action import MatchSurfaceIn
+from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.presets import preset
+from fit_avatar.fitting.schedule import Schedule
+from fit_avatar.fitting.state import FitState
+
+AnySchedule = Schedule | Sequence[Action] | str
+"""A schedule, its actions, or the name of a preset."""
+
+
+def as_schedule(given: AnySchedule, terms: Sequence[Term] = ()) -> Schedule:
+    """Return the schedule that is meant, with further terms in every solve for poses or betas.
+
+    Raises:
+        BadInputError: there is no preset of that name.
+    """
+    if isinstance(given, str):
+        given = preset(given)
+    elif not isinstance(given, Schedule):
+        given = Schedule("custom", "actions from a script", tuple(given))
+    return given.with_terms(*terms) if terms else given
+
+
+def fit(
+    body: Body,
+    capture: Capture,
+    *,
+    height_m: float | None = None,
+    schedule: AnySchedule = "video-avatar",
+    terms: Sequence[Term] = (),
+    device: str | torch.device = "cpu",
+    progress: Callable[[str, int, int], None] | None = None,
+    match_surface: MatchSurfaceIn | None = None,
+) -> FitState:
+    """Fit poses and shape to a capture.
+
+    Args:
+        body: the body to fit.
+        capture: what was observed.
+        height_m: the person's height without shoes; without it the scale comes from the shape prior.
+        schedule: a preset, its name, or actions.
+        terms: further terms of your own, which join those of every solve for poses or betas.
+        device: where to compute.
+        progress: called with an action's name, steps done and steps in all.
+        match_surface: finds points of the surface in the pictures, such as
+            :meth:`fit_avatar.correspondence.SurfaceTracker.match`; without it what needs pictures is left out.
+
+    Raises:
+        BadInputError: there is no preset of that name, or a term lacks a data field.
+    """
+    plan, body = as_schedule(schedule, terms), body.to(device)
+    observations = Observations.of(capture, torch.device(device), height_m).for_body(body)
+
+    def run_action(action: Action, state: FitState, context: Context) -> FitState:
+        def advance(done: int, total: int) -> None:
+            if progress is not None:
+                progress(action.name, done, total)
+
+        return action.run(state, replace(context, on_step=advance))
+
+    start = FitState.upright(body, len(observations.keypoints))
+    return plan.run(start, Context(body, lambda: observations, match_surface), run_action)

@@ -1,0 +1,147 @@
+"""What a clip shows, as tensors on one device: what energy terms may declare that they observe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fit_avatar.body.model import Body
+from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.correspondence.matches import SurfaceMatches
+from fit_avatar.energies.motion import REFERENCE_RATE_HZ
+from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
+from fit_avatar.silhouettes import Contours, extract_contours
+
+CONTOUR_POINTS = 800
+"""Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""
+LEAST_INTERVAL_S, MOST_INTERVAL_S = 0.5 / REFERENCE_RATE_HZ, 4.0 / REFERENCE_RATE_HZ
+"""Bounds of the usual interval between frames: farther apart, neighbours say nothing more about each other."""
+UNEVEN = 4.0
+"""One interval counts at most so many times the usual one, and at least its reciprocal."""
+FIELD_STRIDE = 4
+"""Pixels along a side of a cell of the masks' distance fields."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observations(Mapping[str, Any]):
+    """What T frames show. As a mapping it holds what is there, by name, for terms to observe.
+
+    A frame that is trusted less has less confidence in its keypoints and contours.
+    """
+
+    keypoints: Tensor
+    """BODY_25 as (u, v, confidence), pixels. [..., T, K, 3]"""
+    contours: Contours
+    """The outlines of the masks."""
+    camera: Camera
+    times_s: Tensor
+    """When each frame was taken, seconds. [T]"""
+    frame_weights: Tensor
+    """How far each frame is trusted; 0: not at all. [T]"""
+    masks: NDArray[np.bool_]
+    """True on the person. [..., T, H, W]"""
+    height_m: float | Tensor | None = None
+    """The person's height without shoes."""
+    face: Tensor | None = None
+    """The face's points in OpenPose's order, (u, v, confidence). [..., T, 70, 3]"""
+    hands: Tensor | None = None
+    """Both hands' points in OpenPose's order, likewise. [..., T, 2, 21, 3]"""
+    keypoint_noise_m: Tensor | None = None
+    """Noise of the keypoints in metres, as it was measured during the fit. []"""
+    surface_matches: SurfaceMatches | None = None
+    """Points of the surface, found in the pictures during the fit."""
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "distance_field", "soft_mask")
+    """Names of what is worked out when it is first asked for."""
+    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks")
+    """Fields that terms do not see as they are."""
+
+    @classmethod
+    def of(cls, capture: Capture, device: torch.device, height_m: float | None = None) -> Observations:
+        """Turn a capture into tensors, with every mask's outline sampled at :data:`CONTOUR_POINTS` points."""
+        weights = torch.from_numpy(capture.frame_weights).to(device)
+        keypoints = torch.from_numpy(capture.keypoints).to(device)
+        known = keypoints.isfinite().all(-1)
+        confidence = torch.where(known, keypoints[..., 2].clamp(0, 1), 0.0) * weights[:, None]
+        outlines = extract_contours(capture.masks, CONTOUR_POINTS).to(device)
+        return cls(
+            keypoints=torch.cat([keypoints[..., :2].nan_to_num(0, 0, 0), confidence[..., None]], -1),
+            contours=outlines.weighted(weights[:, None]),
+            camera=capture.camera,
+            times_s=torch.from_numpy(capture.frame_indices).float().to(device) / max(capture.fps, 1.0),
+            frame_weights=weights,
+            masks=capture.masks,
+            height_m=height_m,
+            face=None if capture.face is None else torch.from_numpy(capture.face).to(device),
+            hands=None if capture.hands is None else torch.from_numpy(capture.hands).to(device),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the tensors live."""
+        return self.keypoints.device
+
+    @cached_property
+    def frame_intervals_s(self) -> Tensor:
+        """Return seconds between neighbouring frames, none far from the usual one. [T−1]"""
+        gaps = self.times_s[1:] - self.times_s[:-1]
+        usual = gaps.median() if len(gaps) else self.times_s.new_tensor(1 / REFERENCE_RATE_HZ)
+        return (gaps / usual).clamp(1 / UNEVEN, UNEVEN) * usual.clamp(LEAST_INTERVAL_S, MOST_INTERVAL_S)
+
+    @cached_property
+    def distance_field(self) -> DistanceField:
+        """Return signed distances to the masks' outlines."""
+        return distance_field(self.masks, FIELD_STRIDE)
+
+    @cached_property
+    def soft_mask(self) -> Tensor:
+        """Return small masks with soft outlines. [..., T, h, w]"""
+        return soft_masks(self.masks)
+
+    def frames(self, index: Tensor | None) -> Observations:
+        """Return what some frames of one clip show. [T'] int64; None: all"""
+        if index is None:
+            return self
+        per_frame = ("keypoints", "times_s", "frame_weights", "face", "hands")
+        given = {name: getattr(self, name) for name in per_frame}
+        cut = {name: value[index] for name, value in given.items() if value is not None}
+        matches = None if self.surface_matches is None else self.surface_matches.frames(index)
+        return replace(
+            self, **cut, contours=self.contours.frames(index), masks=self.masks[index.cpu().numpy()],
+            surface_matches=matches,
+        )  # fmt: skip
+
+    def for_body(self, body: Body) -> Observations:
+        """Return the observations without landmarks that a body does not have."""
+        landmarks = " ".join(body.landmark_names)
+        return replace(
+            self,
+            face=self.face if "face" in landmarks else None,
+            hands=self.hands if "hand" in landmarks else None,
+        )
+
+    # -- as a mapping -----------------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.DERIVED or (name in _NAMES and getattr(self, str(name)) is not None)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in (*_NAMES, *self.DERIVED) if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_NAMES = tuple(f.name for f in fields(Observations) if f.name not in Observations.HIDDEN)

@@ -1,0 +1,116 @@
+"""A schedule: a named list of actions, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from fit_avatar.energies import Term
+from fit_avatar.energies.kernel import Value
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting.actions import Action, Context, Solve
+from fit_avatar.fitting.state import FitState
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Actions that are run one after the other, each from the state that the one before it left."""
+
+    name: str
+    about: str
+    """What it is for, in a few words."""
+    actions: tuple[Action, ...]
+
+    def __post_init__(self) -> None:
+        names = [action.name for action in self.actions]
+        for name in names:
+            if names.count(name) > 1:
+                raise BadInputError(f"two actions of the schedule {self.name} are called {name!r}: rename one of them")
+
+    def run(
+        self,
+        state: FitState,
+        context: Context,
+        run_action: Callable[[Action, FitState, Context], FitState] | None = None,
+    ) -> FitState:
+        """Run all actions and return the state on all frames of the clip.
+
+        Args:
+            state: where to start, see :meth:`FitState.upright`.
+            context: body and observations.
+            run_action: runs one action, such as through a cache; by default its own ``run``.
+        """
+        for action in self.actions:
+            state = action.run(state, context) if run_action is None else run_action(action, state, context)
+        return state if state.key_frames is None else state.on_all_frames(context.observations.times_s)
+
+    # -- editing ----------------------------------------------------------------------------------------------
+
+    @property
+    def solves(self) -> tuple[Solve, ...]:
+        """Return the actions that minimise terms."""
+        return tuple(action for action in self.actions if isinstance(action, Solve))
+
+    def action(self, name: str) -> Action:
+        """Return an action by its name.
+
+        Raises:
+            BadInputError: there is none.
+        """
+        for action in self.actions:
+            if action.name == name:
+                return action
+        known = ", ".join(action.name for action in self.actions)
+        raise BadInputError(f"the schedule {self.name} has no action {name!r}; it has {known}")
+
+    def with_action(self, name: str, *actions: Action) -> Schedule:
+        """Return the schedule with one action, by its name, replaced by others (or by none)."""
+        place = self.actions.index(self.action(name))
+        return replace(self, actions=(*self.actions[:place], *actions, *self.actions[place + 1 :]))
+
+    def with_weights(self, **weights: Value) -> Schedule:
+        """Return the schedule with other weights for some terms, in every solve that has them.
+
+        Raises:
+            BadInputError: no solve has such a term.
+        """
+        known = {term.name for solve in self.solves for term in solve.terms}
+        for name in weights:
+            if name not in known:
+                raise BadInputError(f"the schedule {self.name} has no term {name!r}; it has {', '.join(sorted(known))}")
+
+        def changed(solve: Solve) -> Solve:
+            own = {term.name for term in solve.terms}
+            return solve.with_weights(**{name: weight for name, weight in weights.items() if name in own})
+
+        return self.with_each(Solve, changed)
+
+    def with_terms(self, *terms: Term, to: type[Solve] | None = None) -> Schedule:
+        """Return the schedule with further terms.
+
+        Args:
+            terms: they join a solve's own; one of the same name is replaced.
+            to: the kind of solve that they join, such as :class:`ConsensusShape`; by default every solve for poses or
+                betas.
+        """
+
+        def changed(solve: Solve) -> Solve:
+            return solve.with_terms(*terms) if to is not None or solve.moves_body else solve
+
+        return self.with_each(to or Solve, changed)
+
+    def with_each(self, kind: type[Solve], change: Callable[[Solve], Solve]) -> Schedule:
+        """Return the schedule with every action of a kind changed."""
+        return replace(self, actions=tuple(change(a) if isinstance(a, kind) else a for a in self.actions))
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.name}: {self.about}", *map(_described, self.actions)])
+
+
+def _described(action: Action) -> str:
+    """Return an action in words: a solve as its table, any other with the options that are not the default."""
+    if isinstance(action, Solve):
+        return str(action)
+    usual = {name: getattr(type(action), name, None) for name in vars(action)}
+    options = [f"{n}={v}" for n, v in vars(action).items() if n not in ("name", "terms") and v != usual[n]]
+    return f"{action.name}  [{type(action).__name__}{': ' if options else ''}{', '.join(options)}]"

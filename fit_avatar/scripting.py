@@ -1,0 +1,147 @@
+"""The whole way in a script: a video or photographs in, an avatar out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from fit_avatar.avatar import Avatar
+from fit_avatar.body import Body, load_body
+from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture.source import Picture, Source
+from fit_avatar.config import usual_preset
+from fit_avatar.energies import Term
+from fit_avatar.fitting import AnySchedule, as_schedule
+from fit_avatar.io.runner import Runner
+from fit_avatar.pipeline import Options, build, reconstruct
+from fit_avatar.progress import Advance, Callback
+
+
+def fit_video(
+    video: Path | str,
+    *,
+    height_m: float | None = None,
+    body: Body | None = None,
+    camera: Camera | Path | str | None = None,
+    fov_deg: float | None = None,
+    keypoints: Path | str | None = None,
+    masks: Path | str | None = None,
+    detector: str = "mediapipe",
+    frames: int = 120,
+    schedule: AnySchedule | None = None,
+    terms: Sequence[Term] = (),
+    texture_size: int | None = 2048,
+    delight: bool = False,
+    check: bool = True,
+    device: str | torch.device = "cpu",
+    progress: Advance | None = None,
+) -> Avatar:
+    """Fit an avatar to a video of one person, as the command line does.
+
+    Args:
+        video: the clip.
+        height_m: the person's height without shoes; it fixes the scale.
+        body: by default the free body, see :func:`load_body`.
+        camera: a camera, or a file that describes it; by default the focal length is estimated from the clip.
+        fov_deg: horizontal field of view in degrees, where there is no camera.
+        keypoints: 2D keypoints, instead of a detector's.
+        masks: folder of PNG files or a video, instead of the built-in segmentation.
+        detector: what finds keypoints: ``mediapipe``, ``openpose`` or ``rtmlib``.
+        frames: use at most this many.
+        schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
+        terms: further terms of your own, in every solve for poses or betas.
+        texture_size: side of the texture; None leaves it out.
+        delight: take the clip's light out of the texture as far as the turn tells it from the colours.
+        check: compare the avatar with the clip: refuse nonsense, and warn of what is doubtful.
+        device: where to compute.
+        progress: called with what is being done, steps done and steps in all.
+
+    Raises:
+        BadInputError: a file or an option cannot be used.
+        NoPersonError: the clip does not show one whole person in enough frames, or the fit is nonsense.
+    """
+    source = Source.of(
+        video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
+        detector=detector,
+    )  # fmt: skip
+    plan = as_schedule(schedule or usual_preset(0), terms)
+    return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)
+
+
+def fit_images(
+    images: Sequence[Path | str],
+    *,
+    height_m: float | None = None,
+    body: Body | None = None,
+    camera: Camera | Path | str | None = None,
+    fov_deg: float | None = None,
+    keypoints: Path | str | None = None,
+    masks: Path | str | None = None,
+    detector: str = "mediapipe",
+    schedule: AnySchedule | None = None,
+    terms: Sequence[Term] = (),
+    texture_size: int | None = 2048,
+    delight: bool = False,
+    check: bool = True,
+    device: str | torch.device = "cpu",
+    progress: Advance | None = None,
+) -> Avatar:
+    """Fit an avatar to one to eight photographs of one person.
+
+    Arguments, results and errors are those of :func:`fit_video`.
+    """
+    source = Source.of(
+        images=images, camera=camera, fov_deg=fov_deg, keypoints=keypoints, masks=masks, detector=detector
+    )
+    plan = as_schedule(schedule or usual_preset(len(images)), terms)
+    return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)
+
+
+def fit_capture(
+    capture: Capture,
+    pictures: Iterable[Picture] | None = None,
+    *,
+    height_m: float | None = None,
+    body: Body | None = None,
+    schedule: AnySchedule = "video-avatar",
+    terms: Sequence[Term] = (),
+    texture_size: int | None = 2048,
+    delight: bool = False,
+    check: bool = True,
+    device: str | torch.device = "cpu",
+    progress: Advance | None = None,
+) -> Avatar:
+    """Fit an avatar to what was observed, however it was observed.
+
+    Args:
+        capture: the observations.
+        pictures: (frame index, BGR picture), undistorted, for the texture and for actions that look at the pictures;
+            None leaves these out. They are gone through several times: what an iterator gives is kept in memory.
+        height_m: this and the others as for :func:`fit_video`.
+        body: the body.
+        schedule: a schedule, its actions, or the name of a preset.
+        terms: further terms.
+        texture_size: side of the texture; None leaves it out.
+        delight: take the light out of it.
+        check: compare the avatar with the capture.
+        device: where to compute.
+        progress: called with what is being done, steps done and steps in all.
+    """
+    options = Options(as_schedule(schedule, terms), height_m, texture_size or 0, delight, check)
+    runner = Runner(None, Callback(progress))
+    if isinstance(pictures, Iterator):
+        pictures = list(pictures)
+    return build(capture, pictures, _body(body, runner, device), options, runner).avatar
+
+
+def _fit_source(
+    source: Source, options: Options, body: Body | None, device: str | torch.device, progress: Advance | None
+) -> Avatar:
+    runner = Runner(None, Callback(progress))
+    return reconstruct(source, _body(body, runner, device), options, runner).avatar
+
+
+def _body(given: Body | None, runner: Runner, device: str | torch.device) -> Body:
+    return (given or runner.ready("body", lambda advance: load_body(progress=advance))).to(device)
