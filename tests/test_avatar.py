@@ -10,10 +10,11 @@ import torch
 from synthetic import CAMERA, write_clip
 
 from fit_avatar import Avatar, Term, fit_images, fit_video, load_body
-from fit_avatar.errors import BadInputError
+from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.export import Style
-from fit_avatar.fitting import GaussNewton, Stage, stages
+from fit_avatar.fitting import video_avatar
+from fit_avatar.solvers import GaussNewton
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,8 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def quick():
-    first = stages("fast")[0]
-    assert isinstance(first, Stage)
-    return (replace(first, optimiser=GaussNewton(8)),)
+    plan = video_avatar("fast")
+    return (plan.action("initialise"), replace(plan.action("pose from keypoints"), optimiser=GaussNewton(8)))
 
 
 def stays_near(x, depth_m):
@@ -46,7 +46,7 @@ def avatar(clip, quick):
 
 def test_the_clip_is_fitted_and_every_term_is_told(avatar, clip):
     assert pa_mpjpe(avatar.posed().joints.numpy(), clip.joints.numpy()) < 0.04
-    ((name, summary),) = avatar.summaries
+    ((name, summary),) = avatar.solves
     assert name == "pose from keypoints"
     assert "stays_near" in str(summary) and "keypoint_reprojection" in str(summary)
 
@@ -124,8 +124,9 @@ def test_what_is_in_doubt_is_told(avatar, clip, quick, tmp_path, monkeypatch):
     assert any("focal length" in sentence for sentence in unsure.warnings)  # none was given
     assert "In 8 of 8 frames body and mask overlap by less than 101 %" in unsure.warnings[-1]
     monkeypatch.setattr(module, "HOPELESS_IOU", 1.01)
-    nonsense = fit_video(clip.folder / "video.mp4", camera=CAMERA, **still)
-    assert nonsense.warnings[-1].startswith("The body agrees with the masks in too few frames")
+    with pytest.raises(NoPersonError, match="the body agrees with the masks in too few frames"):
+        fit_video(clip.folder / "video.mp4", camera=CAMERA, **still)
+    fit_video(clip.folder / "video.mp4", camera=CAMERA, check=False, **still)  # for who knows better
 
 
 def test_light_is_taken_out_on_demand(avatar, clip, quick):

@@ -11,7 +11,7 @@ import pytest
 from synthetic import write_clip
 from toy_body import toy_body
 
-from fit_avatar import pipeline
+from fit_avatar import command
 from fit_avatar.capture import read_frames
 from fit_avatar.cli import parse
 from fit_avatar.progress import Silent
@@ -19,8 +19,8 @@ from fit_avatar.progress import Silent
 RUN = (
     "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
     "from toy_body import toy_body\n"
-    "from fit_avatar import cli, pipeline\n"
-    "pipeline.load_body = lambda *options: toy_body()\n"
+    "from fit_avatar import cli, command\n"
+    "command.load_body = lambda *options: toy_body()\n"
     "sys.exit(cli.main(sys.argv[1:]))"
 )
 """The program, with a small body."""
@@ -57,7 +57,7 @@ class Recorder(Silent):
 @pytest.fixture(scope="module", autouse=True)
 def small_body():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "load_body", lambda *options: toy_body())
+        patch.setattr(command, "load_body", lambda *options: toy_body())
         yield
 
 
@@ -72,7 +72,7 @@ def clip(tmp_path_factory) -> list[str]:
 def uninterrupted(clip, tmp_path_factory) -> tuple[Path, Recorder]:
     out = tmp_path_factory.mktemp("whole")
     recorder = Recorder()
-    pipeline.run(parse([*clip, "--out", str(out)]), recorder)
+    command.run(parse([*clip, "--out", str(out)]), recorder)
     return out, recorder
 
 
@@ -108,11 +108,11 @@ def test_stopped_in_every_stage(clip, uninterrupted, tmp_path) -> None:
     for k, stage in enumerate(stages):
         stopped = Recorder(stage, "middle" if stage in recorder.advanced else "start")
         with pytest.raises(KeyboardInterrupt):
-            pipeline.run(options, stopped)
+            command.run(options, stopped)
         assert stopped.cached == {name: name not in ("body", stages[k - 1]) for name in stages[:k]}
         assert not [file for file in tmp_path.rglob(".*") if file.is_file()], "half-written files are left"
     last = Recorder()
-    pipeline.run(options, last)
+    command.run(options, last)
     assert last.cached == {name: name not in ("body", stages[-1]) for name in stages}
     assert_same_results(whole, tmp_path)
 
@@ -141,7 +141,7 @@ def test_killed_without_warning(clip, uninterrupted, tmp_path) -> None:
         assert all(finished[name] for name in before if name != "body")
     assert not (tmp_path / "metrics.json").exists()
     again = Recorder()
-    pipeline.run(parse(argv), again)
+    command.run(parse(argv), again)
     assert [name for name, cached in again.cached.items() if cached] == [name for name in finished if name != "body"]
     assert_same_results(whole, tmp_path)
 

@@ -1,109 +1,146 @@
-"""The whole way on a tiny clip with known truth: files in, avatar out, and a second run that redoes nothing."""
+"""The command line and a script go the same way, also with terms and actions of one's own; a second run redoes nothing."""
 
-import json
-import sys
+import textwrap
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-import trimesh
-from scipy.spatial import cKDTree
-from synthetic import write_clip
+from synthetic import CAMERA, write_clip
 
-from fit_avatar.body import load_body
+from fit_avatar import fit_video, load_body
+from fit_avatar.avatar import Avatar
 from fit_avatar.cli import main
+from fit_avatar.config import Config, usual_preset
+from fit_avatar.energies import Term
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting import Schedule, Solve, load_extension, schedule_to_json, video_avatar
+from fit_avatar.io.runner import Runner
+from fit_avatar.io.store import Store
+from fit_avatar.pipeline import Options, reconstruct
+from fit_avatar.capture.source import Source
+from fit_avatar.progress import Silent
+from fit_avatar.solvers import GaussNewton
+
+BODY = load_body()
+OWN = textwrap.dedent(
+    """
+    from dataclasses import dataclass, replace
+
+    import torch
+
+    def thin(x, depth_m):
+        \"\"\"Offsets point no farther than a depth to the front. [..., 1, V]\"\"\"
+        return (x.offsets[..., 2] - depth_m).clamp_min(0)
+
+    @dataclass(frozen=True)
+    class StandStill:
+        \"\"\"Everybody stays where they usually are.\"\"\"
+
+        share: float
+        name: str = "stand still"
+
+        def run(self, state, context):
+            usual = state.clip.transl.median(-2, keepdim=True).values
+            transl = state.clip.transl + self.share * (usual - state.clip.transl)
+            return replace(state, clip=replace(state.clip, transl=transl))
+    """
+)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clip")
-    body = load_body()
-    clip = write_clip(body, folder)
-    out = folder / "out"
-    options = [*clip.given, "--out", str(out), "--quality", "fast", "--texture-size", "256"]
-    options += ["--export", "frames", "bvh", "amass", "--skeleton", "mixamo", "--normal-map"]
-    assert main(options) == 0
-    return body, clip, out, options
+def clip(tmp_path_factory):
+    return write_clip(BODY, tmp_path_factory.mktemp("clip"), frames=8)
 
 
-def test_writes_everything(finished):
-    *_, out, _ = finished
-    names = {
-        "avatar.obj",
-        "avatar.mtl",
-        "avatar.png",
-        "avatar_normal.png",
-        "avatar.glb",
-        "avatar.npz",
-        "avatar.bvh",
-        "avatar_amass.npz",
-        "joints.npz",
-        "metrics.json",
-        "overlay.mp4",
-        "preview.png",
-        "report.html",
-    }
-    assert names <= {path.name for path in out.iterdir()}
-    assert len(list((out / "frames").glob("*.obj"))) == 12
-    assert "ROOT mixamorig:Hips" in (out / "avatar.bvh").read_text()
+@pytest.fixture(scope="module")
+def given(clip):
+    return {name: clip.folder / name for name in ("keypoints", "masks")}
 
 
-def test_surface_and_joints_are_near_the_truth(finished):
-    body, clip, out, _ = finished
-    skin = body.skin.numpy()
-    errors = []
-    for t in range(0, 12, 3):
-        posed = trimesh.load(out / "frames" / f"{t:06d}.obj", process=False)
-        truth = clip.vertices[t].numpy()[skin]
-        errors.append(cKDTree(posed.vertices).query(truth)[0].mean())
-    assert np.mean(errors) < 0.015  # distances between vertices, which are about a centimetre apart
-    joints = np.load(out / "joints.npz")
-    assert joints["smpl24"].shape == (12, 24, 3)
-    assert np.linalg.norm(joints["smpl24"] - clip.joints.numpy(), axis=-1).mean() < 0.03
+def shortened(*names):
+    """Return some actions of the default schedule, with few iterations."""
+    whole = video_avatar("balanced")
+    actions = [whole.action(name) for name in ("initialise", *names)]
+    quick = [replace(a, optimiser=GaussNewton(3)) if type(a) is Solve else a for a in actions]
+    return Schedule("short", "", tuple(quick))
 
 
-def test_metrics_tell_how_well_it_went(finished):
-    *_, out, _ = finished
-    metrics = json.loads((out / "metrics.json").read_text())
-    text = json.dumps(metrics)
-    assert "iou" in text.lower() and "seconds" in text
+def assert_same_state(one, other):
+    for name, value in vars(one).items():
+        assert value is None or torch.equal(value, getattr(other, name)), name
 
 
-def test_archive_is_enough_to_pose_the_avatar_again(finished):
-    *_, out, _ = finished
-    with np.load(out / "avatar.npz") as z:
-        assert set(z.files) >= {"betas", "offsets", "global_orient", "body_pose", "transl", "faces", "lbs_weights"}
-        assert np.isfinite(z["offsets"]).all() and np.abs(z["offsets"]).max() < 0.1
+def test_a_run_and_a_script_agree(clip, given):
+    names = ("pose from keypoints", "match the surface in the pictures", "pose from the pictures")
+    options = Options(shortened(*names), clip.height_m, texture_size=0)
+    scripted = fit_video(
+        clip.folder / "video.mp4", camera=CAMERA, height_m=clip.height_m, schedule=options.schedule, texture_size=None,
+        **given,
+    )  # fmt: skip
+    source = Source.of(video=clip.folder / "video.mp4", camera=clip.folder / "camera.json", **given)
+
+    def go():
+        runner = Runner(Store(clip.folder / "cache", fresh=False), Silent())
+        return reconstruct(source, BODY, options, runner), runner
+
+    kept, _ = go()
+    assert scripted.texture is None
+    assert [name for name, _ in scripted.solves] == [name for name, _ in kept.avatar.solves] == [names[0], names[2]]
+    assert "surface_reprojection" in str(kept.avatar.solves[-1][1])
+    assert_same_state(scripted.state, kept.avatar.state)
+    assert scripted.warnings == kept.avatar.warnings and scripted.regions == kept.avatar.regions
+    again, runner = go()
+    assert all(stage["kept_from_earlier_run"] for stage in runner.done)
+    assert again.keys == kept.keys and torch.equal(again.avatar.state.body_pose, kept.avatar.state.body_pose)
 
 
-def test_second_run_keeps_every_stage(finished, capsys):
-    *_, out, options = finished
-    before = {path: path.stat().st_mtime_ns for path in out.glob("avatar.*")}
-    assert main(options) == 0
-    assert before == {path: path.stat().st_mtime_ns for path in out.glob("avatar.*")}
+def test_a_term_and_an_action_of_ones_own_from_python_and_from_a_file(clip, given, tmp_path):
+    """A term on the consensus shape and an action in the schedule give the same avatar both ways."""
+    extension = tmp_path / "own_method.py"
+    extension.write_text(OWN)
+    own = load_extension(extension)
+    plan = shortened("pose from keypoints", "final consensus shape")
+    thin = Term(own.thin, 1e9, data={"depth_m": 0.001})
+    shape = plan.action("final consensus shape").with_terms(thin)
+    plan = Schedule("own", "", (*plan.actions[:-1], own.StandStill(0.5), shape))
+    plain = fit_video(clip.folder / "video.mp4", camera=CAMERA, height_m=clip.height_m, texture_size=None, check=False,
+                      schedule=shortened("pose from keypoints", "final consensus shape"), **given)  # fmt: skip
+    scripted = fit_video(
+        clip.folder / "video.mp4", camera=CAMERA, height_m=clip.height_m, schedule=plan, texture_size=None, **given
+    )
+    assert plain.state.offsets[:, 2].max() > 0.004 > scripted.state.offsets[BODY.skin, 2].max()
+    assert scripted.state.transl.std(0).norm() < 0.7 * plain.state.transl.std(0).norm()
+    assert "thin" in str(scripted.solves[-1][1])
+
+    file, out = tmp_path / "own.json", tmp_path / "out"
+    file.write_text(schedule_to_json(plan, [own]))
+    options = [*clip.given, "--out", str(out), "--texture-size", "64", "--preset", str(file)]
+    assert main([*options, "--extension", str(extension)]) == 0
+    assert_same_state(scripted.state, Avatar.load(out).state)
 
 
-def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
-    *_, out, options = finished
-    monkeypatch.setattr("fit_avatar.pipeline.diagnose", lambda *_: ("The person hardly turns.",))
-    assert main(options) == 0
-    assert "The person hardly turns." in capsys.readouterr().err
-    assert "The person hardly turns." in json.loads((out / "metrics.json").read_text())["warnings"]
+def test_a_file_that_names_an_extension_needs_it(clip, tmp_path, capsys):
+    extension = tmp_path / "own_method.py"
+    extension.write_text(OWN)
+    own = load_extension(extension)
+    file = tmp_path / "own.json"
+    file.write_text(schedule_to_json(Schedule("own", "", (own.StandStill(0.5),)), [own]))
+    assert main([*clip.given, "--out", str(tmp_path / "out"), "--preset", str(file)]) == 2
+    assert "it names 'StandStill'" in capsys.readouterr().err
+    broken = tmp_path / "broken.py"
+    broken.write_text("1 / 0")
+    assert main([*clip.given, "--preset", str(file), "--extension", str(broken)]) == 2
+    assert f"the extension {broken} fails: ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_nonsense_is_refused(finished, monkeypatch, capsys):
-    *_, options = finished
-    monkeypatch.setattr(sys.modules["fit_avatar.report.diagnostics"], "HOPELESS_IOU", 1.01)
-    assert main(options) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("fit-avatar: the body agrees with the masks in too few frames (silhouette IoU 0.9")
+def test_names_of_the_runs_own_stages_are_taken():
+    plan = Schedule("mine", "", (Solve("texture", video_avatar().solves[0].terms),))
+    with pytest.raises(BadInputError, match="calls an action 'texture', which is taken"):
+        Options(plan)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_gives_the_same_avatar(finished):
-    _, clip, out, _ = finished
-    gpu = out.with_name("out-cuda")
-    assert main([*clip.given, "--out", str(gpu), "--quality", "fast", "--texture-size", "256", "--device", "cuda"]) == 0
-    cpu_state, gpu_state = (np.load(folder / "avatar.npz") for folder in (out, gpu))
-    for name in ("betas", "offsets", "transl"):
-        assert np.abs(cpu_state[name] - gpu_state[name]).max() < 1e-2
+def test_photographs_have_the_same_default_everywhere():
+    photographs = tuple(f"{i}.png" for i in range(3))
+    assert Config(image=photographs).method == usual_preset(3) == "octopus"
+    assert Config(image=photographs[:1]).method == usual_preset(1) == "smplify"
+    assert Config(video="x.mp4").method == usual_preset(0) == "video-avatar"

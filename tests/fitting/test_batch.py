@@ -7,12 +7,12 @@ import pytest
 import torch
 from toy_body import turning_state
 
-from fit_avatar import Problem, Unknowns, solve, stack_captures
 from fit_avatar.body import pose_body
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import GaussNewton, some_frames, stages
+from fit_avatar.fitting import some_frames, stack_captures, video_avatar
+from fit_avatar.solvers import GaussNewton, Problem, Unknowns, solve
 from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(300.0, 300.0, 100.0, 130.0, 200, 260)
@@ -36,13 +36,14 @@ def captures(body):
 
 def fitted(body, captures, heights, stage):
     start, observed = stack_captures(body, captures, heights)
-    problem = Problem(stage.terms, Unknowns.of(body, start, stage.free), observed)
-    return solve(problem, GaussNewton(6)).unknowns
+    return solve(Problem(stage.terms, observed), Unknowns.of(body, start, stage.free), GaussNewton(6)).unknowns
 
 
 @pytest.mark.parametrize("stage", [0, 1], ids=["from keypoints", "from outlines"])
 def test_together_is_as_each_alone(body, captures, stage):
-    stage = stages("fast")[stage].without("keypoint_reprojection") if stage else stages("fast")[0]
+    name = "pose and shape from outlines" if stage else "pose from keypoints"
+    stage = video_avatar("fast").action(name)
+    stage = stage.without("keypoint_reprojection") if name.endswith("outlines") else stage
     stage = replace(stage, free=tuple(name for name in stage.free if name != "keypoint_bias"))
     stage = replace(stage, terms=tuple(t for t in stage.terms if t.name != "keypoint_bias_prior"))
     heights = [1.6, 1.7]
@@ -57,10 +58,11 @@ def test_together_is_as_each_alone(body, captures, stage):
 
 def test_every_observation_has_one_row_for_each_clip(body, captures):
     _, observed = stack_captures(body, captures, 1.7)
-    for name in ("keypoints", "steps", "distance_field", "soft_mask"):
+    for name in ("keypoints", "soft_mask"):
         assert len(observed[name]) == 2
+    assert len(observed["distance_field"].values) == 2
     torch.testing.assert_close(observed["keypoints"][1], torch.from_numpy(captures[1].keypoints))
-    assert observed["contours"].points.shape[:2] == observed["contours"].weights.shape[:2] == (2, FRAMES)
+    assert observed["contours"].points.shape[:2] == observed["contours"].confidence.shape[:2] == (2, FRAMES)
     torch.testing.assert_close(observed["height_m"], torch.full((2, 1), 1.7))
     assert observed["camera"] == CAMERA
     assert "height_m" not in stack_captures(body, captures)[1]

@@ -8,32 +8,44 @@ import torch
 from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import load_body, pose_body, rotation
-from fit_avatar.body.surface import cotangent_laplacian
 from fit_avatar.capture import Capture
+from fit_avatar.correspondence.matches import SurfaceMatches
+from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import (
-    CONTOUR_POINTS,
-    ConsensusStage,
-    Preset,
-    Stage,
-    begin,
-    fit_consensus,
-    gather_evidence,
-    initialise,
-    run_stage,
-    stages,
+    ConsensusShape,
+    Context,
+    FitState,
+    Initialise,
+    MatchSurface,
+    Observations,
+    Schedule,
+    Solve,
+    UseAllFrames,
+    video_avatar,
 )
 from fit_avatar.visibility.raster import silhouette
 
 FRAMES = 8
+FAST = video_avatar("fast")
+FROM_KEYPOINTS, FROM_OUTLINES = (FAST.action(name) for name in ("pose from keypoints", "pose and shape from outlines"))
 
 
 def observe(body, first_yaw=0.7):
+    """Return a clip, and what is observed of it."""
     clip = turning_person(body, FRAMES, first_yaw=first_yaw)
     keypoints = CAMERA.project(body.keypoint_regressor @ clip.vertices)
     confident = torch.cat([keypoints, torch.ones(FRAMES, 25, 1)], -1)
     masks = torch.stack([silhouette(v, body.faces, CAMERA) for v in clip.vertices])
     capture = Capture(np.arange(FRAMES), confident.numpy(), masks.numpy(), CAMERA, np.ones(FRAMES, np.float32))
-    return clip, gather_evidence(capture, CONTOUR_POINTS, torch.device("cpu"))
+    return clip, Observations.of(capture, torch.device("cpu"), clip.height_m)
+
+
+def run(body, observations, *actions, state=None, **context):
+    """Return the state after some actions."""
+    state = state or FitState.upright(body, len(observations.keypoints))
+    for action in actions:
+        state = action.run(state, Context(body, lambda: observations, **context))
+    return state
 
 
 @pytest.fixture(scope="module")
@@ -47,40 +59,43 @@ def joint_error(body, state, clip):
 
 @pytest.mark.parametrize("first_yaw", [0.0, 1.6, 3.1, 4.7])
 def test_finds_the_direction_from_any_start(body, first_yaw):
-    clip, evidence = observe(body, first_yaw)
-    assert joint_error(body, initialise(body, evidence, clip.height_m), clip) < 0.12
+    clip, observations = observe(body, first_yaw)
+    assert joint_error(body, run(body, observations, Initialise()), clip) < 0.12
 
 
-def test_every_stage_helps(body):
-    clip, evidence = observe(body)
-    start = initialise(body, evidence, clip.height_m)
-    first, second = stages("fast")[:2]
-    rough = run_stage(body, evidence, start, first, clip.height_m).state
-    tracked = run_stage(body, evidence, rough, second, clip.height_m).state
+def test_every_action_helps(body):
+    clip, observations = observe(body)
+    start = run(body, observations, Initialise())
+    rough = run(body, observations, FROM_KEYPOINTS, state=start)
+    tracked = run(body, observations, FAST.action("measure the keypoints' noise"), FROM_OUTLINES, state=rough)
     errors = [joint_error(body, state, clip) for state in (start, rough, tracked)]
     assert errors[1] < errors[0]
     assert errors[2] < 0.03
-    body_height = (body.template + body.shape_basis @ tracked.betas)[body.skin][:, 1]
-    assert (body_height.max() - body_height.min()).item() == pytest.approx(clip.height_m, abs=0.004)
+    betas = tracked.clip.betas
+    height = (body.template + body.shape_basis @ betas)[body.skin][:, 1]
+    assert (height.max() - height.min()).item() == pytest.approx(clip.height_m, abs=0.004)
 
-    dressed = fit_consensus(body, evidence, tracked, ConsensusStage("consensus"))
+    dressed = run(body, observations, ConsensusShape("consensus"), state=tracked)
     naked = torch.zeros_like(body.template)
     skin = body.skin
 
     def shape_error(offsets):
         truth = body.shape_basis @ clip.state.betas + clip.state.offsets
-        difference = (body.shape_basis @ tracked.betas + offsets - truth)[skin]
+        difference = (body.shape_basis @ betas + offsets - truth)[skin]
         return (difference - difference.mean(0)).norm(dim=-1).mean()
 
-    assert shape_error(dressed.offsets) < shape_error(naked)
+    assert shape_error(dressed.clip.offsets) < shape_error(naked)
+    (_, summary) = dressed.solves[-1]
+    assert {term.name for term in summary.after} == {"cone_planes", "laplacian", "offset_prior", "symmetry"}
+    assert summary.energy_after < summary.energy_before
+    assert "did not converge" not in summary.reason
 
 
-def test_frames_without_evidence_follow_their_neighbours(body):
-    clip, evidence = observe(body)
-    evidence.confidence[3] = 0
-    evidence.contours.weights[3] = 0
-    start = initialise(body, evidence, clip.height_m)
-    state = run_stage(body, evidence, start, stages("fast")[0], clip.height_m).state
+def test_frames_without_observations_follow_their_neighbours(body):
+    clip, observations = observe(body)
+    observations.keypoints[3, :, 2] = 0
+    observations.contours.confidence[3] = 0
+    state = run(body, observations, Initialise(), FROM_KEYPOINTS)
     joints = pose_body(body, state.body_state(body)).joints
     assert torch.isfinite(joints).all()
     assert (joints[3] - clip.joints[3]).norm(dim=-1).mean() < 0.25
@@ -102,69 +117,83 @@ def test_laplacian_of_a_flat_grid_is_zero_on_linear_functions():
 
 def test_schedules_are_data():
     for quality in ("fast", "balanced", "best"):
-        schedule = stages(quality)
-        last = [] if quality == "fast" else schedule[-2:]
-        *_, consensus, every = schedule[: len(schedule) - len(last)]
-        assert isinstance(schedule[0], Stage) and isinstance(consensus, ConsensusStage)
-        assert isinstance(every, Stage) and every.every_frame
-        assert [isinstance(stage, Stage) and stage.pictures for stage in last] == [True, False][: len(last)]
-        assert all(isinstance(stage, ConsensusStage) for stage in last[1:])
-        assert not any(isinstance(stage, Stage) and stage.pictures for stage in schedule[: len(schedule) - len(last)])
-        assert len({stage.name for stage in schedule}) == len(schedule)
+        actions = video_avatar(quality).actions
+        assert isinstance(actions[0], Initialise) and actions[0].key_frames
+        whole = [isinstance(action, UseAllFrames) for action in actions].index(True)
+        assert type(actions[whole - 1]) is ConsensusShape and type(actions[whole + 1]) is Solve
+        last = actions[whole + 2 :]
+        kinds = [] if quality == "fast" else [MatchSurface, Solve, ConsensusShape]
+        assert [type(action) for action in last] == kinds
+        assert all(action.needs == ("surface_matches",) for action in last[1:2])
+        assert not any(isinstance(action, MatchSurface) for action in actions[:whole])
 
 
-def test_key_frames_give_a_shape_and_every_frame_a_pose(body):
-    clip, evidence = observe(body)
-    evidence.frame_weights[3] = 0
-    plan = Preset("keys", "", (stages("fast")[0], replace(stages("fast")[0], name="all", every_frame=True)), False, 5)
-    start = begin(body, evidence, clip.height_m, plan).state
-    assert start.key_frames.tolist() == [0, 2, 4, 5, 7] and len(start.transl) == 5
-    rough = run_stage(body, evidence, start, plan.stages[0], clip.height_m).state
+def test_key_frames_give_a_shape_and_all_frames_a_pose(body):
+    clip, observations = observe(body)
+    observations.frame_weights[3] = 0
+    start = run(body, observations, Initialise(key_frames=5))
+    assert start.key_frames.tolist() == [0, 2, 4, 5, 7] and len(start.clip.transl) == 5
+    rough = run(body, observations, FROM_KEYPOINTS, state=start)
     assert torch.equal(rough.key_frames, start.key_frames)
-    tracked = run_stage(body, evidence, rough, plan.stages[1], clip.height_m).state
-    assert tracked.key_frames is None and len(tracked.transl) == FRAMES
-    assert joint_error(body, tracked, clip) < joint_error(body, rough.on_all_frames(evidence.times), clip)
+    between = run(body, observations, UseAllFrames(), state=rough)
+    assert between.key_frames is None and len(between.clip.transl) == FRAMES
+    tracked = run(body, observations, FROM_KEYPOINTS, state=between)
+    assert joint_error(body, tracked, clip) < joint_error(body, between, clip)
 
 
 def test_what_pictures_show_turns_what_outlines_leave(body):
-    clip, evidence = observe(body)
-    start = initialise(body, evidence, clip.height_m)
-    for stage in stages("fast")[:2]:
-        start = run_stage(body, evidence, start, stage, clip.height_m).state
-    start = replace(start, betas=clip.state.betas, offsets=clip.state.offsets)
+    clip, observations = observe(body)
+    noise = FAST.action("measure the keypoints' noise")
+    start = run(body, observations, Initialise(), FROM_KEYPOINTS, noise, FROM_OUTLINES)
+    start = replace(start, clip=replace(start.clip, betas=clip.state.betas, offsets=clip.state.offsets))
     vertices = torch.nonzero(body.skin)[::40, 0].expand(FRAMES, -1)
-    places = CAMERA.project(clip.vertices.gather(1, vertices[..., None].expand(*vertices.shape, 3)))
+    points = CAMERA.project(clip.vertices.gather(1, vertices[..., None].expand(*vertices.shape, 3)))
     asked = []
 
-    def find(state, camera, progress):
+    def match(state, camera, on_step):
         asked.append((state, camera))
-        return torch.cat([places, torch.ones_like(places[..., :1])], -1), vertices
+        return SurfaceMatches(torch.cat([points, torch.ones_like(points[..., :1])], -1), vertices)
 
-    stage = stages("balanced")[-2]
-    done = run_stage(body, evidence, start, stage, clip.height_m, find=find)
-    assert [name for name, _ in done.summaries] == [stage.name] and "surface_reprojection" in str(done.summaries[0][1])
+    matching, posing = video_avatar().actions[-3:-1]
+    done = run(body, observations, matching, posing, state=start, match_surface=match)
+    name, summary = done.solves[-1]
+    assert name == posing.name and "surface_reprojection" in str(summary)
     ((state, camera),) = asked
-    torch.testing.assert_close(state.transl, start.transl)
+    torch.testing.assert_close(state.transl, start.clip.transl)
     assert camera == CAMERA
-    assert joint_error(body, done.state, clip) < 0.8 * joint_error(body, start, clip)
-    blind = run_stage(body, evidence, start, stage, clip.height_m)
-    assert blind.state is start and not blind.summaries
+    assert joint_error(body, done, clip) < 0.8 * joint_error(body, start, clip)
+
+
+def test_without_pictures_what_needs_them_is_left_out_and_said(body, caplog):
+    _, observations = observe(body)
+    start = run(body, observations, Initialise())
+    matching, posing = video_avatar().actions[-3:-1]
+    blind = run(body, observations, matching, posing, state=start)
+    assert torch.equal(blind.clip.rotations, start.clip.rotations) and not blind.solves
+    (sentence,) = blind.warnings
+    assert sentence.startswith("There are no pictures") and sentence in caplog.text
 
 
 def test_frames_between_key_frames_are_interpolated(body):
-    clip, evidence = observe(body)
-    few = initialise(body, evidence.at(torch.tensor([0, 2])), clip.height_m)
+    _, observations = observe(body)
+    few = run(body, observations.frames(torch.tensor([0, 2])), Initialise()).clip
     turn = torch.tensor([0.0, 1.0, 0.0])
     few.rotations[1, 0] = few.rotations[0, 0] @ rotation.exp(turn)
-    whole = replace(few, key_frames=torch.tensor([0, 2])).on_all_frames(torch.tensor([0.0, 1.0, 4.0, 5.0]))
+    whole = few.interpolated(torch.tensor([0.0, 4.0]), torch.tensor([0.0, 1.0, 4.0, 5.0]))
     turned = rotation.log(few.rotations[0, 0].T @ whole.rotations[:, 0])
     torch.testing.assert_close(turned, torch.tensor([0, 0.25, 1, 1])[:, None] * turn, rtol=0, atol=1e-5)
     torch.testing.assert_close(whole.transl[1], 0.75 * few.transl[0] + 0.25 * few.transl[1])
 
 
-def test_evidence_of_some_frames_keeps_their_times(body):
-    _, evidence = observe(body)
-    some = evidence.at(torch.tensor([0, 2, 6]))
-    assert some.steps.tolist() == pytest.approx([2 / 3, 4 / 3]) or some.steps.tolist() == pytest.approx([1, 2])
-    assert some.interval >= 2 * evidence.interval
-    assert len(some.contours.points) == len(some.masks) == len(some.keypoints) == 3
+def test_a_single_hypothesis_is_asked_for(body):
+    _, observations = observe(body)
+    both = run(body, observations, Initialise(both_ways=True))
+    assert both.hypotheses == 2
+    for action in (ConsensusShape("consensus"), MatchSurface()):
+        with pytest.raises(BadInputError, match="put ChooseHypothesis before it"):
+            run(body, observations, action, state=both)
+
+
+def test_actions_of_one_name_are_refused():
+    with pytest.raises(BadInputError, match="two actions of the schedule twice are called 'initialise'"):
+        Schedule("twice", "", (Initialise(), Initialise()))

@@ -10,11 +10,13 @@ from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import load_body
 from fit_avatar.capture import Capture
-from fit_avatar.fitting import CONTOUR_POINTS, Preset, begin, calibrated, fit, gather_evidence, run_stage, stages
-from fit_avatar.fitting.focal import MOST_TRIALS, TRIALS, estimate_focal
+from fit_avatar.fitting import FocalLength, Schedule, calibrated, fit, video_avatar
+from fit_avatar.solvers import Adam
 from fit_avatar.visibility.raster import silhouette
 
 FRAMES = 12
+ESTIMATE = video_avatar("fast").actions[1]
+FIRST = Schedule("first", "", video_avatar("fast").actions[:3])
 
 
 def parabola(best, sigma, tried):
@@ -28,22 +30,22 @@ def parabola(best, sigma, tried):
 @pytest.mark.parametrize("best", [1.4, 1.0, 0.7, 0.45])
 def test_the_lowest_point_of_a_parabola_is_found(best):
     tried = []
-    found = estimate_focal(parabola(best, 0.05, tried), guess_sigma=100.0)
+    found = ESTIMATE.lowest(parabola(best, 0.05, tried), guess_sigma=100.0)
     assert found.factor == pytest.approx(1 / best, rel=1e-4)
     assert found.sigma == pytest.approx(0.05 / best, rel=1e-2)
-    assert len(TRIALS) <= len(tried) <= MOST_TRIALS
+    assert len(ESTIMATE.trials) <= len(tried) <= ESTIMATE.most_trials
     assert len(set(tried)) == len(tried)
 
 
 def test_energies_that_say_nothing_leave_the_guess():
-    found = estimate_focal(lambda factor: 5.0, guess_sigma=0.3)
+    found = ESTIMATE.lowest(lambda factor: 5.0, guess_sigma=0.3)
     assert found.factor == pytest.approx(1.0)
     assert found.sigma == pytest.approx(0.3)
 
 
 def test_a_guess_weighs_against_weak_energies():
-    free = estimate_focal(parabola(0.7, 0.3, []), guess_sigma=100.0)
-    held = estimate_focal(parabola(0.7, 0.3, []), guess_sigma=0.1)
+    free = ESTIMATE.lowest(parabola(0.7, 0.3, []), guess_sigma=100.0)
+    held = ESTIMATE.lowest(parabola(0.7, 0.3, []), guess_sigma=0.1)
     assert 0 < math.log(held.factor) < math.log(free.factor)
 
 
@@ -54,8 +56,8 @@ def test_trials_end_where_energies_fall_forever():
         tried.append(factor)
         return -1e4 * factor
 
-    found = estimate_focal(energy, guess_sigma=0.3)
-    assert len(tried) == MOST_TRIALS
+    found = ESTIMATE.lowest(energy, guess_sigma=0.3)
+    assert len(tried) == ESTIMATE.most_trials
     assert math.isfinite(found.factor) and found.factor == pytest.approx(max(tried), rel=0.3)
 
 
@@ -80,31 +82,51 @@ def seen(body):
 def test_a_turn_tells_the_focal_length(body, seen, factor):
     clip, capture = seen
     guess = replace(CAMERA.zoomed(factor), focal_sigma=0.35)
-    plan = Preset("first", "", stages("fast")[:1])
-    fitted = fit(body, replace(capture, camera=guess), height_m=clip.height_m, schedule=plan)
-    told = calibrated(replace(capture, camera=guess), fitted.state)
+    fitted = fit(body, replace(capture, camera=guess), height_m=clip.height_m, schedule=FIRST)
+    told = calibrated(replace(capture, camera=guess), fitted)
     assert told.camera.fx == pytest.approx(CAMERA.fx, rel=0.1)
     assert told.camera.fx == pytest.approx(told.camera.fy)
     assert 0 < told.camera.focal_sigma < guess.focal_sigma
     assert told.camera.source == "estimated from the clip"
     assert f"{told.camera.fx:.0f} px" in told.warnings[-1]
-    depth = fitted.state.transl[:, 2].mean()
+    depth = fitted.clip.transl[:, 2].mean()
     assert float(depth) == pytest.approx(float(clip.state.transl[:, 2].mean()), rel=0.1)
 
 
-def test_later_stages_see_by_the_estimated_camera(body, seen):
+def test_later_actions_see_by_the_estimated_camera(body, seen):
     clip, capture = seen
     guess = replace(CAMERA.zoomed(0.7), focal_sigma=0.35)
-    evidence = gather_evidence(replace(capture, camera=guess), CONTOUR_POINTS, torch.device("cpu"))
-    first, second = stages("fast")[:2]
-    rough = run_stage(body, evidence, begin(body, evidence, clip.height_m, Preset("p", "", ())).state, first, 1.7)
-    tracked = run_stage(body, evidence, rough.state, second, clip.height_m).state
-    assert torch.equal(tracked.focal, rough.state.focal)
-    assert float(tracked.transl[:, 2].mean()) == pytest.approx(float(clip.state.transl[:, 2].mean()), rel=0.1)
+    plan = Schedule("two", "", video_avatar("fast").actions[:5])
+    rough, tracked = (
+        fit(body, replace(capture, camera=guess), height_m=1.7, schedule=schedule) for schedule in (FIRST, plan)
+    )
+    assert tracked.focal == rough.focal
+    assert float(tracked.clip.transl[:, 2].mean()) == pytest.approx(float(clip.state.transl[:, 2].mean()), rel=0.1)
 
 
 def test_a_known_camera_stays(body, seen):
     clip, capture = seen
-    fitted = fit(body, capture, height_m=clip.height_m, schedule=Preset("first", "", stages("fast")[:1]))
-    assert fitted.state.focal is None
-    assert calibrated(capture, fitted.state) is capture
+    fitted = fit(body, capture, height_m=clip.height_m, schedule=FIRST)
+    assert fitted.focal is None
+    assert calibrated(capture, fitted) is capture
+
+
+def test_trials_use_the_optimiser_of_the_solve(body, seen, monkeypatch):
+    clip, capture = seen
+    used = []
+    monkeypatch.setattr(
+        type(ESTIMATE), "lowest", lambda self, energy, sigma: used.append(energy(1.0)) or FocalLength(1.0, sigma)
+    )
+    solved = type(ESTIMATE).solved
+    kinds = []
+
+    def noted(self, state, observations, context, optimiser=None):
+        kinds.append((type(optimiser or self.optimiser).__name__, (optimiser or self.optimiser).iterations))
+        return solved(self, state, observations, context, optimiser)
+
+    monkeypatch.setattr(type(ESTIMATE), "solved", noted)
+    guess = replace(CAMERA, focal_sigma=0.35)
+    action = replace(ESTIMATE, optimiser=Adam(4))
+    plan = Schedule("adam", "", (FIRST.actions[0], action))
+    fit(body, replace(capture, camera=guess), height_m=clip.height_m, schedule=plan)
+    assert kinds == [("Adam", 4), ("Adam", ESTIMATE.trial_iterations)] and len(used) == 1

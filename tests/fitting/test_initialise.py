@@ -8,7 +8,8 @@ from synthetic import CAMERA, turning_person
 from fit_avatar.body import load_body, rotation
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture import Capture
-from fit_avatar.fitting import gather_evidence, initialise
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting import Context, FitState, Initialise, Observations
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,8 @@ def largest_error_deg(body, frames, turns, exchanged=(), step=1):
     count = len(order)
     empty = np.zeros((count, 8, 8), bool)
     capture = Capture(np.arange(count), keypoints.numpy(), empty, CAMERA, np.ones(count, np.float32))
-    start = initialise(body, gather_evidence(capture, 8, torch.device("cpu")), clip.height_m)
+    seen = Observations.of(capture, torch.device("cpu"), clip.height_m)
+    start = Initialise().run(FitState.upright(body, count), Context(body, lambda: seen)).clip
     truth = rotation.exp(clip.state.global_orient[order])
     between = rotation.log(start.rotations[:, 0].transpose(1, 2) @ truth)
     return float(torch.rad2deg(between.norm(dim=-1)).amax())
@@ -45,12 +47,6 @@ def test_frames_with_left_and_right_exchanged(body):
     assert largest_error_deg(body, 8, 3, exchanged=(2, 9, 17, 22)) < 45
 
 
-def test_keypoints_that_are_no_numbers_say_nothing():
-    keypoints = np.ones((3, 25, 3), np.float32)
-    keypoints[0, 4] = np.nan
-    keypoints[1, 5, 2] = np.nan
-    keypoints[2, 6, 0] = np.inf
-    capture = Capture(np.arange(3), keypoints, np.zeros((3, 8, 8), bool), CAMERA, np.ones(3, np.float32))
-    evidence = gather_evidence(capture, 8, torch.device("cpu"))
-    assert evidence.keypoints.isfinite().all() and evidence.confidence.sum() == 72
-    assert evidence.confidence[[0, 1, 2], [4, 5, 6]].tolist() == [0, 0, 0]
+def test_key_frames_are_at_least_two():
+    with pytest.raises(BadInputError, match="key_frames is 1: it must be 2 or more"):
+        Initialise(key_frames=1)

@@ -1,6 +1,7 @@
 """Presets are data: they print, survive a file, can be edited, and fit."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,30 +13,30 @@ from fit_avatar.capture import Capture
 from fit_avatar.energies import Term, joint_limits
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate import pa_mpjpe
-from fit_avatar.fitting import PRESETS, GaussNewton, Preset, Stage, fit, preset
+from fit_avatar.fitting import PRESETS, Schedule, Solve, fit, preset, schedule_to_json
+from fit_avatar.solvers import GaussNewton
 from fit_avatar.visibility.raster import silhouette
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_survives_a_file(name, tmp_path):
     file = tmp_path / "mine.json"
-    file.write_text(preset(name).to_json(), encoding="utf-8")
+    file.write_text(schedule_to_json(preset(name)), encoding="utf-8")
     again = preset(str(file))
     assert str(again) == str(preset(name))
-    assert [stage.describe() for stage in again.stages] == [stage.describe() for stage in preset(name).stages]
+    assert again == preset(name) and schedule_to_json(again) == schedule_to_json(preset(name))
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_names_of_stages_and_terms_are_distinct(name):
-    stages = preset(name).stages
-    assert len({stage.name for stage in stages}) == len(stages)
-    for stage in stages:
-        if isinstance(stage, Stage):
-            assert len({term.name for term in stage.terms}) == len(stage.terms)
+def test_names_of_actions_and_terms_are_distinct(name):
+    actions = preset(name).actions
+    assert len({action.name for action in actions}) == len(actions)
+    for solve in preset(name).solves:
+        assert len({term.name for term in solve.terms}) == len(solve.terms)
 
 
-def test_stages_are_edited_by_names():
-    stage = preset("smplify").stages[-1]
+def test_solves_are_edited_by_names():
+    stage = preset("smplify").solves[-1]
     heavier = stage.with_weights(shape_prior=7.0).with_terms(Term(joint_limits, 100.0)).without("bending_prior")
     assert heavier.term("shape_prior").weight == 7.0
     assert heavier.term("joint_limits").weight == 100.0
@@ -46,7 +47,7 @@ def test_stages_are_edited_by_names():
 
 
 def edited(change):
-    whole = json.loads(preset("smplify").to_json())
+    whole = json.loads(schedule_to_json(preset("smplify")))
     change(whole)
     return json.dumps(whole)
 
@@ -54,12 +55,16 @@ def edited(change):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "is not a preset"),
-        ("{}", "is not a preset (it lacks 'stages')"),
-        (edited(lambda w: w["stages"][0]["terms"][0].update(residual="os")), "names a term 'os' that does not exist"),
-        (edited(lambda w: w["stages"][0]["optimiser"].update(kind="SGD")), "names 'SGD', which is none of"),
+        ("{", "is not a schedule"),
+        ("{}", "is not a schedule"),
+        (edited(lambda w: w.pop("actions")), "Schedule lacks 'actions'"),
         (
-            edited(lambda w: w["stages"][0]["optimiser"].update(speed=3)),
+            edited(lambda w: w["actions"][1]["terms"][0].update(residual={"$name": "os"})),
+            "names 'os', which is no energy term and none of",
+        ),
+        (edited(lambda w: w["actions"][1]["optimiser"].update(kind="SGD")), "names 'SGD', which is no energy term and none of"),
+        (
+            edited(lambda w: w["actions"][1]["optimiser"].update(speed=3)),
             "sets 'speed', which GaussNewton does not have",
         ),
     ],
@@ -95,43 +100,35 @@ def photographs(body, count, first_yaw):
 def test_one_photograph_gives_the_pose(body, name, first_yaw):
     clip, capture = photographs(body, 1, first_yaw)
     fitted = fit(body, capture, height_m=clip.height_m, schedule=name)
-    assert fitted.state.transl.shape == (1, 3)  # one of the two hypotheses is left
-    joints = pose_body(body, fitted.state.body_state(body)).joints
+    assert fitted.clip.transl.shape == (1, 3)  # one of the two hypotheses is left
+    joints = pose_body(body, fitted.body_state(body)).joints
     assert pa_mpjpe(joints.numpy(), clip.joints.numpy()) < 0.06
-    assert fitted.summaries[-1][1].energy_after < fitted.summaries[0][1].energy_before
+    assert fitted.solves[-1][1].energy_after < fitted.solves[0][1].energy_before
 
 
 def test_a_few_photographs_give_a_dressed_body(body):
     clip, capture = photographs(body, 4, 0.3)
     plan = preset("octopus")
-    quick = Preset(
-        plan.name,
-        plan.about,
-        (*plan.stages[:-1], Stage("offsets", plan.stages[-1].terms, ("offsets",), GaussNewton(3))),
-    )
-    state = fit(body, capture, height_m=clip.height_m, schedule=quick).state
+    quick = plan.with_action("offsets", replace(plan.action("offsets"), optimiser=GaussNewton(3)))
+    state = fit(body, capture, height_m=clip.height_m, schedule=quick)
     joints = pose_body(body, state.body_state(body)).joints
     assert pa_mpjpe(joints.numpy(), clip.joints.numpy()) < 0.04
-    assert 0.001 < state.offsets[body.skin].norm(dim=-1).mean() < 0.03
+    assert 0.001 < state.clip.offsets[body.skin].norm(dim=-1).mean() < 0.03
 
 
 def test_the_terms_of_2018_fit_a_clip(body):
     clip, capture = photographs(body, 6, 0.3)
-    state = fit(
-        body,
-        capture,
-        height_m=clip.height_m,
-        schedule=Preset("joints and pose", "", preset("videoavatars-2018").stages[:4]),
-    ).state
+    plan = Schedule("joints and pose", "", preset("videoavatars-2018").actions[:5])
+    state = fit(body, capture, height_m=clip.height_m, schedule=plan)
     joints = pose_body(body, state.body_state(body)).joints
     assert pa_mpjpe(joints.numpy(), clip.joints.numpy()) < 0.05
 
 
 def test_a_whole_preset_is_edited():
     plan = preset("smplify").with_weights(shape_prior=7.0).with_terms(Term(joint_limits, 100.0))
-    assert [stage.term("shape_prior").weight for stage in plan.solves[1:]] == [7.0] * 4
-    assert all(stage.term("joint_limits").weight == 100.0 for stage in plan.solves)
-    with pytest.raises(BadInputError, match="the preset smplify has no term 'shape_priors'"):
+    assert [solve.term("shape_prior").weight for solve in plan.solves[1:]] == [7.0] * 4
+    assert all(solve.term("joint_limits").weight == 100.0 for solve in plan.solves)
+    with pytest.raises(BadInputError, match="the schedule smplify has no term 'shape_priors'"):
         plan.with_weights(shape_priors=1.0)
     shaped = preset("octopus").with_terms(Term(joint_limits))
     assert "joint_limits" not in {term.name for term in shaped.solves[-1].terms}  # offsets alone are free there
@@ -141,11 +138,12 @@ def test_a_whole_preset_is_edited():
     ("change", "sentence"),
     [
         (
-            lambda w: w["stages"][1]["terms"][1].update(weight="much"),
-            "the weight of gaussian_pose_prior must be a number",
+            lambda w: w["actions"][2]["terms"][1].update(weight="much"),
+            "weight of Term 'gaussian_pose_prior' must be a number or Annealed, not 'much'",
         ),
-        (lambda w: w["stages"][1]["optimiser"].update(iterations="ten"), "iterations of GaussNewton must be a number"),
-        (lambda w: w["stages"][-1].update(choose=False), "follows two hypotheses"),
+        (lambda w: w["actions"][2]["optimiser"].update(iterations="ten"), "iterations of GaussNewton must be a whole number, not 'ten'"),
+        (lambda w: w["actions"][2].update(free="transl"), "free of Solve 'stage 1' must be"),
+        (lambda w: w["actions"].append(w["actions"][0]), "two actions of the schedule smplify are called 'initialise'"),
     ],
 )
 def test_wrong_values_in_a_file_are_one_sentence(change, sentence, tmp_path):
@@ -155,13 +153,11 @@ def test_wrong_values_in_a_file_are_one_sentence(change, sentence, tmp_path):
         preset(str(file))
 
 
-def test_a_plain_number_may_stand_for_a_schedule(body):
+def test_a_plain_number_may_stand_for_an_annealed_one(body):
     clip, capture = photographs(body, 4, 0.3)
-    shape = preset("octopus").stages[1]
-    assert isinstance(shape, Stage)
+    start, pose, shape, _ = preset("octopus").actions
+    assert isinstance(shape, Solve)
     outline = shape.term("contour_distance")
     plain = Term(outline.residual, outline.weight, outline.kernel, data={**outline.data, "gate_m": 0.1})
-    state = fit(
-        body, capture, height_m=clip.height_m, schedule=[preset("octopus").stages[0], shape.with_terms(plain)]
-    ).state
-    assert torch.isfinite(state.transl).all()
+    state = fit(body, capture, height_m=clip.height_m, schedule=[start, pose, shape.with_terms(plain)])
+    assert torch.isfinite(state.clip.transl).all()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fit_avatar.solvers.normal_equations import NormalEquations
+from fit_avatar.solvers.banded import NormalEquations
 
 DOFS, SHARED = 5, 3
 

@@ -9,12 +9,9 @@ from toy_body import toy_body, turning_state
 from fit_avatar.body import BodyState
 from fit_avatar.energies import Blocks, Energy, PosedBody, Term, energy
 from fit_avatar.errors import BadInputError
-from fit_avatar.solvers import jacobian
-from fit_avatar.solvers.gauss_newton import term_blocks
-from fit_avatar.solvers.jacobian import autograd_blocks
-from fit_avatar.solvers.optimisers import GaussNewton, solve
-from fit_avatar.solvers.problem import Problem
-from fit_avatar.solvers.unknowns import Unknowns
+from fit_avatar.solvers import GaussNewton, Objective, Problem, Unknowns, derivatives, solve
+from fit_avatar.solvers.derivatives import autograd_blocks
+from fit_avatar.solvers.direct import term_blocks
 
 FREE = ("global_orient", "body_pose", "transl", "betas")
 BODY = toy_body(8, 12).double()
@@ -67,24 +64,28 @@ def make_unknowns(frames: int, batch: tuple[int, ...] = (), free: tuple[str, ...
     )
 
 
-def dense(problem: Problem, term: Term) -> dict[str, torch.Tensor]:
+def dense(objective: Objective, unknowns: Unknowns, term: Term) -> dict[str, torch.Tensor]:
     """Return derivatives by plain autograd. [*batch, R, M] × [*batch, T or 1, d]"""
-    unknowns = problem.unknowns
     names = list(unknowns.free)
 
     def residual(*zeros: torch.Tensor) -> torch.Tensor:
         x = unknowns.posed_body_after(dict(zip(names, zeros, strict=True)))
-        found = problem.evaluate_term(term, x, {}, 1.0).residual
-        lead = len(unknowns.batch) + 1
-        return found[..., None] if found.dim() == lead else found.flatten(lead)
+        found = objective.evaluate_term(term, x, {}).residual
+        return objective.rows(found)
 
     zeros = tuple(unknowns.free[n].zero_step() for n in names)
     return dict(zip(names, torch.autograd.functional.jacobian(residual, zeros, vectorize=True), strict=True))
 
 
-def compare(problem: Problem, blocks: Blocks, expected: dict[str, torch.Tensor]) -> float:
+def blocks_of(function, unknowns: Unknowns, rows: int) -> Blocks:
+    """Return the blocks of a term without fields."""
+    term = Term(function)
+    return autograd_blocks(Problem([term]).bind(unknowns), unknowns, term, {}, rows)
+
+
+def compare(unknowns: Unknowns, blocks: Blocks, expected: dict[str, torch.Tensor]) -> float:
     """Return the largest difference relative to the largest entry."""
-    unknowns, errors = problem.unknowns, []
+    errors = []
     clips = [()] if not unknowns.batch else [(i,) for i in range(unknowns.batch[0])]
     largest = max(e.abs().amax() for e in expected.values())
     for name, whole in expected.items():
@@ -112,16 +113,17 @@ def compare(problem: Problem, blocks: Blocks, expected: dict[str, torch.Tensor])
 @pytest.mark.parametrize("sweep", ["by rows", "by columns", "whichever is cheaper"])
 def test_blocks_agree_with_autograd(function, batch, sweep, monkeypatch):
     if sweep != "whichever is cheaper":
-        chosen = jacobian._by_rows if sweep == "by rows" else jacobian._by_columns
-        monkeypatch.setattr(jacobian, "_by_rows", chosen)
-        monkeypatch.setattr(jacobian, "_by_columns", chosen)
+        chosen = derivatives._by_rows if sweep == "by rows" else derivatives._by_columns
+        monkeypatch.setattr(derivatives, "_by_rows", chosen)
+        monkeypatch.setattr(derivatives, "_by_columns", chosen)
     term = Term(function)
     for frames in (5,) if batch else (1, 2, 3, 5):
-        problem = Problem([term], make_unknowns(frames, batch))
-        rows = problem.evaluate(problem.unknowns.posed_body(), problem.fields)[0].residual.shape[len(batch)]
+        unknowns = make_unknowns(frames, batch)
+        objective = Problem([term]).bind(unknowns)
+        rows = objective.evaluate(unknowns.posed_body(), objective.fields)[0].residual.shape[len(batch)]
         if rows:
-            blocks = autograd_blocks(problem, term, {}, rows)
-            assert compare(problem, blocks, dense(problem, term)) < 1e-9
+            blocks = autograd_blocks(objective, unknowns, term, {}, rows)
+            assert compare(unknowns, blocks, dense(objective, unknowns, term)) < 1e-9
 
 
 def test_offsets_are_shared_unknowns():
@@ -129,24 +131,23 @@ def test_offsets_are_shared_unknowns():
     def raised(x):
         return x.surface[..., 1] ** 2
 
-    problem = Problem([Term(raised)], make_unknowns(4, (2,), ("offsets", "betas")))
-    blocks = autograd_blocks(problem, problem.terms[0], {}, 1)
+    unknowns, term = make_unknowns(4, (2,), ("offsets", "betas")), Term(raised)
+    objective = Problem([term]).bind(unknowns)
+    blocks = autograd_blocks(objective, unknowns, term, {}, 1)
     assert not blocks.frames and set(blocks.shared) == {"offsets", "betas"}
-    assert compare(problem, blocks, dense(problem, problem.terms[0])) < 1e-9
+    assert compare(unknowns, blocks, dense(objective, unknowns, term)) < 1e-9
 
 
 def test_unknowns_that_are_not_seen_have_no_block():
     def moved(x):
         return x.transl**2
 
-    problem = Problem([Term(moved)], make_unknowns(4))
-    assert set(autograd_blocks(problem, problem.terms[0], {}, 4).frames) == {"transl"}
+    assert set(blocks_of(moved, make_unknowns(4), 4).frames) == {"transl"}
 
     def nothing(x):
         return torch.ones(4, 2, dtype=torch.float64)
 
-    problem = Problem([Term(nothing)], make_unknowns(4))
-    blocks = autograd_blocks(problem, problem.terms[0], {}, 4)
+    blocks = blocks_of(nothing, make_unknowns(4), 4)
     assert not blocks.frames and not blocks.shared
 
 
@@ -157,52 +158,45 @@ def test_a_row_for_all_frames_is_refused_by_name():
     def centred(x):
         return x.transl.mean(-2, keepdim=True)
 
-    problem = Problem([Term(centred)], make_unknowns(6))
     with pytest.raises(BadInputError, match=r"'centred' sees 6 frames at once.*LBFGS or Adam"):
-        autograd_blocks(problem, problem.terms[0], {}, 1)
+        blocks_of(centred, make_unknowns(6), 1)
 
 
 def test_rows_that_see_other_frames_are_refused_by_name():
     def from_first(x):
         return x.transl - x.transl[..., :1, :]
 
-    problem = Problem([Term(from_first)], make_unknowns(6))
     with pytest.raises(BadInputError, match="a row of the term 'from_first' sees other frames"):
-        solve(problem, GaussNewton(2))
+        solve(Problem([Term(from_first)]), make_unknowns(6), GaussNewton(2))
 
 
 def _squares(factor: float) -> Energy:
-    @energy
+    @energy(jacobian=lambda x: Blocks({"transl": torch.diag_embed(factor * x.transl)}))
     def squares(x):
         return x.transl**2
-
-    @squares.with_jacobian
-    def _(x):
-        return Blocks({"transl": torch.diag_embed(factor * x.transl)})
 
     return squares
 
 
 def test_a_wrong_attached_derivative_is_refused():
-    assert solve(Problem([Term(_squares(2.0))], make_unknowns(4)), GaussNewton(1)).summary
+    assert solve(Problem([Term(_squares(2.0))]), make_unknowns(4), GaussNewton(1)).summary
     with pytest.raises(BadInputError, match="derivative attached to the term 'squares' is not that of its residual"):
-        solve(Problem([Term(_squares(3.0))], make_unknowns(4)), GaussNewton(1))
+        solve(Problem([Term(_squares(3.0))]), make_unknowns(4), GaussNewton(1))
 
 
 def test_a_derivative_that_leaves_out_an_unknown_gives_way_to_autograd():
-    @energy
-    def lifted(x):
-        return x.surface[..., :5, 1] + x.transl[..., 1:2]
-
-    @lifted.with_jacobian
-    def _(x):
+    def of_translation(x):
         whole = torch.zeros(*x.transl.shape[:-1], 5, 3, dtype=torch.float64)
         whole[..., 1] = 1
         return Blocks({"transl": whole}, missing=("offsets", "betas"))
 
+    @energy(jacobian=of_translation)
+    def lifted(x):
+        return x.surface[..., :5, 1] + x.transl[..., 1:2]
+
     def blocks(*free):
-        problem = Problem([Term(lifted)], make_unknowns(4, free=free))
-        return term_blocks(problem, problem.terms[0], problem.unknowns.posed_body(), {}, 4, True)
+        unknowns, term = make_unknowns(4, free=free), Term(lifted)
+        return term_blocks(Problem([term]).bind(unknowns), unknowns, term, unknowns.posed_body(), {}, 4)
 
     assert not blocks("transl").shared
     assert set(blocks("transl", "offsets").shared) == {"offsets"}

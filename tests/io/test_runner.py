@@ -1,9 +1,8 @@
 """A stage is computed once, and told both times."""
 
+from fit_avatar.io.runner import Runner, under
 from fit_avatar.io.store import Store
 from fit_avatar.progress import Silent
-from fit_avatar.steps import Runner
-from fit_avatar.steps.runner import under
 
 
 class Listener(Silent):
@@ -58,3 +57,12 @@ def test_what_keeps_itself_is_timed(tmp_path):
     assert runner.ready("body", lambda advance: 7) == 7
     assert runner.done[0]["seconds"] >= 0 and not runner.done[0]["kept_from_earlier_run"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_store_everything_is_computed_and_nothing_kept(tmp_path):
+    runner = Runner(None, Listener())
+    for _ in range(2):
+        stage = runner.run("count", {"of": object()}, lambda advance: 42)  # nothing has to be hashed
+        assert stage.value == 42 and not stage.cached
+    assert runner.write("note", {}, lambda advance: [tmp_path / "a"]).value == (tmp_path / "a",)
+    assert [done["name"] for done in runner.done] == ["count", "count", "note"]

@@ -1,0 +1,67 @@
+"""What a clip shows, as tensors and as a mapping for terms."""
+
+import numpy as np
+import pytest
+import torch
+from synthetic import CAMERA
+
+from fit_avatar.capture import Capture
+from fit_avatar.fitting import Observations
+
+FRAMES = 8
+
+
+def observations(weights=None, **changes):
+    keypoints = np.ones((FRAMES, 25, 3), np.float32)
+    masks = np.zeros((FRAMES, 40, 32), bool)
+    masks[:, 8:30, 10:20] = True
+    weights = np.ones(FRAMES, np.float32) if weights is None else weights
+    capture = Capture(np.arange(FRAMES), keypoints, masks, CAMERA, weights, **changes)
+    return Observations.of(capture, torch.device("cpu"))
+
+
+def test_some_frames_keep_their_times():
+    whole = observations()
+    some = whole.frames(torch.tensor([0, 2, 6]))
+    assert (some.frame_intervals_s * 30).tolist() == pytest.approx([2, 4])
+    assert (whole.frame_intervals_s * 30).tolist() == pytest.approx([1] * 7)
+    assert len(some.contours.points) == len(some.masks) == len(some.keypoints) == 3
+
+
+def test_intervals_are_bounded():
+    sparse = observations(fps=1.0)
+    assert (sparse.frame_intervals_s * 30).tolist() == pytest.approx([4] * 7)  # a second apart says no more
+    gap = observations().frames(torch.tensor([0, 1, 2, 7]))
+    assert (gap.frame_intervals_s * 30).tolist() == pytest.approx([1, 1, 4])
+
+
+def test_a_mapping_of_what_is_there():
+    seen = observations()
+    names = {"keypoints", "contours", "camera", "frame_intervals_s", "distance_field", "soft_mask"}
+    assert set(seen) == names and len(seen) == len(names)
+    assert seen["keypoints"] is seen.keypoints and "height_m" not in seen and "masks" not in seen
+    with pytest.raises(KeyError):
+        seen["hands"]
+
+
+def test_confidence_follows_the_frames_weights():
+    weights = np.linspace(0, 1, FRAMES, dtype=np.float32)
+    seen = observations(weights)
+    torch.testing.assert_close(seen.keypoints[:, 0, 2], torch.from_numpy(weights))
+    torch.testing.assert_close(seen.contours.confidence.amax(1), torch.from_numpy(weights))
+
+
+def test_landmarks_that_the_body_lacks_are_left_out(body):
+    seen = observations(hands=np.zeros((FRAMES, 2, 21, 3), np.float32))
+    assert "hands" in seen and "hands" not in seen.for_body(body)
+
+
+def test_keypoints_that_are_no_numbers_say_nothing():
+    keypoints = np.ones((3, 25, 3), np.float32)
+    keypoints[0, 4] = np.nan
+    keypoints[1, 5, 2] = np.nan
+    keypoints[2, 6, 0] = np.inf
+    capture = Capture(np.arange(3), keypoints, np.zeros((3, 8, 8), bool), CAMERA, np.ones(3, np.float32))
+    seen = Observations.of(capture, torch.device("cpu")).keypoints
+    assert seen.isfinite().all() and seen[..., 2].sum() == 72
+    assert seen[[0, 1, 2], [4, 5, 6], 2].tolist() == [0, 0, 0]

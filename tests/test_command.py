@@ -1,0 +1,109 @@
+"""The whole way on a tiny clip with known truth: files in, avatar out, and a second run that redoes nothing."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from scipy.spatial import cKDTree
+from synthetic import write_clip
+
+from fit_avatar.body import load_body
+from fit_avatar.cli import main
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clip")
+    body = load_body()
+    clip = write_clip(body, folder)
+    out = folder / "out"
+    options = [*clip.given, "--out", str(out), "--quality", "fast", "--texture-size", "256"]
+    options += ["--export", "frames", "bvh", "amass", "--skeleton", "mixamo", "--normal-map"]
+    assert main(options) == 0
+    return body, clip, out, options
+
+
+def test_writes_everything(finished):
+    *_, out, _ = finished
+    names = {
+        "avatar.obj",
+        "avatar.mtl",
+        "avatar.png",
+        "avatar_normal.png",
+        "avatar.glb",
+        "avatar.npz",
+        "avatar.bvh",
+        "avatar_amass.npz",
+        "joints.npz",
+        "metrics.json",
+        "overlay.mp4",
+        "preview.png",
+        "report.html",
+    }
+    assert names <= {path.name for path in out.iterdir()}
+    assert len(list((out / "frames").glob("*.obj"))) == 12
+    assert "ROOT mixamorig:Hips" in (out / "avatar.bvh").read_text()
+
+
+def test_surface_and_joints_are_near_the_truth(finished):
+    body, clip, out, _ = finished
+    skin = body.skin.numpy()
+    errors = []
+    for t in range(0, 12, 3):
+        posed = trimesh.load(out / "frames" / f"{t:06d}.obj", process=False)
+        truth = clip.vertices[t].numpy()[skin]
+        errors.append(cKDTree(posed.vertices).query(truth)[0].mean())
+    assert np.mean(errors) < 0.015  # distances between vertices, which are about a centimetre apart
+    joints = np.load(out / "joints.npz")
+    assert joints["smpl24"].shape == (12, 24, 3)
+    assert np.linalg.norm(joints["smpl24"] - clip.joints.numpy(), axis=-1).mean() < 0.03
+
+
+def test_metrics_tell_how_well_it_went(finished):
+    *_, out, _ = finished
+    metrics = json.loads((out / "metrics.json").read_text())
+    text = json.dumps(metrics)
+    assert "iou" in text.lower() and "seconds" in text
+
+
+def test_archive_is_enough_to_pose_the_avatar_again(finished):
+    *_, out, _ = finished
+    with np.load(out / "avatar.npz") as z:
+        assert set(z.files) >= {"betas", "offsets", "global_orient", "body_pose", "transl", "faces", "lbs_weights"}
+        assert np.isfinite(z["offsets"]).all() and np.abs(z["offsets"]).max() < 0.1
+
+
+def test_second_run_keeps_every_stage(finished, capsys):
+    *_, out, options = finished
+    before = {path: path.stat().st_mtime_ns for path in out.glob("avatar.*")}
+    assert main(options) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in out.glob("avatar.*")}
+
+
+def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
+    *_, out, options = finished
+    monkeypatch.setattr("fit_avatar.pipeline.diagnose", lambda *_: ("The person hardly turns.",))
+    assert main(options) == 0
+    assert "The person hardly turns." in capsys.readouterr().err
+    assert "The person hardly turns." in json.loads((out / "metrics.json").read_text())["warnings"]
+
+
+def test_nonsense_is_refused(finished, monkeypatch, capsys):
+    *_, options = finished
+    monkeypatch.setattr(sys.modules["fit_avatar.report.diagnostics"], "HOPELESS_IOU", 1.01)
+    assert main(options) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("fit-avatar: the body agrees with the masks in too few frames (silhouette IoU 0.9")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_the_same_avatar(finished):
+    _, clip, out, _ = finished
+    gpu = out.with_name("out-cuda")
+    assert main([*clip.given, "--out", str(gpu), "--quality", "fast", "--texture-size", "256", "--device", "cuda"]) == 0
+    cpu_state, gpu_state = (np.load(folder / "avatar.npz") for folder in (out, gpu))
+    for name in ("betas", "offsets", "transl"):
+        assert np.abs(cpu_state[name] - gpu_state[name]).max() < 1e-2
