@@ -73,7 +73,7 @@ class Observations(Mapping[str, Any]):
         outlines = extract_contours(capture.masks, CONTOUR_POINTS).to(device)
         return cls(
             keypoints=torch.cat([keypoints[..., :2].nan_to_num(0, 0, 0), confidence[..., None]], -1),
-            contours=outlines.weighted(weights[:, None]),
+            contours=replace(outlines, weights=outlines.weights * weights[:, None]),
             camera=capture.camera,
             times_s=torch.from_numpy(capture.frame_indices).float().to(device) / max(capture.fps, 1.0),
             frame_weights=weights,

@@ -94,7 +94,7 @@ def test_every_action_helps(body):
 def test_frames_without_observations_follow_their_neighbours(body):
     clip, observations = observe(body)
     observations.keypoints[3, :, 2] = 0
-    observations.contours.confidence[3] = 0
+    observations.contours.weights[3] = 0
     state = run(body, observations, Initialise(), FROM_KEYPOINTS)
     joints = pose_body(body, state.body_state(body)).joints
     assert torch.isfinite(joints).all()

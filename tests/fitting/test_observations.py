@@ -48,7 +48,7 @@ def test_confidence_follows_the_frames_weights():
     weights = np.linspace(0, 1, FRAMES, dtype=np.float32)
     seen = observations(weights)
     torch.testing.assert_close(seen.keypoints[:, 0, 2], torch.from_numpy(weights))
-    torch.testing.assert_close(seen.contours.confidence.amax(1), torch.from_numpy(weights))
+    torch.testing.assert_close(seen.contours.weights.amax(1), torch.from_numpy(weights))
 
 
 def test_landmarks_that_the_body_lacks_are_left_out(body):
