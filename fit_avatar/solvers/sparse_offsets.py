@@ -16,6 +16,8 @@ from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.sparse.linalg import LinearOperator, cg, splu
 from torch import Tensor
 
+from fit_avatar.body.mesh import vertex_areas
+from fit_avatar.body.model import Body
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.errors import BadInputError
 from fit_avatar.solvers.conjugate_gradient import Products
@@ -111,7 +113,7 @@ class SparseAssembly:
         free = unknowns.free["offsets"].free_index.cpu().numpy()
         matrix, gradient = matrix.tocsr()[free][:, free], gradient[free]
         if self._precondition is None:
-            self._precondition = _mean_axis_factor(matrix, unknowns.body.mirror.cpu().numpy())
+            self._precondition = _mean_axis_factor(matrix, unknowns.body)
         self._scale = max(self._scale, float(np.linalg.norm(gradient)))
         return SparseSystem(
             matrix, gradient, rest, self._precondition, self._options.tolerance * self._scale,
@@ -148,11 +150,14 @@ def _product(products: Products, unknowns: Unknowns) -> Product:
     return product
 
 
-def _mean_axis_factor(matrix: csr_matrix, mirror: NDArray[np.int64]) -> Product:
-    """Return an approximate inverse: the mean of the blocks of x, y and z, without what couples mirror images.
+def _mean_axis_factor(matrix: csr_matrix, body: Body) -> Product:
+    """Return an approximate inverse: the mean of the blocks of x, y and z, one factor of V × V for all three.
 
-    One factor of V × V serves all three axes; couplings of the two sides would fill it and hardly matter.
+    What holds single vertices (data, priors) is spread evenly over the surface: outlines pull a few vertices hard and
+    only along their normals, which a factor that is the same for all axes would take for stiffness all around.
+    Couplings of mirror images are left out, since they would fill the factor.
     """
+    mirror = body.mirror.cpu().numpy()
     if matrix.shape[0] != 3 * len(mirror):  # only some offsets are free
         diagonal = np.maximum(matrix.diagonal(), 1e-300)
         return lambda flat: np.asarray(flat / diagonal)
@@ -160,5 +165,8 @@ def _mean_axis_factor(matrix: csr_matrix, mirror: NDArray[np.int64]) -> Product:
     entries: coo_matrix = (mean / 3).tocoo()
     kept = (entries.col != mirror[entries.row]) | (entries.col == entries.row)
     approximate = csr_matrix((entries.data[kept], (entries.row[kept], entries.col[kept])), entries.shape)
-    inverse = splu(approximate.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    held = np.asarray(approximate.sum(axis=1)).ravel()  # smoothness alone has rows that sum to zero
+    area = vertex_areas(body.template, body.faces).double().cpu().numpy()
+    even = area * (held.sum() / area.sum())
+    inverse = splu((approximate + diags(even - held)).tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
     return lambda flat: np.asarray(inverse.solve(flat.reshape(-1, 3))).ravel()
