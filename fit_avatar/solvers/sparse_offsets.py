@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix, diags
+from scipy.sparse import csr_matrix, diags, identity
 from scipy.sparse.linalg import LinearOperator, cg, splu
 from torch import Tensor
 
+from fit_avatar.body.graph import adjacency
 from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
 from fit_avatar.energies.posed_body import PosedBody
@@ -155,16 +156,15 @@ def _mean_axis_factor(matrix: csr_matrix, body: Body) -> Product:
 
     What holds single vertices (data, priors) is spread evenly over the surface: outlines pull a few vertices hard and
     only along their normals, which a factor that is the same for all axes would take for stiffness all around.
-    Couplings of mirror images are left out, since they would fill the factor.
+    Vertices that are more than two edges apart (mirror images) are not coupled, since that would fill the factor.
     """
-    mirror = body.mirror.cpu().numpy()
-    if matrix.shape[0] != 3 * len(mirror):  # only some offsets are free
+    count = len(body.template)
+    if matrix.shape[0] != 3 * count:  # only some offsets are free
         diagonal = np.maximum(matrix.diagonal(), 1e-300)
         return lambda flat: np.asarray(flat / diagonal)
-    mean = sum((matrix[axis::3, axis::3] for axis in range(3)), start=csr_matrix((len(mirror), len(mirror))))
-    entries: coo_matrix = (mean / 3).tocoo()
-    kept = (entries.col != mirror[entries.row]) | (entries.col == entries.row)
-    approximate = csr_matrix((entries.data[kept], (entries.row[kept], entries.col[kept])), entries.shape)
+    mean = sum((matrix[axis::3, axis::3] for axis in range(3)), start=csr_matrix((count, count)))
+    near = adjacency(body.faces.cpu().numpy(), count) + identity(count, format="csr")
+    approximate = (mean / 3).multiply(near @ near > 0).tocsr()
     held = np.asarray(approximate.sum(axis=1)).ravel()  # smoothness alone has rows that sum to zero
     area = vertex_areas(body.template, body.faces).double().cpu().numpy()
     even = area * (held.sum() / area.sum())
