@@ -10,13 +10,14 @@ import torch
 
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Capture
+from fit_avatar.energies import DistanceField
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Observations, gather_evidence
 from fit_avatar.fitting.initialise import initialise
 from fit_avatar.silhouettes import Contours
 from fit_avatar.solvers.state import ClipState, stacked
 
-PER_CLIP = ("keypoints", "steps", "distance_field", "soft_mask", "hands", "face")
+PER_CLIP = ("keypoints", "frame_intervals_s", "soft_mask", "hands", "face")
 """Observations that are stacked, beside outlines and heights; the others are the same for all clips."""
 
 
@@ -46,7 +47,7 @@ def stack_captures(
     heights = [height_m] * len(each) if height_m is None or isinstance(height_m, (int, float)) else list(height_m)
     start = stacked([initialise(body, one, height) for one, height in zip(each, heights, strict=True)])
     alone = [one.observations(body, height) for one, height in zip(each, heights, strict=True)]
-    if any(not torch.equal(one["steps"], alone[0]["steps"]) for one in alone) or len({o["pace"] for o in alone}) > 1:
+    if any(not torch.equal(one["frame_intervals_s"], alone[0]["frame_intervals_s"]) for one in alone):
         raise BadInputError("clips that are solved together must be sampled alike: take every n-th frame of each")
 
     def together(name: str) -> Callable[[], Any]:
@@ -54,6 +55,8 @@ def stack_captures(
             return lambda: _stacked([one[name] for one in alone])
         if name == "height_m":
             return lambda: torch.tensor(heights, device=device)[:, None]
+        if name == "distance_field":
+            return lambda: DistanceField(torch.stack([one[name].values for one in alone]), alone[0][name].stride)
         if name in PER_CLIP:
             return lambda: torch.stack([one[name] for one in alone])
         return lambda: alone[0][name]

@@ -20,7 +20,7 @@ from torch import Tensor
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped
 from fit_avatar.body.surface import carried_by, cotangent_laplacian
-from fit_avatar.energies import GemanMcClure, part_multiplier
+from fit_avatar.energies import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS, GemanMcClure
 from fit_avatar.energies.cone import unpose_planes
 from fit_avatar.energies.kernel import value_at
 from fit_avatar.fitting.evidence import Evidence
@@ -28,11 +28,6 @@ from fit_avatar.fitting.stage import ConsensusStage
 from fit_avatar.silhouettes import plane_distance
 from fit_avatar.solvers.state import ClipState
 from fit_avatar.solvers.unknowns import Unknowns
-
-STIFF = {"face": 10.0, "ears": 10.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 1.0}
-"""Laplacian multipliers of parts whose own detail is finer than an outline shows."""
-THIN = {"face": 5.0, "ears": 5.0, "hands": 20.0, "fingers": 50.0, "feet": 1.0, "toes": 1.0}
-"""Offset-prior multipliers of parts that wear little."""
 
 CHUNK = 8
 FloatArray = NDArray[np.float64]
@@ -46,7 +41,7 @@ class Constraints:
     vertices: Tensor  # [M] int64
     planes: Tensor  # [M, 3]
     shift: Tensor  # [M]
-    trust: Tensor  # [M]
+    confidence: Tensor  # [M]
 
 
 def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: float, rim: int) -> Constraints:
@@ -55,12 +50,14 @@ def unpose_outlines(body: Body, evidence: Evidence, state: ClipState, gate_m: fl
     for part in torch.split(torch.arange(len(state.transl), device=evidence.device), CHUNK):
         x = Unknowns.of(body, state.frames(part)).posed_body()
         found = unpose_planes(x, evidence.contours.frames(part), evidence.camera, gate_m, rim, spacing_m=0.0)
-        trust = found.trust * evidence.frame_weights[part, None]
+        confidence = found.confidence * evidence.frame_weights[part, None]
         parts.append(
-            Constraints(found.vertices.flatten(), found.normals.flatten(0, 1), found.shift.flatten(), trust.flatten())
+            Constraints(
+                found.vertices.flatten(), found.normals.flatten(0, 1), found.shift.flatten(), confidence.flatten()
+            )
         )
     return Constraints(
-        *(torch.cat([getattr(p, name) for p in parts]) for name in ("vertices", "planes", "shift", "trust"))
+        *(torch.cat([getattr(p, name) for p in parts]) for name in ("vertices", "planes", "shift", "confidence"))
     )
 
 
@@ -73,7 +70,10 @@ class ConsensusSolver:
         operator, areas = cotangent_laplacian(template, faces)
         areas = np.where(skin, areas, areas.mean() * 1e-2)
         self.area = float(areas[skin].sum())
-        stiff, thin = (part_multiplier(body, table).double().cpu().numpy() for table in (STIFF, THIN))
+        stiff, thin = (
+            parts.at_vertices(body).square().double().cpu().numpy()
+            for parts in (CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS)
+        )
         mirror = body.mirror.cpu().numpy()
         swap = csr_matrix((np.ones(len(mirror)), (np.arange(len(mirror)), mirror)))
         fewer = (30 / frames) ** 2  # there are fewer outlines, and wider gaps between them
@@ -137,7 +137,7 @@ def fit_consensus(
                 assert state.offsets is not None
                 along = (constraints.planes * state.offsets[constraints.vertices]).sum(-1)
                 squared = ((base + along) / stage.outline_sigma_m).square()
-                weight = constraints.trust * kernel.weight(squared)
+                weight = constraints.confidence * kernel.weight(squared)
                 offsets = solver.solve(constraints, weight, base, state.offsets.double().cpu().numpy())
                 state = replace(state, offsets=torch.from_numpy(offsets).to(template))
                 if progress:

@@ -11,22 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.energies.pose import joint_looseness
-from fit_avatar.energies.silhouette import distance_fields, soft_masks
-from fit_avatar.energies.surface import laplacian_operator
+from fit_avatar.correspondence.matches import SurfaceMatches
+from fit_avatar.energies.motion import REFERENCE_RATE_HZ
+from fit_avatar.energies.silhouette import distance_field, soft_masks
 from fit_avatar.silhouettes import Contours, extract_contours
-from fit_avatar.solvers.state import a_pose
 
 CONTOUR_POINTS = 800
 """Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""
 
 MAX_PACE = 4.0
 """Frame intervals, in thirtieths of a second, beyond which neighbours say nothing more about each other."""
-POSE_SIGMA = 0.3
-"""How far poses are from an A-pose, in radians times the joints' looseness."""
 FIELD_STRIDE = 4
 
 
@@ -80,28 +76,22 @@ class Evidence:
             "keypoints": lambda: self.trusted_keypoints,
             "contours": lambda: Contours(self.contours.points, self.contours.normals, self.contours.weights * trust),
             "camera": lambda: self.camera,
-            "steps": lambda: self.steps,
-            "pace": lambda: min(max(self.interval, 0.5), MAX_PACE),
-            "pose": lambda: a_pose(body),
-            "mean": lambda: rotation.log(a_pose(body)).flatten(),
-            "precision_factor": lambda: torch.diag(1 / (POSE_SIGMA * joint_looseness(body).expand(-1, 3).flatten())),
-            "distance_field": lambda: distance_fields(self.masks, FIELD_STRIDE)[0],
-            "field_stride": lambda: float(FIELD_STRIDE),
+            "frame_intervals_s": lambda: self.steps * min(max(self.interval, 0.5), MAX_PACE) / REFERENCE_RATE_HZ,
+            "distance_field": lambda: distance_field(self.masks, FIELD_STRIDE),
             "soft_mask": lambda: soft_masks(self.masks),
-            "operator": lambda: laplacian_operator(body),
         }
         landmarks = " ".join(body.landmark_names)
         if height_m is not None:
             makers["height_m"] = lambda: height_m
         if keypoint_noise_m is not None:
-            makers["noise_m"] = lambda: keypoint_noise_m
+            makers["keypoint_noise_m"] = lambda: keypoint_noise_m
         if self.face is not None and "face" in landmarks:
             makers["face"] = lambda: self.face
         if self.hands is not None and "hand" in landmarks:
             makers["hands"] = lambda: self.hands
         if self.surface is not None:
-            places, vertices = self.surface
-            makers |= {"places": lambda: places, "vertices": lambda: vertices}
+            matches = SurfaceMatches(*self.surface)
+            makers["surface_matches"] = lambda: matches
         return Observations(makers)
 
     def at(self, frames: Tensor | None) -> Evidence:

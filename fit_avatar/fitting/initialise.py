@@ -9,9 +9,10 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
+from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import pose_skeleton, skin
 from fit_avatar.fitting.evidence import Evidence
-from fit_avatar.solvers.state import ClipState, a_pose, stacked
+from fit_avatar.solvers.state import ClipState, stacked
 
 HYPOTHESES = 24
 SIGMA_M = 0.06

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fit_avatar import energies
-from fit_avatar.energies import Annealed, Energy, GemanMcClure, Huber, Term
+from fit_avatar.energies import Annealed, Energy, GemanMcClure, Huber, PartMultipliers, Term
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.stage import AnyStage, ConsensusStage, Stage
 from fit_avatar.solvers.optimisers import LBFGS, Adam, GaussNewton
@@ -101,7 +101,6 @@ def _term(data: Mapping[str, Any], where: str) -> Term:
         residual,
         weight=weight,
         kernel=None if kernel is None else _made(kernel, where),
-        schedule=_value(data.get("schedule")),
         data={name: _value(value) for name, value in data.get("data", {}).items()},
         name=data.get("name", ""),
         optional=bool(data.get("optional", False)),
@@ -132,4 +131,6 @@ def _checked(kind: Any, data: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
-    return Annealed(**value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return Annealed(**value) if "first" in value else PartMultipliers(**value)
+    return value

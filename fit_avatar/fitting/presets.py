@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fit_avatar.energies import (
+    ALLDIECK_LAPLACIAN,
+    ALLDIECK_OFFSETS,
+    ALLDIECK_SYMMETRY,
     Annealed,
     GemanMcClure,
     Term,
@@ -169,9 +172,9 @@ def videoavatars_2018() -> Preset:
         "consensus shape",
         (
             Term(cone_rays, 1.0, GemanMcClure(Annealed(0.06, 0.003)), data={"gate_m": Annealed(0.12, 0.03)}),
-            Term(laplacian, Annealed(4.0**2, 2.0**2), data={"by_part": True}),
-            Term(offset_prior, Annealed(0.6**2, 0.3**2), data={"by_part": True}),
-            Term(symmetry, Annealed(3.6**2, 1.8**2), data={"by_part": True}),
+            Term(laplacian, Annealed(4.0**2, 2.0**2), data={"multipliers": ALLDIECK_LAPLACIAN}),
+            Term(offset_prior, Annealed(0.6**2, 0.3**2), data={"multipliers": ALLDIECK_OFFSETS}),
+            Term(symmetry, Annealed(3.6**2, 1.8**2), data={"multipliers": ALLDIECK_SYMMETRY}),
         ),
         free=("offsets",),
         optimiser=GaussNewton(9),
@@ -284,8 +287,8 @@ def octopus() -> Preset:
         "offsets",
         (
             Term(cone_rays, 50.0, GemanMcClure(Annealed(0.03, 0.01))),
-            Term(laplacian, 100.0, data={"by_part": True}),
-            Term(symmetry, 50.0, data={"by_part": True}),
+            Term(laplacian, 100.0, data={"multipliers": ALLDIECK_LAPLACIAN}),
+            Term(symmetry, 50.0, data={"multipliers": ALLDIECK_SYMMETRY}),
             Term(offset_prior, 0.1),
         ),
         free=("offsets",),

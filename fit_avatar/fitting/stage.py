@@ -13,6 +13,7 @@ from typing import Any
 from fit_avatar.energies import (
     Annealed,
     GemanMcClure,
+    PartMultipliers,
     Term,
     body_height,
     contour_distance,
@@ -290,7 +291,6 @@ def _described(term: Term) -> dict[str, Any]:
         "name": term.name,
         "weight": _plain(term.weight),
         "kernel": None if term.kernel is None else _with_kind(term.kernel),
-        "schedule": _plain(term.schedule),
         "data": {name: _plain(value) for name, value in term.data.items()},
         "optional": term.optional,
     }
@@ -302,8 +302,8 @@ def _with_kind(value: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a number, text or schedule as a JSON value; data of another kind only as text."""
-    if isinstance(value, Annealed):
-        return {"first": value.first, "last": value.last}
+    if isinstance(value, (Annealed, PartMultipliers)):
+        return asdict(value)
     if isinstance(value, (tuple, list)):
         return [_plain(each) for each in value]
     return value if value is None or isinstance(value, (int, float, str)) else repr(value)

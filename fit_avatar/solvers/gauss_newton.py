@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.term import Blocks, Term
+from fit_avatar.energies.term import Term
 from fit_avatar.solvers.jacobian import autograd_blocks, check_blocks
 from fit_avatar.solvers.normal_equations import NormalEquations
 from fit_avatar.solvers.problem import Evaluation, Fields, Problem
@@ -80,11 +81,7 @@ def term_blocks(
     problem: Problem, term: Term, x: PosedBody, fields: Mapping[str, object], rows: int, check: bool
 ) -> Blocks:
     """Return a term's derivative: the attached one, or autograd's."""
-    attached = term.energy.jacobian
-    blocks = None
-    if attached is not None:
-        with torch.no_grad():
-            blocks = attached(x, **term.energy.wants(attached, fields))
+    blocks = term.energy.derivative(x, fields)
     if blocks is None or not problem.unknowns.free.keys().isdisjoint(blocks.missing):
         blocks = autograd_blocks(problem, term, fields, rows)
     if check and not term.energy.checked:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.energies import Annealed, Term
+from fit_avatar.energies.term import PROGRESS
 from fit_avatar.solvers.first_order import AdamRounds, LBFGSRounds, minimise
 from fit_avatar.solvers.gauss_newton import GaussNewtonLoop
 from fit_avatar.solvers.problem import Problem
@@ -140,7 +141,7 @@ def _gauss_newton(
 
 def _scheduled(term: Term) -> bool:
     """Return whether a term changes on a schedule, so that a solve must not end before it."""
-    varies = term.schedule is not None or isinstance(term.weight, Annealed)
+    varies = isinstance(term.weight, Annealed)
     varies |= term.kernel is not None and term.kernel != term.kernel.at(0.0)
     prepare = term.energy.prepare
-    return varies or (prepare is not None and bool(term.energy.wants(prepare, {"share": 0.0})))
+    return varies or (prepare is not None and bool(term.energy.wants(prepare, {PROGRESS: 0.0})))

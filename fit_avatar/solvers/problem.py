@@ -6,7 +6,8 @@ import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.term import Term
+from fit_avatar.energies.term import PROGRESS, Term
 from fit_avatar.errors import BadInputError
 from fit_avatar.solvers.unknowns import Unknowns
 
@@ -37,7 +38,7 @@ class Evaluation:
 class Problem:
     """Terms that are minimised together over the free unknowns.
 
-    Every data field of a term comes from the term's ``data`` or, under the same name, from ``observations``.
+    Every data field of a term comes from the term's ``data`` or, where its energy observes it, from ``observations``.
 
     Raises:
         BadInputError: a field is missing, unknown, of a wrong shape or NaN; the message names term and field.
@@ -81,7 +82,7 @@ class Problem:
             for term, fields in zip(self.terms, self.fields, strict=True):
                 prepare = term.energy.prepare
                 if prepare is not None:
-                    wanted = term.energy.wants(prepare, {**fields, "share": share})
+                    wanted = term.energy.wants(prepare, {**fields, PROGRESS: share})
                     try:
                         fields = {**fields, **prepare(x, **wanted)}
                     except BadInputError:
@@ -141,9 +142,8 @@ class Problem:
         return robust.flatten(batch).sum(-1, dtype=torch.float64) if robust.dim() > batch else robust.double()
 
     def _residual(self, term: Term, x: PosedBody, fields: Mapping[str, Any], trial: bool) -> tuple[Tensor, Tensor]:
-        function = term.energy.function
         try:
-            found = function(x, **term.energy.wants(function, fields))
+            found = term.energy.residual(x, fields)
         except BadInputError:
             raise
         except Exception as error:  # whatever a function of the user's does wrong, the term is named
@@ -195,7 +195,10 @@ class Problem:
 
     def _left_out(self, term: Term) -> bool:
         required = (name for name, needed in term.energy.fields().items() if needed)
-        return term.optional and any(name not in term.data and name not in self.observations for name in required)
+        return term.optional and any(name not in term.data and not self._observed(term, name) for name in required)
+
+    def _observed(self, term: Term, name: str) -> bool:
+        return name in term.energy.observes and name in self.observations
 
     def _bind(self, term: Term) -> Mapping[str, Any]:
         wanted = term.energy.fields()
@@ -204,19 +207,20 @@ class Problem:
                 near = difflib.get_close_matches(name, wanted, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"its fields are {', '.join(wanted) or 'none'}"
                 raise BadInputError(f"the term {term.name!r} has no field {name!r}: {hint}")
-        given = {name: self.observations[name] for name in wanted if name in self.observations}
+        given = {name: self.observations[name] for name in wanted if self._observed(term, name)}
         given |= term.data
         for name, required in wanted.items():
             if required and name not in given:
+                declare = "" if name in term.energy.observes else f' or declare it with @energy(observes=("{name}",))'
                 raise BadInputError(
-                    f"the term {term.name!r} needs the field {name!r}: give it in Term(data={{{name!r}: …}})"
+                    f"the term {term.name!r} needs the field {name!r}: give it in Term(data={{{name!r}: …}}){declare}"
                 )
         like = self.unknowns.named["transl"].value
         fields = {name: _as_tensor(value, like) for name, value in given.items()}
         sizes = self._sizes()
         for name, value in fields.items():
-            if isinstance(value, Tensor):
-                _check_field(term, name, value, sizes)
+            for i, tensor in enumerate(_tensors(value)):
+                _check_field(term, name, tensor, sizes, i == 0)
         return fields
 
     def _sizes(self) -> dict[str, int]:
@@ -243,8 +247,14 @@ def _as_tensor(value: Any, like: Tensor) -> Any:
     return value
 
 
-def _check_field(term: Term, name: str, value: Tensor, sizes: dict[str, int]) -> None:
-    expected = term.energy.shapes.get(name)
+def _tensors(value: Any) -> list[Tensor]:
+    """Return a tensor, or those of a dataclass."""
+    parts = [getattr(value, f.name) for f in dataclass_fields(value)] if is_dataclass(value) else [value]
+    return [part for part in parts if isinstance(part, Tensor)]
+
+
+def _check_field(term: Term, name: str, value: Tensor, sizes: dict[str, int], shaped: bool) -> None:
+    expected = term.energy.shapes.get(name) if shaped else None
     if expected is not None:
         letters = expected.split()
         shape = tuple(value.shape)[max(0, value.dim() - len(letters)) :]

@@ -90,31 +90,3 @@ def stacked(states: Sequence[ClipState]) -> ClipState:
     """Put hypotheses together, to follow them at once. [H, …]"""
     each = zip(*(vars(state).values() for state in states), strict=True)
     return ClipState(*(None if values[0] is None else torch.stack(values) for values in each))  # type: ignore[arg-type]
-
-
-def bind_pose(body: Body) -> Tensor:
-    """Return the local rotations of the pose in which the mesh is modelled. [J−1, 3, 3]"""
-    bind = body.bind_rotations
-    parents = torch.tensor(body.parents[1:], device=bind.device)
-    return bind[parents].transpose(1, 2) @ bind[1:]
-
-
-ARMS_DOWN_RAD = 0.87
-"""By how much the arms of a person in an A-pose hang below the T-pose's."""
-
-
-def a_pose(body: Body) -> Tensor:
-    """Return the local rotations of a relaxed A-pose. [J−1, 3, 3]
-
-    A body that is modelled in an A-pose has it in its bind pose; one that is modelled in the T-pose lowers its arms.
-    """
-    bind = bind_pose(body)
-    names = body.joint_names[1:]
-    shoulders = [names.index(name) for name in ("left_shoulder", "right_shoulder")]
-    identity = torch.eye(3, dtype=bind.dtype, device=bind.device)
-    if (bind[shoulders] - identity).abs().amax() > 0.1:
-        return bind
-    pose = bind.clone()
-    for shoulder, sign in zip(shoulders, (-1.0, 1.0), strict=True):
-        pose[shoulder] = rotation.exp(bind.new_tensor([0.0, 0.0, sign * ARMS_DOWN_RAD]))
-    return pose

@@ -58,7 +58,7 @@ def test_clothes_of_even_thickness_are_found():
     constraints = Constraints(skin, normals, torch.zeros(len(skin)), torch.ones(len(skin)))
     solver = ConsensusSolver(body, ConsensusStage("test"), torch.zeros(body.num_betas))
     start = np.zeros((len(body.template), 3))
-    offsets = solver.solve(constraints, constraints.trust, torch.full((len(skin),), -0.02), start)
+    offsets = solver.solve(constraints, constraints.confidence, torch.full((len(skin),), -0.02), start)
     along = (torch.from_numpy(offsets)[skin] * normals).sum(-1)
     assert along.median().item() == pytest.approx(0.02, abs=0.002)
 
