@@ -323,6 +323,11 @@ def test_areas_make_sums_integrals(body):
     egg = float(vertex_areas(body.template, body.faces)[body.skin].sum())
     assert whole[body.skin].sum().item() == pytest.approx(4.0 * egg, rel=1e-3)
     assert whole[~body.skin].sum() < 0.05 * whole.sum()  # eyes and mouth hardly count
+    rough = posed_body(body, offsets=0.01 * torch.sin(9 * body.template))
+    mesh = shaped_mesh(rough)
+    integral = torch.from_numpy(mesh.laplacian @ rough.offsets[0].numpy()).square().sum(-1) / mesh.areas
+    found = e.laplacian(rough, **e.laplacian.prepare(rough, by_area=True)).square().sum()
+    assert found.item() == pytest.approx(integral.sum().item(), rel=1e-4)
     thicker = e.offset_prior.prepare(x, multipliers=e.PartMultipliers(), by_area=True)["scale"]
     torch.testing.assert_close(thicker, e.offset_prior.prepare(x, by_area=True)["scale"])
 

@@ -172,13 +172,12 @@ def test_rows_that_see_other_frames_are_refused_by_name():
 
 
 def _squares(factor: float) -> Energy:
-    @energy
+    def slopes(x):
+        return Blocks({"transl": torch.diag_embed(factor * x.transl)})
+
+    @energy(jacobian=slopes)
     def squares(x):
         return x.transl**2
-
-    @squares.with_jacobian
-    def _(x):
-        return Blocks({"transl": torch.diag_embed(factor * x.transl)})
 
     return squares
 
@@ -190,15 +189,14 @@ def test_a_wrong_attached_derivative_is_refused():
 
 
 def test_a_derivative_that_leaves_out_an_unknown_gives_way_to_autograd():
-    @energy
-    def lifted(x):
-        return x.surface[..., :5, 1] + x.transl[..., 1:2]
-
-    @lifted.with_jacobian
-    def _(x):
+    def slopes(x):
         whole = torch.zeros(*x.transl.shape[:-1], 5, 3, dtype=torch.float64)
         whole[..., 1] = 1
         return Blocks({"transl": whole}, missing=("offsets", "betas"))
+
+    @energy(jacobian=slopes)
+    def lifted(x):
+        return x.surface[..., :5, 1] + x.transl[..., 1:2]
 
     def blocks(*free):
         problem = Problem([Term(lifted)], make_unknowns(4, free=free))

@@ -20,7 +20,6 @@ from fit_avatar.energies import (
     rotation_acceleration,
     shape_prior,
 )
-from fit_avatar.energies.surface import laplacian_operator
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import LBFGS, Adam, GaussNewton, Problem, Unknown, Unknowns, solve
 
@@ -29,6 +28,7 @@ FRAMES = 5
 OPTIMISERS = [GaussNewton(20), LBFGS(300), Adam(800)]
 
 
+@energy(observes=("distance",))
 def feet_apart(x, distance):
     """A term of one's own: the distance of the feet was measured."""
     left, right = x.joints[..., 10, :], x.joints[..., 11, :]
@@ -47,7 +47,7 @@ def observations(body, truth):
     return {
         "keypoints": torch.cat([points, torch.ones(FRAMES, 25, 1)], -1),
         "camera": CAMERA,
-        "steps": torch.ones(FRAMES - 1),
+        "frame_intervals_s": torch.full((FRAMES - 1,), 1 / 30),
         "distance": (posed.joints[:, 10] - posed.joints[:, 11]).norm(dim=-1),
     }
 
@@ -131,6 +131,7 @@ def test_a_batch_of_clips_is_solved_as_each_alone(body, truth, observations):
 
 
 def test_an_unknown_of_ones_own(body, truth, observations):
+    @energy(observes=("keypoints", "camera"))
     def focal_is_right(x, keypoints, camera):
         wider = replace(camera, fx=1.0, fy=1.0, cx=0.0, cy=0.0)
         focal = 400.0 * x.log_focal.exp()[..., None]  # [..., 1, 1]
@@ -149,10 +150,9 @@ def test_offsets_are_solved_without_a_matrix(body, truth):
     def pulled(x, index, wanted):
         return x.offsets[..., index, :] - wanted
 
-    given = {"index": chosen, "wanted": wanted, "operator": laplacian_operator(body)}
-    smooth = [Term(pulled), Term(laplacian, 0.5), Term(offset_prior, 1e-3)]
+    smooth = [Term(pulled, data={"index": chosen, "wanted": wanted}), Term(laplacian, 0.5), Term(offset_prior, 1e-3)]
     start = replace(truth, offsets=torch.zeros_like(truth.offsets))
-    problem = Problem(smooth, Unknowns.of(body, start, ("offsets",)), given)
+    problem = Problem(smooth, Unknowns.of(body, start, ("offsets",)))
     newton, lbfgs = solve(problem, GaussNewton(3)), solve(problem, LBFGS(200))
     assert newton.summary.energy_after <= 1.001 * lbfgs.summary.energy_after
     assert newton.summary.energy_after < 0.2 * newton.summary.energy_before
@@ -167,21 +167,20 @@ def test_the_summary_is_a_table(body, truth, observations):
 
 
 def test_schedules_run_from_first_to_last(body, truth, observations):
-    shares = []
+    seen = []
 
-    @energy
-    def told(x, seen):
+    def prepared(x, progress=0.0):
+        seen.append(round(progress, 2))
+        return {"made": None}
+
+    @energy(prepare=prepared, makes=("made",))
+    def told(x, made):
         return x.betas
 
-    @told.with_preparation("seen")
-    def _(x, share=0.0):
-        shares.append(round(share, 2))
-        return {"seen": None}
-
-    term = Term(told, schedule=Annealed(10.0, 0.1), kernel=GemanMcClure(Annealed(4.0, 1.0)))
+    term = Term(told, Annealed(10.0, 0.1), kernel=GemanMcClure(Annealed(4.0, 1.0)))
     assert term.weight_at(0.0) == pytest.approx(10.0) and term.weight_at(1.0) == pytest.approx(0.1)
     solve(Problem([term], Unknowns.of(body, truth)), GaussNewton(3))
-    assert shares[:3] == [0.0, 0.5, 1.0]
+    assert seen[:3] == [0.0, 0.5, 1.0]
 
 
 def test_mistakes_name_term_and_field(body, truth, observations):
@@ -225,13 +224,12 @@ def test_mistakes_of_confidence_weight_and_kind_are_told(body, truth):
     )
     assert "'lost' fails on 5 frames" in complaint(residual=lambda x: {}["key"], name="lost")
 
-    @energy
+    def broken(x):
+        return {"made": 1 / 0}
+
+    @energy(prepare=broken, makes=("made",))
     def prepared(x, made):
         return x.betas * made
-
-    @prepared.with_preparation("made")
-    def _(x):
-        return {"made": 1 / 0}
 
     assert complaint(residual=prepared).startswith("the preparation of the term 'prepared' fails on 5 frames")
     with pytest.raises(BadInputError, match="at least one term"):
@@ -248,13 +246,12 @@ def one_beta(body, truth, beta):
     "optimiser", [GaussNewton(3), LBFGS(3, refresh=1), Adam(3, refresh=1)], ids=lambda o: type(o).__name__
 )
 def test_start_and_end_are_compared_under_the_matches_of_the_end(body, truth, optimiser):
-    @energy
+    def anchored(x):
+        return {"anchor": 0.5 * x.betas + 1.0}  # moves along, so the residual at the start halves with its own anchor
+
+    @energy(prepare=anchored, makes=("anchor",))
     def follows(x, anchor):
         return x.betas - anchor
-
-    @follows.with_preparation("anchor")
-    def _(x):
-        return {"anchor": 0.5 * x.betas + 1.0}  # moves along, so the residual at the start halves with its own anchor
 
     start = one_beta(body, truth, -2.0)
     solution = solve(Problem([Term(follows)], start), optimiser)
