@@ -87,8 +87,8 @@ class EnergyTester:
         assert tuple(found.residual.shape) == (*self.batch, *self._shape())
         assert tuple(found.squared.shape) == tuple(found.robust.shape)
         if self.case.zero is not None and found.residual.numel():
-            trusted = _trusted(found.residual, found.confidence)
-            assert trusted.abs().amax() <= self.case.zero
+            counted = _confident(found.residual, found.confidence)
+            assert counted.abs().amax() <= self.case.zero
 
     def check_derivatives(self) -> float:
         """Finite differences, dense autograd, and the blocks of Gauss–Newton agree; return the largest difference."""
@@ -215,8 +215,8 @@ def _refused(case: Case, world: World, fields: Mapping[str, Any], *names: str) -
     assert case.energy.__name__ in message and any(f"'{name}'" in message for name in names), message
 
 
-def _trusted(residual: Tensor, confidence: Tensor) -> Tensor:
-    """Set residuals to zero that are not trusted at all."""
+def _confident(residual: Tensor, confidence: Tensor) -> Tensor:
+    """Set residuals to zero whose confidence is 0."""
     while confidence.dim() and confidence.dim() < residual.dim():
         confidence = confidence[..., None]
     return residual * (confidence > 0)
