@@ -245,7 +245,7 @@ def _arms(body: Body, skeleton: Skeleton, back: Tensor, points: Tensor, weights:
     maps = maps.unflatten(-1, (-1, 4)).unflatten(-3, (3, -1))  # [..., T, 3, k, j, 4]
     own = torch.einsum("...akb,...kb->...ak", back, skeleton.joints - root)
     maps[..., 3] -= own[..., None]
-    matrix = (maps * _subtree(body.parents, points)[..., None]).flatten(-2).flatten(-3, -2)
+    matrix = (maps * _subtree(body.parents).to(points)[..., None]).flatten(-2).flatten(-3, -2)
     homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1)
     weighted = (weights[..., None] * homogeneous[..., None, :]).flatten(-2)  # [..., T, M, 4 j]
     arms: Tensor = (weighted @ matrix.transpose(-1, -2)).unflatten(-1, (3, -1))
@@ -281,12 +281,13 @@ def _corrective_jacobian(pose_basis: Tensor, pulled: Tensor, rotations: Tensor) 
     return torch.nn.functional.pad(axial, (0, 0, 1, 0))
 
 
-def _subtree(parents: tuple[int, ...], like: Tensor) -> Tensor:
+@cache
+def _subtree(parents: tuple[int, ...]) -> Tensor:
     """Return 1 where the column's joint is the row's or below it. [J, J]"""
-    below = torch.eye(len(parents), dtype=like.dtype)
+    below = torch.eye(len(parents))
     for j in range(len(parents) - 1, 0, -1):
         below[parents[j]] += below[j]
-    return below.to(like.device)
+    return below
 
 
 def _anchor_shape_jacobian(body: Body, skeleton: Skeleton) -> Tensor:
@@ -295,7 +296,7 @@ def _anchor_shape_jacobian(body: Body, skeleton: Skeleton) -> Tensor:
     parents = list(body.parents[1:])
     bones = skeleton.skin_rotations[..., parents, :, :] @ (basis[1:] - basis[parents])
     steps = torch.cat([basis[:1].expand(*bones.shape[:-3], -1, -1, -1), bones], -3)
-    chain = _subtree(body.parents, basis).T  # a joint's place is the sum of the bones above it
+    chain = _subtree(body.parents).to(basis).T  # a joint's place is the sum of the bones above it
     places = (chain @ steps.flatten(-2)).unflatten(-1, basis.shape[-2:])
     moved: Tensor = places - skeleton.skin_rotations @ basis
     return moved

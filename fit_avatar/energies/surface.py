@@ -30,7 +30,7 @@ def _prepare_laplacian(
     x: PosedBody, multipliers: PartMultipliers | None = None, by_area: bool = False
 ) -> Mapping[str, Any]:
     mesh = shaped_mesh(x)
-    return {"operator": mesh.laplacian_tensor, "scale": _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)}
+    return {"operator": mesh.laplacian, "scale": _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)}
 
 
 def _prepare_scale(
@@ -40,9 +40,8 @@ def _prepare_scale(
 
 
 def _laplacian_by_offsets(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> csr_matrix:
-    entries = operator.coalesce()
-    row, column = entries.indices().cpu().numpy()
-    matrix = coo_matrix((entries.values().double().cpu().numpy(), (row, column)), shape=tuple(operator.shape))
+    row, column = operator.indices().cpu().numpy()
+    matrix = coo_matrix((operator.values().double().cpu().numpy(), (row, column)), shape=tuple(operator.shape))
     return _scaled_rows(kron(matrix, identity(3), format="csr"), scale)
 
 
@@ -104,14 +103,12 @@ def offset_prior(x: PosedBody, scale: Tensor | None = None) -> Tensor:
 class ShapedMesh:
     """What integrals over the surface of a shaped body need."""
 
-    laplacian: csr_matrix
-    """Cotangent Laplacian, not divided by areas; rows sum to zero. [V, V] float64"""
+    laplacian: Tensor
+    """Cotangent Laplacian, not divided by areas; rows sum to zero. Sparse [V, V]"""
     areas: Tensor
-    """Area of each vertex in m²; next to nothing for those that are not skin. [V]"""
+    """Area of each vertex in m²; a hundredth of the mean for those that are not skin. [V]"""
     skin_area: float
-    """Their sum over the skin, in m²."""
-    laplacian_tensor: Tensor
-    """The Laplacian as a sparse tensor. [V, V]"""
+    """Area of the skin in m²."""
 
 
 def shaped_mesh(x: PosedBody) -> ShapedMesh:
@@ -128,11 +125,9 @@ def _shaped_mesh(body: Body, betas: tuple[float, ...]) -> ShapedMesh:
     areas = np.where(skin, areas, areas.mean() * 1e-2)
     entries = matrix.tocoo()
     index = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
-    values = torch.from_numpy(entries.data).to(body.template.dtype)
-    sparse = torch.sparse_coo_tensor(index, values, matrix.shape, check_invariants=False).coalesce()
-    return ShapedMesh(
-        matrix, torch.from_numpy(areas).to(body.template), float(areas[skin].sum()), sparse.to(body.template.device)
-    )
+    values = torch.from_numpy(entries.data)
+    sparse = torch.sparse_coo_tensor(index, values, matrix.shape, check_invariants=False).to(body.template).coalesce()
+    return ShapedMesh(sparse, torch.from_numpy(areas).to(body.template), float(areas[skin].sum()))
 
 
 def _scale(x: PosedBody, multipliers: PartMultipliers | None, by_area: Tensor | None) -> Tensor | None:
