@@ -72,7 +72,7 @@ def landmark_reprojection(
 
     Source: Pavlakos et al. 2019 (SMPLify-X), section 3.2.
     """
-    detected = hands.flatten(-3, -2)[..., which, :]
+    detected = hands.flatten(-3, -2)[..., list(which), :]
     return scaled(camera.project(points) - detected[..., :2], pixel_size), detected[..., 2]
 
 
@@ -109,7 +109,7 @@ def face_landmark_rays(points: Tensor, face: Tensor, camera: Camera, which: Sequ
 
     Source: Alldieck et al. 2018 (Detailed Human Avatars from Monocular Video), section 3.1.
     """
-    detected = face[..., which, :]
+    detected = face[..., list(which), :]
     slopes = (detected[..., :2] - face.new_tensor([camera.cx, camera.cy])) / face.new_tensor([camera.fx, camera.fy])
     rays = torch.nn.functional.normalize(torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1), dim=-1)
     return torch.linalg.cross(points, rays.expand_as(points)), detected[..., 2]
