@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
+from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera
 from fit_avatar.fitting import ClipState, Problem, Unknowns
 from fit_avatar.fitting.stage import POSE_AND_SHAPE, tracking_terms
-from fit_avatar.solvers.state import a_pose
 
 CAMERA = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
 NOISE_PX = 4.0
@@ -54,9 +54,7 @@ class Turn:
         return {
             "keypoints": keypoints,
             "camera": CAMERA,
-            "steps": torch.ones(len(keypoints) - 1, device=keypoints.device),
-            "pace": 2.0,
-            "pose": a_pose(self.body),
+            "frame_intervals_s": torch.full((len(keypoints) - 1,), 2 / 30, device=keypoints.device),
             "height_m": self.height_m,
         }
 

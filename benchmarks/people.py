@@ -21,10 +21,10 @@ from filmed import Paint, background, render, shadow
 from torch import Tensor
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
+from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import pose_points, shaped
 from fit_avatar.capture import Camera
 from fit_avatar.report.video import video_file
-from fit_avatar.solvers.state import a_pose
 
 FORMAT = 4
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""

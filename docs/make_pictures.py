@@ -125,12 +125,12 @@ def contours() -> np.ndarray:
     crop = (found.picture(t)[top : top + side, left : left + side] * 0.5 + 120).astype(np.uint8)
     canvas = cv2.resize(crop, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     origin = np.array([left, top])
-    for point, normal, vertex, trust in zip(points, normals, rim, made.trust[t].numpy(), strict=True):
+    for point, normal, vertex, confidence in zip(points, normals, rim, made.confidence[t].numpy(), strict=True):
         start = (point - origin) * zoom
         if (start < 0).any() or (start >= side * zoom).any():
             continue
         cv2.arrowedLine(canvas, *whole(start, start + normal * 22), (200, 110, 20), 2, cv2.LINE_AA, tipLength=0.35)
-        if trust > 0:
+        if confidence > 0:
             line(canvas, start, (vertex - origin) * zoom, (60, 60, 60), 1)
             disc(canvas, (vertex - origin) * zoom, 4, (20, 100, 240), -1)
         disc(canvas, start, 4, (200, 110, 20), -1)
@@ -149,9 +149,8 @@ def planes() -> plt.Figure:
         surface = x.surface[0]
         vertices = surface[made.vertices.flatten()]
         arms = part_of(found.body, ("shoulder", "elbow", "wrist", "hand"))[made.vertices.flatten()]
-        near = (
-            ((vertices[:, 1] - level).abs() < 0.02) & (made.trust.flatten() > 0) & ~arms & (normals[:, 1].abs() < 0.4)
-        )
+        near = ((vertices[:, 1] - level).abs() < 0.02) & ~arms & (normals[:, 1].abs() < 0.4)
+        near &= made.confidence.flatten() > 0
         for v, n, s in zip(vertices[near], normals[near], shift[near], strict=True):
             flat = torch.stack([n[0], n[2]])
             size = flat.norm()

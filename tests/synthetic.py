@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from fit_avatar.body import Body, BodyState, pose_body, rotation
+from fit_avatar.body.poses import a_pose
 from fit_avatar.capture import Camera
-from fit_avatar.solvers.state import a_pose
 from fit_avatar.visibility.raster import rasterize
 
 CAMERA = Camera(420.0, 420.0, 120.0, 160.0, 240, 320)

@@ -28,9 +28,9 @@ SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17
 """Parent of each joint; -1 for the root."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Body:
-    """A linear-blend-skinned body, whatever file it came from.
+    """A linear-blend-skinned body, whatever file it came from. Two bodies are equal if they are the same object.
 
     Rest frame: metres, y up, facing +z, left side at +x (as SMPL). V vertices, J joints, B betas,
     F triangles, U texture coordinates, K keypoints. The mesh is modelled in the *bind pose*

@@ -1,12 +1,18 @@
-"""Poses that a body has by itself: that of its mesh, and a relaxed A-pose."""
+"""Poses that every body has: the one in which its mesh is modelled, and a relaxed A-pose."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
+
+ARMS_DOWN_RAD = 0.87
+"""Angle between the arms of an A-pose and those of the T-pose: about 50°."""
+
 
 def bind_pose(body: Body) -> Tensor:
     """Return the local rotations of the pose in which the mesh is modelled. [J−1, 3, 3]"""
@@ -15,14 +21,11 @@ def bind_pose(body: Body) -> Tensor:
     return bind[parents].transpose(1, 2) @ bind[1:]
 
 
-ARMS_DOWN_RAD = 0.87
-"""By how much the arms of a person in an A-pose hang below the T-pose's."""
-
-
+@lru_cache(maxsize=4)
 def a_pose(body: Body) -> Tensor:
     """Return the local rotations of a relaxed A-pose. [J−1, 3, 3]
 
-    A body that is modelled in an A-pose has it in its bind pose; one that is modelled in the T-pose lowers its arms.
+    It is the bind pose of a body that is modelled in an A-pose; a body that is modelled in the T-pose lowers its arms.
     """
     bind = bind_pose(body)
     names = body.joint_names[1:]

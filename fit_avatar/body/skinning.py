@@ -111,13 +111,18 @@ def _levels(parents: tuple[int, ...]) -> tuple[_Level, ...]:
 def pose_offsets(pose_basis: Tensor, rotations: Tensor) -> Tensor:
     """Return pose-dependent blend shapes, added in the bind pose.
 
-    pose_basis [N, 3, 9 (J−1)], local rotations [..., T, J, 3, 3] → [..., T, N, 3]
+    pose_basis [N, 3, 9 (J−1)], or [..., T, N, 3, 9 (J−1)] for points that differ from frame to frame; local rotations
+    [..., T, J, 3, 3] → [..., T, N, 3]
 
     Source: Loper et al. 2015 (SMPL), section 3.
     """
     identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     feature = (rotations[..., 1:, :, :] - identity).flatten(-3)
-    moved: Tensor = (feature @ pose_basis.flatten(0, 1).T).unflatten(-1, (-1, 3))
+    moved: Tensor
+    if pose_basis.dim() == 3:
+        moved = (feature @ pose_basis.flatten(0, 1).T).unflatten(-1, (-1, 3))
+    else:
+        moved = torch.einsum("...nap,...p->...na", pose_basis, feature)
     return moved
 
 
@@ -185,11 +190,12 @@ def pose_points(body: Body, state: BodyState, points: Points) -> Tensor:
 
 @dataclass(frozen=True)
 class PointJacobian:
-    """Derivative of skinned points, contracted with one direction each: ``gᵀ ∂x``."""
+    """Derivative of M skinned points of T frames, contracted with C directions each: ``gᵀ ∂x``."""
 
-    pose: Tensor  # [..., T, M, J, 3] to a local rotation R_k ← R_k exp(ω_k)
-    transl: Tensor  # [..., T, M, 3]
-    betas: Tensor  # [..., T, M, B]
+    pose: Tensor  # [..., T, M, C, J, 3] to a local rotation R_k ← R_k exp(ω_k)
+    transl: Tensor  # [..., T, M, C, 3]
+    betas: Tensor  # [..., T, M, C, B]
+    rest: Tensor  # [..., T, M, C, 3] to the point in the bind pose
 
 
 def point_jacobian(
@@ -201,10 +207,11 @@ def point_jacobian(
     direction: Tensor,
     pose_basis: Tensor | None = None,
 ) -> PointJacobian:
-    """Return ``directionᵀ ∂x`` for skinned points x = Σ_j w_j (S_j (v − J_j) + p_j).
+    """Return ``directionᵀ ∂x`` for skinned points x = Σ_j w_j (S_j v + a_j).
 
-    With R_k ← R_k exp(ω_k), dx = (G_k ω_k) × (s_k − W_k p_k), where s_k sums w_j (…) and W_k sums
-    w_j over the joints below k: the derivative is a cross product.
+    With R_k ← R_k exp(ω_k), everything below joint k turns about its place p_k by G_k ω_k, G_k its global rotation:
+    dx = (G_k ω_k) × r_k with the arm r_k = Σ_j below k w_j (S_j v + a_j − p_k). So gᵀ dx = ω_kᵀ (G_kᵀ r_k × G_kᵀ g),
+    and G_kᵀ r_k is linear in w_j v and w_j: one matrix for each frame gives the arms of all points at once.
 
     Args:
         body: gives parents and the joints' shape basis.
@@ -212,36 +219,57 @@ def point_jacobian(
         points: points in the bind pose, pose-dependent blend shapes added. [..., T, M, 3] or [M, 3]
         weights: their skinning weights. [..., T, M, J] or [M, J]
         shape_basis: their shape basis. [..., T, M, 3, B] or [M, 3, B]
-        direction: the vectors g. [..., T, M, 3]
+        direction: C vectors g for each point; arms and sums over joints are computed once for all C. [..., T, M, C, 3]
         pose_basis: their pose-dependent blend shapes, where the body has such. [(..., T,) M, 3, 9 (J−1)]
     """
-    below = _subtree(body.parents, points)  # [J, J] 1 where column is in the subtree of row
-    leading = direction.shape[:-1]
-    points, weights = points.expand(*leading, 3), weights.expand(*leading, -1)
-    rotated = torch.einsum("...jab,...mb->...mja", skeleton.skin_rotations, points)
-    placed = weights[..., None] * (rotated + skeleton.anchors[..., None, :, :])  # [..., T, M, J, 3]
-    total = torch.einsum("kj,...mja->...mka", below, placed)
-    mass = (weights @ below.T)[..., None]  # [..., T, M, J, 1]
-    arm = total - mass * skeleton.joints[..., None, :, :]
-    torque = torch.linalg.cross(arm, direction[..., None, :].expand_as(arm))
-    pose = torch.einsum("...kab,...mka->...mkb", skeleton.global_rotations, torque)
-
-    # dx/dβ = Σ_j w_j S_j (∂v − ∂J_j) + w_j ∂p_j, and ∂p_j follows the chain.
-    moved = _joint_shape_jacobian(body, skeleton)  # [..., T, J, 3, B] of p_j − S_j J_j
-    turns = (weights @ skeleton.skin_rotations.flatten(-2)).unflatten(-1, (3, 3))
-    pulled = (direction[..., None, :] @ turns)[..., 0, :]
-    carried = (weights @ moved.flatten(-2)).unflatten(-1, moved.shape[-2:])
-    betas = torch.einsum("...a,...ac->...c", pulled, shape_basis.expand(*leading, -1, -1))
-    betas = betas + torch.einsum("...ac,...a->...c", carried, direction)
+    back = skeleton.global_rotations.movedim(-1, -3)  # G_kᵀ as [..., T, 3, J, 3]
+    arms = _arms(body, skeleton, back, points.expand(*direction.shape[:-2], 3), weights)
+    turned = direction.flatten(-3, -2) @ back.flatten(-3, -2).transpose(-1, -2)
+    turned = turned.unflatten(-2, direction.shape[-3:-1]).unflatten(-1, (3, -1))  # [..., T, M, C, 3, J]
+    pose = _cross(arms[..., None, :, :], turned).transpose(-1, -2)
+    linear = (weights @ skeleton.skin_rotations.flatten(-2)).unflatten(-1, (3, 3))
+    rest = _contracted(direction, linear)
+    # dx/dβ = Σ_j w_j S_j ∂v + w_j ∂a_j, where the first summand goes through the point in the bind pose.
+    carried = (weights @ _anchor_shape_jacobian(body, skeleton).flatten(-2)).unflatten(-1, (3, -1))
+    betas = _contracted(rest, shape_basis) + _contracted(direction, carried)
     if pose_basis is not None:
-        pose = pose + _corrective_jacobian(pose_basis.expand(*leading, -1, -1), pulled, skeleton.rotations)
-    return PointJacobian(pose, direction, betas)
+        pose = pose + _corrective_jacobian(pose_basis, rest, skeleton.rotations)
+    return PointJacobian(pose, direction, betas, rest)
+
+
+def _arms(body: Body, skeleton: Skeleton, back: Tensor, points: Tensor, weights: Tensor) -> Tensor:
+    """Return each point's arm about every joint, in the joint's axes: G_kᵀ r_k. [..., T, M, 3, J]"""
+    root = skeleton.joints[..., :1, :]  # places are taken from here, so that single precision keeps its digits
+    affine = torch.cat([skeleton.skin_rotations, (skeleton.anchors - root)[..., None]], -1)  # [..., T, J, 3, 4]
+    maps = back.flatten(-3, -2) @ affine.movedim(-3, -2).flatten(-2)
+    maps = maps.unflatten(-1, (-1, 4)).unflatten(-3, (3, -1))  # [..., T, 3, k, j, 4]
+    own = torch.einsum("...akb,...kb->...ak", back, skeleton.joints - root)
+    maps[..., 3] -= own[..., None]
+    matrix = (maps * _subtree(body.parents).to(points)[..., None]).flatten(-2).flatten(-3, -2)
+    homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1)
+    weighted = (weights[..., None] * homogeneous[..., None, :]).flatten(-2)  # [..., T, M, 4 j]
+    arms: Tensor = (weighted @ matrix.transpose(-1, -2)).unflatten(-1, (3, -1))
+    return arms
+
+
+def _contracted(direction: Tensor, slope: Tensor) -> Tensor:
+    """Return gᵀ A; sums of three products are faster than many small matrix products. [..., C, 3], [..., 3, n]"""
+    total: Tensor = direction[..., 0:1] * slope[..., None, 0, :]
+    for axis in (1, 2):
+        total = torch.addcmul(total, direction[..., axis : axis + 1], slope[..., None, axis, :])
+    return total
+
+
+def _cross(first: Tensor, second: Tensor) -> Tensor:
+    """Return cross products along the last but one dimension; along the last they are several times slower."""
+    a, b = first.unbind(-2), second.unbind(-2)
+    return torch.stack([(a[i - 2] * b[i - 1]).addcmul_(a[i - 1], b[i - 2], value=-1) for i in range(3)], -2)
 
 
 def _corrective_jacobian(pose_basis: Tensor, pulled: Tensor, rotations: Tensor) -> Tensor:
-    """Return the part of the pose's derivative that pose-dependent blend shapes add. [..., T, M, J, 3]"""
-    slope = torch.einsum("...a,...ap->...p", pulled, pose_basis).unflatten(-1, (-1, 3, 3))
-    turned = rotations[..., None, 1:, :, :].transpose(-1, -2) @ slope  # d(R exp(ω)) = R [ω]×
+    """Return the part of the pose's derivative that pose-dependent blend shapes add. [..., T, M, C, J, 3]"""
+    slope = _contracted(pulled, pose_basis).unflatten(-1, (-1, 3, 3))
+    turned = rotations[..., None, None, 1:, :, :].transpose(-1, -2) @ slope  # d(R exp(ω)) = R [ω]×
     axial = torch.stack(
         [
             turned[..., 2, 1] - turned[..., 1, 2],
@@ -253,20 +281,22 @@ def _corrective_jacobian(pose_basis: Tensor, pulled: Tensor, rotations: Tensor) 
     return torch.nn.functional.pad(axial, (0, 0, 1, 0))
 
 
-def _subtree(parents: tuple[int, ...], like: Tensor) -> Tensor:
-    below = torch.eye(len(parents), dtype=like.dtype, device=like.device)
+@cache
+def _subtree(parents: tuple[int, ...]) -> Tensor:
+    """Return 1 where the column's joint is the row's or below it. [J, J]"""
+    below = torch.eye(len(parents))
     for j in range(len(parents) - 1, 0, -1):
         below[parents[j]] += below[j]
     return below
 
 
-def _joint_shape_jacobian(body: Body, skeleton: Skeleton) -> Tensor:
-    """Return the derivative of ``p_j − S_j J_j`` to the betas. [..., T, J, 3, B]"""
+def _anchor_shape_jacobian(body: Body, skeleton: Skeleton) -> Tensor:
+    """Return the derivative of the anchors ``p_j − S_j J_j`` to the betas. [..., T, J, 3, B]"""
     basis = body.joint_basis
-    places: list[Tensor] = []
-    for j, parent in enumerate(body.parents):
-        if parent < 0:
-            places.append(basis[j].expand(*skeleton.joints.shape[:-2], -1, -1))
-        else:
-            places.append(places[parent] + skeleton.skin_rotations[..., parent, :, :] @ (basis[j] - basis[parent]))
-    return torch.stack(places, -3) - skeleton.skin_rotations @ basis
+    parents = list(body.parents[1:])
+    bones = skeleton.skin_rotations[..., parents, :, :] @ (basis[1:] - basis[parents])
+    steps = torch.cat([basis[:1].expand(*bones.shape[:-3], -1, -1, -1), bones], -3)
+    chain = _subtree(body.parents).to(basis).T  # a joint's place is the sum of the bones above it
+    places = (chain @ steps.flatten(-2)).unflatten(-1, basis.shape[-2:])
+    moved: Tensor = places - skeleton.skin_rotations @ basis
+    return moved

@@ -1,6 +1,14 @@
 """Energy terms: pure functions from the posed body and data to unweighted, unreduced residuals."""
 
-from fit_avatar.body.part_multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
+from fit_avatar.body.part_multipliers import (
+    ALLDIECK_LAPLACIAN,
+    ALLDIECK_OFFSETS,
+    ALLDIECK_SYMMETRY,
+    CONSENSUS_LAPLACIAN,
+    CONSENSUS_OFFSETS,
+    PartMultipliers,
+)
+from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
 from fit_avatar.energies.contact import estimate_contact, foot_contact, ground_plane
@@ -22,6 +30,7 @@ from fit_avatar.energies.motion import (
     translation_velocity,
 )
 from fit_avatar.energies.parts import SEGMENTS, part_segmentation, parts_of_vertices
+from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.pose import mean_pose_prior, pose_deviation
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.priors import gaussian_pose_prior, gaussian_prior, mixture_pose_prior, mixture_prior
@@ -32,30 +41,40 @@ from fit_avatar.energies.shape import (
     shape_prior,
     surface_shift_prior,
 )
-from fit_avatar.energies.silhouette import distance_fields, silhouette_distance, silhouette_overlap, soft_masks
+from fit_avatar.energies.silhouette import (
+    DistanceField,
+    distance_field,
+    silhouette_distance,
+    silhouette_overlap,
+    soft_masks,
+)
 from fit_avatar.energies.surface import (
     edge_length,
     laplacian,
-    laplacian_operator,
     normal_consistency,
     offset_prior,
     symmetry,
 )
-from fit_avatar.energies.term import Blocks, Energy, Term, energy
+from fit_avatar.energies.term import Energy, Term, energy
 
 __all__ = [
-    "LAPLACIAN_PARTS",
-    "OFFSET_PARTS",
+    "ALLDIECK_LAPLACIAN",
+    "ALLDIECK_OFFSETS",
+    "ALLDIECK_SYMMETRY",
+    "CONSENSUS_LAPLACIAN",
+    "CONSENSUS_OFFSETS",
     "SEGMENTS",
-    "SYMMETRY_PARTS",
     "Annealed",
     "Blocks",
     "Capsules",
+    "DistanceField",
     "Energy",
     "GemanMcClure",
     "Huber",
+    "PartMultipliers",
     "Planes",
     "PosedBody",
+    "PosedPoints",
     "Rays",
     "Term",
     "bending_prior",
@@ -63,7 +82,7 @@ __all__ = [
     "cone_planes",
     "cone_rays",
     "contour_distance",
-    "distance_fields",
+    "distance_field",
     "edge_length",
     "energy",
     "estimate_contact",
@@ -82,13 +101,11 @@ __all__ = [
     "keypoint_reprojection",
     "landmark_reprojection",
     "laplacian",
-    "laplacian_operator",
     "mean_pose_prior",
     "mixture_pose_prior",
     "mixture_prior",
     "normal_consistency",
     "offset_prior",
-    "part_multiplier",
     "part_segmentation",
     "parts_of_vertices",
     "pose_deviation",

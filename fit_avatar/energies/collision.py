@@ -15,9 +15,9 @@ from fit_avatar.body.joints import is_finger
 from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
+from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.projection import point_blocks
-from fit_avatar.energies.term import Blocks, energy
+from fit_avatar.energies.term import energy
 
 MARGIN_M = 0.005
 """Capsules nearer than this in the bind pose are never compared: they touch in every pose."""
@@ -52,46 +52,30 @@ class Capsules:
         return self.radii[self.pairs].sum(-1)
 
 
-@energy
-def self_penetration(x: PosedBody, capsules: Capsules) -> Tensor:
+def _fitted(x: PosedBody) -> Mapping[str, Any]:
+    return {"capsules": fit_capsules(x.body)}
+
+
+def _read_ends(x: PosedBody, capsules: Capsules) -> PosedPoints:
+    return x.read_points(capsules.ends.take(capsules.pair_ends.flatten()))
+
+
+@energy(reads=_read_ends, prepare=_fitted, makes=("capsules",))
+def self_penetration(points: Tensor, capsules: Capsules) -> Tensor:
     """How deep capsules are inside each other, zero where they are apart. [..., T, P] metres
 
     P counts the pairs of capsules that do not touch anyway: see :func:`fit_capsules`, which the preparation calls. The
     radii are those of the mean shape.
 
+    points: the ends of the axes of each pair, of the first capsule, then of the second. [..., T, 4 P, 3]
+
     Source: the idea is that of Bogo et al. 2016 (SMPLify), section 3.2, with distances of capsules instead of
     overlaps of spheres.
     """
-    ends = x.points(capsules.ends)[..., capsules.pair_ends, :]  # [..., T, P, 4, 3]
-    between = (_shares(ends)[..., None] * ends).sum(-2)
-    return (capsules.reach - between.square().sum(-1).clamp_min(1e-12).sqrt()).clamp_min(0)
-
-
-@self_penetration.with_jacobian
-def _(x: PosedBody, capsules: Capsules) -> Blocks:
-    posed = x.points(capsules.ends)
-    index = capsules.pair_ends
-    shares = _shares(posed[..., index, :])
-    between = (shares[..., None] * posed[..., index, :]).sum(-2)
-    distance = between.square().sum(-1).clamp_min(1e-12).sqrt()
-    pushed = -(between / distance[..., None]) * (distance < capsules.reach)[..., None]
-    gradient = shares[..., None] * pushed[..., None, :]  # [..., T, P, 4, 3]
-    points = capsules.ends.take(index.flatten())
-    blocks = point_blocks(x, points, x.rest(points), gradient.flatten(-3, -2))
-
-    def summed(rows: Tensor) -> Tensor:
-        """Add the four ends of each pair. [..., 4 P, d] → [..., P, d]"""
-        return rows.reshape(*rows.shape[:-2], -1, 4, rows.shape[-1]).sum(-2)
-
-    return Blocks(
-        {name: summed(rows) for name, rows in blocks.frames.items()},
-        {name: summed(rows) for name, rows in blocks.shared.items()},
-    )
-
-
-@self_penetration.with_preparation("capsules")
-def _(x: PosedBody) -> Mapping[str, Any]:
-    return {"capsules": fit_capsules(x.body)}
+    ends = points.unflatten(-2, (-1, 4))
+    between = (_end_weights(ends)[..., None] * ends).sum(-2)
+    depth: Tensor = capsules.reach - between.square().sum(-1).clamp_min(1e-12).sqrt()
+    return depth.clamp_min(0)
 
 
 @lru_cache(maxsize=4)
@@ -122,9 +106,9 @@ def fit_capsules(body: Body) -> Capsules:
             low = high = (low + high) / 2
         joints.append(joint)
         radii.append(radius)
-        for share, sign in ((low, -1.0), (high, 1.0)):
+        for end, sign in ((low, -1.0), (high, 1.0)):
             near = weight * (sign * along > 0)
-            ends.append(centre + share * axis)
+            ends.append(centre + end * axis)
             bases.append(torch.einsum("v,vcb->cb", near / near.sum(), body.shape_basis[members]))
     order = [2 * i for i in range(len(joints))] + [2 * i + 1 for i in range(len(joints))]
     one_hot = torch.nn.functional.one_hot(torch.tensor(joints * 2), len(body.parents)).to(body.lbs_weights)
@@ -157,11 +141,11 @@ def _apart(body: Body, owner: Tensor, joints: list[int], ends: Tensor, radii: Te
     one, other = found.unbind(-1)
     start, end = ends.chunk(2)
     four = torch.stack([start[one], end[one], start[other], end[other]], -2)
-    distance = (_shares(four)[..., None] * four).sum(-2).norm(dim=-1)
+    distance = (_end_weights(four)[..., None] * four).sum(-2).norm(dim=-1)
     return found[distance - radii[one] - radii[other] > MARGIN_M]
 
 
-def _shares(ends: Tensor) -> Tensor:
+def _end_weights(ends: Tensor) -> Tensor:
     """Return weights of the ends of two segments whose sum is the vector between their nearest points.
 
     At the nearest points the distance does not change with where on the segments they are, so the weights are held
@@ -175,13 +159,13 @@ def _shares(ends: Tensor) -> Tensor:
         room = uu * vv - uv * uv
         i = torch.where(room > 1e-9 * uu * vv, (uv * vw - vv * uw) / room.clamp_min(1e-20), torch.zeros_like(uu))
         j = ((uv * i.clamp(0, 1) + vw) / vv).clamp(0, 1)
-        i = ((uv * j - uw) / uu).clamp(0, 1)  # the best for a share on the other segment that may have been cut
+        i = ((uv * j - uw) / uu).clamp(0, 1)  # again, because j may have been clamped
         j = ((uv * i + vw) / vv).clamp(0, 1)
         return torch.stack([1 - i, i, j - 1, -j], -1)
 
 
-def _quantile(values: Tensor, weight: Tensor, share: float) -> Tensor:
-    """Return the value below which this share of the weight lies."""
+def _quantile(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
+    """Return the value below which this fraction of the weight lies."""
     order = values.argsort()
-    place = torch.searchsorted(weight[order].cumsum(0), share * float(weight.sum()))
+    place = torch.searchsorted(weight[order].cumsum(0), fraction * float(weight.sum()))
     return values[order[place.clamp_max(len(order) - 1)]]

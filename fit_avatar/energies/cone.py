@@ -7,25 +7,29 @@ the un-posing are held fixed during a step, so the terms move betas and offsets 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from fit_avatar.body.points import Points
-from fit_avatar.body.skinning import blend
+from fit_avatar.body.skinning import blend, pose_offsets
 from fit_avatar.capture.types import Camera
-from fit_avatar.energies.image import OutlineMatch, match_outlines
+from fit_avatar.energies.image import match_outlines
 from fit_avatar.energies.kernel import Annealed, Value, value_at
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.projection import correctives, metres_per_pixel, picked
+from fit_avatar.energies.projection import metres_per_pixel
+from fit_avatar.energies.surface import shaped_mesh
 from fit_avatar.energies.term import energy
 from fit_avatar.silhouettes import Contours, plane_distance, tangent_planes
 
 GATE = Annealed(0.08, 0.08)
 """Largest distance between an outline point and its rim vertex, in metres."""
+RIM = 2000
+"""Candidates of a frame for the vertices that make its outline."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Rays:
     vertices: Tensor  # [..., T, C] int64
     directions: Tensor  # [..., T, C, 3] unit, n
     moments: Tensor  # [..., T, C, 3] metres, p × n of any point p of the line (Plücker)
-    trust: Tensor  # [..., T, C]
+    confidence: Tensor  # [..., T, C]
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,76 @@ class Planes:
     vertices: Tensor  # [..., T, C] int64
     normals: Tensor  # [..., T, C, 3], N
     shift: Tensor  # [..., T, C] metres: N · v + shift is zero on the plane, positive outside
-    trust: Tensor  # [..., T, C]
+    confidence: Tensor  # [..., T, C]
 
 
-@energy(vector=True)
+@dataclass(frozen=True)
+class _Unposing:
+    """The vertices that outline points pull, and the affine map v ↦ A (v + c) + b that poses each."""
+
+    vertices: Tensor  # [..., T, C] int64
+    confidence: Tensor  # [..., T, C]
+    linear: Tensor  # [..., T, C, 3, 3], A
+    shift: Tensor  # [..., T, C, 3], b
+    corrective: Tensor  # [..., T, C, 3] pose-dependent shape c, or zero
+
+    @classmethod
+    def of(
+        cls, x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
+    ) -> _Unposing:
+        """Match outline points (C a frame) to vertices."""
+        match = match_outlines(x, contours, camera, gate_m / metres_per_pixel(x, camera), rim, spacing_m)
+        points = x.body.vertex_points(match.vertices)
+        linear, shift = blend(x.skeleton, points.weights)
+        none = points.template.new_zeros(())
+        corrective = none if points.pose_basis is None else pose_offsets(points.pose_basis, x.rotations)
+        return cls(match.vertices, match.confidence, linear, shift, corrective)
+
+
+# -- rays -----------------------------------------------------------------------------------------------------
+
+
+def unpose_rays(x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Rays:
+    """Match outline points (C a frame) to vertices and carry their viewing rays into the bind pose."""
+    found = _Unposing.of(x, contours, camera, gate_m, rim, spacing_m)
+    centre = contours.points.new_tensor([camera.cx, camera.cy])
+    focal = contours.points.new_tensor([camera.fx, camera.fy])
+    slopes = (contours.points - centre) / focal
+    rays = torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1)
+    # The camera's centre A (v + c) + b = 0 goes to v = −A⁻¹ b − c.
+    inverse = torch.linalg.inv(found.linear)
+    directions = torch.nn.functional.normalize((inverse @ rays[..., None])[..., 0], dim=-1)
+    origins = -(inverse @ found.shift[..., None])[..., 0] - found.corrective
+    return Rays(found.vertices, directions, torch.linalg.cross(origins, directions), found.confidence)
+
+
+def _prepare_rays(
+    x: PosedBody,
+    contours: Contours,
+    camera: Camera,
+    progress: float = 0.0,
+    gate_m: Value = GATE,
+    rim: int = RIM,
+    stride: int = 1,
+    spacing_m: float = 0.0,
+) -> Mapping[str, Any]:
+    return {"rays": unpose_rays(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)}
+
+
+def _rays_by_offsets(x: PosedBody, rays: Rays) -> csr_matrix:
+    a, b, c = rays.directions.flatten(0, -2).double().cpu().unbind(-1)
+    zero = torch.zeros_like(a)
+    rows = torch.stack([zero, c, -b, -c, zero, a, b, -a, zero], -1).unflatten(-1, (3, 3))  # v × n is linear in v
+    return _by_vertex(x, rays.vertices, rows)
+
+
+@energy(
+    vector=True,
+    observes=("contours", "camera"),
+    prepare=_prepare_rays,
+    makes=("rays",),
+    offset_jacobian=_rays_by_offsets,
+)
 def cone_rays(x: PosedBody, rays: Rays) -> tuple[Tensor, Tensor]:
     """Vectors of the vertices' distances from their un-posed viewing rays, v × n − m. [..., 1, M, 3] metres
 
@@ -56,74 +126,66 @@ def cone_rays(x: PosedBody, rays: Rays) -> tuple[Tensor, Tensor]:
 
     Source: Alldieck et al. 2018, section 3.2.
     """
-    residual = torch.linalg.cross(picked(x.surface, rays.vertices), rays.directions) - rays.moments
-    return residual.flatten(-3, -2).unsqueeze(-3), rays.trust.flatten(-2).unsqueeze(-2)
+    residual = torch.linalg.cross(x.surface_at(rays.vertices), rays.directions) - rays.moments
+    return residual.flatten(-3, -2).unsqueeze(-3), rays.confidence.flatten(-2).unsqueeze(-2)
 
 
-@energy
-def cone_planes(x: PosedBody, planes: Planes) -> tuple[Tensor, Tensor]:
-    """Distances of the vertices from their un-posed tangent planes, positive outside. [..., 1, M] metres
-
-    A plane leaves its vertex free to slide along the outline, which a ray does not.
-
-    Source: after Alldieck et al. 2018, section 3.2.
-    """
-    residual = plane_distance(picked(x.surface, planes.vertices), planes.normals, planes.shift)
-    return residual.flatten(-2).unsqueeze(-2), planes.trust.flatten(-2).unsqueeze(-2)
-
-
-def unpose_rays(x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Rays:
-    """Match outline points (C a frame) to vertices and carry their viewing rays into the bind pose."""
-    match, points, linear, shift = _matched(x, contours, camera, gate_m, rim, spacing_m)
-    centre = contours.points.new_tensor([camera.cx, camera.cy])
-    focal = contours.points.new_tensor([camera.fx, camera.fy])
-    slopes = (contours.points - centre) / focal
-    rays = torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1)
-    # X = A (v + c) + b, c the pose-dependent shape: the camera's centre X = 0 goes to v = −A⁻¹ b − c.
-    inverse = torch.linalg.inv(linear)
-    directions = torch.nn.functional.normalize((inverse @ rays[..., None])[..., 0], dim=-1)
-    origins = -(inverse @ shift[..., None])[..., 0] - correctives(x, points)
-    return Rays(match.vertices, directions, torch.linalg.cross(origins, directions), match.trust)
+# -- planes ---------------------------------------------------------------------------------------------------
 
 
 def unpose_planes(
     x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
 ) -> Planes:
     """Match outline points (C a frame) to vertices and carry their tangent planes into the bind pose."""
-    match, points, linear, shift = _matched(x, contours, camera, gate_m, rim, spacing_m)
+    found = _Unposing.of(x, contours, camera, gate_m, rim, spacing_m)
     planes = tangent_planes(contours.points, contours.normals, camera)
     # N · (A (v + c) + b) = (Aᵀ N) · v + (Aᵀ N) · c + N · b
-    normals = (linear.transpose(-1, -2) @ planes[..., None])[..., 0]
-    constant = (planes * shift).sum(-1) + (normals * correctives(x, points)).sum(-1)
-    return Planes(match.vertices, normals, constant, match.trust)
+    normals = (found.linear.transpose(-1, -2) @ planes[..., None])[..., 0]
+    shift = (planes * found.shift).sum(-1) + (normals * found.corrective).sum(-1)
+    return Planes(found.vertices, normals, shift, found.confidence)
 
 
-def _matched(
-    x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
-) -> tuple[OutlineMatch, Points, Tensor, Tensor]:
-    """Match outline points to vertices; return the vertices as points, and the A and b that pose them, too."""
-    match = match_outlines(x, contours, camera, gate_m / metres_per_pixel(x, camera), rim, spacing_m)
-    points = x.body.vertex_points(match.vertices)
-    return match, points, *blend(x.skeleton, points.weights)
+def _prepare_planes(
+    x: PosedBody,
+    contours: Contours,
+    camera: Camera,
+    progress: float = 0.0,
+    gate_m: Value = GATE,
+    rim: int = RIM,
+    stride: int = 1,
+    spacing_m: float = 0.0,
+    by_area: bool = False,
+) -> Mapping[str, Any]:
+    planes = unpose_planes(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)
+    if by_area:
+        total = planes.confidence.sum((-2, -1), keepdim=True).clamp_min(1e-9)
+        planes = replace(planes, confidence=planes.confidence * (shaped_mesh(x).skin_area / total))
+    return {"planes": planes}
 
 
-def _preparation(name: str, unpose: Callable[..., Rays | Planes]) -> Callable[..., Mapping[str, Any]]:
-    """Return what makes the field ``name`` of a term before each step."""
-
-    def prepare(
-        x: PosedBody,
-        contours: Contours,
-        camera: Camera,
-        share: float = 0.0,
-        gate_m: Value = GATE,
-        rim: int = 2000,
-        stride: int = 1,
-        spacing_m: float = 0.0,
-    ) -> Mapping[str, Any]:
-        return {name: unpose(x, contours.every(stride), camera, value_at(gate_m, share), rim, spacing_m)}
-
-    return prepare
+def _planes_by_offsets(x: PosedBody, planes: Planes) -> csr_matrix:
+    return _by_vertex(x, planes.vertices, planes.normals.flatten(0, -2)[:, None].double().cpu())
 
 
-cone_rays.with_preparation("rays")(_preparation("rays", unpose_rays))
-cone_planes.with_preparation("planes")(_preparation("planes", unpose_planes))
+@energy(observes=("contours", "camera"), prepare=_prepare_planes, makes=("planes",), offset_jacobian=_planes_by_offsets)
+def cone_planes(x: PosedBody, planes: Planes) -> tuple[Tensor, Tensor]:
+    """Distances of the vertices from their un-posed tangent planes, positive outside. [..., 1, M] metres
+
+    A plane leaves its vertex free to slide along the outline, which a ray does not. With ``by_area`` the confidence of
+    all M outline points of a clip sums to the area of the skin in m²: the sum of squares is then an integral over the
+    surface, as if the outlines touched all of it evenly.
+
+    Source: after Alldieck et al. 2018, section 3.2.
+    """
+    residual = plane_distance(x.surface_at(planes.vertices), planes.normals, planes.shift)
+    return residual.flatten(-2).unsqueeze(-2), planes.confidence.flatten(-2).unsqueeze(-2)
+
+
+def _by_vertex(x: PosedBody, vertices: Tensor, rows: Tensor) -> csr_matrix:
+    """Return a sparse matrix whose m-th block of n rows sees the offset of one vertex. [M], [M, n, 3] → [M n, 3 V]"""
+    count, each, _ = rows.shape
+    columns = 3 * vertices.flatten().cpu()[:, None, None] + torch.arange(3).expand(count, each, 3)
+    starts = np.arange(0, 3 * count * each + 1, 3)
+    return csr_matrix(
+        (rows.flatten().numpy(), columns.flatten().numpy(), starts), shape=(count * each, 3 * len(x.body.template))
+    )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.energies.motion import REFERENCE_RATE_HZ
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
@@ -13,12 +14,12 @@ FEET = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name i
 """The keypoints of the feet: big toe, small toe and heel of the left foot, then of the right one."""
 
 STILL = 0.005
-"""Part of the person's height that a standing foot seems to move in a thirtieth of a second: about 8 mm."""
+"""How far a standing foot seems to move in a thirtieth of a second, as a part of the person's height: about 8 mm."""
 
 
 @energy(vector=True, contact="T-1 6")
 def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
-    """How far a foot's keypoints move from frame to frame; trusted as far as they are in contact.
+    """How far a foot's keypoints move from frame to frame; the confidence is that of their contact.
 
     contact: of each keypoint in :data:`FEET`'s order, 0…1 [..., T−1, 6]; see :func:`estimate_contact`
     → [..., T−1, 6, 3] metres
@@ -51,7 +52,7 @@ def ground_plane(x: PosedBody, plane: Tensor | None = None, contact: Tensor | No
     return height, torch.where(height.detach() < 0, torch.ones_like(height), stands.expand_as(height))
 
 
-def estimate_contact(keypoints: Tensor, steps: Tensor | None = None, pace: float = 1.0, still: float = STILL) -> Tensor:
+def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None, still: float = STILL) -> Tensor:
     """Return how surely each of the feet's keypoints stands still between neighbouring frames.
 
     A standing foot's keypoint hardly moves in the image; its speed is measured against the person's height there, so
@@ -59,9 +60,8 @@ def estimate_contact(keypoints: Tensor, steps: Tensor | None = None, pace: float
 
     Args:
         keypoints: BODY_25, (u, v, confidence). [..., T, 25, 3]
-        steps: frame intervals in units of the usual one, by default all 1. [..., T−1]
-        pace: the usual frame interval, in thirtieths of a second.
-        still: speed at which contact is doubted by half, in heights in a thirtieth of a second.
+        frame_intervals_s: seconds between neighbouring frames, by default a thirtieth. [..., T−1]
+        still: speed at which contact is as likely as not, in heights in a thirtieth of a second.
 
     Returns:
         [..., T−1, 6] in [0, 1], 0 for keypoints that were not seen.
@@ -71,10 +71,9 @@ def estimate_contact(keypoints: Tensor, steps: Tensor | None = None, pace: float
     top = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], torch.inf)).amin((-3, -2))[..., 1]
     bottom = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], -torch.inf)).amax((-3, -2))[..., 1]
     height = (bottom - top).clamp_min(1.0)[..., None, None]
-    moved = (feet[..., 1:, :, :] - feet[..., :-1, :, :]).norm(dim=-1)
-    if steps is not None:
-        moved = moved / steps[..., None]
-    speed = moved / (height * still * pace)
+    speed = (feet[..., 1:, :, :] - feet[..., :-1, :, :]).norm(dim=-1) / (height * still)
+    if frame_intervals_s is not None:
+        speed = speed / (frame_intervals_s[..., None] * REFERENCE_RATE_HZ)
     both = torch.minimum(confidence[..., 1:, :], confidence[..., :-1, :])
     sure: Tensor = both.clamp(0, 1) / (1 + speed**4)
     return sure

@@ -19,11 +19,11 @@ class Annealed:
 
     def __post_init__(self) -> None:
         if not (self.first > 0 and self.last > 0):
-            raise BadInputError(f"a schedule goes between numbers above 0, not from {self.first} to {self.last}")
+            raise BadInputError(f"an annealed value goes between numbers above 0, not from {self.first} to {self.last}")
 
-    def at(self, share: float) -> float:
-        """Return the value after ``share`` of the way, 0…1."""
-        return float(self.first * (self.last / self.first) ** share)
+    def at(self, progress: float) -> float:
+        """Return the value at a fraction of the solve, 0…1."""
+        return float(self.first * (self.last / self.first) ** progress)
 
     def __str__(self) -> str:
         return f"{self.first:.3g} → {self.last:.3g}"
@@ -32,16 +32,16 @@ class Annealed:
 Value = float | Annealed
 
 
-def value_at(value: Value, share: float) -> float:
-    """Return a number, or where a schedule is after ``share`` of the way."""
-    return value.at(share) if isinstance(value, Annealed) else float(value)
+def value_at(value: Value, progress: float) -> float:
+    """Return a number, or an annealed value at a fraction of the solve, 0…1."""
+    return value.at(progress) if isinstance(value, Annealed) else float(value)
 
 
 class Kernel(Protocol):
     """A robust function of squared residuals, in the residual's own unit."""
 
-    def at(self, share: float) -> Kernel:
-        """Return the kernel after ``share`` of the way."""
+    def at(self, progress: float) -> Kernel:
+        """Return the kernel at a fraction of the solve, 0…1."""
 
     def __call__(self, squared: Tensor) -> Tensor:
         """Return ρ from squared residuals."""
@@ -59,9 +59,9 @@ class GemanMcClure:
 
     sigma: Value
 
-    def at(self, share: float) -> GemanMcClure:
-        """Return the kernel after ``share`` of the way."""
-        return GemanMcClure(value_at(self.sigma, share))
+    def at(self, progress: float) -> GemanMcClure:
+        """Return the kernel at a fraction of the solve, 0…1."""
+        return GemanMcClure(value_at(self.sigma, progress))
 
     def __call__(self, squared: Tensor) -> Tensor:
         """Return ρ from squared residuals."""
@@ -88,9 +88,9 @@ class Huber:
 
     delta: Value
 
-    def at(self, share: float) -> Huber:
-        """Return the kernel after ``share`` of the way."""
-        return Huber(value_at(self.delta, share))
+    def at(self, progress: float) -> Huber:
+        """Return the kernel at a fraction of the solve, 0…1."""
+        return Huber(value_at(self.delta, progress))
 
     def __call__(self, squared: Tensor) -> Tensor:
         """Return ρ from squared residuals."""

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.term import Blocks, energy
+from fit_avatar.energies.term import energy
 
 Range = tuple[float, float]
 
@@ -40,19 +41,7 @@ BENDING = {"left_elbow": (1, 1.0), "right_elbow": (1, -1.0), "left_knee": (0, -1
 """Axis of a hinge, and the sign of bending it the wrong way."""
 
 
-@energy
-def joint_limits(x: PosedBody) -> Tensor:
-    """How far angles are beyond their limits, zero between them; positive above, negative below. [..., T, n, 3] radians
-
-    n counts the joints of :data:`LIMITS` on both sides that the body has.
-    """
-    joints, lowest, highest = _limits(x)
-    angles = x.body_pose[..., joints, :]
-    return (angles - highest).clamp_min(0) - (lowest - angles).clamp_min(0)
-
-
-@joint_limits.with_jacobian
-def _(x: PosedBody) -> Blocks:
+def _limits_jacobian(x: PosedBody) -> Blocks:
     joints, lowest, highest = _limits(x)
     angles = x.body_pose[..., joints, :]
     beyond = ((angles > highest) | (angles < lowest)).to(angles)
@@ -63,7 +52,30 @@ def _(x: PosedBody) -> Blocks:
     return Blocks({"body_pose": whole.flatten(-4, -3).flatten(-2)})  # [..., T, 3n, 3 (J−1)]
 
 
-@energy
+@energy(jacobian=_limits_jacobian)
+def joint_limits(x: PosedBody) -> Tensor:
+    """How far angles are beyond their limits, zero between them; positive above, negative below. [..., T, n, 3] radians
+
+    n counts the joints of :data:`LIMITS` on both sides that the body has.
+    """
+    joints, lowest, highest = _limits(x)
+    angles = x.body_pose[..., joints, :]
+    return (angles - highest).clamp_min(0) - (lowest - angles).clamp_min(0)
+
+
+def _bending_jacobian(x: PosedBody) -> Blocks:
+    names = x.body.joint_names[1:]
+    rows = []
+    for name, (axis, sign) in BENDING.items():
+        angles = x.body_pose[..., names.index(name), :]
+        row = torch.zeros_like(x.body_pose)
+        slope = rotation.right_jacobian_inverse(angles)[..., axis, :]
+        row[..., names.index(name), :] = slope * (sign * (sign * angles[..., axis : axis + 1]).exp())
+        rows.append(row.flatten(-2))
+    return Blocks({"body_pose": torch.stack(rows, -2)})
+
+
+@energy(jacobian=_bending_jacobian)
 def bending_prior(x: PosedBody) -> Tensor:
     """Exponential of the angles by which elbows and knees bend the wrong way. [..., T, 4]
 
@@ -75,19 +87,6 @@ def bending_prior(x: PosedBody) -> Tensor:
     names = x.body.joint_names[1:]
     angles = [x.body_pose[..., names.index(name), axis] * sign for name, (axis, sign) in BENDING.items()]
     return torch.stack(angles, -1).exp()
-
-
-@bending_prior.with_jacobian
-def _(x: PosedBody) -> Blocks:
-    names = x.body.joint_names[1:]
-    rows = []
-    for name, (axis, sign) in BENDING.items():
-        angles = x.body_pose[..., names.index(name), :]
-        row = torch.zeros_like(x.body_pose)
-        slope = rotation.right_jacobian_inverse(angles)[..., axis, :]
-        row[..., names.index(name), :] = slope * (sign * (sign * angles[..., axis : axis + 1]).exp())
-        rows.append(row.flatten(-2))
-    return Blocks({"body_pose": torch.stack(rows, -2)})
 
 
 @cache

@@ -1,8 +1,10 @@
 """Terms on motion: smoothness in time of rotations, of the translation and of joints in space.
 
-Frames may be unevenly spaced: ``steps`` are the intervals between them in units of the usual one, and ``pace`` is the
-usual one in thirtieths of a second, so that a term means the same at any frame rate. Residuals are in radians or
-metres.
+Residuals are per thirtieth of a second, so that a standard deviation means the same at any frame rate, and frames may
+be unevenly spaced: a velocity is a difference over its frame interval, an acceleration a difference of velocities over
+the median frame interval, both intervals counted in thirtieths of a second. Residuals are in radians or metres.
+
+The observation ``frame_intervals_s`` holds the seconds between neighbouring frames. [..., T−1]
 """
 
 from __future__ import annotations
@@ -11,108 +13,116 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
-from fit_avatar.energies.pose import LOOSE_ROOT, between, block_diagonal, looseness
+from fit_avatar.energies.blocks import Blocks, block_diagonal
+from fit_avatar.energies.pose import LOOSE_ROOT, between, looseness
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.term import Blocks, energy
+from fit_avatar.energies.term import energy
+
+REFERENCE_RATE_HZ = 30.0
+"""Residuals are per frame of a video of this rate."""
 
 # -- rotations ------------------------------------------------------------------------------------------------
 
 
-@energy(steps="T-1")
-def rotation_velocity(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Tensor:
-    """Every joint's angular velocity between neighbouring frames. steps [..., T−1] → [..., T−1, J, 3] radians
+def _rotation_velocity_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> Blocks:
+    return _rotation_blocks(torch.stack(_slopes(x, frame_intervals_s), -4) / _with_root(x)[..., None])
 
-    Against the joints' looseness, and per ``pace``. It damps motion; accelerations only smooth it.
+
+@energy(observes=("frame_intervals_s",), jacobian=_rotation_velocity_jacobian, frame_intervals_s="T-1")
+def rotation_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+    """Every joint's angular velocity between neighbouring frames, against its looseness. [..., T−1, J, 3] radians
+
+    It damps motion; accelerations only smooth it.
 
     Source: Alldieck et al. 2018, section 3.1 (differences from the frame before).
     """
-    return _turned(x) / steps[..., None, None] / (_with_root(x) * pace)
+    return _turned(x) / (_reference_frames(frame_intervals_s)[..., None, None] * _with_root(x))
 
 
-@rotation_velocity.with_jacobian
-def _(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Blocks:
-    before, after = _slopes(x, steps)
-    return _rotation_blocks(torch.stack([before, after], -4) / (_with_root(x)[..., None] * pace))
-
-
-@energy(steps="T-1")
-def rotation_acceleration(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Tensor:
-    """Change of every joint's angular velocity between neighbouring frames. [..., T−2, J, 3] radians
-
-    Against the joints' looseness, and per ``pace``²: frames twice as far apart differ twice as much in velocity,
-    and move twice as long.
-
-    Args:
-        x: the posed body.
-        steps: frame intervals in units of the usual one. [..., T−1]
-        pace: the usual frame interval, in thirtieths of a second.
-    """
-    velocity = _turned(x) / steps[..., None, None]
-    return (velocity[..., 1:, :, :] - velocity[..., :-1, :, :]) / (_with_root(x) * pace**2)
-
-
-@rotation_acceleration.with_jacobian
-def _(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Blocks:
-    before, after = _slopes(x, steps)
+def _rotation_acceleration_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> Blocks:
+    before, after = _slopes(x, frame_intervals_s)
     first, second, third = -before[..., :-1, :, :, :], before[..., 1:, :, :, :], after[..., 1:, :, :, :]
     second = second - after[..., :-1, :, :, :]
-    return _rotation_blocks(torch.stack([first, second, third], -4) / (_with_root(x)[..., None] * pace**2))
+    scale = _with_root(x)[..., None] * _median(frame_intervals_s)[..., None, None, None, None]
+    return _rotation_blocks(torch.stack([first, second, third], -4) / scale)
+
+
+@energy(observes=("frame_intervals_s",), jacobian=_rotation_acceleration_jacobian, frame_intervals_s="T-1")
+def rotation_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+    """Change of every joint's angular velocity, against its looseness. [..., T−2, J, 3] radians"""
+    velocity = _turned(x) / _reference_frames(frame_intervals_s)[..., None, None]
+    change = velocity[..., 1:, :, :] - velocity[..., :-1, :, :]
+    return change / (_with_root(x) * _median(frame_intervals_s)[..., None, None])
 
 
 # -- translation ----------------------------------------------------------------------------------------------
 
 
-@energy(steps="T-1")
-def translation_velocity(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Tensor:
-    """Velocity of the root, per ``pace`` as for rotations. steps [..., T−1] → [..., T−1, 3] metres
-
-    Source: Alldieck et al. 2018, section 3.1 (differences from the frame before).
-    """
-    return (x.transl[..., 1:, :] - x.transl[..., :-1, :]) / (steps[..., None] * pace)
-
-
-@translation_velocity.with_jacobian
-def _(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Blocks:
-    rate = 1 / (steps * pace)
+def _translation_velocity_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> Blocks:
+    rate = 1 / _reference_frames(frame_intervals_s)
     return Blocks({"transl": _stencil(x, torch.stack([-rate, rate], -1))})
 
 
-@energy(steps="T-1")
-def translation_acceleration(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Tensor:
-    """Change of velocity, per ``pace``² as for rotations. steps [..., T−1] → [..., T−2, 3] metres"""
-    velocity = (x.transl[..., 1:, :] - x.transl[..., :-1, :]) / steps[..., None]
-    return (velocity[..., 1:, :] - velocity[..., :-1, :]) / pace**2
+@energy(observes=("frame_intervals_s",), jacobian=_translation_velocity_jacobian, frame_intervals_s="T-1")
+def translation_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+    """Velocity of the root. [..., T−1, 3] metres
+
+    Source: Alldieck et al. 2018, section 3.1 (differences from the frame before).
+    """
+    return (x.transl[..., 1:, :] - x.transl[..., :-1, :]) / _reference_frames(frame_intervals_s)[..., None]
 
 
-@translation_acceleration.with_jacobian
-def _(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Blocks:
-    before, after = 1 / steps[..., :-1], 1 / steps[..., 1:]
-    return Blocks({"transl": _stencil(x, torch.stack([before, -before - after, after], -1) / pace**2)})
+def _translation_acceleration_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> Blocks:
+    rate = 1 / _reference_frames(frame_intervals_s)
+    before, after = rate[..., :-1], rate[..., 1:]
+    rates = torch.stack([before, -before - after, after], -1) / _median(frame_intervals_s)[..., None]
+    return Blocks({"transl": _stencil(x, rates)})
+
+
+@energy(observes=("frame_intervals_s",), jacobian=_translation_acceleration_jacobian, frame_intervals_s="T-1")
+def translation_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+    """Change of the root's velocity. [..., T−2, 3] metres"""
+    velocity = (x.transl[..., 1:, :] - x.transl[..., :-1, :]) / _reference_frames(frame_intervals_s)[..., None]
+    return (velocity[..., 1:, :] - velocity[..., :-1, :]) / _median(frame_intervals_s)[..., None]
 
 
 # -- joints in space ------------------------------------------------------------------------------------------
 
 
-@energy(steps="T-1")
-def joint_velocity(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Tensor:
-    """Velocity of every joint in space, per ``pace``. steps [..., T−1] → [..., T−1, J, 3] metres
+@energy(observes=("frame_intervals_s",), frame_intervals_s="T-1")
+def joint_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+    """Velocity of every joint in space. [..., T−1, J, 3] metres
 
     A degree at the hip moves the foot more than one at the ankle: here both count by what they move.
     """
-    return (x.joints[..., 1:, :, :] - x.joints[..., :-1, :, :]) / (steps[..., None, None] * pace)
+    difference = x.joints[..., 1:, :, :] - x.joints[..., :-1, :, :]
+    return difference / _reference_frames(frame_intervals_s)[..., None, None]
 
 
-@energy(steps="T-1")
-def joint_acceleration(x: PosedBody, steps: Tensor, pace: float = 1.0) -> Tensor:
-    """Change of every joint's velocity in space, per ``pace``². steps [..., T−1] → [..., T−2, J, 3] metres
+@energy(observes=("frame_intervals_s",), frame_intervals_s="T-1")
+def joint_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+    """Change of every joint's velocity in space. [..., T−2, J, 3] metres
 
     Source: after Rempe et al. 2021 (HuMoR), the joints' smoothness of their test-time optimisation.
     """
-    velocity = (x.joints[..., 1:, :, :] - x.joints[..., :-1, :, :]) / steps[..., None, None]
-    return (velocity[..., 1:, :, :] - velocity[..., :-1, :, :]) / pace**2
+    difference = x.joints[..., 1:, :, :] - x.joints[..., :-1, :, :]
+    velocity = difference / _reference_frames(frame_intervals_s)[..., None, None]
+    return (velocity[..., 1:, :, :] - velocity[..., :-1, :, :]) / _median(frame_intervals_s)[..., None, None]
 
 
 # -- helpers --------------------------------------------------------------------------------------------------
+
+
+def _reference_frames(frame_intervals_s: Tensor) -> Tensor:
+    """Return frame intervals in thirtieths of a second. [..., T−1]"""
+    return frame_intervals_s * REFERENCE_RATE_HZ
+
+
+def _median(frame_intervals_s: Tensor) -> Tensor:
+    """Return the median frame interval in thirtieths of a second, 1 where there is none. [..., 1]"""
+    if not frame_intervals_s.shape[-1]:
+        return frame_intervals_s.new_ones(1)
+    return _reference_frames(frame_intervals_s).median(-1, keepdim=True).values
 
 
 def _turned(x: PosedBody) -> Tensor:
@@ -120,11 +130,11 @@ def _turned(x: PosedBody) -> Tensor:
     return between(x.rotations[..., :-1, :, :, :], x.rotations[..., 1:, :, :, :])
 
 
-def _slopes(x: PosedBody, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the derivatives of v_t = turn / step to the rotations of frames t and t + 1. [..., T−1, J, 3, 3] twice"""
-    turned, rate = _turned(x), steps[..., None, None, None]
-    before = -rotation.right_jacobian_inverse(-turned) / rate
-    return before, rotation.right_jacobian_inverse(turned) / rate
+def _slopes(x: PosedBody, frame_intervals_s: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the derivatives of turn / interval to the rotations of frames t and t + 1. [..., T−1, J, 3, 3] twice"""
+    turned, interval = _turned(x), _reference_frames(frame_intervals_s)[..., None, None, None]
+    before = -rotation.right_jacobian_inverse(-turned) / interval
+    return before, rotation.right_jacobian_inverse(turned) / interval
 
 
 def _rotation_blocks(stencil: Tensor) -> Blocks:
@@ -140,6 +150,6 @@ def _stencil(x: PosedBody, rates: Tensor) -> Tensor:
 
 
 def _with_root(x: PosedBody) -> Tensor:
-    """Return the looseness of all joints, none so stiff that it could not be seen to move. [J, 1]"""
+    """Return the looseness of all joints, at least 0.3, so that smoothness binds no joint entirely. [J, 1]"""
     loose = looseness(x).clamp_min(0.3)
     return torch.cat([loose.new_full((1, 1), LOOSE_ROOT), loose])

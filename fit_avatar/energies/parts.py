@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,19 +10,12 @@ from torch import Tensor
 
 from fit_avatar.body.joints import is_finger
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import skin
 from fit_avatar.capture.types import Camera
+from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.projection import (
-    chosen_vertices,
-    inside_image,
-    metres_per_pixel,
-    point_blocks,
-    scaled,
-)
-from fit_avatar.energies.silhouette import sample
-from fit_avatar.energies.term import Blocks, energy
-from fit_avatar.silhouettes import pixel_gradient
+from fit_avatar.energies.projection import inside_image, pixel_size_in_metres, scaled
+from fit_avatar.energies.silhouette import DistanceField
+from fit_avatar.energies.term import energy
 from fit_avatar.visibility.raster import rasterize
 
 SEGMENTS = (
@@ -40,14 +32,14 @@ _SEGMENT_OF = {
 }  # fmt: skip
 
 TOLERANCE_M = 0.02
-"""A vertex this far behind what is drawn around its pixel is still seen."""
+"""A vertex counts as visible up to this far behind the nearest surface around its pixel."""
 
 
 def parts_of_vertices(body: Body) -> Tensor:
     """Return the part that each vertex follows most, as an index into :data:`SEGMENTS`. int64 [V]"""
     part_of_joint = torch.tensor([_segment(name) for name in body.joint_names], device=body.lbs_weights.device)
-    share = torch.zeros(len(body.template), len(SEGMENTS), dtype=body.lbs_weights.dtype, device=part_of_joint.device)
-    return share.index_add_(1, part_of_joint, body.lbs_weights).argmax(1)
+    followed = torch.zeros(len(body.template), len(SEGMENTS), dtype=body.lbs_weights.dtype, device=part_of_joint.device)
+    return followed.index_add_(1, part_of_joint, body.lbs_weights).argmax(1)
 
 
 def _segment(joint: str) -> int:
@@ -57,44 +49,12 @@ def _segment(joint: str) -> int:
     return SEGMENTS.index(part if part in SEGMENTS else side + part)
 
 
-@energy(part_fields="T 12 H W")
-def part_segmentation(
-    x: PosedBody,
-    part_fields: Tensor,
-    camera: Camera,
-    chosen: Tensor,
-    parts: Tensor,
-    visible: Tensor,
-    field_stride: float = 1.0,
-    pixel_size: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """How far the vertices of a body part are outside that part's mask, zero inside; hidden ones are not trusted.
-
-    A part whose mask is empty says nothing.
-
-    Args:
-        x: the posed body.
-        part_fields: distance fields of the masks of :data:`SEGMENTS`, as
-            :func:`~fit_avatar.energies.silhouette.distance_fields` makes them. [..., T, 12, H, W] pixels
-        camera: the camera.
-        chosen: vertices that are looked at; found by the preparation, as are the next two. [N]
-        parts: their parts. [N]
-        visible: 1 where they are seen. [..., T, N]
-        field_stride: size of a cell in pixels.
-        pixel_size: found by the preparation where ``in_metres`` is set.
-
-    Returns:
-        [..., T, N] pixels or metres, and 1 where the vertex is seen and in the image.
-    """
-    points, rest = chosen_vertices(x, chosen)
-    pixels = camera.project(skin(x.skeleton, rest, points.weights))
-    distance, _ = _by_part(part_fields, pixels, parts, field_stride)
-    return scaled(distance.clamp_min(0)[..., None], pixel_size)[..., 0], visible * inside_image(pixels, camera)
+def _read_chosen(x: PosedBody, chosen: Tensor) -> PosedPoints:
+    return x.read_vertices(chosen)
 
 
-@part_segmentation.with_preparation("chosen", "parts", "visible", "pixel_size")
-def _(
-    x: PosedBody, part_fields: Tensor, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03
+def _visible_parts_and_unit(
+    x: PosedBody, part_fields: DistanceField, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03
 ) -> Mapping[str, Any]:
     chosen = x.body.spread_vertices(spacing_m)
     parts = parts_of_vertices(x.body)[chosen]
@@ -102,36 +62,47 @@ def _(
     return {
         "chosen": chosen[order],
         "parts": parts[order],
-        "visible": _visible(x, chosen[order], camera, part_fields.shape[-1]),
-        "pixel_size": metres_per_pixel(x, camera) if in_metres else None,
+        "visible": _visible(x, chosen[order], camera, part_fields.values.shape[-1]),
+        **pixel_size_in_metres(x, camera, in_metres),
     }
 
 
-@part_segmentation.with_jacobian
-def _(
-    x: PosedBody,
-    part_fields: Tensor,
+@energy(
+    observes=("camera",),
+    reads=_read_chosen,
+    prepare=_visible_parts_and_unit,
+    makes=("chosen", "parts", "visible", "pixel_size"),
+    part_fields="T 12 H W",
+)
+def part_segmentation(
+    points: Tensor,
+    part_fields: DistanceField,
     camera: Camera,
-    chosen: Tensor,
     parts: Tensor,
     visible: Tensor,
-    field_stride: float = 1.0,
     pixel_size: Tensor | None = None,
-) -> Blocks:
-    points, rest = chosen_vertices(x, chosen)
-    posed = skin(x.skeleton, rest, points.weights)
-    distance, slope = _by_part(part_fields, camera.project(posed), parts, field_stride)
-    direction = scaled(slope * (distance > 0)[..., None], pixel_size)
-    blocks = point_blocks(x, points, rest, pixel_gradient(posed, direction, camera))
-    return replace(blocks, missing=("offsets",))
+) -> tuple[Tensor, Tensor]:
+    """How far the vertices of a body part are outside that part's mask, zero inside.
 
+    A part whose mask is empty says nothing.
 
-def _by_part(fields: Tensor, pixels: Tensor, parts: Tensor, stride: float) -> tuple[Tensor, Tensor]:
-    """Sample every vertex in its own part's field; vertices are sorted by their parts."""
+    Args:
+        points: vertices, one per ``spacing_m`` of the surface, sorted by their parts. [..., T, N, 3]
+        part_fields: of the masks of :data:`SEGMENTS` [..., T, 12, H, W]; see
+            :func:`~fit_avatar.energies.silhouette.distance_field`.
+        camera: the camera.
+        parts: the vertices' parts; made by the preparation. [N]
+        visible: 1 where the body does not hide them; likewise. [..., T, N]
+        pixel_size: made by the preparation where ``in_metres`` is set.
+
+    Returns:
+        [..., T, N] pixels or metres, and the confidence: 1 where the vertex is visible and in the image.
+    """
+    pixels = camera.project(points)
     counts = torch.bincount(parts, minlength=len(SEGMENTS)).tolist()
-    pieces = zip(fields.unbind(-3), pixels.split(counts, -2), strict=True)
-    values, slopes = zip(*(sample(field, piece, stride) for field, piece in pieces), strict=True)
-    return torch.cat(values, -1), torch.cat(slopes, -2)
+    pieces = zip(part_fields.unbind(-3), pixels.split(counts, -2), strict=True)
+    distance = torch.cat([field.at(piece) for field, piece in pieces], -1).clamp_min(0)
+    return scaled(distance[..., None], pixel_size)[..., 0], visible * inside_image(pixels, camera)
 
 
 def _visible(x: PosedBody, chosen: Tensor, camera: Camera, width: int) -> Tensor:

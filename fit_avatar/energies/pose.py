@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
+from fit_avatar.body.poses import a_pose
+from fit_avatar.energies.blocks import Blocks, block_diagonal
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.term import Blocks, energy
+from fit_avatar.energies.term import energy
 
 LOOSE = {
     "shoulder": 1.5, "elbow": 1.5, "collar": 0.7, "head": 1.5, "neck": 1.0, "hip": 1.0, "knee": 1.0,
@@ -41,7 +42,15 @@ def joint_looseness(body: Body) -> Tensor:
 # -- one pose for the clip ------------------------------------------------------------------------------------
 
 
-@energy
+def _deviation_jacobian(x: PosedBody) -> Blocks:
+    residual = between(x.mean_pose, x.rotations[..., 1:, :, :])
+    scale = looseness(x)[..., None]
+    own = rotation.right_jacobian_inverse(residual) / scale
+    mean = -rotation.right_jacobian_inverse(-residual) / scale
+    return Blocks({"body_pose": block_diagonal(own)}, {"mean_pose": block_diagonal(mean)})
+
+
+@energy(jacobian=_deviation_jacobian)
 def pose_deviation(x: PosedBody) -> Tensor:
     """How far each frame's joints are from the clip's mean pose, against their looseness. [..., T, J−1, 3] radians
 
@@ -51,28 +60,19 @@ def pose_deviation(x: PosedBody) -> Tensor:
     return between(x.mean_pose, x.rotations[..., 1:, :, :]) / looseness(x)
 
 
-@pose_deviation.with_jacobian
-def _(x: PosedBody) -> Blocks:
-    residual = between(x.mean_pose, x.rotations[..., 1:, :, :])
-    scale = looseness(x)[..., None]
-    own = rotation.right_jacobian_inverse(residual) / scale
-    mean = -rotation.right_jacobian_inverse(-residual) / scale
-    return Blocks({"body_pose": block_diagonal(own)}, {"mean_pose": block_diagonal(mean)})
+def _mean_pose_jacobian(x: PosedBody, pose: Tensor | None = None) -> Blocks:
+    residual = between(a_pose(x.body) if pose is None else pose, x.mean_pose)
+    turned = rotation.right_jacobian_inverse(residual) / looseness(x)[..., None]
+    return Blocks(shared={"mean_pose": block_diagonal(turned)})
 
 
-@energy(pose="J-1 3 3")
-def mean_pose_prior(x: PosedBody, pose: Tensor) -> Tensor:
+@energy(jacobian=_mean_pose_jacobian, pose="J-1 3 3")
+def mean_pose_prior(x: PosedBody, pose: Tensor | None = None) -> Tensor:
     """How far the clip's mean pose is from a usual one, against the joints' looseness. [..., 1, J−1, 3] radians
 
-    pose: local rotations [J−1, 3, 3]
+    pose: local rotations, by default a relaxed A-pose. [J−1, 3, 3]
     """
-    return between(pose, x.mean_pose) / looseness(x)
-
-
-@mean_pose_prior.with_jacobian
-def _(x: PosedBody, pose: Tensor) -> Blocks:
-    turned = rotation.right_jacobian_inverse(between(pose, x.mean_pose)) / looseness(x)[..., None]
-    return Blocks(shared={"mean_pose": block_diagonal(turned)})
+    return between(a_pose(x.body) if pose is None else pose, x.mean_pose) / looseness(x)
 
 
 # -- helpers --------------------------------------------------------------------------------------------------
@@ -81,11 +81,3 @@ def _(x: PosedBody, pose: Tensor) -> Blocks:
 def between(first: Tensor, second: Tensor) -> Tensor:
     """Return the rotation from one to the other, as axis-angle. [..., 3, 3] twice → [..., 3]"""
     return rotation.log(first.transpose(-1, -2) @ second)
-
-
-def block_diagonal(blocks: Tensor) -> Tensor:
-    """Put each joint's 3 × 3 block on the diagonal. [..., J, 3, 3] → [..., 3J, 3J]"""
-    count = blocks.shape[-3]
-    whole = blocks.new_zeros(*blocks.shape[:-3], count, 3, count, 3)
-    torch.diagonal(whole, dim1=-4, dim2=-2).copy_(blocks.movedim(-3, -1))
-    return whole.flatten(-4, -3).flatten(-2)

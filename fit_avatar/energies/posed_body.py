@@ -1,8 +1,9 @@
-"""What an energy term sees: the body at the present values of the unknowns."""
+"""The posed body: what an energy term is given."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import torch
@@ -12,11 +13,12 @@ from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
 from fit_avatar.body.skinning import Skeleton, pose_offsets, pose_skeleton, shaped, skin, surface_shifted, weighted_sum
+from fit_avatar.energies.points import PosedPoints
 from fit_avatar.errors import BadInputError
 
 
 class PosedBody:
-    """The posed body, evaluated lazily and once for all terms.
+    """The body at the present values of the unknowns, evaluated lazily and once for all terms.
 
     Every unknown is an attribute under its own name. Shapes end as written here; "..." are any number of
     batch dimensions (clips), T is the number of frames. Unknowns that all frames share have a time axis of length
@@ -29,11 +31,11 @@ class PosedBody:
         self._values = values
 
     def __getattr__(self, name: str) -> Tensor:
-        try:
-            return self._values[name]
-        except KeyError:
-            known = ", ".join(sorted(self._values))
-            raise AttributeError(f"there is no unknown {name} (there are {known})") from None
+        values = self.__dict__.get("_values", {})  # absent while a copy is being made
+        if name not in values:
+            raise AttributeError(f"there is no unknown {name} (there are {', '.join(sorted(values))})")
+        found: Tensor = values[name]
+        return found
 
     def has(self, name: str) -> bool:
         """Return whether there is such an unknown."""
@@ -88,8 +90,8 @@ class PosedBody:
     def surface(self) -> Tensor:
         """The shape with offsets, in the bind pose. [..., T or 1, V, 3] metres
 
-        Where there is a ``surface_shift``, each joint's share of the surface is moved by it against the joint: clothes
-        stay where they are seen while the bone moves inside them.
+        ``surface_shift`` moves what follows each joint against the joint, weighted as in skinning: clothes stay where
+        they are seen while the bone moves inside them.
         """
         surface = self.naked + self._values["offsets"] if "offsets" in self._values else self.naked
         if "surface_shift" in self._values:
@@ -100,7 +102,7 @@ class PosedBody:
     def vertices(self) -> Tensor:
         """Posed vertices in camera coordinates. [..., T, V, 3] metres
 
-        All of them: a term that looks at a few is many times faster with :meth:`points`.
+        All of them: a term of a few vertices is many times faster with :meth:`read_vertices`.
         """
         rest = self.surface
         if self.body.pose_basis is not None:
@@ -108,26 +110,51 @@ class PosedBody:
         return skin(self.skeleton, rest, self.body.lbs_weights)
 
     @cached_property
-    def rest_keypoints(self) -> Tensor:
-        """The body's keypoints in the bind pose, moved by ``keypoint_bias`` if there is one. [..., T or 1, K, 3]"""
-        rest = self.rest(self.body.keypoint_points)
-        return rest + self._values["keypoint_bias"] if "keypoint_bias" in self._values else rest
-
-    @cached_property
     def keypoints(self) -> Tensor:
         """The body's keypoints (BODY_25) in camera coordinates. [..., T, K, 3] metres"""
-        return skin(self.skeleton, self.rest_keypoints, self.body.keypoint_points.weights)
+        return self.read_keypoints().posed
 
     @cached_property
     def landmarks(self) -> Tensor:
         """The landmarks of hands and face in camera coordinates. [..., T, L, 3] metres"""
-        return self.points(self.body.landmark_points)
+        return self.read_points(self.body.landmark_points).posed
 
-    def rest(self, points: Points) -> Tensor:
-        """Return points in the bind pose, with pose-dependent blend shapes. [..., T or 1, N, 3]"""
+    # -- points that a term reads -----------------------------------------------------------------------------
+
+    def read_keypoints(self) -> PosedPoints:
+        """Return all keypoints in their order, moved by ``keypoint_bias`` if there is one."""
+        read = self.read_points(self.body.keypoint_points)
+        if "keypoint_bias" not in self._values:
+            return read
+        return replace(read, rest=read.rest + self._values["keypoint_bias"], keypoint_bias=True)
+
+    def read_landmarks(self, index: Sequence[int]) -> PosedPoints:
+        """Return some landmarks of hands and face. N indices"""
+        chosen = torch.tensor(index, dtype=torch.long, device=self.body.template.device)
+        return self.read_points(self.body.landmark_points.take(chosen))
+
+    def read_vertices(self, index: Tensor) -> PosedPoints:
+        """Return some vertices of the surface. int64 [N], or [..., T, N] for others in every frame"""
+        points = self.body.vertex_points(index)
+        rest = self.surface_at(index)
+        if points.pose_basis is not None:
+            rest = rest + pose_offsets(points.pose_basis, self.rotations)
+        return PosedPoints(points, rest, self.skeleton, vertices=index)
+
+    def read_points(self, points: Points) -> PosedPoints:
+        """Return points that only shape and pose move."""
         rest = points.template + weighted_sum(points.basis, self.coefficients)
-        return rest if points.pose_basis is None else rest + pose_offsets(points.pose_basis, self.rotations)
+        if points.pose_basis is not None:
+            rest = rest + pose_offsets(points.pose_basis, self.rotations)
+        return PosedPoints(points, rest, self.skeleton)
 
-    def points(self, points: Points) -> Tensor:
-        """Return skinned points in camera coordinates. [..., T, N, 3] metres"""
-        return skin(self.skeleton, self.rest(points), points.weights)
+    def surface_at(self, index: Tensor) -> Tensor:
+        """Return some vertices of the surface in the bind pose. int64 [N], or [..., T, N] → [..., T or 1, N, 3]"""
+        if index.dim() == 1:
+            return self.surface[..., index, :]
+        if self.surface.shape[-3] > 1:
+            return self.surface.gather(-2, index[..., None].expand(*index.shape, 3))
+        flat = index.flatten(-2)
+        found = self.surface[..., 0, :, :].gather(-2, flat[..., None].expand(*flat.shape, 3))
+        whole: Tensor = found.unflatten(-2, index.shape[-2:])
+        return whole

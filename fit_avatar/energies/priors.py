@@ -1,8 +1,9 @@
-"""Terms on how likely a pose is: Gaussian and mixture priors on axis-angles, from statistics that the user gives."""
+"""Terms on how likely a pose is: Gaussian and mixture priors on axis-angles."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,37 +12,57 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body import rotation
-from fit_avatar.energies.pose import block_diagonal
+from fit_avatar.body.model import Body
+from fit_avatar.body.poses import a_pose
+from fit_avatar.energies.blocks import Blocks, block_diagonal
+from fit_avatar.energies.pose import joint_looseness
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.term import Blocks, energy
+from fit_avatar.energies.term import energy
 from fit_avatar.errors import BadInputError
 
 BODY_JOINTS = 21
 """Joints below the root that all bodies of the SMPL family begin with, hands not counted."""
+POSE_SIGMA_RAD = 0.3
+"""Standard deviation of an angle around the A-pose by default, times the joint's looseness."""
 
 FloatArray = NDArray[np.floating[Any]]
 
 
-@energy(mean="D", precision_factor="D D")
-def gaussian_pose_prior(x: PosedBody, mean: Tensor, precision_factor: Tensor) -> Tensor:
+def _gaussian_jacobian(x: PosedBody, mean: Tensor | None = None, precision_factor: Tensor | None = None) -> Blocks:
+    return _blocks(x, _around_a_pose(x.body)[1] if precision_factor is None else precision_factor)
+
+
+@energy(jacobian=_gaussian_jacobian, mean="D", precision_factor="D D")
+def gaussian_pose_prior(x: PosedBody, mean: Tensor | None = None, precision_factor: Tensor | None = None) -> Tensor:
     """How many standard deviations the pose is from a mean, in independent directions: Lᵀ (θ − μ). [..., T, D]
 
     θ are the axis-angles of the joints below the root; D is 3 (J − 1), or 63 for the body without its hands.
 
     Args:
         x: the posed body.
-        mean: μ. [D] radians
-        precision_factor: L with L Lᵀ = Σ⁻¹. [D, D] per radian; see :func:`gaussian_prior`
+        mean: μ, by default a relaxed A-pose. [D] radians
+        precision_factor: L with L Lᵀ = Σ⁻¹, see :func:`gaussian_prior`; by default independent angles with a standard
+            deviation of :data:`POSE_SIGMA_RAD` times their joint's looseness. [D, D] per radian
     """
-    return (_pose(x, mean.shape[-1]) - mean) @ precision_factor
+    mean = _around_a_pose(x.body)[0] if mean is None else mean
+    factor = _around_a_pose(x.body)[1] if precision_factor is None else precision_factor
+    return (_pose(x, mean.shape[-1]) - mean) @ factor
 
 
-@gaussian_pose_prior.with_jacobian
-def _(x: PosedBody, mean: Tensor, precision_factor: Tensor) -> Blocks:
-    return _blocks(x, precision_factor)
+@lru_cache(maxsize=4)
+def _around_a_pose(body: Body) -> tuple[Tensor, Tensor]:
+    """Return mean [D] and precision factor [D, D] of a Gaussian around a relaxed A-pose."""
+    sigma = POSE_SIGMA_RAD * joint_looseness(body).expand(-1, 3).flatten()
+    return rotation.log(a_pose(body)).flatten(), torch.diag(1 / sigma)
 
 
-@energy(means="M D", precision_factors="M D D", log_weights="M")
+def _mixture_jacobian(x: PosedBody, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Blocks:
+    chosen = _likeliest(_whitened(x, means, precision_factors), log_weights)
+    slopes = _blocks(x, precision_factors[chosen]).frames["body_pose"]
+    return Blocks({"body_pose": torch.nn.functional.pad(slopes, (0, 0, 0, 1))})
+
+
+@energy(jacobian=_mixture_jacobian, means="M D", precision_factors="M D D", log_weights="M")
 def mixture_pose_prior(x: PosedBody, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Tensor:
     """The pose under the likeliest component of a mixture of Gaussians.
 
@@ -65,13 +86,6 @@ def mixture_pose_prior(x: PosedBody, means: Tensor, precision_factors: Tensor, l
     picked = whitened.gather(-2, chosen[..., None, None].expand(*chosen.shape, 1, whitened.shape[-1]))[..., 0, :]
     constant = (-2 * log_weights).clamp_min(0).sqrt()[chosen]
     return torch.cat([picked, constant[..., None]], -1)
-
-
-@mixture_pose_prior.with_jacobian
-def _(x: PosedBody, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Blocks:
-    chosen = _likeliest(_whitened(x, means, precision_factors), log_weights)
-    slopes = _blocks(x, precision_factors[chosen]).frames["body_pose"]
-    return Blocks({"body_pose": torch.nn.functional.pad(slopes, (0, 0, 0, 1))})
 
 
 def gaussian_prior(mean: FloatArray, covariance: FloatArray) -> Mapping[str, Tensor]:

@@ -7,7 +7,7 @@ from farther away.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -16,34 +16,54 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fit_avatar.body.skinning import skin
 from fit_avatar.capture.types import Camera
+from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.projection import (
-    chosen_vertices,
-    inside_image,
-    metres_per_pixel,
-    point_blocks,
-    scaled,
-)
-from fit_avatar.energies.term import Blocks, energy
-from fit_avatar.silhouettes import pixel_gradient
+from fit_avatar.energies.projection import inside_image, pixel_size_in_metres, scaled
+from fit_avatar.energies.term import energy
 from fit_avatar.visibility.raster import silhouette
 
 # -- distance fields ------------------------------------------------------------------------------------------
 
 
-def distance_fields(masks: NDArray[np.bool_], stride: int = 4) -> tuple[Tensor, float]:
-    """Return signed distances to the masks' outlines in pixels, positive outside, and the size of a cell in pixels.
+@dataclass(frozen=True)
+class DistanceField:
+    """Signed distances to the outlines of masks, positive outside, on a grid of square cells."""
 
-    A mask with nothing in it says nothing: its field is zero.
+    values: Tensor
+    """[..., T, h, w] pixels; zero for a mask with nothing in it."""
+    stride: float
+    """Side of a cell in pixels."""
 
-    Args:
-        masks: [..., H, W]
-        stride: a cell is the mean over this many pixels along each side.
+    def to(self, device: str | torch.device) -> DistanceField:
+        """Return the same field on ``device``."""
+        return DistanceField(self.values.to(device), self.stride)
 
-    Returns:
-        [..., ⌈H / stride⌉, ⌈W / stride⌉] pixels, and the stride.
+    def unbind(self, dim: int) -> tuple[DistanceField, ...]:
+        """Return one field for each index of a leading dimension."""
+        return tuple(DistanceField(values, self.stride) for values in self.values.unbind(dim))
+
+    def at(self, pixels: Tensor) -> Tensor:
+        """Interpolate between the cells' centres; constant beyond the border. [..., T, N, 2] → [..., T, N]"""
+        height, width = self.values.shape[-2:]
+        x, y = (pixels / self.stride - 0.5).unbind(-1)
+        u, v = x.clamp(0, width - 1), y.clamp(0, height - 1)
+        left, top = u.detach().floor().clamp(0, max(width - 2, 0)), v.detach().floor().clamp(0, max(height - 2, 0))
+        right, below = (left + 1).clamp_max(width - 1), (top + 1).clamp_max(height - 1)
+        flat = self.values.expand(*pixels.shape[:-2], height, width).flatten(-2)
+
+        def cell(row: Tensor, column: Tensor) -> Tensor:
+            return flat.gather(-1, (row * width + column).long())
+
+        a, b, c, d = cell(top, left), cell(top, right), cell(below, left), cell(below, right)
+        above, under = a + (b - a) * (u - left), c + (d - c) * (u - left)
+        return above + (under - above) * (v - top)
+
+
+def distance_field(masks: NDArray[np.bool_], stride: int = 4) -> DistanceField:
+    """Return the signed distance field of masks; a cell is the mean over ``stride`` pixels along each side.
+
+    masks [..., H, W] → values [..., ⌈H / stride⌉, ⌈W / stride⌉]
     """
     height, width = masks.shape[-2:]
     padding = ((0, -height % stride), (0, -width % stride))
@@ -58,88 +78,48 @@ def distance_fields(masks: NDArray[np.bool_], stride: int = 4) -> tuple[Tensor, 
         whole = np.pad(field, padding, mode="edge")
         cells.append(whole.reshape(whole.shape[0] // stride, stride, -1, stride).mean((1, 3)))
     fields = np.stack(cells).reshape(*masks.shape[:-2], *cells[0].shape)
-    return torch.from_numpy(fields.astype(np.float32)), float(stride)
+    return DistanceField(torch.from_numpy(fields.astype(np.float32)), float(stride))
 
 
-def sample(field: Tensor, pixels: Tensor, stride: float) -> tuple[Tensor, Tensor]:
-    """Return a field's values between its cells' centres, and their gradient per pixel; constant beyond its border.
-
-    field [..., H, W], pixels [..., N, 2] → [..., N], [..., N, 2]; the values are differentiable in the pixels
-    """
-    height, width = field.shape[-2:]
-    x, y = (pixels / stride - 0.5).unbind(-1)
-    u, v = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    left, top = u.detach().floor().clamp(0, max(width - 2, 0)), v.detach().floor().clamp(0, max(height - 2, 0))
-    right, below = (left + 1).clamp_max(width - 1), (top + 1).clamp_max(height - 1)
-    flat = field.expand(*pixels.shape[:-2], height, width).flatten(-2)
-
-    def at(row: Tensor, column: Tensor) -> Tensor:
-        return flat.gather(-1, (row * width + column).long())
-
-    a, b, c, d = at(top, left), at(top, right), at(below, left), at(below, right)
-    du, dv = u - left, v - top
-    above, under = a + (b - a) * du, c + (d - c) * du
-    slope_x = ((b - a) * (1 - dv) + (d - c) * dv) * (x == u)
-    slope_y = (under - above) * (y == v)
-    return above + (under - above) * dv, torch.stack([slope_x, slope_y], -1).detach() / stride
+def _read_chosen(x: PosedBody, chosen: Tensor) -> PosedPoints:
+    return x.read_vertices(chosen)
 
 
-@energy(distance_field="T H W")
+def _chosen_and_unit(
+    x: PosedBody, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03
+) -> Mapping[str, Any]:
+    return {"chosen": x.body.spread_vertices(spacing_m), **pixel_size_in_metres(x, camera, in_metres)}
+
+
+@energy(
+    observes=("distance_field", "camera"),
+    reads=_read_chosen,
+    prepare=_chosen_and_unit,
+    makes=("chosen", "pixel_size"),
+    distance_field="T H W",
+)
 def silhouette_distance(
-    x: PosedBody,
-    distance_field: Tensor,
-    camera: Camera,
-    chosen: Tensor,
-    field_stride: float = 1.0,
-    pixel_size: Tensor | None = None,
+    points: Tensor, distance_field: DistanceField, camera: Camera, pixel_size: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """How far vertices are outside the mask; zero inside. Vertices outside the image are not trusted.
+    """How far vertices are outside the mask; zero inside.
 
     It is one-sided: alone it lets the body shrink into the mask, so something else must pull outward. The field is not
     capped: a robust kernel is what bounds the pull of what is far away.
 
     Args:
-        x: the posed body.
-        distance_field: as :func:`distance_fields` makes it. [..., T, H, W] pixels
+        points: vertices, one per ``spacing_m`` of the surface. [..., T, N, 3]
+        distance_field: of the masks; see :func:`distance_field`.
         camera: the camera.
-        chosen: vertices that are looked at; found by the preparation. [N]
-        field_stride: size of a cell in pixels.
-        pixel_size: found by the preparation where ``in_metres`` is set.
+        pixel_size: made by the preparation where ``in_metres`` is set.
 
     Returns:
-        [..., T, N] pixels or metres, and 1 inside the image.
+        [..., T, N] pixels or metres, and the confidence: 1 inside the image, 0 outside.
 
     Source: after Alldieck et al. 2018, section 3.1 (the part of their silhouette term outside the mask).
     """
-    points, rest = chosen_vertices(x, chosen)
-    pixels = camera.project(skin(x.skeleton, rest, points.weights))
-    distance, _ = sample(distance_field, pixels, field_stride)
-    return scaled(distance.clamp_min(0)[..., None], pixel_size)[..., 0], inside_image(pixels, camera)
-
-
-@silhouette_distance.with_preparation("chosen", "pixel_size")
-def _(x: PosedBody, camera: Camera, in_metres: bool = False, spacing_m: float = 0.03) -> Mapping[str, Any]:
-    return {
-        "chosen": x.body.spread_vertices(spacing_m),
-        "pixel_size": metres_per_pixel(x, camera) if in_metres else None,
-    }
-
-
-@silhouette_distance.with_jacobian
-def _(
-    x: PosedBody,
-    distance_field: Tensor,
-    camera: Camera,
-    chosen: Tensor,
-    field_stride: float = 1.0,
-    pixel_size: Tensor | None = None,
-) -> Blocks:
-    points, rest = chosen_vertices(x, chosen)
-    posed = skin(x.skeleton, rest, points.weights)
-    distance, slope = sample(distance_field, camera.project(posed), field_stride)
-    direction = scaled(slope * (distance > 0)[..., None], pixel_size)
-    blocks = point_blocks(x, points, rest, pixel_gradient(posed, direction, camera))
-    return replace(blocks, missing=("offsets",))
+    pixels = camera.project(points)
+    distance = distance_field.at(pixels).clamp_min(0)
+    return scaled(distance[..., None], pixel_size)[..., 0], inside_image(pixels, camera)
 
 
 # -- soft overlap ---------------------------------------------------------------------------------------------
@@ -163,16 +143,16 @@ def soft_masks(masks: NDArray[np.bool_], size: int = 64, blur: float = 1.0) -> T
     height, width = masks.shape[-2:]
     cell = max(height, width) / size
     rows, columns = max(1, round(height / cell)), max(1, round(width / cell))
-    fields, _ = distance_fields(masks, 1)
-    zoom = fields.new_tensor([width / columns, height / rows])
-    centres = _centres(rows, columns, fields) * zoom
-    distance, _ = sample(fields, centres.expand(*fields.shape[:-2], -1, -1), 1.0)
+    field = distance_field(masks, 1)
+    zoom = field.values.new_tensor([width / columns, height / rows])
+    centres = _centres(rows, columns, zoom) * zoom
+    distance = field.at(centres.expand(*masks.shape[:-2], -1, -1))
     covered = _soft(-distance / zoom.mean(), blur).unflatten(-1, (rows, columns))
     empty = torch.from_numpy(~masks.any((-2, -1)))[..., None, None]
     return torch.where(empty, torch.zeros_like(covered), covered)
 
 
-@energy(soft_mask="T H W")
+@energy(observes=("soft_mask", "camera"), soft_mask="T H W")
 def silhouette_overlap(x: PosedBody, soft_mask: Tensor, camera: Camera, blur: float = 1.0) -> Tensor:
     """Coverage of the drawn body minus the mask's, both with soft outlines, at low resolution.
 
@@ -211,9 +191,9 @@ def _outline_edges(
     hard = silhouette(vertices, faces, camera).flatten()
     near, ends = torch.zeros_like(hard), torch.zeros(len(hard), 2, dtype=torch.long, device=hard.device)
     drawn = silhouette(vertices, faces, camera.fitted_to(FINER * camera.width, FINER * camera.height)).cpu().numpy()
-    signed = distance_fields(drawn, 1)[0].to(pixels) / FINER
+    signed = distance_field(drawn, 1).to(pixels.device)
     centres = _centres(camera.height, camera.width, pixels)
-    band = torch.nonzero(sample(signed, centres * FINER, 1.0)[0].abs() < reach)[:, 0]
+    band = torch.nonzero(signed.at(centres * FINER).abs() < FINER * reach)[:, 0]
     # An edge of the outline is shared by a triangle that faces the camera and one that does not; those in front of
     # other parts of the body are not near the border of the drawn mask.
     a, b, c = pixels[faces].unbind(1)
@@ -225,7 +205,7 @@ def _outline_edges(
     seen[inverse[~towards.repeat(3)], 1] = True
     rims = unique[seen.all(1)]
     middles = pixels[rims].mean(1)
-    rims = rims[sample(signed, middles * FINER, 1.0)[0].abs() < 1 / FINER]
+    rims = rims[signed.at(middles * FINER).abs() < 1]
     if not len(rims) or not len(band):
         return hard, near, ends
     nearest = torch.cat(
@@ -252,6 +232,6 @@ def _centres(rows: int, columns: int, like: Tensor) -> Tensor:
 def _segment_distance(points: Tensor, start: Tensor, end: Tensor) -> Tensor:
     """Return distances of points to segments. [..., 2] three times → [...]"""
     along, from_start = end - start, points - start
-    share = ((from_start * along).sum(-1) / along.square().sum(-1).clamp_min(1e-12)).clamp(0, 1)
-    squared = (from_start - share[..., None] * along).square().sum(-1)
+    fraction = ((from_start * along).sum(-1) / along.square().sum(-1).clamp_min(1e-12)).clamp(0, 1)
+    squared = (from_start - fraction[..., None] * along).square().sum(-1)
     return squared.clamp_min(1e-18).sqrt()

@@ -3,66 +3,154 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import coo_matrix, csr_matrix, diags, identity, kron
 from torch import Tensor
 
 from fit_avatar.body.mesh import neighbours
 from fit_avatar.body.model import Body
-from fit_avatar.body.part_multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
+from fit_avatar.body.part_multipliers import PartMultipliers
 from fit_avatar.body.skinning import shaped
 from fit_avatar.body.surface import cotangent_laplacian
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
+FLIP = (-1.0, 1.0, 1.0)
+"""The mirror exchanges left and right, which are at +x and −x."""
 
-@energy(part_weights="V", operator="V V")
-def laplacian(x: PosedBody, operator: Tensor, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
-    """Unevenness of the offsets: they stay smooth while the body's own detail is kept. [..., 1, V, 3] metres
+# -- smooth, symmetric and small offsets ------------------------------------------------------------------------
+
+
+def _prepare_laplacian(
+    x: PosedBody, multipliers: PartMultipliers | None = None, by_area: bool = False
+) -> Mapping[str, Any]:
+    mesh = shaped_mesh(x)
+    return {"operator": mesh.laplacian, "scale": _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)}
+
+
+def _prepare_scale(
+    x: PosedBody, multipliers: PartMultipliers | None = None, by_area: bool = False
+) -> Mapping[str, Any]:
+    return {"scale": _scale(x, multipliers, shaped_mesh(x).areas ** 0.5 if by_area else None)}
+
+
+def _laplacian_by_offsets(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> csr_matrix:
+    row, column = operator.indices().cpu().numpy()
+    matrix = coo_matrix((operator.values().double().cpu().numpy(), (row, column)), shape=tuple(operator.shape))
+    return _scaled_rows(kron(matrix, identity(3), format="csr"), scale)
+
+
+@energy(prepare=_prepare_laplacian, makes=("operator", "scale"), offset_jacobian=_laplacian_by_offsets, operator="V V")
+def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Unevenness of the offsets: they stay smooth while the body's own detail is kept. [..., 1, V, 3]
+
+    In metres; with ``by_area`` it is the Laplacian per area times the root of a vertex's area, so that the sum of
+    squares is an integral over the surface, which does not depend on how finely it is meshed.
 
     Args:
         x: the posed body.
-        operator: cotangent Laplacian, sparse [V, V]; see :func:`laplacian_operator`.
-        part_weights: multiply the residual where the body's own detail is finer than an outline shows. [V]
-        by_part: multiply it by :data:`~fit_avatar.body.part_multipliers.LAPLACIAN_PARTS`.
+        operator: cotangent Laplacian of the body at the present betas (of several clips, at their mean), sparse; made
+            by the preparation. [V, V]
+        scale: made by the preparation from ``multipliers``
+            (:class:`~fit_avatar.body.part_multipliers.PartMultipliers`) and ``by_area``. [V]
 
     Source: Alldieck et al. 2018, section 3.3.
     """
     flat = x.offsets.movedim(-2, 0)  # [V, ..., 1, 3]
     smoothed: Tensor = torch.sparse.mm(operator, flat.flatten(1)).view_as(flat).movedim(0, -2)
-    return _held(x, smoothed, part_weights, LAPLACIAN_PARTS if by_part else {})
+    return smoothed if scale is None else smoothed * scale[:, None]
 
 
-@energy(part_weights="V")
-def symmetry(x: PosedBody, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
-    """Offsets minus those of the other side, mirrored. [..., 1, V, 3] metres
-
-    part_weights [V] multiply the residual, and so does ``by_part``:
-    :data:`~fit_avatar.body.part_multipliers.SYMMETRY_PARTS`.
-
-    Source: Alldieck et al. 2018, section 3.3.
-    """
-    flip = x.offsets.new_tensor([-1.0, 1.0, 1.0])
-    difference = x.offsets - x.offsets[..., x.body.mirror, :] * flip
-    return _held(x, difference, part_weights, SYMMETRY_PARTS if by_part else {})
+def _symmetry_by_offsets(x: PosedBody, scale: Tensor | None = None) -> csr_matrix:
+    mirror = x.body.mirror.cpu().numpy()
+    swap = csr_matrix((np.ones(len(mirror)), (np.arange(len(mirror)), mirror)), shape=(len(mirror),) * 2)
+    return _scaled_rows(identity(3 * len(mirror), format="csr") - kron(swap, diags(FLIP), format="csr"), scale)
 
 
-@energy(part_weights="V")
-def offset_prior(x: PosedBody, part_weights: Tensor | None = None, by_part: bool = False) -> Tensor:
-    """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres
+@energy(prepare=_prepare_scale, makes=("scale",), offset_jacobian=_symmetry_by_offsets)
+def symmetry(x: PosedBody, scale: Tensor | None = None) -> Tensor:
+    """Offsets minus those of the other side, mirrored. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
 
-    part_weights [V] multiply the residual, and so does ``by_part``:
-    :data:`~fit_avatar.body.part_multipliers.OFFSET_PARTS`.
+    scale [V] is made by the preparation from ``multipliers`` and ``by_area``, as for :func:`laplacian`.
 
     Source: Alldieck et al. 2018, section 3.3.
     """
-    return _held(x, x.offsets, part_weights, OFFSET_PARTS if by_part else {})
+    difference = x.offsets - x.offsets[..., x.body.mirror, :] * x.offsets.new_tensor(FLIP)
+    return difference if scale is None else difference * scale[:, None]
+
+
+def _prior_by_offsets(x: PosedBody, scale: Tensor | None = None) -> csr_matrix:
+    return _scaled_rows(identity(3 * len(x.body.template), format="csr"), scale)
+
+
+@energy(prepare=_prepare_scale, makes=("scale",), offset_jacobian=_prior_by_offsets)
+def offset_prior(x: PosedBody, scale: Tensor | None = None) -> Tensor:
+    """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
+
+    scale [V] is made by the preparation from ``multipliers`` and ``by_area``, as for :func:`laplacian`.
+
+    Source: Alldieck et al. 2018, section 3.3.
+    """
+    return x.offsets if scale is None else x.offsets * scale[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class ShapedMesh:
+    """What integrals over the surface of a shaped body need."""
+
+    laplacian: Tensor
+    """Cotangent Laplacian, not divided by areas; rows sum to zero. Sparse [V, V]"""
+    areas: Tensor
+    """Area of each vertex in m²; a hundredth of the mean for those that are not skin. [V]"""
+    skin_area: float
+    """Area of the skin in m²."""
+
+
+def shaped_mesh(x: PosedBody) -> ShapedMesh:
+    """Return areas and Laplacian of the body at the present betas, without offsets; of several clips, at their mean."""
+    betas = x.betas.detach().flatten(0, -2).mean(0)
+    return _shaped_mesh(x.body, tuple(betas.tolist()))
+
+
+@lru_cache(maxsize=4)
+def _shaped_mesh(body: Body, betas: tuple[float, ...]) -> ShapedMesh:
+    vertices = shaped(body, body.template.new_tensor(betas))
+    matrix, areas = cotangent_laplacian(vertices.double().cpu().numpy(), body.faces.cpu().numpy())
+    skin = body.skin.cpu().numpy()
+    areas = np.where(skin, areas, areas.mean() * 1e-2)
+    entries = matrix.tocoo()
+    index = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
+    values = torch.from_numpy(entries.data)
+    sparse = torch.sparse_coo_tensor(index, values, matrix.shape, check_invariants=False).to(body.template).coalesce()
+    return ShapedMesh(sparse, torch.from_numpy(areas).to(body.template), float(areas[skin].sum()))
+
+
+def _scale(x: PosedBody, multipliers: PartMultipliers | None, by_area: Tensor | None) -> Tensor | None:
+    """Return what the residuals of vertices are multiplied by; None for nothing. [V]"""
+    if multipliers is None:
+        return by_area
+    parts = multipliers.at_vertices(x.body)
+    return parts if by_area is None else parts * by_area
+
+
+def _scaled_rows(matrix: csr_matrix, scale: Tensor | None) -> csr_matrix:
+    """Multiply the three rows of each vertex. [3V, 3V], [V]"""
+    if scale is None:
+        return matrix
+    return diags(scale.double().cpu().numpy().repeat(3)).tocsr() @ matrix
+
+
+# -- edges and creases ----------------------------------------------------------------------------------------
 
 
 @energy
 def edge_length(x: PosedBody, relative: bool = False) -> Tensor:
-    """Change of the edges' lengths against the body without offsets. [..., 1, E] metres, or parts of the length
+    """Change of the edges' lengths against the body without offsets. [..., 1, E] metres, or fractions if ``relative``
 
     It keeps triangles from shrinking and sliding, which the Laplacian of smooth offsets does not.
 
@@ -70,7 +158,7 @@ def edge_length(x: PosedBody, relative: bool = False) -> Tensor:
     """
     start, end = neighbours(x.body.faces).edges.unbind(-1)
     length, natural = ((v[..., start, :] - v[..., end, :]).square().sum(-1) for v in (x.surface, x.naked))
-    # The root's slope is endless at an edge without length; such an edge is taken as 10 µm long.
+    # The derivative of the root is infinite at an edge without length; such an edge is taken as 10 µm long.
     length, natural = length.clamp_min(1e-10).sqrt(), natural.clamp_min(1e-10).sqrt()
     return (length - natural) / natural if relative else length - natural
 
@@ -86,28 +174,6 @@ def normal_consistency(x: PosedBody) -> Tensor:
     sine, cosine = _bend(x.surface, x.body)
     natural_sine, natural_cosine = _bend(x.naked, x.body)
     return torch.atan2(sine * natural_cosine - cosine * natural_sine, cosine * natural_cosine + sine * natural_sine)
-
-
-def laplacian_operator(body: Body, betas: Tensor | None = None) -> Tensor:
-    """Return the cotangent Laplacian of the shaped body, the field ``operator`` of :func:`laplacian`. Sparse [V, V]
-
-    Rows sum to zero; betas [B] are zero by default.
-    """
-    vertices = body.template if betas is None else shaped(body, betas.detach())
-    matrix, _ = cotangent_laplacian(vertices.double().cpu().numpy(), body.faces.cpu().numpy())
-    coordinates = matrix.tocoo()
-    index = torch.from_numpy(np.stack([coordinates.row, coordinates.col]).astype(np.int64))
-    values = torch.from_numpy(coordinates.data).to(body.template.dtype)
-    return (
-        torch.sparse_coo_tensor(index, values, matrix.shape, check_invariants=False).coalesce().to(body.template.device)
-    )
-
-
-def _held(x: PosedBody, residual: Tensor, part_weights: Tensor | None, table: Mapping[str, float]) -> Tensor:
-    """Multiply residuals of vertices. [..., 1, V, 3]"""
-    if part_weights is not None:
-        residual = residual * part_weights[:, None]
-    return residual * part_multiplier(x.body, table)[:, None] if table else residual
 
 
 def _bend(vertices: Tensor, body: Body) -> tuple[Tensor, Tensor]:

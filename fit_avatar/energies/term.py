@@ -8,110 +8,214 @@ A residual function is an ordinary function. Its first argument is the posed bod
         return (left - right).norm(dim=-1) - distance  # [..., T] metres
 
 It returns residuals [..., R, …], unweighted and unreduced. R is T (a row for each frame), T − 1 or T − 2 (rows that
-see two or three neighbouring frames), or 1 (unknowns that all frames share). A pair (residual, confidence) says how
-far each residual is trusted; the confidence is not differentiated.
+see two or three neighbouring frames), or 1 (unknowns that all frames share). A pair (residual, confidence) gives each
+residual a confidence, which is not differentiated.
+
+:func:`energy` declares what else is known about it: which fields are observations, which points it reads, what is
+computed before a step, and its derivative.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, overload
 
+import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from fit_avatar.energies.blocks import Blocks, point_blocks
 from fit_avatar.energies.kernel import Annealed, Kernel, Value, value_at
+from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
+from fit_avatar.errors import BadInputError
 
 Residual = Callable[..., Tensor | tuple[Tensor, Tensor]]
 Preparation = Callable[..., Mapping[str, Any]]
 
-
-@dataclass(frozen=True)
-class Blocks:
-    """A residual's derivative to the unknowns that it depends on, by their names.
-
-    The residual's trailing dimensions are flattened to M; d counts an unknown's degrees of freedom. A rotation R
-    moves by R exp(ω).
-    """
-
-    frames: Mapping[str, Tensor] = field(default_factory=dict)
-    """Of unknowns of each frame: [..., R, M, d], or [..., R, n, M, d] where a row sees n neighbouring frames."""
-    shared: Mapping[str, Tensor] = field(default_factory=dict)
-    """Of unknowns that all frames share. [..., R, M, d]"""
-    missing: tuple[str, ...] = ()
-    """Unknowns whose derivative is not in closed form: where one of them is free, autograd is used."""
+PROGRESS = "progress"
+"""The argument of a preparation that is no data field: the fraction of the solve that is done, 0…1."""
 
 
+@dataclass(frozen=True, eq=False)
 class Energy:
-    """A residual function, with what may be known about it beyond its values."""
+    """A residual function with what is known about it, as :func:`energy` makes it. It never changes."""
 
-    def __init__(self, function: Residual, vector: bool, shapes: Mapping[str, str]) -> None:
-        self.function, self.vector, self.shapes = function, vector, dict(shapes)
-        self.jacobian: Callable[..., Blocks] | None = None
-        self.prepare: Preparation | None = None
-        self.made: tuple[str, ...] = ()
-        self.checked = function.__module__.startswith("fit_avatar.energies.")
-        """Whether its derivative has been compared with autograd's before: those of this package, by their tests."""
-        self.__name__ = function.__name__
-        self.__doc__ = function.__doc__
-        self.__wrapped__ = function
+    function: Residual
+    vector: bool = False
+    shapes: Mapping[str, str] = field(default_factory=dict)
+    observes: tuple[str, ...] = ()
+    """Names of the data fields that a problem's observations provide."""
+    reads: Callable[..., PosedPoints] | None = None
+    prepare: Preparation | None = None
+    makes: tuple[str, ...] = ()
+    """Names of the fields that the preparation makes."""
+    jacobian: Callable[..., Blocks] | None = None
+    jacobian_of_offsets: Callable[..., csr_matrix] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self.function.__doc__)
+        object.__setattr__(self, "__wrapped__", self.function)
+        taken = {name for function in self._functions for name in _parameters(function)}
+        for name in self.observes:
+            if name not in taken:
+                raise BadInputError(
+                    f"the energy {self.__name__!r} observes {name!r}, but none of its functions takes an argument of "
+                    "that name: add the argument, or take the name out of observes"
+                )
+
+    @property
+    def __name__(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    @property
+    def checked(self) -> bool:
+        """Whether its derivative needs no comparison with autograd: tests of this package cover its own energies."""
+        return all(getattr(f, "__module__", "").startswith("fit_avatar.") for f in self._functions)
 
     def __call__(self, x: PosedBody, *args: Any, **fields: Any) -> Any:
-        """Return the residual, or the residual and its confidence."""
-        return self.function(x, *args, **fields)
+        """Return the residual at a posed body, or the residual and its confidence.
 
-    def with_jacobian(self, function: Callable[..., Blocks]) -> Callable[..., Blocks]:
-        """Attach the derivative in closed form (a decorator). It takes the same arguments and returns blocks."""
-        self.jacobian = function
-        return function
-
-    def with_preparation(self, *made: str) -> Callable[[Preparation], Preparation]:
-        """Attach what is computed before a step and held fixed during it, such as matches (a decorator).
-
-        The preparation takes the posed body, ``share`` (how much of the solve is done, 0…1) if it likes, and any data
-        fields; it returns the fields named ``made``, which the residual function then finds.
+        Raises:
+            TypeError: a field is missing, or none of that name is taken.
         """
+        if self.reads is None:
+            return self.function(x, *args, **fields)
+        names = _parameters(self.function)
+        given = dict(zip(names, args, strict=False)) | fields
+        for name in given:
+            if name not in names and name not in _parameters(self.reads):
+                raise TypeError(f"{self.__name__}() takes no field {name!r}")
+        return self.residual(x, given)
 
-        def attach(function: Preparation) -> Preparation:
-            self.prepare, self.made = function, made
-            return function
+    def residual(self, x: PosedBody, fields: Mapping[str, Any]) -> Any:
+        """Return the same; fields that the energy does not take are passed over."""
+        seen = x if self.reads is None else self.reads(x, **self.wants(self.reads, fields)).posed
+        return self.function(seen, **self.wants(self.function, fields))
 
-        return attach
+    def derivative(self, x: PosedBody, fields: Mapping[str, Any]) -> Blocks | None:
+        """Return the derivative in closed form, or that of the points that are read; None where neither is known."""
+        if self.jacobian is None and self.reads is None:
+            return None
+        with torch.no_grad():
+            if self.jacobian is not None:
+                return self.jacobian(x, **self.wants(self.jacobian, fields))
+            assert self.reads is not None
+            read = self.reads(x, **self.wants(self.reads, fields))
+            slopes, rows = self._slopes(read.posed, fields)
+            return point_blocks(x, read, slopes, rows)
+
+    def offset_jacobian(self, x: PosedBody, fields: Mapping[str, Any]) -> csr_matrix | None:
+        """Return the derivative of one clip's residual to the offsets, in float64; None where it is not known.
+
+        Rows are the residual flattened, columns the offsets flattened: 3 v + c is component c of vertex v.
+        """
+        function = self.jacobian_of_offsets
+        return None if function is None else function(x, **self.wants(function, fields))
 
     def fields(self) -> dict[str, bool]:
         """Return the names of the data fields, and whether each must be given."""
-        names = {name: required for name, required in _parameters(self.function) if name != "share"}
-        if self.prepare is not None:
-            names = {name: required for name, required in names.items() if name not in self.made}
-            names |= {n: r for n, r in _parameters(self.prepare) if n != "share" and n not in names}
+        names: dict[str, bool] = {}
+        for function in self._functions:
+            for name, required in _parameters(function).items():
+                if name not in self.makes and not (function is self.prepare and name == PROGRESS):
+                    names.setdefault(name, required)
         return names
 
     def wants(self, function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of the given fields that a function takes."""
-        return {name: given[name] for name, _ in _parameters(function) if name in given}
+        return {name: given[name] for name in _parameters(function) if name in given}
+
+    @property
+    def _functions(self) -> tuple[Callable[..., Any], ...]:
+        every = (self.function, self.reads, self.prepare, self.jacobian, self.jacobian_of_offsets)
+        return tuple(function for function in every if function is not None)
+
+    def _slopes(self, posed: Tensor, fields: Mapping[str, Any]) -> tuple[Tensor, int]:
+        """Differentiate the residual by the points alone. [..., T, N, 3] → [..., T, N, C, 3], and the rows of a frame
+
+        Row i depends on its own N / rows points only, so one sweep gives the derivative of a component of all rows.
+        """
+        with torch.enable_grad():
+            points = posed.detach().requires_grad_()
+            found = self.function(points, **self.wants(self.function, fields))
+            residual = found[0] if isinstance(found, tuple) else found
+            frames = points.dim() - 2
+            rows, count = residual.shape[frames], points.shape[-2]
+            if rows and count % rows:
+                raise BadInputError(
+                    f"the energy {self.__name__!r} reads {count} points of a frame but returns {rows} rows for it: "
+                    "each row must depend on equally many points"
+                )
+            components = residual[..., None].flatten(frames + 1).sum(tuple(range(frames + 1)))
+            slopes = [torch.autograd.grad(part, points, retain_graph=True)[0] for part in components]
+        return torch.stack(slopes, -2), int(rows)
 
 
 @overload
 def energy(function: Residual, /) -> Energy: ...
 @overload
-def energy(function: None = None, /, *, vector: bool = False, **shapes: str) -> Callable[[Residual], Energy]: ...
 def energy(
-    function: Residual | None = None, /, *, vector: bool = False, **shapes: str
+    function: None = None,
+    /,
+    *,
+    vector: bool = False,
+    observes: Sequence[str] = (),
+    reads: Callable[..., PosedPoints] | None = None,
+    prepare: Preparation | None = None,
+    makes: Sequence[str] = (),
+    jacobian: Callable[..., Blocks] | None = None,
+    offset_jacobian: Callable[..., csr_matrix] | None = None,
+    **shapes: str,
+) -> Callable[[Residual], Energy]: ...
+def energy(
+    function: Residual | None = None,
+    /,
+    *,
+    vector: bool = False,
+    observes: Sequence[str] = (),
+    reads: Callable[..., PosedPoints] | None = None,
+    prepare: Preparation | None = None,
+    makes: Sequence[str] = (),
+    jacobian: Callable[..., Blocks] | None = None,
+    offset_jacobian: Callable[..., csr_matrix] | None = None,
+    **shapes: str,
 ) -> Energy | Callable[[Residual], Energy]:
     """Make a residual function an energy (a decorator, with or without arguments).
+
+    All functions take the posed body first, and by their names any data fields of the term.
 
     Args:
         function: the residual function.
         vector: the residual's last dimension holds vectors whose length the robust kernel sees.
+        observes: names of the fields that come from a problem's observations, such as ``keypoints`` and ``camera``.
+            All other fields come from :attr:`Term.data` or have their default.
+        reads: returns the N points that the residual depends on, such as ``PosedBody.read_keypoints``. The residual
+            function then takes their positions [..., T, N, 3] instead of the posed body, and its derivative to all
+            unknowns is known. Its row i [..., T, i, …] must depend on points k i … k i + k − 1 only, with k = N / rows.
+        prepare: computes before each step what is held fixed during it, such as matches. It takes ``progress``, the
+            fraction of the solve that is done, if it likes, and returns the fields ``makes``.
+        makes: names of the fields that the preparation makes; they need not be given.
+        jacobian: returns the derivative in closed form.
+        offset_jacobian: returns the derivative to the offsets as a sparse matrix; see :meth:`Energy.offset_jacobian`.
         shapes: expected shape of data fields, such as ``keypoints="T K 3"``. T, V, J, K and B are the numbers of
             frames, vertices, joints, keypoints and betas; another letter is any number, the same in all fields;
-            batch dimensions may precede. It makes a wrong shape an error that names the field.
+            batch dimensions may precede. It makes a wrong shape an error that names the field. Of a dataclass, it is
+            the shape of the first tensor.
+
+    Raises:
+        BadInputError: an observation is declared that none of the functions takes.
     """
-    if function is not None:
-        return Energy(function, vector, shapes)
-    return lambda decorated: Energy(decorated, vector, shapes)
+
+    def made(decorated: Residual) -> Energy:
+        return Energy(
+            decorated, vector, shapes, tuple(observes), reads, prepare, tuple(makes), jacobian, offset_jacobian
+        )
+
+    return made if function is None else made(function)
 
 
 @dataclass(frozen=True)
@@ -125,12 +229,10 @@ class Term:
     weight: Value = 1.0
     kernel: Kernel | None = None
     """Robust function ρ, in the residual's own unit; None means squares."""
-    schedule: Annealed | None = None
-    """Multiplies the weight, from its first value at the start of a solve to its last at the end."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Data fields by name; those that are not here come from the problem's observations."""
+    """Data fields by name. What the energy observes comes from the problem's observations where it is not here."""
     confidence: Tensor | None = None
-    """Further trust in each residual; broadcast to them (to the vectors, for an energy of vectors)."""
+    """Multiplies the confidence of each residual (of each vector, for an energy of vectors); broadcast to them."""
     name: str = ""
     """Name in reports; by default the function's."""
     optional: bool = False
@@ -138,7 +240,7 @@ class Term:
 
     def __post_init__(self) -> None:
         if not isinstance(self.residual, Energy):
-            object.__setattr__(self, "residual", Energy(self.residual, False, {}))
+            object.__setattr__(self, "residual", Energy(self.residual))
         if not self.name:
             object.__setattr__(self, "name", self.energy.__name__)
 
@@ -148,22 +250,22 @@ class Term:
         assert isinstance(self.residual, Energy)
         return self.residual
 
-    def weight_at(self, share: float) -> float:
-        """Return the weight after ``share`` of a solve."""
-        return value_at(self.weight, share) * (1.0 if self.schedule is None else self.schedule.at(share))
+    def weight_at(self, progress: float) -> float:
+        """Return the weight at a fraction of the solve, 0…1."""
+        return value_at(self.weight, progress)
 
     def __str__(self) -> str:
         weight = str(self.weight) if isinstance(self.weight, Annealed) else f"{self.weight:.4g}"
-        scheduled = f" × {self.schedule}" if self.schedule else ""
         kernel = f", {self.kernel}" if self.kernel else ""
-        return f"{self.name}: weight {weight}{scheduled}{kernel}"
+        return f"{self.name}: weight {weight}{kernel}"
 
 
-def _parameters(function: Callable[..., Any]) -> list[tuple[str, bool]]:
+@lru_cache(maxsize=1024)
+def _parameters(function: Callable[..., Any]) -> Mapping[str, bool]:
     """Return the names of a function's arguments after the first, and whether each is required."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
-    return [
-        (p.name, p.default is inspect.Parameter.empty)
+    return {
+        p.name: p.default is inspect.Parameter.empty
         for p in parameters
         if p.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    ]
+    }

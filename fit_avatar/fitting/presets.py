@@ -14,6 +14,9 @@ from typing import Any
 
 from fit_avatar.body.part_multipliers import ALLDIECK_LAPLACIAN, ALLDIECK_OFFSETS, ALLDIECK_SYMMETRY
 from fit_avatar.energies import (
+    ALLDIECK_LAPLACIAN,
+    ALLDIECK_OFFSETS,
+    ALLDIECK_SYMMETRY,
     Annealed,
     GemanMcClure,
     Term,

@@ -2,14 +2,13 @@
 
 from fit_avatar.silhouettes.contours import Contours, extract_contours
 from fit_avatar.silhouettes.matching import Matches, match_contours
-from fit_avatar.silhouettes.rays import pixel_gradient, plane_distance, tangent_planes
+from fit_avatar.silhouettes.rays import plane_distance, tangent_planes
 
 __all__ = [
     "Contours",
     "Matches",
     "extract_contours",
     "match_contours",
-    "pixel_gradient",
     "plane_distance",
     "tangent_planes",
 ]

@@ -8,13 +8,6 @@ from torch import Tensor
 from fit_avatar.capture.types import Camera
 
 
-def pixel_gradient(points: Tensor, direction: Tensor, camera: Camera) -> Tensor:
-    """Return the gradient of ``direction · project(point)`` to the point. [..., 3], [..., 2] → [..., 3]"""
-    depth = points[..., 2].clamp_min(1e-3)
-    along = direction * points.new_tensor([camera.fx, camera.fy]) / depth[..., None]
-    return torch.cat([along, -(along * points[..., :2]).sum(-1, keepdim=True) / depth[..., None]], -1)
-
-
 def tangent_planes(points: Tensor, normals: Tensor, camera: Camera) -> Tensor:
     """Return unit normals of the planes through the camera's centre that touch the body along the outline.
 

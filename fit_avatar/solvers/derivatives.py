@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fit_avatar.energies.term import Blocks, Term
+from fit_avatar.energies.blocks import Blocks
+from fit_avatar.energies.term import Term
 from fit_avatar.errors import BadInputError
 from fit_avatar.solvers.banded import SPAN
 from fit_avatar.solvers.problem import Objective

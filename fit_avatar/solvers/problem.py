@@ -6,7 +6,8 @@ import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import numpy as np
@@ -226,15 +227,14 @@ def _bound(term: Term, observations: Mapping[str, Any], like: Tensor, sizes: dic
     given |= term.data
     for name, required in wanted.items():
         if required and name not in given:
-            observed = name in observations and name not in term.energy.observes
-            declare = f", or declare it with @energy(observes=({name!r},))" if observed else ""
+            declare = "" if name in term.energy.observes else f' or declare it with @energy(observes=("{name}",))'
             raise BadInputError(
                 f"the term {term.name!r} needs the field {name!r}: give it in Term(data={{{name!r}: …}}){declare}"
             )
     fields = {name: _as_tensor(value, like) for name, value in given.items()}
     for name, value in fields.items():
-        if isinstance(value, Tensor):
-            _check_field(term, name, value, sizes)
+        for i, tensor in enumerate(_tensors(value)):
+            _check_field(term, name, tensor, sizes, i == 0)
     return fields
 
 
@@ -262,8 +262,14 @@ def _as_tensor(value: Any, like: Tensor) -> Any:
     return value
 
 
-def _check_field(term: Term, name: str, value: Tensor, sizes: dict[str, int]) -> None:
-    expected = term.energy.shapes.get(name)
+def _tensors(value: Any) -> list[Tensor]:
+    """Return a tensor, or those of a dataclass."""
+    parts = [getattr(value, f.name) for f in dataclass_fields(value)] if is_dataclass(value) else [value]
+    return [part for part in parts if isinstance(part, Tensor)]
+
+
+def _check_field(term: Term, name: str, value: Tensor, sizes: dict[str, int], shaped: bool) -> None:
+    expected = term.energy.shapes.get(name) if shaped else None
     if expected is not None:
         letters = expected.split()
         shape = tuple(value.shape)[max(0, value.dim() - len(letters)) :]

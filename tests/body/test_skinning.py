@@ -24,7 +24,7 @@ def setup():
     thin = {name: getattr(body, name)[few] for name in ("template", "shape_basis", "lbs_weights")}
     body = replace(body, **thin)
     rotations = rotation.exp(0.5 * random(FRAMES, 24, 3))
-    return body, random(body.num_betas), rotations, random(FRAMES, 3), random(FRAMES, len(body.template), 3)
+    return body, random(body.num_betas), rotations, random(FRAMES, 3), random(FRAMES, len(body.template), 2, 3)
 
 
 def test_pose_jacobian_agrees_with_autograd(setup):
@@ -33,14 +33,14 @@ def test_pose_jacobian_agrees_with_autograd(setup):
 
     def contracted(omega, moved):
         skeleton = pose_skeleton(body, betas, rotations @ rotation.exp(omega), transl + moved)
-        return (direction * skin(skeleton, rest, body.lbs_weights)).sum(-1).sum(0)
+        return (direction * skin(skeleton, rest, body.lbs_weights)[..., None, :]).sum(-1).sum(0)
 
     zero = torch.zeros(FRAMES, 24, 3, dtype=torch.float64), torch.zeros(FRAMES, 3, dtype=torch.float64)
-    by_pose, by_transl = torch.autograd.functional.jacobian(contracted, zero)  # [V, T, J, 3]
+    by_pose, by_transl = torch.autograd.functional.jacobian(contracted, zero)  # [V, C, T, J, 3]
     skeleton = pose_skeleton(body, betas, rotations, transl)
     jacobian = point_jacobian(body, skeleton, rest, body.lbs_weights, body.shape_basis, direction)
-    torch.testing.assert_close(jacobian.pose, by_pose.transpose(0, 1), rtol=1e-6, atol=1e-9)
-    torch.testing.assert_close(jacobian.transl, by_transl.transpose(0, 1), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(jacobian.pose, by_pose.movedim(2, 0), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(jacobian.transl, by_transl.movedim(2, 0), rtol=1e-6, atol=1e-9)
 
 
 def test_shape_jacobian_agrees_with_autograd(setup):
@@ -48,12 +48,21 @@ def test_shape_jacobian_agrees_with_autograd(setup):
 
     def contracted(b):
         skeleton = pose_skeleton(body, b, rotations, transl)
-        return (direction * skin(skeleton, shaped(body, b), body.lbs_weights)).sum(-1)
+        return (direction * skin(skeleton, shaped(body, b), body.lbs_weights)[..., None, :]).sum(-1)
 
     expected = torch.autograd.functional.jacobian(contracted, betas)
     skeleton = pose_skeleton(body, betas, rotations, transl)
     found = point_jacobian(body, skeleton, shaped(body, betas), body.lbs_weights, body.shape_basis, direction)
     torch.testing.assert_close(found.betas, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_derivative_to_points_in_the_bind_pose_agrees_with_autograd(setup):
+    body, betas, rotations, transl, direction = setup
+    skeleton, rest = pose_skeleton(body, betas, rotations, transl), shaped(body, betas).requires_grad_()
+    found = point_jacobian(body, skeleton, rest.detach(), body.lbs_weights, body.shape_basis, direction)
+    posed = (direction * skin(skeleton, rest, body.lbs_weights)[..., None, :]).sum(-1)
+    (expected,) = torch.autograd.grad(posed.sum(), rest)
+    torch.testing.assert_close(found.rest.sum((0, 2)), expected, rtol=1e-6, atol=1e-9)
 
 
 def test_points_may_differ_from_frame_to_frame(setup):
@@ -62,7 +71,7 @@ def test_points_may_differ_from_frame_to_frame(setup):
     shared = point_jacobian(body, skeleton, rest, body.lbs_weights, body.shape_basis, direction)
     each = [a.expand(FRAMES, *a.shape) for a in (rest, body.lbs_weights, body.shape_basis)]
     apart = point_jacobian(body, skeleton, *each, direction)
-    for name in ("pose", "transl", "betas"):
+    for name in ("pose", "transl", "betas", "rest"):
         torch.testing.assert_close(getattr(shared, name), getattr(apart, name))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 
@@ -14,10 +15,11 @@ from world import CAMERA
 
 from fit_avatar import energies as e
 from fit_avatar.body import rotation
+from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.state import BodyState
 from fit_avatar.energies.contact import FEET
 from fit_avatar.energies.image import OutlineMatch
-from fit_avatar.energies.silhouette import sample
+from fit_avatar.energies.surface import shaped_mesh
 from fit_avatar.errors import BadInputError
 from fit_avatar.silhouettes import Contours
 from fit_avatar.solvers.unknowns import Unknown, Unknowns
@@ -73,12 +75,12 @@ def test_only_named_keypoints_count(body):
 def test_distance_fields_are_signed_pixels():
     mask = np.zeros((2, 30, 41), bool)
     mask[0, 10:20, 12:24] = True
-    field, stride = e.distance_fields(mask, 3)
-    assert field.shape == (2, 10, 14) and stride == 3.0
-    assert field[1].abs().max() == 0  # an empty mask says nothing
-    fine, _ = e.distance_fields(mask, 1)
-    pixels = torch.tensor([[[12.0, 15.0], [6.5, 15.5], [14.5, 15.5]]])
-    values, slopes = sample(fine[:1], pixels, 1.0)
+    field = e.distance_field(mask, 3)
+    assert field.values.shape == (2, 10, 14) and field.stride == 3.0
+    assert field.values[1].abs().max() == 0  # an empty mask says nothing
+    pixels = torch.tensor([[[12.0, 15.0], [6.5, 15.5], [14.5, 15.5]]], requires_grad=True)
+    values = e.distance_field(mask[:1], 1).to("cpu").at(pixels)
+    (slopes,) = torch.autograd.grad(values.sum(), pixels)
     torch.testing.assert_close(values, torch.tensor([[0.0, 5.5, -2.5]]))
     torch.testing.assert_close(slopes[0, :2, 0], torch.tensor([-1.0, -1.0]))
 
@@ -93,10 +95,11 @@ def test_soft_masks_cover_what_the_mask_covers():
     assert e.soft_masks(np.zeros((1, 120, 160), bool), 32).abs().max() == 0
 
 
-def test_vertices_outside_the_picture_are_not_trusted(body):
+def test_vertices_outside_the_image_have_no_confidence(body):
     x = posed_body(body, transl=torch.tensor([[1.6, 0.0, 3.0]]))
-    _, trust = e.silhouette_distance(x, torch.zeros(1, 60, 80), CAMERA, torch.arange(60), 2.0)
-    assert 0 < trust.mean() < 1
+    field = e.DistanceField(torch.zeros(1, 60, 80), 2.0)
+    _, confidence = e.silhouette_distance(x, field, CAMERA, chosen=torch.arange(60))
+    assert 0 < confidence.mean() < 1
 
 
 def test_missing_landmarks_are_said(body):
@@ -194,15 +197,26 @@ def test_even_motion_has_no_acceleration_whatever_the_spacing(body):
         "betas": torch.zeros(1, 3),
     }
     x = e.PosedBody(body, values)
-    steps = times[1:] - times[:-1]
+    steps = (times[1:] - times[:-1]) / 30
     assert e.rotation_acceleration(x, steps).abs().max() < 1e-5
     assert e.translation_acceleration(x, steps).abs().max() < 1e-6
-    velocity = e.translation_velocity(x, steps, pace=2.0)
+    velocity = e.translation_velocity(x, 2 * steps)
     torch.testing.assert_close(velocity, torch.tensor([0.05, 0.0, 0.0]).expand(4, 3), atol=1e-6, rtol=1e-4)
     assert e.rotation_velocity(x, steps)[:, 0].norm(dim=-1).std() < 1e-5
     root = e.joint_velocity(x, steps)[:, 0]
     torch.testing.assert_close(root, torch.tensor([0.1, 0.0, 0.0]).expand(4, 3), atol=1e-6, rtol=1e-4)
     assert e.joint_acceleration(x, steps)[:, 0].abs().max() < 1e-6
+
+
+def test_accelerations_count_in_thirtieths_of_a_second_at_any_frame_rate(body):
+    def acceleration(rate_hz):
+        times = torch.arange(5) / rate_hz
+        transl = torch.stack([4.5 * times**2, 0 * times, 3 + 0 * times], -1)  # 9 m/s²
+        x = posed_body(body, frames=5, transl=transl)
+        return e.translation_acceleration(x, torch.full((4,), 1 / rate_hz))[..., 0]
+
+    for rate in (15.0, 30.0, 60.0):
+        torch.testing.assert_close(acceleration(rate), torch.full((3,), 9.0 / 30**2), atol=1e-5, rtol=1e-3)
 
 
 def test_contact_is_seen_in_feet_that_stand_still():
@@ -215,6 +229,8 @@ def test_contact_is_seen_in_feet_that_stand_still():
     assert found.shape == (4, 6)
     assert (found[:, :3] > 0.9).all() and (found[:, 3:] < 0.01).all()
     assert (e.estimate_contact(keypoints * torch.tensor([2.0, 2.0, 1.0])) - found).abs().max() < 1e-6
+    slower = e.estimate_contact(keypoints, torch.full((4,), 2 / 30), still=e.contact.STILL / 2)
+    torch.testing.assert_close(slower, found)
     keypoints[2, FEET[0], 2] = 0.0
     assert e.estimate_contact(keypoints)[1:3, 0].abs().max() == 0
 
@@ -224,18 +240,18 @@ def test_ground_counts_below_and_in_contact(body):
     lowest = x.keypoints[0, FEET, 1].max()  # the camera's y points down
     for depth, counted in ((0.01, True), (-0.01, False)):
         plane = torch.tensor([0.0, -2.0, 0.0, 2.0 * float(lowest - depth)])
-        height, trust = e.ground_plane(x, plane)
+        height, confidence = e.ground_plane(x, plane)
         assert height.min().item() == pytest.approx(-depth, abs=1e-5)
-        assert bool((trust[height == height.min()] > 0).all()) is counted
-    _, trust = e.ground_plane(x, torch.tensor([0.0, -1.0, 0.0, 9.0]), torch.tensor([[0.0] * 6, [0.7] * 6]))
-    torch.testing.assert_close(trust[:, 0], torch.tensor([0.0, 0.7, 0.7]))
+        assert bool((confidence[height == height.min()] > 0).all()) is counted
+    _, confidence = e.ground_plane(x, torch.tensor([0.0, -1.0, 0.0, 9.0]), torch.tensor([[0.0] * 6, [0.7] * 6]))
+    torch.testing.assert_close(confidence[:, 0], torch.tensor([0.0, 0.7, 0.7]))
 
 
 def test_feet_slide_only_where_they_move(body):
     x = posed_body(body, frames=2, transl=torch.tensor([[0.0, 0.0, 3.0], [0.03, 0.0, 3.0]]))
-    moved, trust = e.foot_contact(x, torch.full((1, 6), 0.4))
+    moved, confidence = e.foot_contact(x, torch.full((1, 6), 0.4))
     torch.testing.assert_close(moved, torch.tensor([0.03, 0.0, 0.0]).expand(1, 6, 3), atol=1e-6, rtol=1e-4)
-    assert torch.equal(trust, torch.full((1, 6), 0.4))
+    assert torch.equal(confidence, torch.full((1, 6), 0.4))
 
 
 # -- bodies ---------------------------------------------------------------------------------------------------
@@ -274,7 +290,10 @@ def test_part_multipliers_are_blended():
     weights = torch.zeros_like(body.part_weights)
     weights[body.part_names.index("face"), :2] = torch.tensor([1.0, 0.5])
     weights[body.part_names.index("toes"), 0] = 1.0
-    found = e.part_multiplier(replace(body, part_weights=weights), {"face": 9.0, "toes": 4.0, "tail": 99.0})
+    multipliers = e.PartMultipliers(face=9.0, toes=4.0)
+    found = multipliers.at_vertices(replace(body, part_weights=weights))
+    bare = replace(body, part_names=("face",), part_weights=weights[:1])
+    assert multipliers.at_vertices(bare)[:2].tolist() == [9.0, 3.0]  # parts that a body lacks are left out
     torch.testing.assert_close(found[:3], torch.tensor([9.0, 3.0, 1.0]))
 
 
@@ -294,9 +313,52 @@ def test_surface_terms_vanish_where_they_should(body):
     mirrored = posed_body(body, offsets=(even + even[body.mirror] * torch.tensor([-1.0, 1.0, 1.0])) / 2)
     assert e.symmetry(mirrored).abs().max() < 1e-6 < e.symmetry(shifted).abs().max()
     assert torch.equal(e.offset_prior(shifted)[0], torch.tensor([0.1, 0.2, 0.3]).expand_as(body.template))
-    operator = e.laplacian_operator(body)
+    operator = e.laplacian.prepare(shifted)["operator"]
     assert operator.is_sparse and e.laplacian(shifted, operator).abs().max() < 1e-5
-    assert e.laplacian_operator(body, torch.ones(body.num_betas)).shape == operator.shape
+
+
+def test_areas_make_sums_integrals(body):
+    x = posed_body(body, offsets=torch.tensor([0.0, 0.0, 2.0]).expand_as(body.template))
+    whole = e.offset_prior(x, **e.offset_prior.prepare(x, by_area=True)).square().sum(-1)[0]
+    egg = float(vertex_areas(body.template, body.faces)[body.skin].sum())
+    assert whole[body.skin].sum().item() == pytest.approx(4.0 * egg, rel=1e-3)
+    assert whole[~body.skin].sum() < 0.05 * whole.sum()  # eyes and mouth hardly count
+    rough = posed_body(body, offsets=0.01 * torch.sin(9 * body.template))
+    mesh = shaped_mesh(rough)
+    integral = (mesh.laplacian @ rough.offsets[0]).square().sum(-1) / mesh.areas
+    found = e.laplacian(rough, **e.laplacian.prepare(rough, by_area=True)).square().sum()
+    assert found.item() == pytest.approx(integral.sum().item(), rel=1e-4)
+    thicker = e.offset_prior.prepare(x, multipliers=e.PartMultipliers(), by_area=True)["scale"]
+    torch.testing.assert_close(thicker, e.offset_prior.prepare(x, by_area=True)["scale"])
+
+
+def test_the_laplacian_is_that_of_the_mean_shape_of_all_clips(body):
+    values = {"betas": torch.tensor([[[1.0, 0.0, 0.0]], [[-1.0, 0.0, 0.0]]])}
+    mean = {"betas": torch.zeros(1, 3)}
+    one, other = (shaped_mesh(e.PosedBody(body, v)) for v in (values, mean))
+    assert one is other and one.laplacian.shape == (len(body.template),) * 2
+    assert shaped_mesh(e.PosedBody(body, {"betas": torch.ones(1, 3)})) is not one
+
+
+# -- the posed body ---------------------------------------------------------------------------------------------
+
+
+def test_a_posed_body_can_be_copied(body):
+    x = posed_body(body)
+    again = copy.copy(x)
+    assert torch.equal(again.joints, x.joints) and again.body is body
+    with pytest.raises(AttributeError, match="there is no unknown weight"):
+        _ = again.weight
+
+
+def test_points_are_read_where_the_vertices_are(body):
+    x = posed_body(body, {"left_elbow": [0.0, -60.0, 0.0]}, frames=2)
+    index = torch.tensor([3, 70, 411])
+    torch.testing.assert_close(x.read_vertices(index).posed, x.vertices[:, index])
+    each = torch.stack([index, index.flip(0)])
+    torch.testing.assert_close(x.read_vertices(each).posed[1], x.vertices[1, index.flip(0)])
+    assert x.read_vertices(each).vertices is each
+    torch.testing.assert_close(x.read_points(body.vertex_points(index)).posed, x.vertices[:, index])
 
 
 def test_a_dent_is_seen_by_edges_and_normals():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tester import POSE_AND_SHAPE, Case, EnergyTester
+from tester import POSE_AND_SHAPE, Case, EnergyTester, Given
 from world import CAMERA, SPACING, World
 
 from fit_avatar import energies as e
+from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.solvers.unknowns import POSE
 
 BOTH_SHAPES = ("betas", "offsets")
@@ -28,13 +29,11 @@ def cone(world: World) -> dict:
 
 
 def fields(world: World) -> dict:
-    field, stride = e.distance_fields(world.masks, 2)
-    return {"distance_field": field, "field_stride": stride, "camera": CAMERA, "spacing_m": SPACING}
+    return {"distance_field": e.distance_field(world.masks, 2), "camera": CAMERA, "spacing_m": SPACING}
 
 
 def part_fields(world: World) -> dict:
-    field, stride = e.distance_fields(world.part_masks, 2)
-    return {"part_fields": field, "field_stride": stride, "camera": CAMERA, "spacing_m": SPACING}
+    return {"part_fields": e.distance_field(world.part_masks, 2), "camera": CAMERA, "spacing_m": SPACING}
 
 
 def overlap(world: World) -> dict:
@@ -56,7 +55,7 @@ def surface(world: World) -> dict:
     vertices = torch.randint(count, (frames, 9), generator=torch.Generator().manual_seed(7))
     vertices = vertices[: world.frames].expand(*world.batch, world.frames, 9)
     seen = world.posed_body.vertices.gather(-2, vertices[..., None].expand(*vertices.shape, 3))
-    return {"places": world.detected(seen), "vertices": vertices, "camera": CAMERA}
+    return {"surface_matches": SurfaceMatches(world.detected(seen), vertices), "camera": CAMERA}
 
 
 def measured(points: torch.Tensor) -> torch.Tensor:
@@ -64,7 +63,7 @@ def measured(points: torch.Tensor) -> torch.Tensor:
 
 
 def timing(world: World) -> dict:
-    return {"steps": world.steps, "pace": 1.3}
+    return {"frame_intervals_s": world.frame_intervals_s}
 
 
 def contact(world: World) -> dict:
@@ -85,12 +84,12 @@ def mixture(world: World) -> dict:
     return dict(e.mixture_prior(0.1 * rng.normal(size=(3, 63)), covariances, np.array([0.5, 0.3, 0.2])))
 
 
-def operator(world: World) -> dict:
-    return {"operator": e.laplacian_operator(world.body)}
+def by_part(multipliers: e.PartMultipliers) -> Given:
+    return lambda world: {"multipliers": multipliers}
 
 
-def weighted(world: World) -> dict:
-    return {"part_weights": e.part_multiplier(world.body, e.LAPLACIAN_PARTS)}
+def by_area(multipliers: e.PartMultipliers | None) -> Given:
+    return lambda world: {"multipliers": multipliers, "by_area": True}
 
 
 def tall(world: World) -> dict:
@@ -134,6 +133,7 @@ CASES = [
     ),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
     Case(e.surface_reprojection, "T 9 2", surface),
+    Case(e.surface_reprojection, "T 9 2", surface, free=SHIFTED, name="surface_reprojection against the bones"),
     Case(
         e.surface_reprojection,
         "T 9 2",
@@ -153,6 +153,15 @@ CASES = [
     Case(
         e.silhouette_distance,
         "T N",
+        fields,
+        zero=1.0,
+        away=0.1,
+        free=SHIFTED,
+        name="silhouette_distance against the bones",
+    ),
+    Case(
+        e.silhouette_distance,
+        "T N",
         lambda w: {**fields(w), "in_metres": True},
         zero=0.02,
         away=0.1,
@@ -163,6 +172,14 @@ CASES = [
     Case(e.part_segmentation, "T N", part_fields, zero=1.5, kind="sticks", away=0.15),
     Case(e.cone_rays, "1 M 3", cone, free=BOTH_SHAPES, away=0.01),
     Case(e.cone_planes, "1 M", cone, free=BOTH_SHAPES, away=0.01),
+    Case(
+        e.cone_planes,
+        "1 M",
+        lambda w: {**cone(w), "by_area": True},
+        free=ON_SURFACE,
+        away=0.01,
+        name="cone_planes by area",
+    ),
     Case(e.pose_deviation, "T J-1 3", free=(*POSE, "mean_pose"), zero=None),
     Case(
         e.mean_pose_prior,
@@ -170,7 +187,9 @@ CASES = [
         lambda w: {"pose": torch.eye(3).double().repeat(len(w.body.parents) - 1, 1, 1)},
         free=("mean_pose",),
     ),
+    Case(e.mean_pose_prior, "1 J-1 3", free=("mean_pose",), zero=None, name="mean_pose_prior around the A-pose"),
     Case(e.gaussian_pose_prior, "T 69", gaussian, zero=None),
+    Case(e.gaussian_pose_prior, "T 69", zero=None, name="gaussian_pose_prior around the A-pose"),
     Case(e.mixture_pose_prior, "T 64", mixture, zero=None),
     Case(e.joint_limits, "T 9 3", bend=0.5, zero=None),
     Case(e.bending_prior, "T 4", zero=None),
@@ -189,19 +208,15 @@ CASES = [
     Case(e.body_height, "1", tall),
     Case(e.surface_shift_prior, "1 J 6", free=("surface_shift",)),
     Case(e.keypoint_bias_prior, "1 K 3", free=("keypoint_bias",)),
-    Case(e.laplacian, "1 V 3", operator, zero=None, free=ON_SURFACE),
-    Case(
-        e.laplacian,
-        "1 V 3",
-        lambda w: {**operator(w), **weighted(w)},
-        zero=None,
-        free=ON_SURFACE,
-        name="laplacian by part",
-    ),
+    Case(e.laplacian, "1 V 3", zero=None, free=ON_SURFACE),
+    Case(e.laplacian, "1 V 3", by_part(e.ALLDIECK_LAPLACIAN), zero=None, free=ON_SURFACE, name="laplacian by part"),
+    Case(e.laplacian, "1 V 3", by_area(e.CONSENSUS_LAPLACIAN), zero=None, free=ON_SURFACE, name="laplacian by area"),
     Case(e.symmetry, "1 V 3", zero=None, free=ON_SURFACE),
-    Case(e.symmetry, "1 V 3", lambda w: {"by_part": True}, zero=None, free=ON_SURFACE, name="symmetry by part"),
+    Case(e.symmetry, "1 V 3", by_part(e.ALLDIECK_SYMMETRY), zero=None, free=ON_SURFACE, name="symmetry by part"),
+    Case(e.symmetry, "1 V 3", by_area(None), zero=None, free=ON_SURFACE, name="symmetry by area"),
     Case(e.offset_prior, "1 V 3", zero=None, free=ON_SURFACE),
-    Case(e.offset_prior, "1 V 3", weighted, zero=None, free=ON_SURFACE, name="offset_prior by part"),
+    Case(e.offset_prior, "1 V 3", by_part(e.ALLDIECK_OFFSETS), zero=None, free=ON_SURFACE, name="offset_prior by part"),
+    Case(e.offset_prior, "1 V 3", by_area(e.CONSENSUS_OFFSETS), zero=None, free=ON_SURFACE, name="offsets by area"),
     Case(e.edge_length, "1 E", zero=None, free=BOTH_SHAPES, away=0.005),
     Case(
         e.edge_length,
@@ -231,6 +246,11 @@ def test_shape_and_zero_at_the_truth(case, batch, frames):
 @every_size
 def test_derivatives_and_kernels(case, batch, frames):
     EnergyTester(case, batch, frames).check_derivatives()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "offsets" in case.free], ids=str)
+def test_derivatives_to_offsets(case):
+    EnergyTester(case, (), 4).check_offset_jacobian()
 
 
 @every_case

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from fit_avatar.solvers.jacobian import autograd_blocks
 from fit_avatar.solvers.problem import Problem
 from fit_avatar.solvers.unknowns import POSE, Unknowns
 
+Given = Callable[[World], Mapping[str, Any]]
 POSE_AND_SHAPE = (*POSE, "betas")
 TOLERANCE = 1e-9
 """Largest difference of a derivative from dense autograd, relative to the largest entry."""
@@ -31,7 +33,7 @@ class Case:
     energy: Energy
     shape: str
     """The residual's shape behind the batch dimensions, such as ``T K 2``."""
-    given: Callable[[World], Mapping[str, Any]] = lambda world: {}
+    given: Given = lambda world: {}
     """The data fields at the truth."""
     zero: float | None = 1e-9
     """Largest residual at the truth; None: it does not vanish there."""
@@ -50,7 +52,13 @@ class Case:
         return _world(self.kind, batch, frames, self.bend, self.free)
 
     def problem(self, world: World, unknowns: Unknowns, **changes: Any) -> Problem:
-        return Problem([replace(Term(self.energy, 2.5), **changes)], unknowns, self.given(world))
+        observed, data = self.split(self.given(world))
+        return Problem([replace(Term(self.energy, 2.5, data=data), **changes)], unknowns, observed)
+
+    def split(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what the energy observes, and the other fields."""
+        observed = {n: v for n, v in given.items() if n in self.energy.observes}
+        return observed, {n: v for n, v in given.items() if n not in observed}
 
 
 _worlds: dict[tuple[Any, ...], World] = {}
@@ -79,8 +87,8 @@ class EnergyTester:
         assert tuple(found.residual.shape) == (*self.batch, *self._shape())
         assert tuple(found.squared.shape) == tuple(found.robust.shape)
         if self.case.zero is not None and found.residual.numel():
-            trusted = _trusted(found.residual, found.confidence)
-            assert trusted.abs().amax() <= self.case.zero
+            counted = _confident(found.residual, found.confidence)
+            assert counted.abs().amax() <= self.case.zero
 
     def check_derivatives(self) -> float:
         """Finite differences, dense autograd, and the blocks of Gauss–Newton agree; return the largest difference."""
@@ -102,13 +110,10 @@ class EnergyTester:
         assert torch.autograd.gradcheck(residual, zeros, fast_mode=True, atol=1e-4, rtol=1e-3)
         rows = out.shape[len(self.batch)]
         found = [autograd_blocks(problem, term, fields, rows)]
-        if term.energy.jacobian is not None:
-            with torch.no_grad():
-                attached = term.energy.jacobian(
-                    unknowns.posed_body(), **term.energy.wants(term.energy.jacobian, fields)
-                )
-            if unknowns.free.keys().isdisjoint(attached.missing):
-                found.append(attached)
+        closed = term.energy.derivative(unknowns.posed_body(), fields)
+        assert (closed is None) == (term.energy.jacobian is None and term.energy.reads is None)
+        if closed is not None and unknowns.free.keys().isdisjoint(closed.missing):
+            found.append(closed)
         largest = max(d.abs().amax() for d in dense)
         errors = []
         for blocks in found:
@@ -135,6 +140,23 @@ class EnergyTester:
                 actual = torch.zeros_like(expected) if slope is None else slope.reshape(expected.shape)
                 torch.testing.assert_close(actual, expected, rtol=1e-6, atol=1e-8 * float(pulled.abs().amax() + 1))
 
+    def check_offset_jacobian(self) -> None:
+        """The sparse derivative to the offsets is that of dense autograd."""
+        unknowns = self.world.away(self.case.away)
+        problem = self.case.problem(self.world, unknowns)
+        (term,), (fields,) = problem.terms, problem.prepared()
+        found = term.energy.offset_jacobian(unknowns.posed_body(), fields)
+        assert (found is None) == (term.energy.jacobian_of_offsets is None)
+        if found is None:
+            return
+        zero = unknowns.named["offsets"].zero_step().requires_grad_()
+        out = problem.evaluate_term(term, unknowns.posed_body_after({"offsets": zero}), fields, 1.0).residual
+        (dense,) = _dense(out, [zero])
+        assert found.dtype == np.float64
+        assert found.shape == (out.numel(), 3 * len(self.world.body.template))
+        difference = torch.from_numpy(found.toarray()) - dense.reshape(found.shape)
+        assert float(difference.abs().amax() / dense.abs().amax()) <= TOLERANCE
+
     def check_bad_input(self) -> None:
         """A missing, misshapen or broken field is named together with the term."""
         given = dict(self.case.given(self.world))
@@ -145,17 +167,19 @@ class EnergyTester:
             value = given[name]
             if required:
                 _refused(self.case, self.world, {n: v for n, v in given.items() if n != name}, name)
-            if isinstance(value, Tensor) and value.is_floating_point() and not value.is_sparse:
-                broken = value.clone()
+            tensor, around = _first_tensor(value)
+            if tensor is not None and tensor.is_floating_point():
+                broken = tensor.clone()
                 broken.view(-1)[broken.numel() // 2] = math.nan
-                _refused(self.case, self.world, {**given, name: broken}, name)
+                _refused(self.case, self.world, {**given, name: around(broken)}, name)
                 letters = self.case.energy.shapes.get(name, "").split()
                 if letters:
-                    cut = value.narrow(-len(letters), 0, value.shape[-len(letters)] - 1)
-                    _refused(self.case, self.world, {**given, name: cut}, *self.case.energy.shapes)
-        wrong = Term(self.case.energy, data={"nonsense": 1.0})
+                    cut = tensor.narrow(-len(letters), 0, tensor.shape[-len(letters)] - 1)
+                    _refused(self.case, self.world, {**given, name: around(cut)}, *self.case.energy.shapes)
+        observed, data = self.case.split(given)
+        wrong = Term(self.case.energy, data={**data, "nonsense": 1.0})
         with pytest.raises(BadInputError, match=f"{self.case.energy.__name__}.*nonsense"):
-            Problem([wrong], self.world.truth, given)
+            Problem([wrong], self.world.truth, observed)
 
     def _shape(self) -> list[int]:
         body, mesh = self.world.body, neighbours(self.world.body.faces)
@@ -172,15 +196,27 @@ class EnergyTester:
         return shape
 
 
+def _first_tensor(value: Any) -> tuple[Tensor | None, Callable[[Tensor], Any]]:
+    """Return a tensor, or the first of a dataclass, and what puts another one in its place."""
+    if isinstance(value, Tensor):
+        return value, lambda tensor: tensor
+    if is_dataclass(value):
+        name, first = next(iter(vars(value).items()))
+        if isinstance(first, Tensor):
+            return first, lambda tensor: replace(value, **{name: tensor})
+    return None, lambda tensor: tensor
+
+
 def _refused(case: Case, world: World, fields: Mapping[str, Any], *names: str) -> None:
+    observed, data = case.split(fields)
     with pytest.raises(BadInputError) as caught:
-        Problem([Term(case.energy)], world.truth, fields)
+        Problem([Term(case.energy, data=data)], world.truth, observed)
     message = str(caught.value)
     assert case.energy.__name__ in message and any(f"'{name}'" in message for name in names), message
 
 
-def _trusted(residual: Tensor, confidence: Tensor) -> Tensor:
-    """Set residuals to zero that are not trusted at all."""
+def _confident(residual: Tensor, confidence: Tensor) -> Tensor:
+    """Set residuals to zero whose confidence is 0."""
     while confidence.dim() and confidence.dim() < residual.dim():
         confidence = confidence[..., None]
     return residual * (confidence > 0)

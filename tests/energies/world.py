@@ -11,6 +11,7 @@ from stick_body import stick_body
 from torch import Tensor
 from toy_body import toy_body, turning_state
 
+from fit_avatar.body import rotation
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
@@ -45,8 +46,12 @@ def make_body(kind: str) -> Body:
         num_expression=1 if kind == "expressive" else 0,
         part_weights=torch.rand(body.part_weights.shape, generator=generator),
     ).double()
-    # In double precision weights that were made in single precision would not sum to one.
-    return replace(body, lbs_weights=body.lbs_weights / body.lbs_weights.sum(1, keepdim=True))
+    # What was made in single precision: weights that sum to one, and rotations that are orthogonal.
+    return replace(
+        body,
+        lbs_weights=body.lbs_weights / body.lbs_weights.sum(1, keepdim=True),
+        bind_rotations=rotation.exp(rotation.log(body.bind_rotations)),
+    )
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class World:
 
     @cached_property
     def posed_body(self) -> PosedBody:
-        """Return the scene at the truth."""
+        """Return the posed body at the truth."""
         return self.truth.posed_body()
 
     def away(self, size: float) -> Unknowns:
@@ -102,9 +107,9 @@ class World:
     # -- what is seen -----------------------------------------------------------------------------------------
 
     @cached_property
-    def steps(self) -> Tensor:
+    def frame_intervals_s(self) -> Tensor:
         """Return uneven frame intervals. [T−1]"""
-        return torch.tensor([1.0, 2.0, 1.5, 1.0, 0.5]).double()[: self.frames - 1]
+        return torch.tensor([1.0, 2.0, 1.5, 1.0, 0.5]).double()[: self.frames - 1] * 1.3 / 30
 
     def detected(self, points: Tensor) -> Tensor:
         """Return points as a detector sees them, with confidences. [..., 3] → [..., 3]"""

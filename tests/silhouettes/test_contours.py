@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fit_avatar.capture import Camera
-from fit_avatar.silhouettes import extract_contours, match_contours, pixel_gradient, tangent_planes
+from fit_avatar.silhouettes import extract_contours, match_contours, tangent_planes
 
 CAMERA = Camera(600.0, 600.0, 100.0, 100.0, 200, 200)
 
@@ -48,14 +48,6 @@ def test_tangent_planes_touch_what_projects_to_the_outline():
     assert (planes * points).sum(-1).abs().max() < 1e-5
     outside = points + torch.cat([0.01 * normals, torch.zeros(20, 1)], -1)
     assert (planes * outside).sum(-1).min() > 0
-
-
-def test_pixel_gradient_agrees_with_autograd():
-    torch.manual_seed(0)
-    points = (torch.randn(5, 3, dtype=torch.float64) * 0.2 + torch.tensor([0.0, 0.0, 3.0])).requires_grad_()
-    direction = torch.randn(5, 2, dtype=torch.float64)
-    (expected,) = torch.autograd.grad((CAMERA.project(points) * direction).sum(), points)
-    torch.testing.assert_close(pixel_gradient(points.detach(), direction, CAMERA), expected)
 
 
 def test_matches_are_on_the_rim_and_agree_in_direction():
