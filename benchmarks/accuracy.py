@@ -19,12 +19,13 @@ from typing import Literal, TypeVar
 
 import torch
 import tyro
-from accuracy_table import accuracy_columns, stage_columns, table
-from fits import Job, look_first, run
-from inputs import INPUTS
-from page import write_page
-from people import write_person
-from variants import GROUPS, VARIANTS
+
+from lib.accuracy_table import accuracy_columns, stage_columns, table
+from lib.inputs import INPUTS
+from lib.page import write_page
+from lib.synthetic_person import write_person
+from lib.timed_fit import Job, look_first, run
+from lib.variants import GROUPS, VARIANTS
 
 OUT = Path("out/accuracy")
 T = TypeVar("T")

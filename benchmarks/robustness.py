@@ -26,13 +26,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import tyro
-from disturbances import DISTURBANCES, Film, Original, write_film
-from inputs import INPUTS
-from measure import between, skin_faces, told
-from people import write_person
-from program import command
-from robustness_table import overview, table
-from truth import TrueClip, read_clip
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body
 from fit_avatar.capture import Capture, observe, read_frames
@@ -42,6 +35,14 @@ from fit_avatar.fitting import fit
 from fit_avatar.report import diagnose, measure_agreement
 from fit_avatar.texture import Tracker
 from fit_avatar.visibility.raster import silhouette
+from lib.command_line import command
+from lib.disturbances import DISTURBANCES
+from lib.film import Film, Original, write_film
+from lib.inputs import INPUTS
+from lib.measure import between, skin_faces, told
+from lib.robustness_table import overview, table
+from lib.synthetic_person import write_person
+from lib.true_clip import TrueClip, read_clip
 
 OUT = Path("out/robustness")
 SAMPLES = 10_000
@@ -176,7 +177,7 @@ def main(
     fork = "forkserver" in multiprocessing.get_all_start_methods()
     processes = multiprocessing.get_context("forkserver" if fork else "spawn")
     if fork:
-        processes.set_forkserver_preload(["measure", "disturbances", "fit_avatar.fitting"])
+        processes.set_forkserver_preload(["lib.measure", "lib.disturbances", "fit_avatar.fitting"])
     text = "there is nothing to tell"
     for way in inputs:
         for folder, name in product(folders, only or order):

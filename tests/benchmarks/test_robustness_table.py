@@ -1,7 +1,8 @@
 """What is said of a disturbance."""
 
 import pytest
-from robustness_table import overview, table, within
+
+from lib.robustness_table import overview, table, within
 
 
 def row(disturbance, clip="one", height=3.0, pose=10.0, **more):

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 from determinism import difference
-from fits import Job, average, with_true_joints
-from inputs import spread
-from measure import between
-from painted import draw, median_texture
 
 from fit_avatar.body import pose_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.fitting import preset
 from fit_avatar.texture import FrameViews
 from fit_avatar.visibility.raster import rasterize
+from lib.inputs import spread
+from lib.measure import between
+from lib.texture_scores import draw, median_texture
+from lib.timed_fit import Job, average, with_true_joints
 
 CAMERA = Camera(300.0, 300.0, 128.0, 128.0, 256, 256)
 

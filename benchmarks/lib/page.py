@@ -12,8 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from accuracy_table import KEYS, Column, Row, cells
-from measure import Surfaces
 from numpy.typing import NDArray
 
 from fit_avatar.body import Body, BodyState, pose_body, rotation
@@ -22,6 +20,8 @@ from fit_avatar.capture import Camera, Capture, read_frames
 from fit_avatar.evaluate import Surface
 from fit_avatar.report import draw_overlay
 from fit_avatar.visibility.raster import rasterize
+from lib.accuracy_table import KEYS, Column, Row, cells
+from lib.measure import Surfaces
 
 Image = NDArray[np.uint8]
 FULL_MM = 25.0

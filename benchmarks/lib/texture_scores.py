@@ -9,9 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from inputs import spread, take
 from numpy.typing import NDArray
-from truth import TrueClip
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.mean_texture import see
@@ -23,6 +21,8 @@ from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
 from fit_avatar.texture import FrameViews, bake, relighting
 from fit_avatar.visibility.raster import rasterize
+from lib.inputs import spread, take
+from lib.true_clip import TrueClip
 
 Image = NDArray[np.uint8]
 FRAMES = 60

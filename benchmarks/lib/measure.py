@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
-from truth import TrueClip
 
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.capture import Capture
@@ -27,6 +26,7 @@ from fit_avatar.evaluate import (
     surface_distance,
 )
 from fit_avatar.visibility.raster import silhouette
+from lib.true_clip import TrueClip
 
 SAMPLES = 50_000
 LEFT_OUT = 60

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from truth import TrueClip
 
 from fit_avatar.capture import Capture, camera_from, observe
 from fit_avatar.io.store import source_identity
+from lib.true_clip import TrueClip
 
 INPUTS: dict[str, tuple[str, ...]] = {
     "given": ("keypoints", "masks"),

@@ -12,12 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from inputs import Seen, see, spread, take
-from measure import compare_surfaces, measure
-from page import Pictures, draw_pictures
-from painted import score_texture
-from truth import TrueClip, read_clip
-from variants import TRUE_JOINTS, VARIANTS, frozen
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture, read_frames
@@ -25,6 +19,12 @@ from fit_avatar.energies import Term, joint_positions
 from fit_avatar.fitting import CONTOUR_POINTS, Preset, Stage, calibrated, fit, gather_evidence, preset
 from fit_avatar.fitting.run import key_frames
 from fit_avatar.texture import Tracker
+from lib.inputs import Seen, see, spread, take
+from lib.measure import compare_surfaces, measure
+from lib.page import Pictures, draw_pictures
+from lib.texture_scores import score_texture
+from lib.true_clip import TrueClip, read_clip
+from lib.variants import TRUE_JOINTS, VARIANTS, frozen
 
 TRUE_JOINT_SIGMA_M = 0.005
 
