@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 SIZE_IN = (6.4, 4.0)
 DPI = 150
@@ -25,24 +26,24 @@ def draw_growth(path: Path, frames: Sequence[int], stages: Mapping[str, Sequence
         axes.plot(frames, seconds, "o-", label=name)
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(frames, [str(count) for count in frames])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
     _save(figure, path)
 
 
 def draw_convergence(path: Path, traces: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    """Draw the energy above the lowest that any optimiser reached, against seconds.
+    """Draw the energy above the lowest at which any optimiser ended, against seconds.
 
     Args:
         path: the PNG to write.
         traces: for each optimiser its (seconds, energy) after every iteration.
     """
     figure, axes = _axes("seconds", "energy above the lowest, relative")
-    lowest = min(energy for trace in traces.values() for _, energy in trace)
+    lowest = min(trace[-1][1] for trace in traces.values())
     for name, trace in traces.items():
         seconds, energies = zip(*trace, strict=True)
         axes.plot(seconds, [energy / lowest - 1 for energy in energies], label=name)
     axes.set(xscale="log")
-    axes.set_yscale("symlog", linthresh=1e-4)  # the lowest itself lies at zero
+    axes.set_yscale("symlog", linthresh=1e-3)  # the lowest itself lies at zero
     axes.set_ylim(bottom=0)
     _save(figure, path)
 
