@@ -7,12 +7,13 @@ import pytest
 import torch
 from toy_body import turning_state
 
-from fit_avatar import Problem, Unknowns, solve, stack_captures
+from fit_avatar import solve
 from fit_avatar.body import pose_body
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import GaussNewton, some_frames, stages
+from fit_avatar.fitting import GaussNewton, some_frames, stack_captures, stages
+from fit_avatar.solvers import Problem, Unknowns
 from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(300.0, 300.0, 100.0, 130.0, 200, 260)
