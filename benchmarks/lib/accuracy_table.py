@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 Column = Callable[[Row], float | None]
 
 KEYS = {"clip": "clip", "inputs": "inputs", "variant": "variant", "frames": "frames", "betas": "num_betas"}
-"""Headings of what tells fits from each other, and their names in a row."""
+"""Headings of what distinguishes fits, and their names in a row."""
 DISTANCES = {  # the row's distance, and which number of it
     "similarity": ("similarity", "both"),
     "height": ("height", "both"),
@@ -26,8 +26,8 @@ DISTANCES = {  # the row's distance, and which number of it
     "shape p95": ("shape", "both_p95"),
 }
 PAINTED = {
-    f"{quantity} {told}".strip(): f"{name}_{quantity.lower()}"
-    for name, told in (("texture", ""), ("unlit", "unlit"), ("median", "of a median"))
+    f"{quantity} {suffix}".strip(): f"{name}_{quantity.lower()}"
+    for name, suffix in (("texture", ""), ("unlit", "unlit"), ("median", "of a median"))
     for quantity in ("PSNR", "SSIM")
 }
 COLUMNS: dict[str, Column] = {

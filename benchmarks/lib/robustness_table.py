@@ -28,8 +28,8 @@ def overview(rows: Sequence[Row]) -> str:
     found = {(row["disturbance"], row["clip"], row["inputs"], row["frames_wanted"]): row for row in rows}
     lines = []
     for name in dict.fromkeys(row["disturbance"] for row in rows if row["disturbance"] != "undisturbed"):
-        told = [found.get((name, *way)) for way in ways]
-        lines.append([name, *("–" if row is None else _gist(row, undisturbed(row, rows)) for row in told)])
+        same = [found.get((name, *way)) for way in ways]
+        lines.append([name, *("–" if row is None else _gist(row, undisturbed(row, rows)) for row in same)])
     return markdown_table(
         ["disturbance", *(f"{clip}, {inputs}, {count} frames" for clip, inputs, count in ways)], lines
     )
@@ -51,7 +51,7 @@ def within(row: Row, calm: Row | None) -> str:
         return "NO"
     if all(row[key] <= ALLOWED * calm[key] for key in ("height_mm", "pa_mpjpe_mm")):
         return "yes"
-    return "NO, but told" if row["warnings"] else "NO"
+    return "NO, but warned" if row["warnings"] else "NO"
 
 
 def _ratios(row: Row, calm: Row | None) -> list[str]:

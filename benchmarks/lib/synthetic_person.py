@@ -101,8 +101,8 @@ def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080) -
             append(image)
             cv2.imwrite(str(folder / "masks" / f"{t:06d}.png"), mask.astype(np.uint8) * 255)
             _write_keypoints(folder / "keypoints" / f"{t:06d}_keypoints.json", points[t], depth, camera, rng)
-    told = {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "width", "height")}
-    (folder / "camera.json").write_text(json.dumps({**told, "k": [0] * 5, "fps": fps, "frames": frames}, indent=1))
+    values = {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "width", "height")}
+    (folder / "camera.json").write_text(json.dumps({**values, "k": [0] * 5, "fps": fps, "frames": frames}, indent=1))
     _write_truth(folder / "gt.npz", body, person, state, points)
     note.write_text(json.dumps({"recipe": recipe, "about": person.about}, indent=1))
     return folder

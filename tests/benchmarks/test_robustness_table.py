@@ -22,7 +22,7 @@ CALM = row("undisturbed")
         (row("dark", height=5.9, pose=19.9), "yes"),
         (row("dark", height=6.1), "NO"),
         (row("dark", pose=20.1), "NO"),
-        (row("dark", height=6.1, warnings=["it is dark."]), "NO, but told"),
+        (row("dark", height=6.1, warnings=["it is dark."]), "NO, but warned"),
         (row("dark", outcome="refused", exit_code=2, said="it is dark"), "refused"),
         (row("dark", outcome="refused", exit_code=1, said="it is dark"), "NO"),
         (row("dark", outcome="crashed", said="Traceback"), "NO"),
