@@ -3,7 +3,7 @@
     python benchmarks/growth.py [CLIP_FOLDER] [--frames 30 60 120 240] [--inputs given|raw]
 
 Every run is a process of its own, which takes evenly spread frames of the same clip. A clip that has fewer than are
-asked for is played forwards and backwards; without a clip, a person is made up and filmed with as many.
+asked for is played forwards and backwards; without a clip, a synthetic person is rendered with as many.
 """
 
 from __future__ import annotations
@@ -89,18 +89,18 @@ def main(
     """Fit with more and more frames, and write ``table.md``, ``results.json`` and ``growth.png``.
 
     Args:
-        clip: folder with video.mp4, masks/, keypoints/, camera.json and gt.npz; without it a person is made up.
+        clip: folder with video.mp4, masks/, keypoints/, camera.json and gt.npz; without it a synthetic person is made.
         frames: how many, for each run.
         inputs: hand over masks and keypoints (given), or only the video (raw).
-        seed: of the made-up person.
-        size: of the made-up person's video.
+        seed: of the synthetic person.
+        size: of the synthetic person's video.
         out: folder of the results.
     """
     out.mkdir(parents=True, exist_ok=True)
     most = max(frames)
     if clip is None:
         film = read_clip(write_person(out / f"person{seed:02d}-{most}", seed, most, size))
-        about = f"{most} frames of one turn of a made-up person"
+        about = f"{most} frames of one turn of a synthetic person"
     else:
         film = lengthened(read_clip(clip), most, out / f"{clip.name}-{most}")
         about = clip.name if film.folder == clip else f"{clip.name}, played forwards and backwards"

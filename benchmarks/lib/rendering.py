@@ -1,4 +1,4 @@
-"""Pictures of a made-up person: painted clothes and skin, a lit body, its shadow on the floor, a room."""
+"""Pictures of a synthetic person: painted clothes and skin, a lit body, its shadow on the floor, a room."""
 
 from __future__ import annotations
 
