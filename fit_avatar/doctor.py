@@ -25,7 +25,6 @@ PURPOSES = {
     "lod": "fewer triangles (--export lods)",
     "evaluate": "distances between surfaces (fit_avatar.evaluate)",
     "view": "watching the fit in a browser (--view)",
-    "plot": "figures of solves and benchmarks",
     "detector rtmlib": "keypoints with hands and face (--detector rtmlib)",
     "detector openpose": "keypoints with hands and face (--detector openpose)",
 }
