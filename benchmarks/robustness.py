@@ -27,11 +27,11 @@ import tyro
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body
 from fit_avatar.capture import Capture, observe, read_frames
-from fit_avatar.correspondence.tracker import Tracker
 from fit_avatar.errors import FitAvatarError
 from fit_avatar.evaluate import Mesh, compare_clip, iou, pa_mpjpe, pooled
 from fit_avatar.fitting import fit
 from fit_avatar.report import diagnose, measure_agreement
+from fit_avatar.texture import Tracker
 from fit_avatar.visibility.raster import silhouette
 from lib.command_line import command
 from lib.disturbances import DISTURBANCES

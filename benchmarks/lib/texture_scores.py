@@ -19,8 +19,7 @@ from fit_avatar.body import Body, BodyState
 from fit_avatar.body.surface import vertex_normals
 from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
-from fit_avatar.texture import bake, relighting
-from fit_avatar.visibility.frame_views import FrameViews
+from fit_avatar.texture import FrameViews, bake, relighting
 from fit_avatar.visibility.raster import rasterize
 from lib.inputs import spread, take
 from lib.true_clip import TrueClip

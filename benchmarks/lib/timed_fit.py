@@ -13,10 +13,10 @@ import torch
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture, read_frames
-from fit_avatar.correspondence.tracker import Tracker
 from fit_avatar.energies import Term, joint_positions
 from fit_avatar.fitting import CONTOUR_POINTS, Preset, Stage, calibrated, fit, gather_evidence, preset
 from fit_avatar.fitting.run import key_frames
+from fit_avatar.texture import Tracker
 from lib.inputs import Observed, observe_clip, spread, take
 from lib.measure import compare_surfaces, measure
 from lib.page import Pictures, draw_pictures
