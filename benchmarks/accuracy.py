@@ -2,38 +2,31 @@
 
     python benchmarks/accuracy.py [CLIP_FOLDER …] [--people 4] [--inputs given raw] [--variants terms]
 
-Clips are folders as ``benchmarks/README.md`` describes them, and people that ``benchmarks/people.py`` makes up. It
-needs Open3D: pip install 'fit-avatar[evaluate]'.
+Clips are folders as ``benchmarks/README.md`` describes them, or synthetic people of ``benchmarks/people.py``. It needs
+Open3D: pip install 'fit-avatar[evaluate]'.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import sys
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 import tyro
-from accuracy_table import accuracy_columns, stage_columns, table
-from fits import Job, look_first, run
-from inputs import INPUTS
-from page import write_page
-from people import write_person
-from variants import GROUPS, VARIANTS
+
+from lib.accuracy_table import accuracy_columns, stage_columns, table
+from lib.inputs import INPUTS
+from lib.page import write_page
+from lib.process import in_a_process
+from lib.synthetic_person import write_person
+from lib.timed_fit import Job, observe_first, run
+from lib.variants import GROUPS, VARIANTS
 
 OUT = Path("out/accuracy")
-T = TypeVar("T")
-
-
-def in_a_process(function: Callable[[Job], T], job: Job) -> T:
-    """Call in a process of its own, so that the memory is that of one job."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, (job,))
 
 
 def main(
@@ -55,19 +48,19 @@ def main(
 
     Args:
         clips: folders with video.mp4, masks/, keypoints/, camera.json and gt.npz.
-        people: how many people to make up; they are kept in the folder of the results.
+        people: how many synthetic people to make; they are kept in the folder of the results.
         frames: use at most this many; several are compared.
         inputs: given hands over the clip's masks and keypoints, true-masks and true-keypoints one of them, raw none:
-            the program finds the rest in the video. All compares the four.
+            the program detects the rest in the video. All compares the four.
         variants: names of schedules: base, and others with something changed; "terms" leaves out one term at a time,
             "all" is every variant.
         num_betas: shape coefficients, up to 16; 0 keeps the average body, scaled to the height. Several are compared.
         camera: the true one, or the program's guess for an unknown one; both are compared if both are given.
-        no_height: do not tell the person's height.
-        hold_out: fit every second frame; the silhouettes of the others tell how well poses in between are met.
+        no_height: do not give the person's height.
+        hold_out: fit every second frame; the silhouettes of the others measure the interpolated poses.
         texture: also make a texture of some frames, and score it on others.
-        size: of the videos of made-up people.
-        device: where to compute.
+        size: of the videos of synthetic people, in pixels.
+        device: to compute on.
         out: folder of the results.
     """
     ways = list(INPUTS) if "all" in inputs else list(inputs)
@@ -87,7 +80,7 @@ def main(
     for job in jobs:
         observed = (job.clip, job.inputs)
         if observed not in done:
-            in_a_process(look_first, job)
+            in_a_process(observe_first, job)
             done.add(observed)
         row, drawn = in_a_process(run, job)
         rows.append(row)

@@ -1,24 +1,25 @@
 """What batching saves: a clip tracked together, against every frame fitted alone, and against all frames as a batch.
 
-    python benchmarks/batching.py [frames]
+    python benchmarks/batching.py [FRAMES]
 
-With a CUDA device it also tells how far its result is from the CPU's, and the speed-up.
+With a CUDA device it also prints how far its result is from the CPU's, and the speed-up.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from clip import Turn, turn
+import tyro
 
 from fit_avatar.body import pose_body
 from fit_avatar.fitting import ClipState, GaussNewton, Problem, Solution, Unknowns, solve
 from fit_avatar.fitting.stage import POSE_AND_SHAPE
 from fit_avatar.solvers.state import stacked
+from lib.markdown import markdown_table
+from lib.synthetic_turn import Turn, turn
 
 OPTIMISER = GaussNewton(50, tolerance=1e-5)
 
@@ -48,8 +49,12 @@ def shared(clip: Turn) -> tuple[torch.Tensor, ...]:
     return clip.start.betas, clip.start.mean_pose, clip.start.keypoint_bias
 
 
-def main(frames: int = 60) -> None:
-    """Print the table."""
+def main(frames: tyro.conf.Positional[int] = 60) -> None:
+    """Print the table.
+
+    Args:
+        frames: of the clip.
+    """
     clip = turn(frames)
     solve(clip.problem, replace(OPTIMISER, iterations=1))
     together, result = timed(lambda: solve(clip.problem, OPTIMISER))
@@ -58,9 +63,9 @@ def main(frames: int = 60) -> None:
         solve(clip.frame(t), OPTIMISER)
     alone = time.perf_counter() - start
     batch, _ = timed(lambda: solve(as_batch(clip), OPTIMISER))
-    print(f"| {frames} frames, until converged | seconds | of one by one |\n|---|---|---|")
-    for name, seconds in (("one by one", alone), ("as a batch of single frames", batch), ("as one clip", together)):
-        print(f"| {name} | {seconds:.2f} | {seconds / alone:.3f} |")
+    found = {"one by one": alone, "as a batch of single frames": batch, "as one clip": together}
+    rows = [[name, f"{seconds:.2f}", f"{seconds / alone:.3f}"] for name, seconds in found.items()]
+    print(markdown_table([f"{frames} frames, until converged", "seconds", "relative to one by one"], rows))
     if torch.cuda.is_available():
         compare(clip, turn(frames, "cuda"), together, result)
 
@@ -76,4 +81,4 @@ def compare(clip: Turn, same: Turn, seconds: float, result: Solution) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    tyro.cli(main)

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from program import make_avatar
-from robustness_table import markdown
-from truth import read_clip
+
+from lib.command_line import make_avatar
+from lib.markdown import markdown_table
+from lib.true_clip import read_clip
 
 OUT = Path("out/determinism")
 
@@ -64,8 +65,8 @@ def main(
         make_avatar(read_clip(clip), inputs, frames, folder, "--texture-size", str(texture_size))
     first, second = (arrays(folder) for folder in runs)
     found = {name: difference(first.get(name), second.get(name)) for name in {**first, **second}}
-    print(markdown(["array", "difference"], [[name, told or "none"] for name, told in found.items()]))
-    differing = [name for name, told in found.items() if told]
+    print(markdown_table(["array", "difference"], [[name, text or "none"] for name, text in found.items()]))
+    differing = [name for name, text in found.items() if text]
     print(f"\n{len(found) - len(differing)} of {len(found)} arrays are the same, byte for byte")
     sys.exit(1 if differing else 0)
 

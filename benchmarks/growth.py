@@ -3,24 +3,27 @@
     python benchmarks/growth.py [CLIP_FOLDER] [--frames 30 60 120 240] [--inputs given|raw]
 
 Every run is a process of its own, which takes evenly spread frames of the same clip. A clip that has fewer than are
-asked for is played forwards and backwards; without a clip, a person is made up and filmed with as many.
+asked for is played forwards and backwards; without a clip, a synthetic person is rendered with as many.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import tyro
-from disturbances import Film, Original, write_film
-from people import write_person
-from program import make_avatar
-from robustness_table import markdown
-from truth import TrueClip, read_clip
+
+from lib.command_line import make_avatar
+from lib.figures import draw_growth
+from lib.film import Film, Original, write_film
+from lib.markdown import markdown_table
+from lib.synthetic_person import write_person
+from lib.true_clip import TrueClip, read_clip
 
 OUT = Path("out/growth")
 TOTAL, MEMORY = "total", "peak GB"
@@ -53,15 +56,26 @@ def exponent(frames: list[int], values: list[float]) -> float:
     return float(slope)
 
 
+def stage_names(runs: Mapping[int, Mapping[str, float]]) -> list[str]:
+    """Return the stages that some run had, in order."""
+    return list(dict.fromkeys(name for run in runs.values() for name in run if name not in (TOTAL, MEMORY)))
+
+
 def table(runs: dict[int, dict[str, float]]) -> str:
     """Return a row for every stage with its values and its exponent."""
     counts, lines = list(runs), []
-    names = dict.fromkeys(name for values in runs.values() for name in values if name not in (TOTAL, MEMORY))
-    for name in (*names, TOTAL, MEMORY):
+    for name in (*stage_names(runs), TOTAL, MEMORY):
         values = [values.get(name, 0.0) for values in runs.values()]
         grows = f"{exponent(counts, values):.2f}" if len(counts) > 1 and min(values) >= 0.1 else "–"
         lines.append([name, *(f"{value:.2f}" for value in values), grows])
-    return markdown(["seconds", *(f"{count} frames" for count in counts), "exponent"], lines)
+    return markdown_table(["seconds", *(f"{count} frames" for count in counts), "exponent"], lines)
+
+
+def curves(runs: Mapping[int, Mapping[str, float]]) -> dict[str, list[float]]:
+    """Return the seconds of the stages that are worth a curve: they take a twentieth of the largest run or more."""
+    largest = runs[max(runs)]
+    names = [name for name in stage_names(runs) if largest.get(name, 0.0) >= 0.05 * largest[TOTAL]]
+    return {name: [values.get(name, 0.0) for values in runs.values()] for name in (TOTAL, *names)}
 
 
 def main(
@@ -72,21 +86,21 @@ def main(
     size: int = 1080,
     out: Path = OUT,
 ) -> None:
-    """Fit with more and more frames, and write ``table.md`` and ``results.json``.
+    """Fit with more and more frames, and write ``table.md``, ``results.json`` and ``growth.png``.
 
     Args:
-        clip: folder with video.mp4, masks/, keypoints/, camera.json and gt.npz; without it a person is made up.
+        clip: folder with video.mp4, masks/, keypoints/, camera.json and gt.npz; without it a synthetic person is made.
         frames: how many, for each run.
         inputs: hand over masks and keypoints (given), or only the video (raw).
-        seed: of the made-up person.
-        size: of the made-up person's video.
+        seed: of the synthetic person.
+        size: of the synthetic person's video.
         out: folder of the results.
     """
     out.mkdir(parents=True, exist_ok=True)
     most = max(frames)
     if clip is None:
         film = read_clip(write_person(out / f"person{seed:02d}-{most}", seed, most, size))
-        about = f"{most} frames of one turn of a made-up person"
+        about = f"{most} frames of one turn of a synthetic person"
     else:
         film = lengthened(read_clip(clip), most, out / f"{clip.name}-{most}")
         about = clip.name if film.folder == clip else f"{clip.name}, played forwards and backwards"
@@ -97,7 +111,8 @@ def main(
         print(f"{count} frames: {runs[count][TOTAL]:.1f} s, {runs[count][MEMORY]:.2f} GB", flush=True)
         (out / "results.json").write_text(json.dumps(results, indent=1))
         (out / "table.md").write_text(f"{table(runs)}\n\nClip: {about}; inputs: {inputs}.\n")
-    print(f"\n{table(runs)}\n\n{out / 'table.md'}")
+        draw_growth(out / "growth.png", list(runs), curves(runs))
+    print(f"\n{table(runs)}\n\n{out / 'table.md'}, {out / 'growth.png'}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python benchmarks/presets.py              print it
     python benchmarks/presets.py --write      put it into docs/presets.md, too
 
-Presets for clips get its frames, those for photographs one or eight of them. What was observed is the same for all, so
-are camera (assets/LICENSE-demo.md states it) and height. Silhouette IoU and keypoint error measure agreement with the
+Presets for clips get its frames, those for photographs one or eight of them. Observations, camera (from
+assets/LICENSE-demo.md) and height are the same for all. Silhouette IoU and keypoint error measure agreement with the
 observations, not with the true surface.
 """
 
@@ -24,6 +24,7 @@ from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Camera, Capture, observe
 from fit_avatar.fitting import PRESETS, fit
 from fit_avatar.report import measure_agreement
+from lib.inputs import spread
 
 ROOT = Path(__file__).parents[1]
 CAMERA = Camera(1518.0, 1518.0, 540.0, 540.0, 1080, 1080)
@@ -33,17 +34,9 @@ PICTURES = {"smplify": 1, "smplify-x": 1, "octopus": 8}
 PLACE = re.compile(r"(<!-- presets table:.*?-->\n).*?(<!-- end of presets table -->)", re.DOTALL)
 
 
-def some(seen: Capture, count: int) -> Capture:
-    """Return evenly spread frames of a capture; as photographs, without a rate."""
-    chosen = np.linspace(0, len(seen.frame_indices), count, endpoint=False).round().astype(int)
-    names = ("frame_indices", "keypoints", "masks", "frame_weights", "face", "hands")
-    parts = {name: value[chosen] for name in names if (value := getattr(seen, name)) is not None}
-    return replace(seen, fps=1.0, **parts)
-
-
 def row(name: str, body: Body, seen: Capture, device: str) -> str:
     """Run one preset and return its row."""
-    taken = some(seen, PICTURES[name]) if name in PICTURES else seen
+    taken = replace(spread(seen, PICTURES[name]), fps=1.0) if name in PICTURES else seen
     began = time.perf_counter()
     fitted = fit(body, taken, height_m=HEIGHT_M, schedule=name, device=device)
     seconds = time.perf_counter() - began
@@ -59,7 +52,7 @@ def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
 
     Args:
         frames: of the clip.
-        device: where to compute.
+        device: to compute on.
         write: put the table into docs/presets.md.
     """
     body = load_body().to(device)
@@ -67,16 +60,16 @@ def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
     cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores" if device == "cpu" else device
     lines: list[str] = []
 
-    def tell(line: str) -> None:
+    def show(line: str) -> None:
         print(line, flush=True)
         lines.append(line)
 
-    tell("| preset | frames | iterations | silhouette IoU | keypoint error (px) | seconds |")
-    tell("|---|---|---|---|---|---|")
+    show("| preset | frames | iterations | silhouette IoU | keypoint error (px) | seconds |")
+    show("|---|---|---|---|---|---|")
     for name in PRESETS:
-        tell(row(name, body, seen, device))
-    tell("")
-    tell(f"Default body, {cores}; without observing the clip, which is the same for all.")
+        show(row(name, body, seen, device))
+    show("")
+    show(f"Default body, {cores}; without observing the clip, which is the same for all.")
     if write:
         page, table = ROOT / "docs" / "presets.md", "\n".join(lines)
         page.write_text(PLACE.sub(lambda found: f"{found[1]}{table}\n\n{found[2]}", page.read_text()))

@@ -1,18 +1,16 @@
-"""What disturbances cost: a clip whose truth is known is spoilt in many ways, fitted, and measured against the truth.
+"""What disturbances cost: clips with known truth are spoilt in many ways, fitted, and measured against the truth.
 
     python benchmarks/robustness.py [CLIP_FOLDER …] [--people 1] [--inputs given raw] [--only half-turn start-90]
 
-Every disturbance rewrites the clip's files, which then go the way of a user's: they are observed, checked and fitted.
-The rows tell the error, how many times that of the undisturbed clip it is, and what the program said; a refusal is
-also tried on the command line. It needs Open3D: pip install 'fit-avatar[evaluate]'.
+Every disturbance rewrites the clip's files, which are then observed, checked and fitted as a user's files are. The rows
+have the error, its ratio to the error of the undisturbed clip, and the warnings; a refusal is repeated on the command
+line. It needs Open3D: pip install 'fit-avatar[evaluate]'.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,13 +24,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import tyro
-from disturbances import DISTURBANCES, Film, Original, write_film
-from inputs import INPUTS
-from measure import between, skin_faces, told
-from people import write_person
-from program import command
-from robustness_table import overview, table
-from truth import TrueClip, read_clip
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body
 from fit_avatar.capture import Capture, observe, read_frames
@@ -42,6 +33,15 @@ from fit_avatar.fitting import fit
 from fit_avatar.report import diagnose, measure_agreement
 from fit_avatar.texture import Tracker
 from fit_avatar.visibility.raster import silhouette
+from lib.command_line import command
+from lib.disturbances import DISTURBANCES
+from lib.film import Film, Original, write_film
+from lib.inputs import INPUTS
+from lib.measure import distance_numbers, interpolated, skin_faces
+from lib.process import in_a_process, peak_memory_gb
+from lib.robustness_table import overview, table
+from lib.synthetic_person import write_person
+from lib.true_clip import TrueClip, read_clip
 
 OUT = Path("out/robustness")
 SAMPLES = 10_000
@@ -66,7 +66,7 @@ class Job:
 
 
 def run(job: Job) -> dict[str, Any] | None:
-    """Disturb, observe, fit and measure; None if only what is not handed over would change."""
+    """Disturb, observe, fit and measure; None if the disturbance changes nothing that the program is given."""
     torch.set_grad_enabled(False)
     clip = read_clip(job.clip)
     original = Original(clip)
@@ -93,8 +93,7 @@ def run(job: Job) -> dict[str, Any] | None:
     except Exception:
         return row | {"outcome": "crashed", "said": traceback.format_exc()}
     row["fit_s"] = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
-    return row | {"outcome": "fitted", "peak_memory_gb": peak, **measure(film, body, state, seen)}
+    return row | {"outcome": "fitted", "peak_memory_gb": peak_memory_gb(), **measure(film, body, state, seen)}
 
 
 def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str, Any]:
@@ -109,11 +108,11 @@ def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str
             places.append((truth, int(min(shown, key=lambda p: np.abs(own - p).min()))))
     places = [places[i] for i in np.unique(np.linspace(0, len(places) - 1, SCORED).round().astype(int))]
     vertices = [
-        pose_body(body, between(state, own, np.array([p]))).vertices[0].cpu().double().numpy() for _, p in places
+        pose_body(body, interpolated(state, own, np.array([p]))).vertices[0].cpu().double().numpy() for _, p in places
     ]
     found = [Mesh(v, skin).outer(clip.up) for v in vertices]
     true = [clip.surfaces[i].outer(clip.up) for i, _ in places]
-    height = told(pooled(compare_clip(found, true, clip.up, SAMPLES).height))
+    height = distance_numbers(pooled(compare_clip(found, true, clip.up, SAMPLES).height))
 
     scored = np.flatnonzero(film.scored[own])
     posed = pose_body(body, state)
@@ -155,7 +154,7 @@ def main(
 
     Args:
         clips: folders with video.mp4, masks/, keypoints/, camera.json and gt.npz.
-        people: how many people to make up; they are kept in the folder of the results.
+        people: how many synthetic people to make; they are kept in the folder of the results.
         frames: use at most this many.
         inputs: hand over masks and keypoints (given), or only the video (raw); both are compared. Camera and height
             are given in any case.
@@ -173,17 +172,11 @@ def main(
     kept = out / "results.json"
     rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
     order = list(DISTURBANCES)
-    fork = "forkserver" in multiprocessing.get_all_start_methods()
-    processes = multiprocessing.get_context("forkserver" if fork else "spawn")
-    if fork:
-        processes.set_forkserver_preload(["measure", "disturbances", "fit_avatar.fitting"])
-    text = "there is nothing to tell"
+    text = "no disturbance applies"
     for way in inputs:
         for folder, name in product(folders, only or order):
             job = Job(folder, name, frames, way, out)
-            # a process of its own for each, so that the memory is that of one fit and a crash is only its own
-            with processes.Pool(1) as pool:
-                done = pool.apply(run, (job,))
+            done = in_a_process(run, job, fork=True)
             if not keep:
                 shutil.rmtree(job.folder, ignore_errors=True)
             if done is None:

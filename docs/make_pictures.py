@@ -22,27 +22,16 @@ import torch
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from fit_avatar import (
-    Avatar,
-    Body,
-    BodyState,
-    Camera,
-    Capture,
-    GemanMcClure,
-    Huber,
-    PosedBody,
-    Unknowns,
-    bake,
-    load_body,
-    pose_body,
-)
-from fit_avatar.body import rotation
+from fit_avatar import Avatar, load_body
+from fit_avatar.body import Body, BodyState, pose_body, rotation
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
-from fit_avatar.capture import observe, read_frames
-from fit_avatar.energies import cone_planes, contour_distance
+from fit_avatar.capture import Camera, Capture, observe, read_frames
+from fit_avatar.energies import GemanMcClure, Huber, PosedBody, cone_planes, contour_distance
 from fit_avatar.fitting import ClipState, ConsensusStage, Evidence, gather_evidence, initialise, run_stage, stages
 from fit_avatar.report import draw_overlay
+from fit_avatar.solvers import Unknowns
+from fit_avatar.texture import bake
 from fit_avatar.visibility.raster import rasterize
 
 ROOT = Path(__file__).parents[1]

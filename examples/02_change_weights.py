@@ -10,8 +10,9 @@ weight is 1/σ², so a noise level ten times smaller is a weight a hundred times
 import sys
 from pathlib import Path
 
-from fit_avatar import Stage, fit_capture, observe, preset
-from fit_avatar.capture import camera_from, probe
+from fit_avatar import fit_capture, preset
+from fit_avatar.capture import camera_from, observe, probe
+from fit_avatar.fitting import Stage
 
 DEMO = Path(__file__).parents[1] / "assets" / "demo.mp4"
 

@@ -11,8 +11,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fit_avatar import LBFGS, Adam, GaussNewton, Term, fit_capture, observe, preset
-from fit_avatar.capture import camera_from, probe
+from fit_avatar import Term, fit_capture, preset
+from fit_avatar.capture import camera_from, observe, probe
+from fit_avatar.solvers import LBFGS, Adam, GaussNewton
 
 DEMO = Path(__file__).parents[1] / "assets" / "demo.mp4"
 

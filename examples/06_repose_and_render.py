@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 import torch
 
-from fit_avatar import BodyState, Camera, load_body, pose_body
-from fit_avatar.body import rotation
+from fit_avatar import load_body
+from fit_avatar.body import BodyState, pose_body, rotation
+from fit_avatar.capture import Camera
 from fit_avatar.visibility.raster import rasterize
 
 CAMERA = Camera(900.0, 900.0, 240.0, 320.0, 480, 640)

@@ -10,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from fit_avatar import GaussNewton, Problem, Unknowns, load_body, observe, preset, solve, stack_captures
-from fit_avatar.capture import camera_from, probe
-from fit_avatar.fitting import some_frames
+from fit_avatar import load_body, preset, solve
+from fit_avatar.capture import camera_from, observe, probe
+from fit_avatar.fitting import some_frames, stack_captures
+from fit_avatar.solvers import GaussNewton, Problem, Unknowns
 
 DEMO = Path(__file__).parents[1] / "assets" / "demo.mp4"
 STAGE = preset("video-avatar").stages[0]  # pose from keypoints

@@ -1,88 +1,17 @@
 """fit-avatar: one video of a person turning around becomes a textured, rigged avatar.
 
-The names that a script needs; they are imported when they are first used, so that the command line starts at once.
+The public names are those of ``__init__.pyi``. Each is imported when it is first used, so that the command line starts
+at once.
 """
 
-import os
-from importlib import import_module
+import ast
+from importlib import import_module, resources
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from fit_avatar.avatar import Avatar, fit_capture, fit_images, fit_video
-    from fit_avatar.body import Body, BodyState, load_body, pose_body
-    from fit_avatar.capture import Camera, Capture, observe, observe_images
-    from fit_avatar.energies import Annealed, GemanMcClure, Huber, PosedBody, Term, energy
-    from fit_avatar.fitting import (
-        LBFGS,
-        Adam,
-        GaussNewton,
-        Preset,
-        Problem,
-        Stage,
-        Unknown,
-        Unknowns,
-        fit,
-        preset,
-        solve,
-        stack_captures,
-        stages,
-    )
-    from fit_avatar.pipeline import run
-    from fit_avatar.texture import bake
-
-__all__ = [
-    "LBFGS",
-    "Adam",
-    "Annealed",
-    "Avatar",
-    "Body",
-    "BodyState",
-    "Camera",
-    "Capture",
-    "GaussNewton",
-    "GemanMcClure",
-    "Huber",
-    "PosedBody",
-    "Preset",
-    "Problem",
-    "Stage",
-    "Term",
-    "Unknown",
-    "Unknowns",
-    "bake",
-    "energy",
-    "fit",
-    "fit_capture",
-    "fit_images",
-    "fit_video",
-    "load_body",
-    "observe",
-    "observe_images",
-    "pose_body",
-    "preset",
-    "run",
-    "solve",
-    "stack_captures",
-    "stages",
-]
-
-_HOMES = {
-    "avatar": ("Avatar", "fit_capture", "fit_images", "fit_video"),
-    "body": ("Body", "BodyState", "load_body", "pose_body"),
-    "capture": ("Camera", "Capture", "observe", "observe_images"),
-    "energies": ("GemanMcClure", "Huber", "PosedBody", "Annealed", "Term", "energy"),
-    "fitting": (
-        "LBFGS", "Adam", "GaussNewton", "Preset", "Problem", "Stage", "Unknown", "Unknowns", "fit", "preset", "solve",
-        "stack_captures", "stages",
-    ),
-    "pipeline": ("run",),
-    "texture": ("bake",),
-}  # fmt: skip
-
-# Threads of PyTorch that wait for work otherwise spin for milliseconds, which slows everything down three times where
-# other programs compete for the cores. It must be set before PyTorch is loaded; a user's setting wins.
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+_STUB = ast.parse(resources.files(__name__).joinpath("__init__.pyi").read_text(encoding="utf-8"))
+_HOMES = {name.name: str(node.module) for node in _STUB.body if isinstance(node, ast.ImportFrom) for name in node.names}
+__all__ = sorted(_HOMES)
 
 try:
     __version__ = version("fit-avatar")
@@ -91,7 +20,10 @@ except PackageNotFoundError:  # the source folder, not installed
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"fit_avatar.{home}"), name)
-    raise AttributeError(f"module fit_avatar has no attribute {name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module fit_avatar has no attribute {name}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

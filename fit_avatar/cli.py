@@ -25,8 +25,16 @@ REMEDY = (
     ": install the packages of requirements.txt, and if a system library (.so) is missing, on Debian and Ubuntu "
     "apt install libgl1 libegl1 libglib2.0-0"
 )
-QUIET = {"OPENCV_LOG_LEVEL": "ERROR", "OPENCV_FFMPEG_LOGLEVEL": "-8", "GLOG_minloglevel": "2"}
-"""Libraries that would write their own remarks between ours; a user's setting wins."""
+ENVIRONMENT = {
+    # Idle threads of PyTorch otherwise spin for milliseconds, which makes everything three times slower where other
+    # programs compete for the cores.
+    "GOMP_SPINCOUNT": "3000",
+    # Libraries that would write their own messages between ours.
+    "OPENCV_LOG_LEVEL": "ERROR",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "GLOG_minloglevel": "2",
+}
+"""What libraries read when they are loaded; a user's setting wins."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -37,12 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default the process's own.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    for name, value in ENVIRONMENT.items():  # before any of the libraries is loaded
+        os.environ.setdefault(name, value)
     try:
         if argv and argv[0] in TOOLS:
             return TOOLS[argv[0]](argv[1:])
         config = parse(argv)
-        for name, value in QUIET.items():
-            os.environ.setdefault(name, value)
         with _termination_like_interruption(), reporter_for(config.log) as reporter:
             from fit_avatar import command  # after the options are read: --help needs no torch
 
@@ -118,8 +126,6 @@ def doctor(argv: Sequence[str]) -> int:
     _run_tool(examine, "fit-avatar doctor", argv)
     from fit_avatar.doctor import examine as look
 
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     findings = look()
     print(findings)
     return 0 if findings.usable else USER_ERROR

@@ -1,6 +1,9 @@
 """What every test may ask for."""
 
-import fit_avatar  # noqa: F401, I001  (first: it sets what PyTorch reads when it is loaded)
+import os
+
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as the command line does, before PyTorch is loaded
+
 import pytest
 from toy_body import toy_body, turning_state
 

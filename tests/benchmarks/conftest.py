@@ -1,4 +1,4 @@
-"""The benchmarks are scripts that import each other from their own folder."""
+"""The benchmarks are scripts: their folder is on the path when they run, with what they share in ``lib``."""
 
 import sys
 from pathlib import Path

@@ -1,8 +1,9 @@
 """Tables of the benchmarks: numbers stand under their headings, and means are over clips."""
 
-from accuracy_table import COLUMNS, PAINTED, accuracy_columns, stage_columns, table
 from growth import exponent
 from growth import table as growth_table
+
+from lib.accuracy_table import COLUMNS, PAINTED, accuracy_columns, stage_columns, table
 
 
 def row(clip, height, **more):

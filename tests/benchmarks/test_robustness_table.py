@@ -1,7 +1,8 @@
 """What is said of a disturbance."""
 
 import pytest
-from robustness_table import overview, table, within
+
+from lib.robustness_table import overview, table, within
 
 
 def row(disturbance, clip="one", height=3.0, pose=10.0, **more):
@@ -21,7 +22,7 @@ CALM = row("undisturbed")
         (row("dark", height=5.9, pose=19.9), "yes"),
         (row("dark", height=6.1), "NO"),
         (row("dark", pose=20.1), "NO"),
-        (row("dark", height=6.1, warnings=["it is dark."]), "NO, but told"),
+        (row("dark", height=6.1, warnings=["it is dark."]), "NO, but warned"),
         (row("dark", outcome="refused", exit_code=2, said="it is dark"), "refused"),
         (row("dark", outcome="refused", exit_code=1, said="it is dark"), "NO"),
         (row("dark", outcome="crashed", said="Traceback"), "NO"),

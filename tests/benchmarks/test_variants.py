@@ -1,9 +1,9 @@
 """Variants of the schedule: each leaves out what it says, and is a schedule that can run."""
 
 import pytest
-from variants import GROUPS, HELD_BY, VARIANTS, frozen
 
 from fit_avatar.fitting import ConsensusStage, Preset, Stage, preset
+from lib.variants import GROUPS, HELD_BY, VARIANTS, frozen
 
 TERMS = sorted({term.name for stage in preset("video-avatar").solves for term in stage.terms})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lib.markdown import markdown_table
+
 Row = Mapping[str, Any]
 
 ALLOWED = 2.0
@@ -17,7 +19,7 @@ HEADINGS = (
 
 def table(rows: Sequence[Row]) -> str:
     """Return every disturbance of every clip, with all its numbers."""
-    return markdown(HEADINGS, [_cells(row, undisturbed(row, rows)) for row in rows])
+    return markdown_table(HEADINGS, [_cells(row, undisturbed(row, rows)) for row in rows])
 
 
 def overview(rows: Sequence[Row]) -> str:
@@ -26,9 +28,11 @@ def overview(rows: Sequence[Row]) -> str:
     found = {(row["disturbance"], row["clip"], row["inputs"], row["frames_wanted"]): row for row in rows}
     lines = []
     for name in dict.fromkeys(row["disturbance"] for row in rows if row["disturbance"] != "undisturbed"):
-        told = [found.get((name, *way)) for way in ways]
-        lines.append([name, *("–" if row is None else _gist(row, undisturbed(row, rows)) for row in told)])
-    return markdown(["disturbance", *(f"{clip}, {inputs}, {count} frames" for clip, inputs, count in ways)], lines)
+        same = [found.get((name, *way)) for way in ways]
+        lines.append([name, *("–" if row is None else _gist(row, undisturbed(row, rows)) for row in same)])
+    return markdown_table(
+        ["disturbance", *(f"{clip}, {inputs}, {count} frames" for clip, inputs, count in ways)], lines
+    )
 
 
 def undisturbed(row: Row, rows: Sequence[Row]) -> Row | None:
@@ -47,13 +51,7 @@ def within(row: Row, calm: Row | None) -> str:
         return "NO"
     if all(row[key] <= ALLOWED * calm[key] for key in ("height_mm", "pa_mpjpe_mm")):
         return "yes"
-    return "NO, but told" if row["warnings"] else "NO"
-
-
-def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a table."""
-    told = [f"| {' | '.join(line)} |" for line in (headings, *lines)]
-    return "\n".join([told[0], "|---" * len(headings) + "|", *told[1:]])
+    return "NO, but warned" if row["warnings"] else "NO"
 
 
 def _ratios(row: Row, calm: Row | None) -> list[str]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from lib.markdown import markdown_table
+
 Row = Mapping[str, Any]
 Column = Callable[[Row], float | None]
 
 KEYS = {"clip": "clip", "inputs": "inputs", "variant": "variant", "frames": "frames", "betas": "num_betas"}
-"""Headings of what tells fits from each other, and their names in a row."""
+"""Headings of what distinguishes fits, and their names in a row."""
 DISTANCES = {  # the row's distance, and which number of it
     "similarity": ("similarity", "both"),
     "height": ("height", "both"),
@@ -24,8 +26,8 @@ DISTANCES = {  # the row's distance, and which number of it
     "shape p95": ("shape", "both_p95"),
 }
 PAINTED = {
-    f"{quantity} {told}".strip(): f"{name}_{quantity.lower()}"
-    for name, told in (("texture", ""), ("unlit", "unlit"), ("median", "of a median"))
+    f"{quantity} {suffix}".strip(): f"{name}_{quantity.lower()}"
+    for name, suffix in (("texture", ""), ("unlit", "unlit"), ("median", "of a median"))
     for quantity in ("PSNR", "SSIM")
 }
 COLUMNS: dict[str, Column] = {
@@ -59,8 +61,7 @@ def stage_columns(rows: Sequence[Row]) -> dict[str, Column]:
 
 def table(rows: Sequence[Row], columns: Mapping[str, Column]) -> str:
     """Return the table: every fit, then the mean over clips of each way of fitting."""
-    headings = [*KEYS, *columns]
-    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    lines: list[list[str]] = []
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         lines.append(_line([row[name] for name in KEYS.values()], [column(row) for column in columns.values()]))
@@ -69,7 +70,7 @@ def table(rows: Sequence[Row], columns: Mapping[str, Column]) -> str:
         if len(group) > 1:
             each = [[v for row in group if (v := column(row)) is not None] for column in columns.values()]
             lines.append(_line([f"**mean of {len(group)}**", *way], [float(np.mean(v)) if v else None for v in each]))
-    return "\n".join(lines)
+    return markdown_table([*KEYS, *columns], lines)
 
 
 def cells(values: Sequence[float | None]) -> list[str]:
@@ -77,5 +78,5 @@ def cells(values: Sequence[float | None]) -> list[str]:
     return ["–" if value is None else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" for value in values]
 
 
-def _line(keys: Sequence[Any], values: Sequence[float | None]) -> str:
-    return f"| {' | '.join([*(str(key) for key in keys), *cells(values)])} |"
+def _line(keys: Sequence[Any], values: Sequence[float | None]) -> list[str]:
+    return [*(str(key) for key in keys), *cells(values)]

@@ -35,6 +35,6 @@ def read_clip(folder: Path) -> TrueClip:
         surfaces = {int(i): Mesh(v, faces) for i, v in zip(z["frame_index"], vertices, strict=True)}
         up, height = z["world_up_in_camera"].astype(float), float(z["height_naked_m"])
         joints, keypoints = (z[name].astype(float) for name in ("joints_smpl24", "joints_body25"))
-    told = json.loads((folder / "camera.json").read_text())
-    camera = Camera(*(told[name] for name in ("fx", "fy", "cx", "cy", "width", "height")))
-    return TrueClip(folder, camera, height, up, surfaces, joints, keypoints, float(told.get("fps", 30)))
+    values = json.loads((folder / "camera.json").read_text())
+    camera = Camera(*(values[name] for name in ("fx", "fy", "cx", "cy", "width", "height")))
+    return TrueClip(folder, camera, height, up, surfaces, joints, keypoints, float(values.get("fps", 30)))

@@ -1,11 +1,10 @@
-"""Pictures of a made-up person: painted clothes and skin, a lit body, its shadow on the floor, a room."""
+"""Pictures of a synthetic person: painted clothes and skin, a lit body, its shadow on the floor, a room."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import torch
-from dressed import BOTTOM, EYES, HAIR, SHOES, SKIN, TOP, Person, natural, noise
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera
 from fit_avatar.visibility.raster import rasterize
+from lib.dressed_person import BOTTOM, EYES, HAIR, SHOES, SKIN, TOP, Person, natural, noise
 
 LIGHT = (-0.35, -0.75, -0.55)
 """Towards the light, in camera coordinates."""

@@ -7,10 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from dressed import BOTTOM, TOP, make_person, tube
 from growth import lengthened
-from people import write_person
-from truth import read_clip
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.body.mesh import vertex_normals
@@ -18,6 +15,9 @@ from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import probe
 from fit_avatar.evaluate import iou
 from fit_avatar.visibility.raster import silhouette
+from lib.dressed_person import BOTTOM, TOP, make_person, tube
+from lib.synthetic_person import write_person
+from lib.true_clip import read_clip
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -12,12 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from inputs import Seen, see, spread, take
-from measure import compare_surfaces, measure
-from page import Pictures, draw_pictures
-from painted import score_texture
-from truth import TrueClip, read_clip
-from variants import TRUE_JOINTS, VARIANTS, frozen
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture, read_frames
@@ -25,6 +17,13 @@ from fit_avatar.energies import Term, joint_positions
 from fit_avatar.fitting import CONTOUR_POINTS, Preset, Stage, calibrated, fit, gather_evidence, preset
 from fit_avatar.fitting.run import key_frames
 from fit_avatar.texture import Tracker
+from lib.inputs import Observed, observe_clip, spread, take
+from lib.measure import compare_surfaces, measure
+from lib.page import Pictures, draw_pictures
+from lib.process import peak_memory_gb
+from lib.texture_scores import score_texture
+from lib.true_clip import TrueClip, read_clip
+from lib.variants import TRUE_JOINTS, VARIANTS, frozen
 
 TRUE_JOINT_SIGMA_M = 0.005
 
@@ -55,7 +54,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Return what tells it from the others."""
+        """Return a name that no other fit has."""
         return f"{self.clip.name}-{self.inputs}-{self.way}-{self.frames}f-{self.num_betas}b"
 
 
@@ -73,21 +72,21 @@ class Clock:
         self._last = now
 
 
-def look(job: Job) -> Seen:
-    """Return what is observed of a job's clip."""
-    return see(read_clip(job.clip), job.inputs, job.camera == "guessed", job.out / "observed")
+def observed_clip(job: Job) -> Observed:
+    """Return what is observed in a job's clip."""
+    return observe_clip(read_clip(job.clip), job.inputs, job.camera == "guessed", job.out / "observed")
 
 
-def look_first(job: Job) -> float:
-    """Observe a job's clip, which is kept for all its fits; return the seconds."""
-    return look(job).seconds
+def observe_first(job: Job) -> float:
+    """Observe a job's clip and keep the result for all its fits; return the seconds."""
+    return observed_clip(job).seconds
 
 
 def run(job: Job) -> tuple[dict[str, Any], Pictures]:
     """Fit one clip and measure the avatar: a row of numbers, and pictures."""
     torch.set_grad_enabled(False)
     truth = read_clip(job.clip)
-    observed = look(job)
+    observed = observed_clip(job)
     every = observed.capture
     seen = spread(take(every, np.arange(0, len(every.frame_indices), 2)) if job.hold_out else every, job.frames)
     height = truth.height_m if job.height else None
@@ -126,7 +125,7 @@ def planned(job: Job, seen: Capture, truth: TrueClip) -> Preset:
 
 
 def with_true_joints(plan: Preset, seen: Capture, truth: TrueClip) -> Preset:
-    """Return a schedule that also draws the joints to where they truly are: what is left is not the poses' error."""
+    """Return a schedule with a term for the true joints: the error that remains is not that of the poses."""
     device = torch.device("cpu")
     keys = key_frames(gather_evidence(seen, CONTOUR_POINTS, device), plan.key_frames)
     joints = torch.tensor(truth.joints[seen.frame_indices], dtype=torch.float32)
@@ -142,12 +141,7 @@ def with_true_joints(plan: Preset, seen: Capture, truth: TrueClip) -> Preset:
 
 
 def average(body: Body, height_m: float | None) -> Body:
-    """Return a body whose mean shape is as tall as the person: what is left if no shape is fitted."""
-    tall = body.template[body.skin, 1]
-    scale = 1.0 if height_m is None else height_m / float(tall.amax() - tall.amin())
+    """Return a body whose mean shape has the person's height, for fits without shape coefficients."""
+    heights = body.template[body.skin, 1]
+    scale = 1.0 if height_m is None else height_m / float(heights.amax() - heights.amin())
     return replace(body, template=scale * body.template, joint_template=scale * body.joint_template)
-
-
-def peak_memory_gb() -> float:
-    """Return the most memory that this process has used."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)

@@ -1,4 +1,4 @@
-"""A made-up person: a body with clothes, hair and shoes over it, all from a seed.
+"""A synthetic person: a body with clothes, hair and shoes over it, all from a seed.
 
 Clothes are thickness over the skin that hangs: below the chest, the seat and the shoulders it does not follow the
 body inwards, so that jackets and trousers are wide where people are not.
@@ -32,7 +32,7 @@ class Person:
 
     betas: Tensor  # [B]
     offsets: Tensor  # [V, 3]
-    labels: Tensor  # [V, 6] share of skin, top, bottom, hair, shoes, eyes
+    labels: Tensor  # [V, 6] fraction of skin, top, bottom, hair, shoes, eyes
     about: str
 
 

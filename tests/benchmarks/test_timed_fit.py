@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 from determinism import difference
-from fits import Job, average, with_true_joints
-from inputs import spread
-from measure import between
-from painted import draw, median_texture
 
 from fit_avatar.body import pose_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.fitting import preset
 from fit_avatar.texture import FrameViews
 from fit_avatar.visibility.raster import rasterize
+from lib.inputs import spread
+from lib.measure import interpolated
+from lib.texture_scores import draw, median_texture
+from lib.timed_fit import Job, average, with_true_joints
 
 CAMERA = Camera(300.0, 300.0, 128.0, 128.0, 256, 256)
 
@@ -62,8 +62,8 @@ def test_names_tell_jobs_apart(tmp_path):
 
 def test_poses_between_frames(state):
     own = np.arange(len(state.transl)) * 10
-    assert torch.allclose(between(state, own, own).transl, state.transl, atol=1e-6)
-    middle = between(state, own, np.array([5]))
+    assert torch.allclose(interpolated(state, own, own).transl, state.transl, atol=1e-6)
+    middle = interpolated(state, own, np.array([5]))
     assert torch.allclose(middle.transl[0], state.transl[:2].mean(0), atol=1e-6)
 
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inputs import INPUTS
-from truth import TrueClip
+from lib.inputs import INPUTS
+from lib.true_clip import TrueClip
 
 
 def command(clip: TrueClip, inputs: str, frames: int, out: Path, *more: str) -> list[str]:

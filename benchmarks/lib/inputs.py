@@ -1,4 +1,4 @@
-"""What a fit gets to see of a clip: files that come with it, or what the program finds in the video by itself."""
+"""Observations of a clip: from the files that come with it, or detected in the video."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from truth import TrueClip
 
 from fit_avatar.capture import Capture, camera_from, observe
 from fit_avatar.io.store import source_identity
+from lib.true_clip import TrueClip
 
 INPUTS: dict[str, tuple[str, ...]] = {
     "given": ("keypoints", "masks"),
@@ -25,33 +25,33 @@ INPUTS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was observed, and what that took."""
+class Observed:
+    """Observations, and the seconds that observing took."""
 
     capture: Capture
     seconds: float
 
 
-def see(clip: TrueClip, inputs: str, guessed_camera: bool, kept: Path) -> Seen:
-    """Return what is observed in all frames of a clip; kept in a folder for the next fit.
+def observe_clip(clip: TrueClip, inputs: str, guessed_camera: bool, kept: Path) -> Observed:
+    """Return what is observed in all frames of a clip, and keep it in a folder for the next fit.
 
-    What was kept is used as long as neither the video nor the code that observes changes.
+    A kept result is used as long as neither the video nor the code that observes changes.
     """
     stamp = f"{(clip.folder / 'video.mp4').stat().st_mtime:.0f}-{source_identity('capture')[:12]}"
     file = kept / f"{clip.folder.name}-{inputs}-{stamp}.pkl"
     if file.exists():
-        seen: Seen = pickle.loads(file.read_bytes())
+        observed: Observed = pickle.loads(file.read_bytes())
     else:
         began = time.perf_counter()
         given: dict[str, Any] = {name: clip.folder / name for name in INPUTS[inputs]}
         capture = observe(clip.folder / "video.mp4", camera=clip.camera, frames=10**6, **given)
-        seen = Seen(capture, time.perf_counter() - began)
+        observed = Observed(capture, time.perf_counter() - began)
         kept.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(pickle.dumps(seen))
+        file.write_bytes(pickle.dumps(observed))
     if guessed_camera:  # neither keypoints nor masks depend on the focal length of a camera without distortion
         guess, _ = camera_from(clip.camera.width, clip.camera.height)
-        seen = replace(seen, capture=replace(seen.capture, camera=guess))
-    return seen
+        observed = replace(observed, capture=replace(observed.capture, camera=guess))
+    return observed
 
 
 def take(seen: Capture, chosen: NDArray[np.int64]) -> Capture:

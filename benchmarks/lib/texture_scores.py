@@ -1,4 +1,4 @@
-"""How well a texture shows frames that it was not made of, beside the plain median of what the others show."""
+"""How well a texture predicts frames that it was not made from, compared with the plain median of the others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from inputs import spread, take
 from numpy.typing import NDArray
-from truth import TrueClip
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.mean_texture import see
@@ -23,21 +21,23 @@ from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
 from fit_avatar.texture import FrameViews, bake, relighting
 from fit_avatar.visibility.raster import rasterize
+from lib.inputs import spread, take
+from lib.true_clip import TrueClip
 
 Image = NDArray[np.uint8]
 FRAMES = 60
-"""Every other one of at most so many makes the texture; it is scored on those between."""
+"""At most this many frames: every other one makes the texture, the ones between score it."""
 SIZE = 1024
 INSIDE_PX = 2
-"""Only pixels so far inside both the person and the drawn body are compared."""
+"""Only pixels this far inside both the mask and the drawn body are compared."""
 _CHUNK = 1 << 15
 
 
 def score_texture(body: Body, state: BodyState, seen: Capture, truth: TrueClip) -> dict[str, float]:
-    """Return PSNR (dB) and SSIM in frames between those that the texture was made of.
+    """Return PSNR (dB) and SSIM in frames between those that the texture was made from.
 
-    ``texture`` is lit as those frames tell that the scene is, ``unlit`` the same without; ``median`` is the median of
-    what the frames show at each texel.
+    ``texture`` is drawn under the light that was estimated from those frames, ``unlit`` without light; ``median`` is
+    the median colour of those frames at each texel.
     """
     chosen = spread(seen, FRAMES).frame_indices
     at = np.searchsorted(seen.frame_indices, chosen)

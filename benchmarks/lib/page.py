@@ -12,8 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from accuracy_table import KEYS, Column, Row, cells
-from measure import Surfaces
 from numpy.typing import NDArray
 
 from fit_avatar.body import Body, BodyState, pose_body, rotation
@@ -22,6 +20,8 @@ from fit_avatar.capture import Camera, Capture, read_frames
 from fit_avatar.evaluate import Surface
 from fit_avatar.report import draw_overlay
 from fit_avatar.visibility.raster import rasterize
+from lib.accuracy_table import KEYS, Column, Row, cells
+from lib.measure import Surfaces
 
 Image = NDArray[np.uint8]
 FULL_MM = 25.0
@@ -65,7 +65,7 @@ def draw_pictures(
         surfaces: found and true ones.
     """
     aligned = [motion(v) for motion, v in zip(surfaces.distance.motions, surfaces.vertices, strict=True)]
-    # a vertex outside the truth is positive; the mean over frames is what belongs to the shape
+    # a vertex outside the truth is positive; the mean over the frames is the error of the shape
     errors = [Surface(t.vertices, t.faces).signed_distance(v) for t, v in zip(surfaces.true, aligned, strict=True)]
     error = np.mean(errors, axis=0)
     images = [(f"error, {side}", _errors(body, state, error, yaw)) for side, yaw in (("front", 0), ("back", np.pi))]
@@ -94,8 +94,8 @@ def _errors(body: Body, state: BodyState, error: NDArray[np.float64], yaw: float
     raster = rasterize(vertices, faces, Camera(focal, focal, width / 2, height / 2, width, height), cull_backfaces=True)
     facing = (-vertex_normals(vertices, faces)[:, 2:]).clamp(0, 1)
     values = torch.cat([torch.tensor(error * 1000 / FULL_MM)[:, None].float(), facing], 1)
-    told = raster.interpolate(values, faces).numpy()
-    picture = colours(told[..., 0]) * (0.45 + 0.55 * told[..., 1:])
+    error, shade = np.split(raster.interpolate(values, faces).numpy(), [1], axis=-1)
+    picture = colours(error[..., 0]) * (0.45 + 0.55 * shade)
     picture[~raster.mask.numpy()] = 255
     return cv2.resize(picture.astype(np.uint8), VIEW_PX, interpolation=cv2.INTER_AREA)
 
@@ -137,18 +137,18 @@ def write_page(
     head = "".join(f"<th>{html.escape(name)}</th>" for name in (*KEYS, *columns))
     lines = []
     for row in rows:
-        told = [str(row[key]) for key in KEYS.values()] + cells([column(row) for column in columns.values()])
-        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in told) + "</tr>")
+        texts = [str(row[key]) for key in KEYS.values()] + cells([column(row) for column in columns.values()])
+        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in texts) + "</tr>")
     parts = []
     for row, drawn in zip(rows, pictures, strict=True):
         shown = "".join(
             f'<img src="data:image/jpeg;base64,{base64.b64encode(data).decode()}" alt="{html.escape(caption)}">'
             for caption, data in drawn.images
         )
-        told = f"height {row['height']['both']:.2f} mm, camera {row['camera']['both']:.2f} mm, IoU {row['iou']:.4f}"
+        errors = f"height {row['height']['both']:.2f} mm, camera {row['camera']['both']:.2f} mm, IoU {row['iou']:.4f}"
         spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in row["seconds"].items())
-        gist = f"{told}; seconds: {spent}"
-        parts.append(f"<h2>{html.escape(drawn.name)}</h2><p>{html.escape(gist)}</p><div>{shown}</div>")
+        summary = f"{errors}; seconds: {spent}"
+        parts.append(f"<h2>{html.escape(drawn.name)}</h2><p>{html.escape(summary)}</p><div>{shown}</div>")
     path.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Accuracy</title><style>{STYLE}</style>'
         f'<h1>Accuracy</h1><p>Distances in mm.</p><div class="wide">'

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
-from truth import TrueClip
 
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.capture import Capture
@@ -27,6 +26,7 @@ from fit_avatar.evaluate import (
     surface_distance,
 )
 from fit_avatar.visibility.raster import silhouette
+from lib.true_clip import TrueClip
 
 SAMPLES = 50_000
 LEFT_OUT = 60
@@ -48,9 +48,9 @@ class Surfaces:
 def compare_surfaces(body: Body, state: BodyState, own: NDArray[np.int64], truth: TrueClip) -> Surfaces:
     """Compare outer surfaces in the frames whose truth is known. ``own`` are the fitted frames' indices. [T]"""
     frames = np.array(sorted(set(truth.surfaces) & set(own.tolist())), np.int64)
-    if not len(frames):  # no true surface at a frame that was used: poses in between stand for it
+    if not len(frames):  # no true surface at a frame that was used: interpolate the poses
         frames = np.array([i for i in sorted(truth.surfaces) if own[0] <= i <= own[-1]], np.int64)
-    posed = pose_body(body, between(state, own, frames))
+    posed = pose_body(body, interpolated(state, own, frames))
     vertices, joints = (v.cpu().double().numpy() for v in (posed.vertices, posed.joints))
     skin = skin_faces(body).cpu().numpy()
     found = [Mesh(v, skin).outer(truth.up) for v in vertices]
@@ -59,7 +59,7 @@ def compare_surfaces(body: Body, state: BodyState, own: NDArray[np.int64], truth
 
 
 def measure(body: Body, state: BodyState, seen: Capture, truth: TrueClip, surfaces: Surfaces) -> dict[str, Any]:
-    """Return the errors of a fit, in mm where nothing else is said."""
+    """Return the errors of a fit, in mm unless the name says otherwise."""
     own = seen.frame_indices
     numbers: dict[str, Any] = {
         "frames_scored": surfaces.frames.tolist(),
@@ -67,8 +67,8 @@ def measure(body: Body, state: BodyState, seen: Capture, truth: TrueClip, surfac
         "focal_error_percent": 100 * (seen.camera.fx / truth.camera.fx - 1),
     }
     for name in ("similarity", "height", "camera"):
-        numbers[name] = told(pooled(getattr(surfaces.distance, name)))
-    numbers["shape"] = told(pooled(shape_distances(body, surfaces)))
+        numbers[name] = distance_numbers(pooled(getattr(surfaces.distance, name)))
+    numbers["shape"] = distance_numbers(pooled(shape_distances(body, surfaces)))
 
     ours, theirs = pose_body(body, state).joints.cpu().double().numpy()[:, :24], truth.joints[own]
     scale = np.median(theirs[..., 2].mean(1) / ours[..., 2].mean(1))
@@ -79,13 +79,13 @@ def measure(body: Body, state: BodyState, seen: Capture, truth: TrueClip, surfac
     numbers["iou"] = float(np.mean(overlaps(body, state, own, seen, truth)))
     left = np.setdiff1d(np.arange(own[0], own[-1]), own)
     left = left[:: max(1, len(left) // LEFT_OUT)]
-    poses = between(state, own, left) if len(left) else None
+    poses = interpolated(state, own, left) if len(left) else None
     numbers["iou_left_out"] = poses and float(np.mean(overlaps(body, poses, left, seen, truth)))
     return numbers
 
 
 def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:
-    """Return the distances after every bone has been moved so that the surface lies best on the true one."""
+    """Return the distances after every bone has been moved rigidly to the best fit with the true surface."""
     weights, distances = body.lbs_weights.cpu().double().numpy(), []
     for t, motion in enumerate(surfaces.distance.motions):
         found, true = surfaces.found[t], surfaces.true[t]
@@ -95,8 +95,8 @@ def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:
     return distances
 
 
-def between(state: BodyState, own: NDArray[np.int64], wanted: NDArray[np.int64]) -> BodyState:
-    """Return the poses of other frames: rotations on the shortest way, places on a line; the ends are held."""
+def interpolated(state: BodyState, own: NDArray[np.int64], wanted: NDArray[np.int64]) -> BodyState:
+    """Return the poses of other frames, by spherical and linear interpolation; beyond the ends they are constant."""
     at = np.clip(wanted, own[0], own[-1]).astype(float)
     turns = torch.cat([state.global_orient[:, None], state.body_pose], 1).cpu().double().numpy()
     poses = np.stack([Slerp(own, Rotation.from_rotvec(turns[:, j]))(at).as_rotvec() for j in range(turns.shape[1])], 1)
@@ -121,7 +121,7 @@ def skin_faces(body: Body) -> torch.Tensor:
     return body.faces[body.skin[body.faces].all(1)]
 
 
-def told(distance: SurfaceDistance) -> dict[str, float]:
+def distance_numbers(distance: SurfaceDistance) -> dict[str, float]:
     """Return mean and 95th percentile in mm, of both directions and of each."""
     values = {"to_truth": distance.forward, "from_truth": distance.backward}
     values["both"] = np.concatenate(list(values.values()))

@@ -1,0 +1,76 @@
+"""The project's own files say the same: versions of tools and packages, Pythons, and paths that the texts name."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # which pytest needs there, too
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYTHONS = sorted({python for line in PROJECT["classifiers"] for python in re.findall(r"Python :: (3\.\d+)$", line)})
+
+
+def text(name):
+    return (ROOT / name).read_text()
+
+
+def pins(name):
+    """Return the versions that a file of requirements pins."""
+    return dict(re.findall(r"^([\w-]+)==(\S+)", text(name), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("file", "ranges"),
+    [
+        ("requirements.txt", PROJECT["dependencies"]),
+        ("requirements-dev.txt", PROJECT["optional-dependencies"]["dev"]),
+        ("requirements-docs.txt", PROJECT["optional-dependencies"]["docs"]),
+    ],
+)
+def test_pinned_versions_lie_in_the_ranges_of_pyproject(file, ranges):
+    pinned = pins(file)
+    for requirement in map(Requirement, ranges):
+        assert requirement.specifier.contains(pinned[requirement.name]), requirement
+    if file != "requirements.txt":  # which also pins what the dependencies bring
+        assert set(pinned) == {Requirement(each).name for each in ranges}
+
+
+def test_a_package_is_pinned_to_one_version():
+    every = [pins(f"requirements{name}.txt") for name in ("", "-dev", "-docs")]
+    for name in {name for pinned in every for name in pinned}:
+        assert len({pinned[name] for pinned in every if name in pinned}) == 1, name
+
+
+def test_hooks_have_the_versions_that_are_tested():
+    found = re.findall(r"\b(ruff|mypy)==([\d.]+)", text(".pre-commit-config.yaml"))
+    assert set(found) == {(name, pins("requirements-dev.txt")[name]) for name in ("ruff", "mypy")}
+
+
+def test_hosted_ci_only_calls_the_ci_script_with_every_python():
+    workflow = text(".github/workflows/ci.yml")
+    assert re.findall(r"run: (.*)", workflow) == [".ci/run"]
+    assert re.findall(r'"(3\.\d+)"', workflow) == PYTHONS
+    assert PROJECT["requires-python"] == f">={PYTHONS[0]},<3.{int(PYTHONS[-1].split('.')[1]) + 1}"
+
+
+def test_citation_and_changelog_are_of_this_version():
+    version = PROJECT["version"]
+    assert f"\nversion: {version}\n" in text("CITATION.cff")
+    assert re.search(rf"^## \[{re.escape(version)}\] - ", text("CHANGELOG.md"), re.MULTILINE)
+    assert "## [Unreleased]" in text("CHANGELOG.md")
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param("CONTRIBUTING.md", marks=pytest.mark.xfail(strict=False)), "SECURITY.md", "README.md"]
+)
+def test_paths_in_the_texts_exist(page):
+    named = re.findall(r"`((?:benchmarks|docs|examples|fit_avatar|tests|assets)/[\w./-]*)`", text(page))
+    links = re.findall(r"\]\((?!https?:|#)([^)]+)\)", text(page))
+    assert [path for path in (*named, *links) if not (ROOT / path).exists()] == []
