@@ -117,7 +117,7 @@ def test_nothing_but_photographs(photos: list[Path], about: dict[str, Path]) -> 
         truth = np.stack([person(s)[0] for s in SHIFTS[:count]])
         assert (capture.masks & truth).sum() / (capture.masks | truth).sum() > 0.93
         assert capture.sources["keypoints"] == "MediaPipe"
-    assert ("Finding the person", 3, 3) in steps and ("Sharpening the masks", 3, 3) in steps
+    assert ("Finding the person", 3, 3) in steps and ("Refining the masks", 3, 3) in steps
     with_keypoints = observe_images(photos, camera=CAMERA, keypoints=about["keypoints"])
     assert np.allclose(with_keypoints.keypoints[1], person(SHIFTS[1])[1], atol=1e-3)
 
