@@ -41,7 +41,7 @@ class LeftRightConfig:
     """Cost of an exchanged state per frame of the video, in body sizes: detectors are right more often than not. Chosen
     by hand."""
     max_swap_frames: float = 5.0
-    """Bound on the frames of the video that are counted so between two used frames. Chosen by hand."""
+    """Upper bound on the number of video frames that are charged between two used frames. Chosen by hand."""
     switch_cost: float = 0.01
     """Cost of a change of state, in body sizes: a detector that errs goes on to err. Chosen by hand."""
     max_interval_ratio: float = 2.0

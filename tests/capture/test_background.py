@@ -18,7 +18,7 @@ def constant() -> Background:
 
 
 def flicker(change: NDArray[np.float64], count: int = 24) -> Background:
-    """A plate of the wall whose left half changes over time along a colour. [3]"""
+    """The background model of a wall whose left half changes over time along a colour. [3]"""
     random = np.random.default_rng(0)
     frames = []
     for amount in random.normal(0, 1, count):

@@ -41,9 +41,9 @@ def test_somebody_else_is_removed_even_if_larger() -> None:
     alone = both.copy()
     alone[:, 400:] = False
     assert (clean_mask(both, POINTS) == alone).all()
-    astray = POINTS.copy()
-    astray[4, :2] = 700, 200  # one wrong keypoint does not bring them in
-    assert (clean_mask(both, astray) == alone).all()
+    outlier = POINTS.copy()
+    outlier[4, :2] = 700, 200  # one wrong keypoint does not keep them
+    assert (clean_mask(both, outlier) == alone).all()
 
 
 def test_severed_legs_stay() -> None:

@@ -7,17 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from cardboard import HEIGHT, WIDTH, frame, person, scene, write_masks, write_openpose, write_video
+from cardboard import HEIGHT, WIDTH, FigureDetector, frame, person, scene, write_masks, write_openpose, write_video
 
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture import mediapipe_pose, observe, read_frames
 from fit_avatar.capture.camera import camera_from, undistort_points
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.mask_check import MaskCheckConfig
-from fit_avatar.capture.mediapipe_pose import Detection
 from fit_avatar.errors import BadInputError, NoPersonError
 
 CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
@@ -53,27 +51,7 @@ def undecodable(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for MediaPipe that knows the figure (so that the test needs no model)."""
-
-    class Detector:
-        def __init__(self) -> None:
-            self.calls = 0
-
-        def __enter__(self) -> Detector:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def detect(self, picture: np.ndarray) -> Detection | None:
-            red = (picture[..., 2].astype(int) - picture[..., 1]) > 70
-            if not red.any():
-                return None
-            shift = round(float(np.nonzero(red)[1].mean()) - WIDTH / 2)
-            mask, points = person(shift)
-            blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.5)
-            return Detection(points, (cv2.resize(blurred, (WIDTH // 2, HEIGHT // 2)) * 255).astype(np.uint8))
-
-    monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "MediaPipeDetector", Detector)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "MediaPipeDetector", FigureDetector)
 
 
 def test_given_inputs(clip: Path, masks: Path, keypoints: Path) -> None:
