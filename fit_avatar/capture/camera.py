@@ -132,6 +132,19 @@ def camera_from(
     return camera, warnings
 
 
+def require_camera_size(camera: Camera, width: int, height: int, path: Path) -> None:
+    """Check that a camera is for the pictures of a file.
+
+    Raises:
+        BadInputError: their width or height in pixels differs from the camera's.
+    """
+    if (camera.width, camera.height) != (width, height):
+        raise BadInputError(
+            f"the camera is for {camera.width} × {camera.height} pixels but {path} has {width} × {height}: "
+            "calibrate it at that size"
+        )
+
+
 def is_distorted(camera: Camera) -> bool:
     """Return whether the camera has lens distortion."""
     return any(camera.k)

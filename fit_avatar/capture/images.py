@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.assemble import assemble_capture, input_sources
+from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.files import files_in
@@ -126,11 +127,7 @@ def _read_all(paths: Sequence[Path], camera: Camera) -> list[Image]:
                 f"{path} has {size[0]} × {size[1]} pixels but {paths[0]} has {sizes[0][0]} × {sizes[0][1]}: "
                 "take all photographs with one camera, held the same way up"
             )
-    if (camera.width, camera.height) != sizes[0]:
-        raise BadInputError(
-            f"the camera is for {camera.width} × {camera.height} pixels but {paths[0]} has {sizes[0][0]} × "
-            f"{sizes[0][1]}: calibrate it at the photographs' size"
-        )
+    require_camera_size(camera, *sizes[0], paths[0])
     return images
 
 
@@ -169,7 +166,7 @@ def _detect(images: list[Image], paths: Sequence[Path], report: Progress) -> lis
         for image, path in zip(images, paths, strict=True):
             detection = detector.detect(image)
             if detection is None:
-                raise NoPersonError(f"nobody was found in {path}: take a photograph of one person, well lit")
+                raise _nobody(path)
             detections.append(detection)
             report("Finding the person", len(detections), len(images))
     return detections
@@ -179,8 +176,12 @@ def _largest(people: People, path: Path, keypoints: Path | None) -> Points:
     candidates = [person for person in people if is_person(person)]
     if not candidates:
         where = f" by the keypoints in {keypoints}" if keypoints else ""
-        raise NoPersonError(f"nobody was found in {path}{where}: take a photograph of one person, well lit")
+        raise _nobody(path, where)
     return max(candidates, key=body_size)
+
+
+def _nobody(path: Path, where: str = "") -> NoPersonError:
+    return NoPersonError(f"nobody was found in {path}{where}: take a photograph of one person, well lit")
 
 
 def _refine(

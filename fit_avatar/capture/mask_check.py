@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.box import bounding_box, mask_height
+from fit_avatar.capture.points import Points
 from fit_avatar.capture.types import Image, Mask
-
-Points = NDArray[np.float32]
 
 TRUNK = (2, 3, 5, 6, 9, 10, 12, 13)
 """BODY_25 shoulders, elbows, hips and knees: far enough inside the body to lie on its mask."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.assemble import assemble_capture, input_sources
+from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import Detector, make_detector
@@ -267,11 +268,7 @@ def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Cl
     if frames < config.min_frames:
         raise BadInputError(f"--frames {frames} is too few: use at least {config.min_frames}, better 60 or more")
     clip = Clip(video)
-    if (camera.width, camera.height) != (clip.width, clip.height):
-        raise BadInputError(
-            f"the camera is for {camera.width} × {camera.height} pixels but {video} has {clip.width} × {clip.height}: "
-            "calibrate it at the video's size"
-        )
+    require_camera_size(camera, clip.width, clip.height, video)
     return clip
 
 

@@ -19,9 +19,9 @@ from fit_avatar.capture.background import DEFAULT_BACKGROUND, Background, Backgr
 from fit_avatar.capture.box import Box, bounding_box, mask_height
 from fit_avatar.capture.edge import DEFAULT_EDGE, EdgeConfig, refine_edge
 from fit_avatar.capture.palette import DEFAULT_PALETTE, Palette, PaletteConfig
+from fit_avatar.capture.points import Points
 from fit_avatar.capture.types import PERSON_LEVEL, Image, Mask
 
-Points = NDArray[np.float32]
 Probability = NDArray[np.uint8]
 """Probability of the person as 0..255 over the whole frame, at any smaller size. [h, w]"""
 
