@@ -1,11 +1,18 @@
-"""The linear-blend-skinned body: arrays, skinning, the default body, and the SMPL family from the user's files."""
+"""The linear-blend-skinned body: arrays, skinning, the default body, and the SMPL family from the user's files.
 
-from fit_avatar.body.cache import load_body
-from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
-from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
-from fit_avatar.body.skinning import Posed, pose_body
-from fit_avatar.body.smpl import convert_body, hand_pose, read_smpl
-from fit_avatar.body.state import BodyState
+Names are imported when they are first used, so that reading a table such as ``keypoint_sets`` does not load PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fit_avatar.body.cache import load_body
+    from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
+    from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
+    from fit_avatar.body.skinning import Posed, pose_body
+    from fit_avatar.body.smpl import convert_body, hand_pose, read_smpl
+    from fit_avatar.body.state import BodyState
 
 __all__ = [
     "SMPLH_JOINTS",
@@ -21,3 +28,13 @@ __all__ = [
     "pose_body",
     "read_smpl",
 ]
+
+_MODULES = ("cache", "joints", "model", "skinning", "smpl", "state")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for module in map(import_module, (f"{__name__}.{module}" for module in _MODULES)):
+            if name in vars(module):
+                return vars(module)[name]
+    raise AttributeError(f"module {__name__} has no attribute {name}")

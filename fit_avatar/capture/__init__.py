@@ -1,8 +1,9 @@
-"""Everything observed in a clip: frames, keypoints, masks and the camera."""
+"""The observations in a video or photographs: frames, keypoints, masks and the camera."""
 
 from fit_avatar.body.keypoint_sets import BODY_25, BODY_25_MIRROR
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.coco_wholebody import from_coco_wholebody, load_coco_wholebody
+from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.detectors import DETECTORS, make_detector
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.keypoints import load_keypoints
@@ -17,6 +18,7 @@ __all__ = [
     "DETECTORS",
     "Camera",
     "Capture",
+    "CaptureConfig",
     "LeftOut",
     "PeopleSnapshot",
     "VideoInfo",

@@ -1,9 +1,9 @@
-"""The camera: from a file, from a field of view or focal length, or a stated guess for phones."""
+"""The camera: from a file, from a field of view or focal length, or a guess for phones."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,34 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.files import read_json
 from fit_avatar.capture.snapshot_files import read_snapshot_camera
-from fit_avatar.capture.types import Camera
+from fit_avatar.capture.types import PERSON_LEVEL, Camera
 from fit_avatar.errors import BadInputError
 
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
-PHONE_FOCAL_MM = 26.0
-"""35 mm-equivalent focal length of the main lens of most phones (24–28 mm)."""
-PHONE_VIDEO_CROP = 1.15
-"""Video uses less of the sensor than photographs: electronic stabilisation cuts 10–20 % off."""
-GUESS_SIGMA = 0.35
-"""Relative standard deviation of the guess: other lenses, other crops."""
-FOCAL_RANGE = (0.3, 20.0)
-"""Focal lengths outside these multiples of the longer side are taken for a mistake."""
+"""Diagonal of a 36 mm × 24 mm frame, to which 35 mm-equivalent focal lengths refer."""
 
 
-def load_camera(path: Path, width: int, height: int) -> tuple[Camera, tuple[str, ...]]:
+@dataclass(frozen=True)
+class FocalConfig:
+    """The guess of an unknown focal length, and the range of those that are accepted."""
+
+    phone_mm: float = 26.0
+    """35 mm-equivalent focal length of a phone's main lens, in mm. Phones have 24 to 28 mm; chosen by hand."""
+    phone_video_crop: float = 1.15
+    """Factor on it for video, which uses less of the sensor than photographs. Electronic stabilisation crops 10 to
+    20 %; chosen by hand."""
+    guess_sigma: float = 0.35
+    """Relative standard deviation of the guess, for other lenses and crops. Chosen by hand."""
+    accepted: tuple[float, float] = (0.3, 20.0)
+    """Focal lengths outside these multiples of the picture's longer side are refused as mistakes. Chosen by hand."""
+
+
+DEFAULT_FOCAL = FocalConfig()
+
+
+def load_camera(
+    path: Path, width: int, height: int, config: FocalConfig = DEFAULT_FOCAL
+) -> tuple[Camera, tuple[str, ...]]:
     """Read a camera from JSON: ``{fx, fy, cx, cy, width, height, k}``, in pixels; ``k`` may be missing.
 
     A ``.pkl`` is read as People-Snapshot's ``camera.pkl``
@@ -37,19 +50,20 @@ def load_camera(path: Path, width: int, height: int) -> tuple[Camera, tuple[str,
         path: the file.
         width: width of the upright video frame in pixels.
         height: its height.
+        config: the range of focal lengths that are accepted.
 
     Returns:
-        The camera at the video's size, and sentences the user should read.
+        The camera at the video's size, and warnings for the user.
 
     Raises:
-        BadInputError: unreadable file, missing or absurd numbers, or a size that does not fit the video.
+        BadInputError: unreadable file, missing or impossible numbers, or a size that does not fit the video.
     """
     data = read_snapshot_camera(path) if path.suffix.lower() == ".pkl" else _read_json(path)
     fx, fy, cx, cy, w, h = (_number(data, name, path) for name in ("fx", "fy", "cx", "cy", "width", "height"))
     if w < 1 or h < 1 or w != int(w) or h != int(h):
         raise BadInputError(f"{path}: width and height must be whole pixels, not {w:g} × {h:g}")
     for name, focal in (("fx", fx), ("fy", fy)):
-        _check_focal(focal, max(w, h), f"{path}: {name}")
+        _check_focal(focal, max(w, h), f"{path}: {name}", config)
     if not (0.5 < fx / fy < 2.0):
         raise BadInputError(f"{path}: fx = {fx:g} and fy = {fy:g} differ too much for a camera with square pixels")
     if not (0 <= cx <= w and 0 <= cy <= h):
@@ -65,6 +79,7 @@ def camera_from(
     fov_deg: float | None = None,
     focal_px: float | None = None,
     focal_35mm: float | None = None,
+    config: FocalConfig = DEFAULT_FOCAL,
 ) -> tuple[Camera, tuple[str, ...]]:
     """Make a pinhole camera with its principal point in the middle from at most one number.
 
@@ -74,12 +89,13 @@ def camera_from(
         fov_deg: angle of view along the longer side, in degrees.
         focal_px: focal length in pixels.
         focal_35mm: 35 mm-equivalent focal length (by the diagonal, as phones state it) in mm.
+        config: the guess where no number is given, and the range of focal lengths in pixels that are accepted.
 
     Returns:
-        The camera, and sentences the user should read (the default is a guess).
+        The camera, and warnings for the user (the default is a guess).
 
     Raises:
-        BadInputError: more than one number, or an absurd one.
+        BadInputError: more than one number, or an impossible one.
     """
     given = [
         name
@@ -96,7 +112,7 @@ def camera_from(
             raise BadInputError(f"--fov-deg {fov_deg:g} is outside 5–120 degrees: give the angle along the longer side")
         focal, source = long_side / 2.0 / math.tan(math.radians(fov_deg) / 2.0), f"field of view {fov_deg:g}°"
     elif focal_px is not None:
-        _check_focal(focal_px, long_side, "--focal-px")
+        _check_focal(focal_px, long_side, "--focal-px", config)
         focal, source = focal_px, "focal length given in pixels"
     elif focal_35mm is not None:
         if not 8.0 <= focal_35mm <= 600.0:
@@ -105,19 +121,32 @@ def camera_from(
             )
         focal, source = focal_35mm / FULL_FRAME_DIAGONAL_MM * diagonal, f"{focal_35mm:g} mm equivalent"
     else:
-        focal = PHONE_FOCAL_MM * PHONE_VIDEO_CROP / FULL_FRAME_DIAGONAL_MM * diagonal
-        source = f"guessed: a phone's main lens ({PHONE_FOCAL_MM:g} mm equivalent, video crop {PHONE_VIDEO_CROP:g})"
-        sigma = GUESS_SIGMA
+        phone, crop, sigma = config.phone_mm, config.phone_video_crop, config.guess_sigma
+        focal = phone * crop / FULL_FRAME_DIAGONAL_MM * diagonal
+        source = f"guessed: a phone's main lens ({phone:g} mm equivalent, video crop {crop:g})"
         warnings = (
-            f"The focal length is a guess ({focal:.0f} px, a phone's main lens: {PHONE_FOCAL_MM:g} mm equivalent with "
-            f"the {PHONE_VIDEO_CROP:g}× crop of video); pass --focal-35mm or --camera if you know it.",
+            f"The focal length is a guess ({focal:.0f} px, a phone's main lens: {phone:g} mm equivalent with "
+            f"the {crop:g}× crop of video); pass --focal-35mm or --camera if you know it.",
         )
     camera = Camera(focal, focal, width / 2.0, height / 2.0, width, height, source=source, focal_sigma=sigma)
     return camera, warnings
 
 
+def require_camera_size(camera: Camera, width: int, height: int, path: Path) -> None:
+    """Check that a camera is for the pictures of a file.
+
+    Raises:
+        BadInputError: their width or height in pixels differs from the camera's.
+    """
+    if (camera.width, camera.height) != (width, height):
+        raise BadInputError(
+            f"the camera is for {camera.width} × {camera.height} pixels but {path} has {width} × {height}: "
+            "calibrate it at that size"
+        )
+
+
 def is_distorted(camera: Camera) -> bool:
-    """Return whether the lens bends straight lines."""
+    """Return whether the camera has lens distortion."""
     return any(camera.k)
 
 
@@ -127,7 +156,7 @@ def pinhole(camera: Camera) -> Camera:
 
 
 def undistort(image: NDArray[Any], camera: Camera) -> NDArray[Any]:
-    """Undo the lens distortion of a frame or mask; the intrinsics stay, pixels from outside become black.
+    """Undo the lens distortion of a frame or mask; the intrinsics stay, and pixels from outside are black.
 
     Args:
         image: BGR frame or uint8 mask. [H, W] or [H, W, 3]
@@ -143,7 +172,7 @@ def undistort_masks(masks: NDArray[np.bool_], camera: Camera) -> NDArray[np.bool
     """Undo the lens distortion of masks. [T, H, W]"""
     if not is_distorted(camera):
         return masks
-    return np.stack([undistort(mask.astype(np.uint8) * 255, camera) > 127 for mask in masks])
+    return np.stack([undistort(mask.astype(np.uint8) * 255, camera) > PERSON_LEVEL for mask in masks])
 
 
 def undistort_points(points: NDArray[np.float32], camera: Camera) -> NDArray[np.float32]:
@@ -168,17 +197,13 @@ def _index_intrinsics(camera: Camera) -> NDArray[np.float64]:
 def _fit_to_video(camera: Camera, width: int, height: int, path: Path) -> tuple[Camera, tuple[str, ...]]:
     if (camera.width, camera.height) == (width, height):
         return camera, ()
-    sx, sy = width / camera.width, height / camera.height
-    if abs(sx / sy - 1.0) > 0.01:
+    if abs(width / camera.width / (height / camera.height) - 1.0) > 0.01:
         turned = " (the picture seems turned by 90°)" if (camera.width, camera.height) == (height, width) else ""
         raise BadInputError(
             f"{path} is for {camera.width} × {camera.height} pixels but the video has {width} × {height}{turned}: "
             "calibrate the camera at the video's size"
         )
-    scaled = replace(
-        camera, fx=camera.fx * sx, fy=camera.fy * sy, cx=camera.cx * sx, cy=camera.cy * sy, width=width, height=height
-    )
-    return scaled, (
+    return camera.fitted_to(width, height), (
         f"{path.name} is for {camera.width} × {camera.height} pixels; its numbers were scaled to the video's "
         f"{width} × {height}.",
     )
@@ -208,8 +233,8 @@ def _distortion(data: dict[str, Any], path: Path) -> tuple[float, ...]:
     return tuple(float(x) for x in k) + (0.0,) * (5 - len(k))
 
 
-def _check_focal(focal: float, long_side: float, what: str) -> None:
-    low, high = FOCAL_RANGE
+def _check_focal(focal: float, long_side: float, what: str, config: FocalConfig) -> None:
+    low, high = config.accepted
     if not math.isfinite(focal) or focal < low * long_side:
         raise BadInputError(
             f"{what} = {focal:g} is too short for a picture of {long_side:g} pixels: "

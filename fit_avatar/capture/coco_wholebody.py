@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.files import frame_number, read_json
-from fit_avatar.capture.points import People, Points, read_points, whole
+from fit_avatar.capture.points import MID_HIP, NECK, People, Points, join_parts, read_points, with_midpoints
 from fit_avatar.errors import BadInputError
 
 COCO_17, COCO_FEET, COCO_FACE, COCO_LEFT, COCO_RIGHT = (
     slice(0, 17), slice(17, 23), slice(23, 91), slice(91, 112), slice(112, 133),
 )  # fmt: skip
-"""Where the parts lie among the 133 points."""
+"""Where the parts are among the 133 points."""
 PARTS = {"foot_kpts": COCO_FEET, "face_kpts": COCO_FACE, "lefthand_kpts": COCO_LEFT, "righthand_kpts": COCO_RIGHT}
 """Names of the parts in a file, beside ``keypoints``."""
 BODY_25_FROM = {
@@ -27,17 +27,15 @@ BODY_25_FROM = {
     15: 2, 16: 1, 17: 4, 18: 3, 19: 17, 20: 18, 21: 19, 22: 20, 23: 21, 24: 22,
 }  # fmt: skip
 """BODY_25 index → COCO-WholeBody index."""
-MEANS = {1: (2, 5), 8: (9, 12)}
-"""BODY_25 points that are means of two others: neck and mid-hip."""
-OCCLUDED = 0.5
-"""Confidence of a point that a person marked as labelled but hidden (visibility 1; visible is 2)."""
+OCCLUDED_CONFIDENCE = 0.5
+"""Confidence of a point that is labelled as occluded (visibility 1; visible is 2). Chosen by hand."""
 
 
 def from_coco_wholebody(points: NDArray[np.float32]) -> Points:
-    """Map COCO-WholeBody's points to ours.
+    """Convert COCO-WholeBody's points to OpenPose's order.
 
-    Neck and mid-hip are the means of shoulders and hips, where both are seen. The face has 68 points in the same
-    order as ours; the pupils do not exist and stay unseen.
+    Neck and mid-hip are the midpoints of shoulders and hips, where both are seen. The 68 points of the face have the
+    same order; the pupils do not exist and are unseen.
 
     Args:
         points: (u, v, confidence). [133, 3], or [17, 3] for plain COCO.
@@ -55,11 +53,7 @@ def from_coco_wholebody(points: NDArray[np.float32]) -> Points:
     every[:, 2] = np.clip(every[:, 2], 0.0, 1.0)
     body = np.zeros((25, 3), np.float32)
     body[list(BODY_25_FROM)] = every[list(BODY_25_FROM.values())]
-    for target, pair in MEANS.items():
-        both = body[list(pair)]
-        if (both[:, 2] > 0).all():
-            body[target] = *both[:, :2].mean(0), both[:, 2].min()
-    return whole(body, every[COCO_FACE], every[COCO_LEFT], every[COCO_RIGHT])
+    return join_parts(with_midpoints(body, NECK, MID_HIP), every[COCO_FACE], every[COCO_LEFT], every[COCO_RIGHT])
 
 
 def load_coco_wholebody(path: Path) -> dict[int, People]:
@@ -99,23 +93,23 @@ def people_by_frame(data: Any, path: Path) -> dict[int, People]:
         people.setdefault(_frame_of(entry, names, path), []).append(_points(entry, path))
     if not people:
         raise BadInputError(f"the keypoint file {path} holds nobody: make it again")
-    marks = np.concatenate([points[COCO_17, 2] for found in people.values() for points in found])
-    labelled = bool(np.isin(marks, (0, 1, 2)).all() and (marks == 2).any())
+    values = np.concatenate([points[COCO_17, 2] for found in people.values() for points in found])
+    labelled = bool(np.isin(values, (0, 1, 2)).all() and (values == 2).any())
     return {
-        index: np.stack([from_coco_wholebody(_confident(points) if labelled else points) for points in found])
+        index: np.stack([from_coco_wholebody(_with_confidence(points) if labelled else points) for points in found])
         for index, found in people.items()
     }
 
 
-def _confident(points: Points) -> Points:
-    """Turn a labelling person's 0, 1 and 2 into confidences; hands and faces may have confidences already."""
+def _with_confidence(points: Points) -> Points:
+    """Turn an annotator's visibilities 0, 1 and 2 into confidences; hands and faces may have confidences already."""
     v = points[:, 2]
-    confidence = np.where(v == 2, 1.0, np.where(v == 1, OCCLUDED, v))
+    confidence = np.where(v == 2, 1.0, np.where(v == 1, OCCLUDED_CONFIDENCE, v))
     return np.column_stack([points[:, :2], confidence]).astype(np.float32)
 
 
 def _points(entry: dict[str, Any], path: Path) -> Points:
-    """Return an entry's points with its own third numbers. [133, 3]"""
+    """Return an entry's points with visibility or confidence as in the file. [133, 3]"""
     points = np.zeros((133, 3), np.float32)
     values = {"keypoints": COCO_17, **PARTS}
     for name, place in values.items():

@@ -1,8 +1,7 @@
-"""The detectors that find people's points in single frames, by name."""
+"""The detectors of people's keypoints in single frames, by name."""
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -10,12 +9,12 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
 from fit_avatar.capture.openpose_wrapper import OpenPoseDetector
-from fit_avatar.capture.points import COUNT, People, whole
+from fit_avatar.capture.points import NUM_POINTS, People, join_parts
 from fit_avatar.capture.rtmlib_pose import RtmlibDetector
 from fit_avatar.errors import BadInputError
 
 DETECTORS = {"mediapipe": "MediaPipe", "openpose": "OpenPose", "rtmlib": "RTMPose through rtmlib"}
-"""The detectors' names, and what the report calls them."""
+"""The detectors' names, and their names in the report."""
 
 
 class Detector(Protocol):
@@ -23,9 +22,7 @@ class Detector(Protocol):
 
     def __enter__(self) -> Detector: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def detect(self, frame: NDArray[np.uint8]) -> People:
         """Return everybody in a BGR frame [H, W, 3] as points in its pixels. [P, 137, 3]"""
@@ -43,7 +40,7 @@ def make_detector(name: str) -> Detector:
         MissingDependencyError: what it needs is not installed.
     """
     if name == "mediapipe":
-        return _OnlyBody()
+        return _MediaPipePeople()
     if name == "openpose":
         return OpenPoseDetector()
     if name == "rtmlib":
@@ -51,20 +48,18 @@ def make_detector(name: str) -> Detector:
     raise BadInputError(f"there is no detector '{name}': choose one of {', '.join(DETECTORS)}")
 
 
-class _OnlyBody:
-    """MediaPipe, its mask left aside."""
+class _MediaPipePeople:
+    """MediaPipe's keypoints in the layout of all detectors, without its mask."""
 
     def __init__(self) -> None:
-        self._inner = MediaPipeDetector()
+        self._detector = MediaPipeDetector()
 
-    def __enter__(self) -> _OnlyBody:
+    def __enter__(self) -> _MediaPipePeople:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._inner.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._detector.__exit__()
 
     def detect(self, frame: NDArray[np.uint8]) -> People:
-        found = self._inner.detect(frame)
-        return np.zeros((0, COUNT, 3), np.float32) if found is None else whole(found.keypoints)[None]
+        found = self._detector.detect(frame)
+        return np.zeros((0, NUM_POINTS, 3), np.float32) if found is None else join_parts(found.keypoints)[None]

@@ -1,66 +1,83 @@
-"""The last two pixels: the boundary put where a pixel is half person, half background."""
+"""Placing a mask's boundary with sub-mask accuracy: where a pixel mixes person and background half and half."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
-
-NEARBY = 4
-"""Colours are averaged in a window of about this many half-widths of the band: skin pales towards its rim."""
-CONTRAST = 20.0
-"""Difference of the two colours (grey levels) at which mixing is trusted as much as the score."""
+from fit_avatar.capture.types import Image, Mask
 
 
-def sharpen(
-    frame: NDArray[np.uint8],
+@dataclass(frozen=True)
+class EdgeConfig:
+    """Settings of the boundary's refinement."""
+
+    colour_window: int = 4
+    """Side of the window in which the colours of person and background are averaged, in half-widths of the band. It is
+    small, because skin gets paler towards the silhouette. Chosen by hand."""
+    min_window_pixels: float = 2.0
+    """A window must hold more pixels than this for its mean colour to count. Chosen by hand."""
+    contrast: float = 20.0
+    """Difference between the two colours, in grey levels, at which their mixing ratio weighs as much as the score.
+    Chosen by hand."""
+    blur_sigma_px: float = 0.7
+    """Standard deviation of the blur of the mixing ratio before it is thresholded, in pixels. Chosen by hand."""
+
+
+DEFAULT_EDGE = EdgeConfig()
+
+
+def refine_edge(
+    frame: Image,
     score: NDArray[np.float32],
-    plate: NDArray[np.uint8] | None,
+    plate: Image | None,
     known: Mask | None,
     reach: int,
+    config: EdgeConfig = DEFAULT_EDGE,
 ) -> Mask:
-    """Move a mask's boundary to where the mixing ratio of person and background is one half.
+    """Move a mask's boundary to where person and background mix in equal parts.
 
-    A pixel on the boundary mixes both colours, c = α·person + (1 − α)·background. The person's colour is the mean
-    just inside, the background's is the clean plate's or the mean just outside; where they are alike, the score
-    decides.
+    A pixel on the boundary is a mixture c = α·person + (1 − α)·background. The person's colour is the mean just inside
+    the boundary; the background's is the clean plate's, or else the mean just outside. Where the two colours are alike,
+    the score decides.
 
     Args:
         frame: BGR crop. [h, w, 3]
         score: log odds of the person. [h, w]
-        plate: the background's colours, if there are any. [h, w, 3]
-        known: where the plate holds. [h, w]
+        plate: the clean plate, if there is one. [h, w, 3]
+        known: where the clean plate is known. [h, w]
         reach: half-width of the band around the boundary, in pixels; the boundary moves no further.
+        config: settings.
 
     Returns:
         The mask. [h, w]
     """
-    binary = (score > 0).astype(np.uint8)
+    coarse = (score > 0).astype(np.uint8)
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    inside, outside = cv2.erode(binary, disk), 1 - cv2.dilate(binary, disk)
+    inside, outside = cv2.erode(coarse, disk), 1 - cv2.dilate(coarse, disk)
     band = (inside + outside) == 0
-    side = NEARBY * reach - 1
-    person, has_person = _mean_nearby(frame, inside, band, side)
-    behind, has_behind = _mean_nearby(frame, outside, band, side)
+    person, has_person = _local_mean(frame, inside, band, reach, config)
+    background, has_background = _local_mean(frame, outside, band, reach, config)
     if plate is not None and known is not None:
-        behind = np.where(known[band, None], plate[band], behind)
-        has_behind |= known[band]
-    difference = person - behind
+        background = np.where(known[band, None], plate[band], background)
+        has_background |= known[band]
+    difference = person - background
     contrast = np.einsum("ij,ij->i", difference, difference)
-    alpha = np.einsum("ij,ij->i", frame[band] - behind, difference) / np.maximum(contrast, 1.0)
-    trust = has_person * has_behind * contrast / (contrast + CONTRAST**2)
-    mixed = binary.astype(np.float32)
-    mixed[band] = trust * np.clip(alpha, 0.0, 1.0) + (1.0 - trust) * (0.5 + 0.5 * np.tanh(score[band]))
-    return np.asarray(cv2.GaussianBlur(mixed, (3, 3), 0.7) > 0.5)
+    alpha = np.einsum("ij,ij->i", frame[band] - background, difference) / np.maximum(contrast, 1.0)
+    confidence = has_person * has_background * contrast / (contrast + config.contrast**2)
+    mixture = coarse.astype(np.float32)
+    mixture[band] = confidence * np.clip(alpha, 0.0, 1.0) + (1.0 - confidence) * (0.5 + 0.5 * np.tanh(score[band]))
+    return np.asarray(cv2.GaussianBlur(mixture, (3, 3), config.blur_sigma_px) > 0.5)
 
 
-def _mean_nearby(
-    frame: NDArray[np.uint8], where: NDArray[np.uint8], band: Mask, side: int
+def _local_mean(
+    frame: Image, region: NDArray[np.uint8], band: Mask, reach: int, config: EdgeConfig
 ) -> tuple[NDArray[np.float32], Mask]:
-    """Mean colour of the marked pixels in a window around each pixel of the band, and whether there are any."""
-    shape = (side, side)
-    count = cv2.boxFilter(where, cv2.CV_32F, shape, normalize=False)[band]
-    total = cv2.boxFilter(cv2.copyTo(frame, where), cv2.CV_32F, shape, normalize=False)[band]
-    return np.asarray(total / np.maximum(count, 1.0)[:, None]), np.asarray(count > 2.0)
+    """Return the mean colour of a region in a window around each of the band's pixels [N, 3], if it counts [N]."""
+    window = (config.colour_window * reach - 1,) * 2
+    count = cv2.boxFilter(region, cv2.CV_32F, window, normalize=False)[band]
+    total = cv2.boxFilter(cv2.copyTo(frame, region), cv2.CV_32F, window, normalize=False)[band]
+    return np.asarray(total / np.maximum(count, 1.0)[:, None]), np.asarray(count > config.min_window_pixels)

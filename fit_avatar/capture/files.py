@@ -1,4 +1,4 @@
-"""Folders with one file per frame: the last number in a file's name is the frame's index."""
+"""Folders with one file per frame, whose names end in the frame's index; and JSON files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_json(path: Path, what: str) -> Any:
     """Parse a JSON file.
 
     Raises:
-        BadInputError: no such file, or not JSON; the message calls it ``what``.
+        BadInputError: no such file, or not JSON; the message names it as ``what``.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

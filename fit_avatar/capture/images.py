@@ -1,4 +1,4 @@
-"""From one to eight photographs of a person to everything the fitting needs."""
+"""From one to eight photographs of a person to the observations that a body is fitted to."""
 
 from __future__ import annotations
 
@@ -9,34 +9,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture import check
-from fit_avatar.capture.camera import pinhole, undistort_masks, undistort_points
-from fit_avatar.capture.detectors import DETECTORS, make_detector
+from fit_avatar.capture.assemble import assemble_capture, input_sources
+from fit_avatar.capture.camera import require_camera_size
+from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
+from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.files import files_in
 from fit_avatar.capture.keypoints import load_keypoints
+from fit_avatar.capture.mask_check import MaskCheck, check_photo, clean_mask
 from fit_avatar.capture.masks import read_mask
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.observe import Progress
 from fit_avatar.capture.openpose import read_people
 from fit_avatar.capture.person import body_size, is_person
-from fit_avatar.capture.points import BODY, People, Points, face_of, hands_of, whole
+from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
-from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.capture.types import Camera, Capture, Image, Mask, Progress
 from fit_avatar.errors import BadInputError, NoPersonError
 
-Image = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-
 MAX_IMAGES = 8
-"""More pictures are better given as a video, whose frames are checked against each other."""
-FEW_IMAGES = 3
-"""So few photographs leave much of the person unseen."""
-SAME_NAME = ("", "_keypoints", "_mask")
-"""What may follow a photograph's name in the name of a file about it."""
+"""More pictures are better given as a video, whose frames are checked against each other. Chosen by hand."""
+NAME_ENDINGS = ("", "_keypoints", "_mask")
+"""What may follow a photograph's name in the names of its keypoint and mask files."""
 
 
 def read_image(path: Path) -> Image:
-    """Read a photograph the way up it was taken (its EXIF orientation is applied). BGR [H, W, 3]
+    """Read a photograph upright, as its EXIF orientation says. BGR [H, W, 3]
 
     Raises:
         BadInputError: no such file, or not an image.
@@ -67,11 +63,12 @@ def observe_images(
     masks: Path | None = None,
     detector: str = "mediapipe",
     progress: Progress | None = None,
+    config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
-    """Observe a few photographs of one person who holds much the same pose in all of them.
+    """Observe a few photographs of one person in much the same pose.
 
-    The person may be cut off, and may be seen from anywhere; the largest person of each picture is taken. The
-    frames of the result are the photographs in their order.
+    The person may be cut off and may be seen from any side; the largest person of each picture counts. The result's
+    frames are the photographs in the given order.
 
     Args:
         paths: 1 to 8 photographs of one size.
@@ -80,6 +77,7 @@ def observe_images(
         masks: folder with one PNG per photograph, or one PNG for the only one; without them MediaPipe's are refined.
         detector: finds the keypoints if they are not given (see :func:`make_detector`).
         progress: called with (step, done, total).
+        config: settings of the algorithms.
 
     Returns:
         The capture; its camera is the pinhole that fits keypoints, masks and :func:`undistort`-ed photographs.
@@ -89,39 +87,32 @@ def observe_images(
         NoPersonError: nobody is in one of them.
         MissingDependencyError: a detector is needed and not installed.
     """
-    tell: Progress = progress or (lambda step, done, total: None)
+    report: Progress = progress or (lambda step, done, total: None)
     images = _read_all(paths, camera)
     given = _given_masks(masks, paths, (camera.width, camera.height)) if masks else None
     people = _given_people(keypoints, paths) if keypoints else None
     if people is None and detector != "mediapipe":
-        with make_detector(detector) as finder:
-            people = [finder.detect(image) for image in images]
-    seen = _detect(images, paths, tell) if people is None or given is None else None
+        with make_detector(detector) as other:
+            people = [other.detect(image) for image in images]
+    detections = _detect(images, paths, report) if people is None or given is None else []
     if people is None:
-        people = [whole(found.keypoints)[None] for found in seen or ()]
+        people = [join_parts(detection.keypoints)[None] for detection in detections]
     points = np.stack([_largest(found, path, keypoints) for found, path in zip(people, paths, strict=True)])
-    found_masks = given if given is not None else _refine(images, seen or [], points, tell)
-    clean = [check.clean(mask, p[BODY]) for mask, p in zip(found_masks, points, strict=True)]
-    verdicts = [check.judge_photo(mask, p[BODY]) for mask, p in zip(clean, points, strict=True)]
-    for path, verdict in zip(paths, verdicts, strict=True):
-        if verdict.weight == 0.0:
-            raise NoPersonError(f"{path} cannot be used ({verdict.reason}): give better masks or another photograph")
-    points = undistort_points(points, camera)
-    return Capture(
+    raw = given if given is not None else _refine(images, detections, points, report, config)
+    cleaned = [clean_mask(mask, p[BODY], config.mask_check) for mask, p in zip(raw, points, strict=True)]
+    checks = [check_photo(mask, p[BODY], config.mask_check) for mask, p in zip(cleaned, points, strict=True)]
+    for path, check in zip(paths, checks, strict=True):
+        if check.weight == 0.0:
+            raise NoPersonError(f"{path} cannot be used ({check.reason}): give better masks or another photograph")
+    return assemble_capture(
+        points,
+        cleaned,
+        camera,
         frame_indices=np.arange(len(paths)),
-        keypoints=points[:, BODY],
-        face=face_of(points),
-        hands=hands_of(points),
-        masks=undistort_masks(np.stack(clean), camera),
-        camera=pinhole(camera),
-        frame_weights=np.array([v.weight for v in verdicts], np.float32),
+        frame_weights=np.array([check.weight for check in checks], np.float32),
         fps=1.0,
-        warnings=_warnings(verdicts),
-        sources={
-            "keypoints": str(keypoints) if keypoints else DETECTORS[detector],
-            "masks": str(masks) if masks else "MediaPipe, refined",
-            "images": [str(path) for path in paths],
-        },
+        warnings=_warnings(checks, config),
+        sources={**input_sources(keypoints, masks, detector), "images": [str(path) for path in paths]},
     )
 
 
@@ -136,11 +127,7 @@ def _read_all(paths: Sequence[Path], camera: Camera) -> list[Image]:
                 f"{path} has {size[0]} × {size[1]} pixels but {paths[0]} has {sizes[0][0]} × {sizes[0][1]}: "
                 "take all photographs with one camera, held the same way up"
             )
-    if (camera.width, camera.height) != sizes[0]:
-        raise BadInputError(
-            f"the camera is for {camera.width} × {camera.height} pixels but {paths[0]} has {sizes[0][0]} × "
-            f"{sizes[0][1]}: calibrate it at the photographs' size"
-        )
+    require_camera_size(camera, *sizes[0], paths[0])
     return images
 
 
@@ -161,10 +148,10 @@ def _given_masks(masks: Path, paths: Sequence[Path], size: tuple[int, int]) -> l
 
 
 def _matched(folder: Path, paths: Sequence[Path], suffix: str, what: str) -> list[Path]:
-    """Return the file about each photograph: the one named like it, or all files in the order of their names."""
+    """Return each photograph's file: the one named like it, or else all files in the order of their names."""
     files = files_in(folder, suffix, what)
     by_stem = {file.stem: file for file in files}
-    named = [next((by_stem[p.stem + end] for end in SAME_NAME if p.stem + end in by_stem), None) for p in paths]
+    named = [next((by_stem[p.stem + end] for end in NAME_ENDINGS if p.stem + end in by_stem), None) for p in paths]
     found = [file for file in named if file is not None]
     if len(found) == len(paths):
         return found
@@ -173,44 +160,54 @@ def _matched(folder: Path, paths: Sequence[Path], suffix: str, what: str) -> lis
     return files
 
 
-def _detect(images: list[Image], paths: Sequence[Path], tell: Progress) -> list[Detection]:
-    seen = []
+def _detect(images: list[Image], paths: Sequence[Path], report: Progress) -> list[Detection]:
+    detections = []
     with MediaPipeDetector() as detector:
         for image, path in zip(images, paths, strict=True):
-            found = detector.detect(image)
-            if found is None:
-                raise NoPersonError(f"nobody was found in {path}: take a photograph of one person, well lit")
-            seen.append(found)
-            tell("Finding the person", len(seen), len(images))
-    return seen
+            detection = detector.detect(image)
+            if detection is None:
+                raise _nobody(path)
+            detections.append(detection)
+            report("Finding the person", len(detections), len(images))
+    return detections
 
 
 def _largest(people: People, path: Path, keypoints: Path | None) -> Points:
     candidates = [person for person in people if is_person(person)]
     if not candidates:
         where = f" by the keypoints in {keypoints}" if keypoints else ""
-        raise NoPersonError(f"nobody was found in {path}{where}: take a photograph of one person, well lit")
+        raise _nobody(path, where)
     return max(candidates, key=body_size)
 
 
-def _refine(images: list[Image], seen: list[Detection], points: NDArray[np.float32], tell: Progress) -> list[Mask]:
-    # One photograph is enough for the colours; a plate of the background comes from three by a camera that stands.
-    samples = [(image, found.probability) for image, found in zip(images, seen, strict=True)]
-    refiner = MaskRefiner.learn(samples)
+def _nobody(path: Path, where: str = "") -> NoPersonError:
+    return NoPersonError(f"nobody was found in {path}{where}: take a photograph of one person, well lit")
+
+
+def _refine(
+    images: list[Image],
+    detections: list[Detection],
+    points: NDArray[np.float32],
+    report: Progress,
+    config: CaptureConfig,
+) -> list[Mask]:
+    # One photograph suffices for the colours; the clean plate takes three by a camera that stands still.
+    samples = [(image, detection.probability) for image, detection in zip(images, detections, strict=True)]
+    refiner = MaskRefiner.learn(samples, config.refinement)
     masks = []
     for (image, probability), p in zip(samples, points, strict=True):
         masks.append(refiner.refine(image, probability, p[BODY]))
-        tell("Sharpening the masks", len(masks), len(images))
+        report("Refining the masks", len(masks), len(images))
     return masks
 
 
-def _warnings(verdicts: list[check.Verdict]) -> tuple[str, ...]:
+def _warnings(checks: list[MaskCheck], config: CaptureConfig) -> tuple[str, ...]:
     warnings = []
-    cut = sum(v.cut_off for v in verdicts)
-    if cut:
-        which = "the only image" if len(verdicts) == 1 else f"{cut} of {len(verdicts)} images"
-        warnings.append(f"The person is cut off in {which}; what lies outside is an estimate from average people.")
-    if len(verdicts) <= FEW_IMAGES:
+    cut_off = sum(check.cut_off for check in checks)
+    if cut_off:
+        where = "the only image" if len(checks) == 1 else f"{cut_off} of {len(checks)} images"
+        warnings.append(f"The person is cut off in {where}; what lies outside is estimated from average people.")
+    if len(checks) <= config.few_photos:
         warnings.append(
             "So few images do not show the person from all sides; the sides that they do not show are an estimate."
         )

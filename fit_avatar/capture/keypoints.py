@@ -1,4 +1,4 @@
-"""Keypoints that somebody else made, whatever they are kept in."""
+"""Reading given keypoints, whatever their format."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from fit_avatar.errors import BadInputError
 
 
 def load_keypoints(path: Path, frame_count: int | None = None) -> dict[int, People]:
-    """Read keypoints by what the path is.
+    """Read keypoints in the format that the path's kind and content show.
 
     Args:
         path: a folder of OpenPose JSON; one JSON file of COCO-WholeBody or COCO, or of OpenPose for one frame; or
             People-Snapshot's ``keypoints.hdf5``.
-        frame_count: frames of the video, to notice keypoints that belong to another one.
+        frame_count: number of frames of the video, to detect keypoints of another one.
 
     Returns:
         Frame index → people [P, 137, 3], in pixels of the video's frame.
 
     Raises:
-        BadInputError: nothing there, broken, or a count that does not fit the video.
+        BadInputError: no such file, broken, or a number of frames that does not fit the video.
         MissingDependencyError: it is HDF5 and h5py is not installed.
     """
     people = _load(path)
@@ -47,7 +47,7 @@ def _load(path: Path) -> dict[int, People]:
         )
     data = read_json(path, "keypoint file")
     if isinstance(data, dict) and "people" in data:
-        return {frame_number(path.stem) or 0: openpose.people_in(data, path)}
+        return {frame_number(path.stem) or 0: openpose.parse_people(data, path)}
     return coco_wholebody.people_by_frame(data, path)
 
 

@@ -1,4 +1,4 @@
-"""Reading masks that somebody else made: a folder of PNG files, a video (white on the person) or masks.hdf5."""
+"""Reading given masks: a folder of PNG files, a video (white on the person) or masks.hdf5."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.files import files_by_frame
 from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, SnapshotMasks
+from fit_avatar.capture.types import PERSON_LEVEL, Mask
 from fit_avatar.capture.video import count_frames, read_frames
 from fit_avatar.errors import BadInputError
 
-Mask = NDArray[np.bool_]
-
-THRESHOLD = 127
-"""A pixel brighter than this is the person."""
-COUNT_SLACK = 2
-"""Frames by which two encodings of one clip may differ in length."""
+MAX_COUNT_DIFFERENCE = 2
+"""Frames by which two encodings of one video may differ in length. Chosen by hand."""
 
 
 class GivenMasks:
-    """Masks on disk, one per frame of the video, read when asked for."""
+    """Masks on disk, one per frame of the video, read on demand."""
 
     def __init__(self, path: Path, width: int, height: int, frame_count: int) -> None:
         """Check that the masks belong to a video of this size (upright, in pixels) and length.
 
         Raises:
-            BadInputError: nothing there, or the number of masks differs from the video's.
+            BadInputError: no such path, or the number of masks differs from the video's.
             MissingDependencyError: it is HDF5 and h5py is not installed.
         """
         if not path.exists():
@@ -46,7 +43,7 @@ class GivenMasks:
         else:
             count = count_frames(path)
             last = count - 1
-        if abs(count - frame_count) > COUNT_SLACK or last >= frame_count + COUNT_SLACK:
+        if abs(count - frame_count) > MAX_COUNT_DIFFERENCE or last >= frame_count + MAX_COUNT_DIFFERENCE:
             raise BadInputError(
                 f"{path} holds {count} masks (the last for frame {last}) but the video has {frame_count} frames: "
                 "there must be one mask for each frame, counted from 0"
@@ -62,7 +59,7 @@ class GivenMasks:
             return dict(self._snapshot.read(indices))
         if self._files is None:
             frames = read_frames(self.path, indices)
-            return {i: _of_picture(frame, self.size, f"frame {i} of {self.path}") for i, frame in frames}
+            return {i: _from_image(frame, self.size, f"frame {i} of {self.path}") for i, frame in frames}
         return {i: read_mask(self._files[i], self.size) for i in indices if i in self._files}
 
 
@@ -78,7 +75,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> Mask:
     """
     if not path.is_file():
         raise BadInputError(f"there is no mask {path}: check the path")
-    return _of_picture(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), size, str(path))
+    return _from_image(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), size, str(path))
 
 
 def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> None:
@@ -94,9 +91,9 @@ def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> Non
         )
 
 
-def _of_picture(image: NDArray[np.uint8] | None, size: tuple[int, int], where: str) -> Mask:
+def _from_image(image: NDArray[np.uint8] | None, size: tuple[int, int], where: str) -> Mask:
     if image is None:
         raise BadInputError(f"the mask {where} cannot be read as an image: make it again")
     check_size((image.shape[1], image.shape[0]), size, where)
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return np.asarray(grey > THRESHOLD)
+    return np.asarray(grey > PERSON_LEVEL)

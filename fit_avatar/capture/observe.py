@@ -1,64 +1,55 @@
-"""From a video to everything the fitting needs: the one function that composes this package."""
+"""From a video to the observations that a body is fitted to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture import check
-from fit_avatar.capture.camera import pinhole, undistort_masks, undistort_points
+from fit_avatar.capture.assemble import assemble_capture, input_sources
+from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.clip import Clip
-from fit_avatar.capture.detectors import DETECTORS, Detector, make_detector
+from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
+from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.keypoints import load_keypoints
+from fit_avatar.capture.mask_check import check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.masks import GivenMasks
-from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.person import fix_left_right, is_person, rivals, track_person
-from fit_avatar.capture.points import BODY, People, Points, face_of, hands_of, whole
+from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
+from fit_avatar.capture.person import is_person
+from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
-from fit_avatar.capture.selection import Selection, choose, relative_sharpness, survey
-from fit_avatar.capture.types import Camera, Capture, LeftOut
+from fit_avatar.capture.selection import measure_frames, relative_sharpness, select_frames
+from fit_avatar.capture.slots import NOT_DECODED, Examine, T, fill_slots
+from fit_avatar.capture.track import Track, fix_points
+from fit_avatar.capture.types import Camera, Capture, Image, LeftOut, Mask, Progress
 from fit_avatar.errors import BadInputError, NoPersonError
 
-Progress = Callable[[str, int, int], None]
-Mask = NDArray[np.bool_]
-
-MIN_FRAMES = 3
-"""Fewer good frames do not show a person from all sides."""
-LEARN_FRAMES = 24
-"""Colours and background are learnt from this many frames."""
-CUT_OFF_SHARE = 0.8
-"""If the person is cut off in more of the frames, the film is at fault."""
-RIVAL_SHARE = 0.5
-"""If somebody else about as large is in more of the frames, it cannot be known who is meant."""
-MANY_SWAPPED = 0.1
-"""If left and right are exchanged in more of the frames, the user should know."""
-SOFT = 0.8
-"""A person less sharp than this part of its neighbours' sharpness lowers the frame's weight."""
+Slots = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
-class _Track:
-    """One person through all frames in which somebody looked for people."""
+class _Candidate:
+    """A frame that shows the person, before its mask is made."""
 
-    points: dict[int, Points]
-    """Frame index → all points, mistakes put right. [137, 3]"""
-    swapped: frozenset[int]
-    """Frames in which left and right had been exchanged."""
-    rivals: dict[int, Points]
-    """Somebody else in a frame who is about as large."""
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What is known about one candidate frame before masks are made."""
-
-    keypoints: Points
+    points: Points
     """All points. [137, 3]"""
     probability: NDArray[np.uint8] | None
+    """Of the person, as 0..255; ``None`` if masks are given. [h, w]"""
+
+
+@dataclass(frozen=True)
+class _MaskedFrame:
+    """A frame with its mask, before it is checked."""
+
+    points: Points
+    """All points, corrected. [137, 3]"""
+    mask: Mask
+    """Cleaned. [H, W]"""
+    sharpness: float
+    """Of the person."""
 
 
 def observe(
@@ -70,244 +61,237 @@ def observe(
     masks: Path | None = None,
     detector: str = "mediapipe",
     progress: Progress | None = None,
+    config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
-    """Observe a clip: choose frames, find the person's keypoints and masks, check them, undo lens distortion.
+    """Observe a video: select frames, find the person's keypoints and masks, check them, undo lens distortion.
 
     Args:
         video: any video that FFmpeg reads.
         camera: at the upright video's size; its distortion is undone in keypoints and masks.
         frames: use at most this many frames.
-        keypoints: whatever :func:`load_keypoints` reads; without it the detector finds the person.
+        keypoints: anything that :func:`load_keypoints` reads; without it the detector finds the person.
         masks: folder of PNG, a video, or People-Snapshot's ``masks.hdf5``; without it MediaPipe's masks are refined.
         detector: ``mediapipe``, ``openpose`` or ``rtmlib`` (see :func:`make_detector`).
         progress: called with (step, done, total).
+        config: settings of the algorithms.
 
     Returns:
         The capture; its camera is the pinhole that fits keypoints, masks and :func:`undistort`-ed frames.
 
     Raises:
         BadInputError: a file that cannot be used, or inputs that do not belong together.
-        NoPersonError: nobody is in the clip, or the person is always cut off.
+        NoPersonError: nobody is in the video, or the person is always cut off.
         MissingDependencyError: a detector or h5py is needed and not installed.
     """
-    tell: Progress = progress or (lambda step, done, total: None)
-    if frames < MIN_FRAMES:
-        raise BadInputError(f"--frames {frames} is too few: use at least {MIN_FRAMES}, better 60 or more")
-    clip = Clip(video)
-    if (camera.width, camera.height) != (clip.width, clip.height):
-        raise BadInputError(
-            f"the camera is for {camera.width} × {camera.height} pixels but {video} has {clip.width} × {clip.height}: "
-            "calibrate it at the video's size"
-        )
+    report: Progress = progress or (lambda step, done, total: None)
+    observer = _Observer(video, _open(video, camera, frames, config), config, report)
     other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
-    look = survey(video, lambda done, total: tell("Reading the video", done, total))
-    given = GivenMasks(masks, clip.width, clip.height, look.frame_count) if masks else None
-    people = load_keypoints(keypoints, look.frame_count) if keypoints else None
-    selection = choose(look, frames)
+    measured = measure_frames(video, lambda done, total: report("Reading the video", done, total), config.selection)
+    size = (camera.width, camera.height)
+    given = GivenMasks(masks, *size, measured.frame_count) if masks else None
+    people = load_keypoints(keypoints, measured.frame_count) if keypoints else None
+    selection = select_frames(measured, frames, config.selection)
+    observer.left_out += selection.left_out
+    slots: Slots = selection.slots
     if other is not None:
-        people, selection = _detect_people(clip, selection, other, tell)
-
-    track = _follow(people) if people is not None else None
-    seen, left_out = _find_person(clip, selection, track, given is None, tell)
-    if len(seen) < MIN_FRAMES:
-        raise NoPersonError(_nobody(video, len(seen), len(selection.slots), keypoints))
-    indices = np.array(sorted(seen), np.int64)
-    points = np.stack([seen[i].keypoints for i in indices])
+        people, slots = observer.detect_people(slots, other)
+    track = Track.of(people, config) if people is not None else None
+    found = observer.find_person(slots, track, need_masks=given is None)
+    if len(found) < config.min_frames:
+        raise NoPersonError(_no_person(video, len(found), len(selection.slots), keypoints, config))
+    points, swapped = {i: found[i].points for i in sorted(found)}, frozenset(found)
     if track is None:
-        points, exchanged = fix_left_right(points, indices)
-        swapped = frozenset(indices[exchanged].tolist())
+        points, swapped = fix_points(points, config.left_right)
     else:
-        swapped = track.swapped & seen.keys()
-    found = given.read(indices.tolist()) if given else _make_masks(clip, seen, indices.tolist(), tell)
+        swapped &= track.swapped
+    given_masks = given.read(list(points)) if given else None
     if track is not None:
-        _complain_of_rivals(video, track, indices.tolist(), found if given else {})
-
-    absent = [i for i in indices.tolist() if i not in found]
-    left_out += [LeftOut(i, "there is no mask for it") for i in absent]
-    present = np.array([i in found for i in indices.tolist()], bool)
-    indices, points = indices[present], points[present]
-    cleaned = [check.clean(found.pop(i), p) for i, p in zip(indices.tolist(), points[:, BODY], strict=True)]
-    verdicts = check.judge(cleaned, points[:, BODY])
-    _complain_if_cut_off(video, verdicts)
-    left_out += [LeftOut(int(i), v.reason) for i, v in zip(indices, verdicts, strict=True) if v.weight == 0.0]
-    weights = np.array([v.weight for v in verdicts], np.float32) * _sharpness_weights(
-        clip, indices.tolist(), cleaned, tell
-    )
-    keep = np.flatnonzero(weights > 0.0)
-    if len(keep) < MIN_FRAMES:
-        reasons = sorted({v.reason for v in verdicts if v.reason})
-        raise NoPersonError(
-            f"only {len(keep)} frames of {video} can be used ({', '.join(reasons)}): "
-            "film the whole person against a calm background, or give better masks"
-        )
-    points = undistort_points(points[keep], camera)
-    return Capture(
-        frame_indices=indices[keep],
-        keypoints=points[:, BODY],
-        face=face_of(points),
-        hands=hands_of(points),
-        masks=undistort_masks(np.stack([cleaned[i] for i in keep]), camera),
-        camera=pinhole(camera),
-        frame_weights=weights[keep],
-        fps=clip.fps,
-        left_out=tuple(sorted((*selection.left_out, *left_out), key=lambda x: x.frame_index)),
-        warnings=_warnings(verdicts, len(selection.slots), len(keep), len(swapped)),
+        observer.require_one_person(track, points, given_masks or {})
+    masked = observer.mask_frames(found, points, given_masks)
+    weights, cut_off = observer.weigh_frames(masked, candidates=points)
+    return assemble_capture(
+        np.stack([masked[index].points for index in weights]),
+        [masked[index].mask for index in weights],
+        camera,
+        frame_indices=np.array(list(weights), np.int64),
+        frame_weights=np.array(list(weights.values()), np.float32),
+        fps=observer.clip.fps,
+        left_out=tuple(sorted(observer.left_out, key=lambda x: x.frame_index)),
+        warnings=_warnings(cut_off, len(selection.slots), len(weights), len(swapped), config),
         sources={
-            "keypoints": str(keypoints) if keypoints else DETECTORS[detector],
-            "masks": str(masks) if masks else "MediaPipe, refined",
-            "frames_in_video": look.frame_count,
+            **input_sources(keypoints, masks, detector),
+            "frames_in_video": measured.frame_count,
             "frames_swapped": len(swapped),
         },
     )
 
 
-def _detect_people(
-    clip: Clip, selection: Selection, detector: Detector, tell: Progress
-) -> tuple[dict[int, People], Selection]:
-    """Look for people in each slot's frames until one shows somebody; the selection then has only frames looked at."""
-    people: dict[int, People] = {}
-    open_slots = [list(slot) for slot in selection.slots]
-    with detector:
-        while open_slots:
-            slot_of = {slot.pop(0): slot for slot in open_slots}
-            open_slots = []
-            for index, frame in clip.frames(sorted(slot_of)):
+@dataclass
+class _Observer:
+    """One run of :func:`observe`, and the frames that it has rejected so far."""
+
+    video: Path
+    clip: Clip
+    config: CaptureConfig
+    report: Progress
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def detect_people(self, slots: Slots, detector: Detector) -> tuple[dict[int, People], Slots]:
+        """Detect people in each slot's frames until one shows somebody.
+
+        Returns:
+            Frame index → people in all frames that were examined; and the frames that show somebody as slots.
+        """
+        people: dict[int, People] = {}
+
+        def examine(indices: Sequence[int]) -> Iterator[tuple[int, People | None]]:
+            for index, frame in self.clip.frames(indices):
                 people[index] = detector.detect(frame)
-                tell("Finding the person", len(people), max(len(people), len(selection.slots)))
-                if not any(map(is_person, people[index])):
-                    clip.forget([index])
-                    if slot_of[index]:
-                        open_slots.append(slot_of[index])
-    looked_at = (tuple(i for i in slot if i in people) for slot in selection.slots)
-    return people, Selection(tuple(slot for slot in looked_at if slot), selection.left_out)
+                somebody = any(map(is_person, people[index]))
+                yield index, people[index] if somebody else None
 
+        with detector:
+            found = self._fill(slots, examine)
+        return people, tuple((index,) for index in sorted(found))
 
-def _follow(people: dict[int, People]) -> _Track:
-    """Follow one person through all frames that are known, not only the chosen ones: motion then tells more."""
-    points = track_person(people, sorted(people))
-    if not points:
-        return _Track({}, frozenset(), {})
-    indices = np.array(list(points), np.int64)
-    fixed, swapped = fix_left_right(np.stack(list(points.values())), indices)
-    exchanged = frozenset(indices[swapped].tolist())
-    return _Track(dict(zip(indices.tolist(), fixed, strict=True)), exchanged, rivals(people, points))
+    def find_person(self, slots: Slots, track: Track | None, need_masks: bool) -> dict[int, _Candidate]:
+        """Fill each slot with its first frame that shows the person. Frame index → what is known of the frame"""
+        if track is not None and not need_masks:
+            known = {index: _Candidate(points, None) for index, points in track.points.items()}
+            return self._fill(slots, lambda indices: ((index, known.get(index)) for index in indices))
 
-
-def _find_person(
-    clip: Clip, selection: Selection, found: _Track | None, need_masks: bool, tell: Progress
-) -> tuple[dict[int, _Seen], list[LeftOut]]:
-    """Fill each slot with its best frame that shows the person. Frame index → what is seen there."""
-    track = found.points if found is not None else None
-    if track is not None and not need_masks:
-        return _fill(selection, lambda index: _Seen(track[index], None) if index in track else None)
-    seen: dict[int, _Seen] = {}
-    left_out: list[LeftOut] = []
-    open_slots = [list(slot) for slot in selection.slots]
-    done, total = 0, len(open_slots)
-    with MediaPipeDetector() as detector:
-        while open_slots:
-            slot_of = {slot.pop(0): slot for slot in open_slots}
-            open_slots = []
-            for index, frame in clip.frames(sorted(slot_of)):
-                detection = detector.detect(frame) if track is None or index in track else None
-                state = _combine(detection, track, index)
-                if state is not None:
-                    seen[index] = state
-                    done += 1
-                    tell("Finding the person", done, total)
+        def examine(indices: Sequence[int]) -> Iterator[tuple[int, _Candidate | None]]:
+            for index, frame in self.clip.frames(indices):
+                detection = detector.detect(frame) if track is None or index in track.points else None
+                if detection is None:
+                    yield index, None
                     continue
-                left_out.append(LeftOut(index, "nobody was found in it"))
-                clip.forget([index])
-                if slot_of[index]:
-                    open_slots.append(slot_of[index])
-    return seen, left_out
+                points = track.points[index] if track is not None else join_parts(detection.keypoints)
+                yield index, _Candidate(points, detection.probability)
+
+        with MediaPipeDetector() as detector:
+            return self._fill(slots, examine)
+
+    def mask_frames(
+        self, found: Mapping[int, _Candidate], points: Mapping[int, Points], given: dict[int, Mask] | None
+    ) -> dict[int, _MaskedFrame]:
+        """Take or make each frame's mask, and clean it. Frame index → masked frame, for those that have a mask"""
+        indices = [index for index in points if given is None or index in given]
+        self._leave_out(points.keys() - indices, "there is no mask for it")
+        make_mask = self._mask_maker(found, indices) if given is None else lambda index, frame: given.pop(index)
+        step = "Refining the masks" if given is None else "Checking the masks"
+        masked: dict[int, _MaskedFrame] = {}
+        for index, frame in self.clip.frames(indices):
+            mask = clean_mask(make_mask(index, frame), points[index][BODY], self.config.mask_check)
+            masked[index] = _MaskedFrame(points[index], mask, person_sharpness(frame, mask))
+            self.report(step, len(masked), len(indices))
+        self._leave_out(set(indices) - masked.keys(), NOT_DECODED)
+        return masked
+
+    def weigh_frames(
+        self, masked: Mapping[int, _MaskedFrame], candidates: Collection[int]
+    ) -> tuple[dict[int, np.float32], int]:
+        """Check the masks against each other, the keypoints and the frame's border.
+
+        Args:
+            masked: the frames that have a mask.
+            candidates: all frames that show the person, for the message if too few of them are usable.
+
+        Returns:
+            Frame index → weight of the usable frames; and in how many frames the person is cut off.
+
+        Raises:
+            NoPersonError: the person is cut off in most frames, or too few frames are usable.
+        """
+        config, frames = self.config, list(masked.values())
+        self._require_frames(len(frames), candidates)
+        keypoints = np.stack([frame.points[BODY] for frame in frames])
+        checks = check_masks([frame.mask for frame in frames], keypoints, config.mask_check)
+        cut_off = sum(check.cut_off for check in checks)
+        if cut_off > config.max_cut_off * len(checks):
+            raise NoPersonError(
+                f"the person in {self.video} is cut off at the top or bottom in {cut_off} of {len(checks)} frames: "
+                "film from further away so that head and feet stay in the picture"
+            )
+        sharpness = relative_sharpness(np.array([frame.sharpness for frame in frames], np.float32), config.selection)
+        sharpness = np.clip(sharpness / config.full_weight_sharpness, config.mask_check.low_weight, 1.0)
+        weights = np.array([check.weight for check in checks], np.float32) * sharpness.astype(np.float32)
+        for index, check in zip(masked, checks, strict=True):
+            if check.weight == 0.0:
+                self._leave_out([index], check.reason)
+        usable = {index: weight for index, weight in zip(masked, weights, strict=True) if weight > 0.0}
+        self._require_frames(len(usable), candidates)
+        return usable, cut_off
+
+    def require_one_person(self, track: Track, indices: Collection[int], given: Mapping[int, Mask]) -> None:
+        """Refuse a video of two people, unless given masks say who is meant."""
+
+        def could_be_meant(index: int) -> bool:
+            check, keypoints = self.config.mask_check, track.second_person[index][BODY]
+            return index not in given or fraction_on_mask(given[index], keypoints, check) > check.min_on_mask
+
+        count = sum(could_be_meant(index) for index in indices if index in track.second_person)
+        if count > self.config.max_second_person * len(indices):
+            raise NoPersonError(
+                f"two people of about the same size are in {count} of {len(indices)} frames of {self.video}: "
+                "film one person alone, or give masks of the one who is meant"
+            )
+
+    def _fill(self, slots: Slots, examine: Examine[T]) -> dict[int, T]:
+        found, rejected = fill_slots(slots, examine, self.report)
+        self.left_out += rejected
+        self.clip.drop([frame.frame_index for frame in rejected])
+        return found
+
+    def _mask_maker(self, found: Mapping[int, _Candidate], indices: Sequence[int]) -> Callable[[int, Image], Mask]:
+        """Learn colours and background from some of the frames, and return what refines any frame's mask."""
+        probabilities = {index: p for index in indices if (p := found[index].probability) is not None}
+        some = np.unique(np.linspace(0, len(indices) - 1, self.config.learning_frames).round().astype(int))
+        self.report("Refining the masks", 0, len(indices))
+        frames = self.clip.frames([indices[i] for i in some])
+        refiner = MaskRefiner.learn([(frame, probabilities[i]) for i, frame in frames], self.config.refinement)
+        return lambda index, frame: refiner.refine(frame, probabilities[index], found[index].points[BODY])
+
+    def _leave_out(self, indices: Iterable[int], reason: str) -> None:
+        self.left_out += [LeftOut(index, reason) for index in indices]
+
+    def _require_frames(self, count: int, candidates: Collection[int]) -> None:
+        if count < self.config.min_frames:
+            reasons = sorted({x.reason for x in self.left_out if x.frame_index in candidates})
+            raise NoPersonError(
+                f"only {count} frames of {self.video} can be used ({', '.join(reasons)}): "
+                "film the whole person against a calm background, or give better masks"
+            )
 
 
-def _fill(selection: Selection, look: Callable[[int], _Seen | None]) -> tuple[dict[int, _Seen], list[LeftOut]]:
-    seen: dict[int, _Seen] = {}
-    left_out: list[LeftOut] = []
-    for slot in selection.slots:
-        for index in slot:
-            state = look(index)
-            if state is not None:
-                seen[index] = state
-                break
-            left_out.append(LeftOut(index, "nobody was found in it"))
-    return seen, left_out
+def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Clip:
+    if frames < config.min_frames:
+        raise BadInputError(f"--frames {frames} is too few: use at least {config.min_frames}, better 60 or more")
+    clip = Clip(video)
+    require_camera_size(camera, clip.width, clip.height, video)
+    return clip
 
 
-def _combine(detection: Detection | None, track: dict[int, Points] | None, index: int) -> _Seen | None:
-    if detection is None:
-        return None
-    return _Seen(whole(detection.keypoints) if track is None else track[index], detection.probability)
-
-
-def _make_masks(clip: Clip, seen: dict[int, _Seen], indices: list[int], tell: Progress) -> dict[int, Mask]:
-    coarse = {i: p for i in indices if (p := seen[i].probability) is not None}
-    picked = [indices[i] for i in np.unique(np.linspace(0, len(indices) - 1, LEARN_FRAMES).round().astype(int))]
-    tell("Sharpening the masks", 0, len(indices))
-    refiner = MaskRefiner.learn([(frame, coarse[i]) for i, frame in clip.frames(picked)])
-    masks: dict[int, Mask] = {}
-    for index, frame in clip.frames(indices):
-        masks[index] = refiner.refine(frame, coarse[index], seen[index].keypoints[BODY])
-        tell("Sharpening the masks", len(masks), len(indices))
-    return masks
-
-
-def _sharpness_weights(clip: Clip, indices: list[int], masks: list[Mask], tell: Progress) -> NDArray[np.float32]:
-    by_index = dict(zip(indices, masks, strict=True))
-    sharpness = []
-    for index, frame in clip.frames(indices):
-        sharpness.append(check.person_sharpness(frame, by_index[index]))
-        tell("Checking the frames", len(sharpness), len(indices))
-    ratio = relative_sharpness(np.array(sharpness, np.float32))
-    return np.clip(ratio / SOFT, check.DOUBT, 1.0).astype(np.float32)
-
-
-def _complain_if_cut_off(video: Path, verdicts: list[check.Verdict]) -> None:
-    cut = sum(v.cut_off for v in verdicts)
-    if verdicts and cut > CUT_OFF_SHARE * len(verdicts):
-        raise NoPersonError(
-            f"the person in {video} is cut off at the top or bottom in {cut} of {len(verdicts)} frames: "
-            "film from further away so that head and feet stay in the picture"
-        )
-
-
-def _complain_of_rivals(video: Path, track: _Track, indices: list[int], given: dict[int, Mask]) -> None:
-    """Refuse a clip of two people, unless masks that somebody made say who is meant."""
-
-    def meant(index: int, points: Points) -> bool:
-        return index not in given or check.share_on_mask(given[index], points[BODY]) > check.OFF_MASK
-
-    count = sum(meant(i, track.rivals[i]) for i in indices if i in track.rivals)
-    if count > RIVAL_SHARE * len(indices):
-        raise NoPersonError(
-            f"two people of about the same size are in {count} of {len(indices)} frames of {video}: "
-            "film one person alone, or give masks of the one who is meant"
-        )
-
-
-def _nobody(video: Path, count: int, slots: int, keypoints: Path | None) -> str:
-    if slots < MIN_FRAMES:
+def _no_person(video: Path, count: int, slots: int, keypoints: Path | None, config: CaptureConfig) -> str:
+    if slots < config.min_frames:
         return (
             f"only {slots} frames of {video} differ from each other: "
-            "give the film of a person who turns around, not a still picture"
+            "give a video of a person who turns around, not a still picture"
         )
     where = f"by the keypoints in {keypoints}" if keypoints else "by the detector"
     found = "nobody was found" if count == 0 else f"a person was found in only {count} frames"
     return f"{found} in {video} {where}: film one whole person, well lit, from head to feet"
 
 
-def _warnings(verdicts: list[check.Verdict], wanted: int, used: int, swapped: int) -> tuple[str, ...]:
+def _warnings(cut_off: int, selected: int, used: int, swapped: int, config: CaptureConfig) -> tuple[str, ...]:
     warnings = []
-    cut = sum(v.cut_off for v in verdicts)
-    if cut:
-        warnings.append(f"The person is cut off at the top or bottom in {cut} frames; they are left out.")
-    if used < 0.7 * wanted:
-        warnings.append(f"Only {used} of {wanted} chosen frames could be used; see the reasons in metrics.json.")
-    if swapped > MANY_SWAPPED * wanted:
+    if cut_off:
+        warnings.append(f"The person is cut off at the top or bottom in {cut_off} frames; they are left out.")
+    if used < config.few_used * selected:
+        warnings.append(f"Only {used} of {selected} selected frames could be used; see the reasons in metrics.json.")
+    if swapped > config.many_swapped * selected:
         warnings.append(
-            f"The keypoints' left and right were exchanged in {swapped} of {wanted} chosen frames and were put right; "
-            "if the avatar is still wrong, try another detector."
+            f"The keypoints' left and right were exchanged in {swapped} of {selected} selected frames and were "
+            "corrected; if the avatar is still wrong, try another detector."
         )
     return tuple(warnings)

@@ -1,4 +1,4 @@
-"""Reading 2D keypoints that OpenPose (or anything that writes its JSON) made: BODY_25 or COCO-18, face and hands."""
+"""Reading 2D keypoints in OpenPose's JSON format: BODY_25 or COCO-18, face and hands."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.files import files_by_frame, read_json
-from fit_avatar.capture.points import COUNT, People, Points, read_points, whole
+from fit_avatar.capture.points import MID_HIP, NUM_POINTS, People, Points, join_parts, read_points, with_midpoints
 from fit_avatar.errors import BadInputError
 
 COCO_18_IN_BODY_25 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 """BODY_25 index of each COCO-18 point; BODY_25 adds the mid-hip and the feet."""
-MID_HIP, RIGHT_HIP, LEFT_HIP = 8, 9, 12
 PARTS = {"pose": (25, 18), "face": (70,), "hand_left": (21,), "hand_right": (21,)}
 """How many points each part may have; the key is the part's name in the file without ``_keypoints_2d``."""
 
@@ -29,7 +28,7 @@ def load_openpose(folder: Path) -> dict[int, People]:
         Frame index → people [P, 137, 3], in pixels of the video's frame.
 
     Raises:
-        BadInputError: no folder, broken JSON, NaN, or another number of points.
+        BadInputError: no folder, broken JSON, NaN, or a number of points that OpenPose does not write.
     """
     files = files_by_frame(folder, ".json", "OpenPose JSON files")
     return {index: read_people(path) for index, path in files.items()}
@@ -39,12 +38,12 @@ def read_people(path: Path) -> People:
     """Read the people of one OpenPose JSON file; parts that are not in it have confidence 0. [P, 137, 3]
 
     Raises:
-        BadInputError: broken JSON, NaN, or another number of points than OpenPose has.
+        BadInputError: broken JSON, NaN, or a number of points that OpenPose does not write.
     """
-    return people_in(read_json(path, "keypoint file"), path)
+    return parse_people(read_json(path, "keypoint file"), path)
 
 
-def people_in(data: Any, path: Path) -> People:
+def parse_people(data: Any, path: Path) -> People:
     """Return the people of a parsed OpenPose file. [P, 137, 3]
 
     Raises:
@@ -53,17 +52,14 @@ def people_in(data: Any, path: Path) -> People:
     people = data.get("people") if isinstance(data, dict) else None
     if not isinstance(people, list):
         raise BadInputError(f"the keypoint file {path} has no list 'people': it must be OpenPose's JSON")
-    return np.array([_person(p, path) for p in people], np.float32).reshape(-1, COUNT, 3)
+    return np.array([_person(p, path) for p in people], np.float32).reshape(-1, NUM_POINTS, 3)
 
 
 def from_coco_18(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn COCO-18 points [18, 3] into BODY_25 [25, 3]; the mid-hip is the mean of the hips if both are seen."""
+    """Convert COCO-18 points [18, 3] to BODY_25 [25, 3]; the mid-hip is seen if both hips are."""
     body = np.zeros((25, 3), np.float32)
     body[list(COCO_18_IN_BODY_25)] = points
-    hips = body[[RIGHT_HIP, LEFT_HIP]]
-    if (hips[:, 2] > 0).all():
-        body[MID_HIP] = *hips[:, :2].mean(0), hips[:, 2].min()
-    return body
+    return with_midpoints(body, MID_HIP)
 
 
 def _person(person: Any, path: Path) -> Points:
@@ -72,11 +68,11 @@ def _person(person: Any, path: Path) -> Points:
         raise BadInputError(f"the keypoint file {path} has a person without pose_keypoints_2d: make it again")
     pose = found["pose"]
     body = np.zeros((25, 3), np.float32) if pose is None else pose if len(pose) == 25 else from_coco_18(pose)
-    return whole(body, found["face"], found["hand_left"], found["hand_right"])
+    return join_parts(body, found["face"], found["hand_left"], found["hand_right"])
 
 
 def _part(person: dict[str, Any], part: str, path: Path) -> Points | None:
-    # OpenPose before 1.3 wrote no "_2d"; it writes an empty list for a part that it was not asked for.
+    # OpenPose before 1.3 wrote no "_2d"; for parts that are switched off it writes an empty list.
     values = person.get(f"{part}_keypoints_2d", person.get(f"{part}_keypoints"))
     if values is None or values == []:
         return None

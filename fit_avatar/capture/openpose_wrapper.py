@@ -1,21 +1,21 @@
-"""OpenPose as a detector, through the Python module that its build makes (pyopenpose), where a user has one."""
+"""OpenPose as a detector, through the Python module of the user's own build (pyopenpose)."""
 
 from __future__ import annotations
 
 import importlib
 import os
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.points import COUNT, People, whole
+from fit_avatar.capture.points import NUM_POINTS, People, join_parts
 from fit_avatar.errors import MissingDependencyError
 
 MODELS_VARIABLE = "OPENPOSE_MODELS"
-"""Environment variable with the path of OpenPose's models folder, where it is not found beside the module."""
+"""Environment variable with the path of OpenPose's models folder, needed if that is not above the module."""
 NAMES = ("pyopenpose", "openpose.pyopenpose")
 """The module's name in the build folder and after ``make install``."""
 
@@ -28,7 +28,7 @@ class OpenPoseDetector:
     """
 
     def __init__(self, model_folder: Path | None = None) -> None:
-        """Start OpenPose; ``model_folder`` is looked for above the module, or taken from ``OPENPOSE_MODELS``."""
+        """Start OpenPose; ``model_folder`` defaults to ``OPENPOSE_MODELS`` or a folder above the module."""
         self._module = _import()
         folder = model_folder or _find_models(self._module)
         self._wrapper: Any = self._module.WrapperPython()
@@ -40,9 +40,7 @@ class OpenPoseDetector:
     def __enter__(self) -> OpenPoseDetector:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if hasattr(self._wrapper, "stop"):
             self._wrapper.stop()
 
@@ -50,7 +48,7 @@ class OpenPoseDetector:
         """Return everybody in a BGR frame [H, W, 3]. [P, 137, 3]"""
         datum: Any = self._module.Datum()
         datum.cvInputData = np.ascontiguousarray(frame)
-        # Since version 1.7 a vector of its own type is wanted; older ones take a list.
+        # Versions since 1.7 take a vector of their own type, older ones a list.
         vector = getattr(self._module, "VectorDatum", list)
         self._wrapper.emplaceAndPop(vector([datum]))
         bodies = _array(datum.poseKeypoints, 25)
@@ -58,14 +56,14 @@ class OpenPoseDetector:
         faces = _array(datum.faceKeypoints, 70, count)
         hands = datum.handKeypoints if datum.handKeypoints is not None else ()
         left, right = (_array(hand, 21, count) for hand in (*hands, None, None)[:2])
-        people = [whole(*parts) for parts in zip(bodies, faces, left, right, strict=True)]
-        out = np.array(people, np.float32).reshape(-1, COUNT, 3)
+        people = [join_parts(*parts) for parts in zip(bodies, faces, left, right, strict=True)]
+        out = np.array(people, np.float32).reshape(-1, NUM_POINTS, 3)
         out[..., 2] = np.clip(out[..., 2], 0.0, 1.0)
         return out
 
 
 def _array(values: Any, points: int, people: int | None = None) -> NDArray[np.float32]:
-    """Return OpenPose's array [P, points, 3]; where it found nothing (None, or a lone number) unseen points."""
+    """Return OpenPose's array [P, points, 3]; where it found nothing (None, or a single number), unseen points."""
     array = np.zeros(0, np.float32) if values is None else np.asarray(values, np.float32)
     if array.ndim == 3 and array.shape[1:] == (points, 3) and people in (None, len(array)):
         return array

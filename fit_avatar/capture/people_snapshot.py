@@ -16,14 +16,14 @@ from fit_avatar.errors import BadInputError
 
 @dataclass(frozen=True)
 class PeopleSnapshot:
-    """What such a folder says about a clip of ``frame_count`` frames."""
+    """The content of such a folder for a clip of ``frame_count`` frames."""
 
     camera: Camera
     """At the masks' size."""
     keypoints: dict[int, People]
     """Frame index → one person. [1, 137, 3]"""
     masks: GivenMasks
-    """Read when asked for, one frame at a time."""
+    """Read on demand, one frame at a time."""
     frame_count: int
     warnings: tuple[str, ...] = ()
 

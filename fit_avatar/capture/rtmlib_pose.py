@@ -1,20 +1,20 @@
-"""RTMPose's whole-body models as a detector, through the package rtmlib (ONNX), where a user has installed it."""
+"""RTMPose's whole-body models as a detector, through the package rtmlib (ONNX), which a user may install."""
 
 from __future__ import annotations
 
 import importlib
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.coco_wholebody import COCO_17, from_coco_wholebody
-from fit_avatar.capture.points import COUNT, People
+from fit_avatar.capture.points import NUM_POINTS, People
 from fit_avatar.errors import MissingDependencyError
 
-LIKELY = 0.3
-"""Where nobody is found, rtmlib searches the whole picture for one: a body with a lower median score is not there."""
+MIN_MEDIAN_SCORE = 0.3
+"""A body with a lower median score is not there: where rtmlib finds nobody, it takes the whole picture for a person.
+Chosen by hand."""
 
 
 class RtmlibDetector:
@@ -37,10 +37,7 @@ class RtmlibDetector:
                 f"the detector rtmlib needs the packages rtmlib, onnxruntime and tqdm ({error}): install them with "
                 "pip install onnxruntime tqdm and pip install --no-deps rtmlib, or choose another detector"
             ) from None
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # no network, or a damaged file
+        except (OSError, RuntimeError) as error:  # no network, or a damaged file
             raise MissingDependencyError(
                 f"rtmlib cannot get its models ({error}): run it once with internet access, or choose another detector"
             ) from None
@@ -48,14 +45,12 @@ class RtmlibDetector:
     def __enter__(self) -> RtmlibDetector:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._wholebody = None  # frees the models
 
     def detect(self, frame: NDArray[np.uint8]) -> People:
         """Return everybody in a BGR frame [H, W, 3]. [P, 137, 3]"""
         keypoints, scores = self._wholebody(frame)
         points = np.concatenate([keypoints, np.asarray(scores)[..., None]], axis=-1).astype(np.float32)
-        found = [from_coco_wholebody(p) for p in points if np.median(p[COCO_17, 2]) >= LIKELY]
-        return np.array(found, np.float32).reshape(-1, COUNT, 3)
+        found = [from_coco_wholebody(p) for p in points if np.median(p[COCO_17, 2]) >= MIN_MEDIAN_SCORE]
+        return np.array(found, np.float32).reshape(-1, NUM_POINTS, 3)

@@ -1,4 +1,4 @@
-"""Which frames of a clip to use: evenly spread, no duplicates, none blurred by motion."""
+"""Which frames of a video to use: evenly spread, without duplicates, none blurred by motion."""
 
 from __future__ import annotations
 
@@ -13,28 +13,43 @@ from numpy.typing import NDArray
 from fit_avatar.capture.types import LeftOut
 from fit_avatar.capture.video import probe, read_frames
 
-THUMB_SIDE = 320
-"""Longer side of the small grey picture on which frames are compared, in pixels."""
-DUPLICATE_LEVEL = 2.5
-"""Frames that differ by less than this (grey levels, in the blocks that change most) may show the same instant …"""
-DUPLICATE_PART = 0.35
-"""… and do if that is less than this part of what usually changes from frame to frame thereabouts."""
-EXACT = 0.05
-"""Below this difference they do anyway."""
-NEIGHBOURS = 5
-"""Sharpness is compared with this many frames on each side."""
-BLURRED = 0.55
-"""Frames with less than this part of their neighbours' sharpness are left out."""
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """Settings of the frames' selection. Grey levels are in 0..255."""
+
+    thumbnail_px: int = 320
+    """Longer side of the grey thumbnail on which neighbouring frames are compared, in pixels. Chosen by hand."""
+    block_px: int = 8
+    """Side of the thumbnail's blocks, in pixels, whose differences are compared. Chosen by hand."""
+    changing_blocks: float = 0.05
+    """Fraction of the blocks, those that change most, that make up a frame's change, so that one moving hand counts.
+    Chosen by hand."""
+    duplicate_change: float = 2.5
+    """A frame that changes less than this, in grey levels, from the one before may be a duplicate … Chosen by hand."""
+    duplicate_ratio: float = 0.35
+    """… and is one if it also changes less than this fraction of the median around it. Chosen by hand."""
+    exact_duplicate_change: float = 0.05
+    """A frame that changes less than this, in grey levels, is a duplicate in any case. Chosen by hand."""
+    change_neighbours: int = 8
+    """Frames on each side whose median change a frame is compared with. Chosen by hand."""
+    sharpness_neighbours: int = 5
+    """Frames on each side whose median sharpness a frame is compared with. Chosen by hand."""
+    min_sharpness: float = 0.55
+    """Frames below this fraction of their neighbours' sharpness are left out as blurred. Chosen by hand."""
+
+
+DEFAULT_SELECTION = SelectionConfig()
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What one look at every frame of a clip tells."""
+class FrameMeasurements:
+    """What is measured in every frame of a video before frames are selected."""
 
     change: NDArray[np.float32]
-    """Difference from the frame before, grey levels; infinite for the first. [F]"""
+    """Difference from the frame before, in grey levels; infinite for the first. [F]"""
     sharpness: NDArray[np.float32]
-    """Energy of fine detail; only its ratio to neighbouring frames means something. [F]"""
+    """Energy of fine detail, which can only be compared between neighbouring frames. [F]"""
 
     @property
     def frame_count(self) -> int:
@@ -44,67 +59,78 @@ class Survey:
 
 @dataclass(frozen=True)
 class Selection:
-    """Slots spread evenly over the clip, each with the frames that may fill it, best first."""
+    """Slots spread evenly over the video, each with the frames that may fill it."""
 
     slots: tuple[tuple[int, ...], ...]
+    """Frame indices of each slot's candidates, the preferred one first."""
     left_out: tuple[LeftOut, ...]
+    """Duplicates and blurred frames."""
 
 
-def survey(path: Path, progress: Callable[[int, int], None] | None = None) -> Survey:
-    """Decode a clip once and measure each frame's change and sharpness.
+def measure_frames(
+    path: Path, progress: Callable[[int, int], None] | None = None, config: SelectionConfig = DEFAULT_SELECTION
+) -> FrameMeasurements:
+    """Decode a video once and measure each frame's change and sharpness.
+
+    Args:
+        path: the video.
+        progress: called with the number of frames read and the number in all.
+        config: settings.
 
     Raises:
         BadInputError: as :func:`fit_avatar.capture.video.read_frames`.
     """
     total = probe(path).frame_count or 0
     change, sharpness = [], []
-    before: NDArray[np.float32] | None = None
+    previous: NDArray[np.float32] | None = None
     for index, frame in read_frames(path):
         grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-        scale = THUMB_SIDE / max(grey.shape)
-        thumb = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
+        scale = config.thumbnail_px / max(grey.shape)
+        thumbnail = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
         detail = cv2.resize(grey, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
-        change.append(np.inf if before is None else _difference(thumb, before))
+        change.append(np.inf if previous is None else _change(thumbnail, previous, config))
         sharpness.append(float(cv2.Laplacian(detail, cv2.CV_32F).var()))
-        before = thumb
+        previous = thumbnail
         if progress:
             progress(index + 1, max(total, index + 1))
-    return Survey(np.array(change, np.float32), np.array(sharpness, np.float32))
+    return FrameMeasurements(np.array(change, np.float32), np.array(sharpness, np.float32))
 
 
-def choose(survey: Survey, count: int) -> Selection:
+def select_frames(measured: FrameMeasurements, count: int, config: SelectionConfig = DEFAULT_SELECTION) -> Selection:
     """Spread at most ``count`` slots evenly over the frames that are neither duplicates nor blurred.
 
-    A clip with fewer good frames is used whole. Each slot's middle frame comes first; its neighbours follow, so that
-    one of them can step in when the first turns out to show nobody.
+    A video with fewer such frames is used whole. A slot's middle frame is preferred; its neighbours follow, so that one
+    of them can take its place if it does not show the person.
     """
-    duplicate, blurred = duplicates(survey.change), np.zeros(survey.frame_count, bool)
+    duplicate, blurred = find_duplicates(measured.change, config), np.zeros(measured.frame_count, bool)
     originals = np.flatnonzero(~duplicate)
-    ratio = relative_sharpness(survey.sharpness[originals])
-    blurred[originals[ratio < BLURRED]] = True
-    good = originals[ratio >= BLURRED]
+    sharp = relative_sharpness(measured.sharpness[originals], config) >= config.min_sharpness
+    blurred[originals[~sharp]] = True
+    usable = originals[sharp]
     slots = []
-    for part in np.array_split(good, min(max(count, 1), len(good))):
+    for part in np.array_split(usable, min(max(count, 1), len(usable))):
         middle = (len(part) - 1) / 2.0
         order = np.argsort(np.abs(np.arange(len(part)) - middle), kind="stable")
         slots.append(tuple(int(i) for i in part[order]))
-    left_out = [LeftOut(int(i), "the same picture as the frame before") for i in np.flatnonzero(duplicate)]
-    left_out += [LeftOut(int(i), "blurred, unlike its neighbours") for i in np.flatnonzero(blurred)]
+    left_out = [LeftOut(int(i), "it repeats the frame before") for i in np.flatnonzero(duplicate)]
+    left_out += [LeftOut(int(i), "it is blurred compared with its neighbours") for i in np.flatnonzero(blurred)]
     return Selection(tuple(slots), tuple(sorted(left_out, key=lambda x: x.frame_index)))
 
 
-def duplicates(change: NDArray[np.float32]) -> NDArray[np.bool_]:
+def find_duplicates(change: NDArray[np.float32], config: SelectionConfig = DEFAULT_SELECTION) -> NDArray[np.bool_]:
     """Return which frames repeat the one before, exactly or up to the codec's noise. [F]"""
-    finite = np.where(
-        np.isfinite(change), change, np.nanmax(np.where(np.isfinite(change), change, np.nan), initial=0.0)
-    )
-    usual = _local_median(finite, 8)
-    return np.asarray((change < EXACT) | ((change < DUPLICATE_LEVEL) & (change < DUPLICATE_PART * usual)))
+    largest = np.nanmax(np.where(np.isfinite(change), change, np.nan), initial=0.0)
+    usual = _local_median(np.where(np.isfinite(change), change, largest), config.change_neighbours)
+    small = (change < config.duplicate_change) & (change < config.duplicate_ratio * usual)
+    return np.asarray((change < config.exact_duplicate_change) | small)
 
 
-def relative_sharpness(sharpness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return each value over the median of its neighbours on both sides. [F]"""
-    return np.asarray(sharpness / np.maximum(_local_median(sharpness, NEIGHBOURS), 1e-9), np.float32)
+def relative_sharpness(
+    sharpness: NDArray[np.float32], config: SelectionConfig = DEFAULT_SELECTION
+) -> NDArray[np.float32]:
+    """Return each frame's sharpness relative to the median of its neighbours on both sides. [F]"""
+    usual = _local_median(sharpness, config.sharpness_neighbours)
+    return np.asarray(sharpness / np.maximum(usual, 1e-9), np.float32)
 
 
 def _local_median(values: NDArray[np.float32], reach: int) -> NDArray[np.float64]:
@@ -112,8 +138,9 @@ def _local_median(values: NDArray[np.float32], reach: int) -> NDArray[np.float64
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1))
 
 
-def _difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Root mean square difference over the blocks that change most, so that a small moving hand still counts."""
-    squares = cv2.resize((a - b) ** 2, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA).ravel()
-    most = max(1, len(squares) // 20)
+def _change(a: NDArray[np.float32], b: NDArray[np.float32], config: SelectionConfig) -> float:
+    """Return the root mean square difference over the blocks that change most."""
+    scale = 1 / config.block_px
+    squares = cv2.resize((a - b) ** 2, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).ravel()
+    most = max(1, int(config.changing_blocks * len(squares)))
     return float(np.sqrt(np.partition(squares, -most)[-most:].mean()))

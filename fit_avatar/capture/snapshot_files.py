@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.openpose import from_coco_18
-from fit_avatar.capture.points import People, read_points, whole
+from fit_avatar.capture.points import People, join_parts, read_points
 from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.io.safe_pickle import load_pickle
 
 HDF5_SUFFIXES = (".hdf5", ".h5")
 MASK_THRESHOLD = 100
-"""Where masks are kept as 0–255, a pixel brighter than this is the person; where as 0–1, than 100/255."""
+"""Values above this (in masks from 0 to 1: above 100/255) are the person. From the code of Alldieck et al. 2018."""
 
 
 def import_h5py() -> ModuleType:
@@ -58,7 +58,7 @@ def read_snapshot_keypoints(path: Path) -> list[People]:
     people = []
     for row in rows:
         points = read_points(row, (18, 25), path, "body")
-        people.append(whole(points if len(points) == 25 else from_coco_18(points))[None])
+        people.append(join_parts(points if len(points) == 25 else from_coco_18(points))[None])
     return people
 
 
@@ -79,8 +79,8 @@ class SnapshotMasks:
                     f"the masks in {path} have the shape {data.shape}: it must be frames × height × width"
                 )
             self.count, self.height, self.width = (int(n) for n in data.shape)
-            tops = (float(_unsigned(frame).max()) for frame in data)
-            self._threshold = MASK_THRESHOLD / (1.0 if next((t for t in tops if t > 0), 0.0) > 1.0 else 255.0)
+            maxima = (float(_unsigned(frame).max()) for frame in data)
+            self._threshold = MASK_THRESHOLD / (1.0 if next((m for m in maxima if m > 0), 0.0) > 1.0 else 255.0)
 
     def read(self, indices: list[int]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
         """Yield (index, mask [H, W]) for those of the frames that the file has."""
@@ -93,9 +93,9 @@ class SnapshotMasks:
 def read_snapshot_camera(path: Path) -> dict[str, Any]:
     """Read ``camera.pkl`` with a reader that executes nothing.
 
-    ``camera_c`` is kept as it is: the field counts pixel centres as integers, this package at integer + 0.5, and the
-    files' own values (often just half the picture's size) are not more exact than that half pixel.
-    ``camera_t`` and ``camera_rt`` are not used: everything here is in the camera's own coordinates.
+    ``camera_c`` is used as it is, although its pixel centres are at integers and this package's at integer + 0.5: the
+    files' own values (often just half the picture's size) are less exact than that half pixel. ``camera_t`` and
+    ``camera_rt`` are not used, because everything here is in camera coordinates.
 
     Returns:
         The numbers under the names of a camera in JSON: fx, fy, cx, cy, width, height, k.
@@ -127,7 +127,7 @@ def _numbers(data: dict[Any, Any], name: str, count: int, path: Path) -> list[fl
 
 
 def _unsigned(values: Any) -> NDArray[Any]:
-    """Return masks as they were meant: 255 kept in signed bytes is -1."""
+    """Reinterpret signed bytes, in which 255 was stored as -1, as unsigned."""
     array = np.asarray(values)
     return array.view(np.uint8) if array.dtype == np.int8 else array
 

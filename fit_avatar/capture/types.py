@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -12,8 +13,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Real = TypeVar("Real", bound=np.floating[Any])
+Image = NDArray[np.uint8]
+"""A BGR picture. [H, W, 3]"""
+Mask = NDArray[np.bool_]
+"""True on the person. [H, W]"""
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many items of it are done, and how many there are."""
+
 NEAREST_M = 1e-3
-"""Points that are nearer, or behind the camera, are projected as if they were so far away."""
+"""Points that are nearer, or behind the camera, are projected as if they were this far away, in metres."""
+PERSON_LEVEL = 127
+"""In a mask or probability of 0 to 255, values above this, one half, are the person."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +40,11 @@ class Camera:
     width: int
     height: int
     k: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    """OpenCV distortion coefficients (k1, k2, p1, p2, k3)."""
+    """OpenCV's distortion coefficients (k1, k2, p1, p2, k3); all zero for a pinhole."""
     source: str = "given"
     """Where the focal length came from, in words for the report."""
     focal_sigma: float = 0.0
-    """Relative standard deviation of the focal length; 0: it is known."""
+    """Relative standard deviation of the focal length; 0 if it is known."""
 
     @property
     def intrinsics(self) -> NDArray[np.float64]:
@@ -46,62 +56,70 @@ class Camera:
     @overload
     def project(self, points: Tensor) -> Tensor: ...
     def project(self, points: Any) -> Any:
-        """Return the pixels of points in camera coordinates, as they come: a tensor or an array. [..., 3] → [..., 2]
+        """Project points in camera coordinates to pixels, arrays to arrays and tensors to tensors. [..., 3] → [..., 2]
 
-        Points are in metres; none counts as nearer than 1 mm. Lens distortion is left out.
+        Points are in metres; depths below 1 mm count as 1 mm. Lens distortion is not applied.
         """
         values = [[self.fx, self.fy], [self.cx, self.cy]]
         focal, centre = np.array(values, points.dtype) if isinstance(points, np.ndarray) else points.new_tensor(values)
         return points[..., :2] / points[..., 2:].clip(NEAREST_M) * focal + centre
 
     def resized(self, scale: float) -> Camera:
-        """Return the camera of the same picture in another size; sides are rounded to whole pixels."""
+        """Return the camera of the picture scaled by a factor; its sides are rounded to whole pixels."""
         return self.fitted_to(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
 
     def fitted_to(self, width: int, height: int) -> Camera:
-        """Return the camera of the same picture stretched to a size in pixels."""
+        """Return the camera of the picture resized to a width and height in pixels."""
         x, y = width / self.width, height / self.height
         return replace(self, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y, width=width, height=height)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
-        """Return the camera of a part of the picture, given by its upper left corner and size in pixels."""
+        """Return the camera of a crop of the picture, given by its upper left corner and its size in pixels."""
         return replace(self, cx=self.cx - left, cy=self.cy - top, width=width, height=height)
 
     def zoomed(self, factor: float) -> Camera:
-        """Return the camera with its focal length times a factor."""
+        """Return the camera with its focal length multiplied by a factor; the picture's size stays."""
         return replace(self, fx=self.fx * factor, fy=self.fy * factor)
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """One frame of the clip that is not used, and why."""
+    """A frame of the video that is not used, and the reason."""
 
     frame_index: int
+    """Index in the video, from 0."""
     reason: str
+    """For the user, in words."""
 
 
 @dataclass(frozen=True)
 class Capture:
-    """Everything that was observed in the T frames that are fitted."""
+    """The observations in T frames of a video, or in T photographs, to which a body is fitted.
+
+    All are in pixels of the undistorted frames, as ``camera`` sees them.
+    """
 
     frame_indices: NDArray[np.int64]
-    """Index of each used frame in the video. [T]"""
+    """Index in the video of each frame that is used, ascending. [T]"""
     keypoints: NDArray[np.float32]
-    """BODY_25 points as (u, v, confidence) in pixels of the undistorted frame; confidence 0 = unseen. [T, 25, 3]"""
+    """BODY_25 keypoints (u, v, confidence); confidence is in 0..1, and 0 means unseen. [T, 25, 3]"""
     masks: NDArray[np.bool_]
-    """True on the person. [T, H, W]"""
+    """Silhouette masks: True on the person. [T, H, W]"""
     camera: Camera
+    """The pinhole camera of all frames; its distortion is zero, because it was undone in everything here."""
     frame_weights: NDArray[np.float32]
-    """Trust in each frame in (0, 1]: lowered for motion blur or a doubtful mask. [T]"""
+    """Confidence in each frame, in (0, 1]; lower where the person is blurred or the mask is doubtful. [T]"""
     fps: float = 30.0
+    """Mean frame rate of the whole video, in frames a second, also where only some of its frames are used."""
     left_out: tuple[LeftOut, ...] = ()
+    """Frames of the video that were rejected, ascending; frames that were never considered are not listed."""
     warnings: tuple[str, ...] = ()
-    """Sentences the user should read (a guessed focal length, cut-off feet, …)."""
+    """Sentences for the user: frames in which the person is cut off, left and right that were exchanged, …"""
     sources: dict[str, Any] = field(default_factory=dict)
     """Where keypoints and masks came from, for the report."""
     face: NDArray[np.float32] | None = None
-    """The face's points in OpenPose's order (68 of the outline and features, 2 pupils), like ``keypoints``.
-    [T, 70, 3]"""
+    """Face keypoints like ``keypoints``, in OpenPose's order: 68 of contour and features, then 2 pupils.
+    None if no frame shows them. [T, 70, 3]"""
     hands: NDArray[np.float32] | None = None
-    """Left and right hand's points in OpenPose's order (wrist, then thumb to little finger), like ``keypoints``.
-    [T, 2, 21, 3]"""
+    """Keypoints of the left and the right hand like ``keypoints``, in OpenPose's order: the wrist, then four of each
+    finger from thumb to little finger. None if no frame shows them. [T, 2, 21, 3]"""

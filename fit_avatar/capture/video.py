@@ -1,4 +1,4 @@
-"""Reading a clip frame by frame, the way up it was filmed."""
+"""Reading a video frame by frame, upright."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from fit_avatar.errors import BadInputError
 Frame = NDArray[np.uint8]
 
 DEFAULT_FPS = 30.0
+"""Frame rate if the file does not state a possible one. Chosen by hand."""
 MAX_GAPS = 30
-"""Give up after this many undecodable frames in a row."""
+"""Reading ends after this many undecodable frames in a row. Chosen by hand."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a clip says about itself; width and height are those of the upright frame, in pixels."""
+    """A video's properties; width and height are those of the upright frame, in pixels."""
 
     width: int
     height: int
     fps: float
     """Mean frame rate; 30 if the file does not say."""
     frame_count: int | None
-    """Frames according to the file's header, ``None`` if it does not say. Decoding may yield a few less."""
+    """Frames according to the file's header, ``None`` if it does not say. Decoding may yield a few fewer."""
     rotation: int
-    """Clockwise degrees (0, 90, 180, 270) by which the stored picture is turned to stand upright."""
+    """Clockwise degrees (0, 90, 180, 270) by which the stored picture is rotated to be upright."""
 
 
 def probe(path: Path) -> VideoInfo:
-    """Read a clip's size, rate and orientation by decoding its first frame.
+    """Read a video's size, rate and orientation by decoding its first frame.
 
     Raises:
         BadInputError: no such file, not a video, or no frame in it decodes.
@@ -56,11 +57,11 @@ def probe(path: Path) -> VideoInfo:
 
 
 def read_frames(path: Path, indices: Iterable[int] | None = None) -> Iterator[tuple[int, Frame]]:
-    """Decode a clip from its start, without seeking, so that an index always means the same frame.
+    """Decode a video from its start, without seeking, so that an index always means the same frame.
 
     Args:
         path: any file that OpenCV's FFmpeg reads.
-        indices: which frames to yield (in the order of the clip); all of them if ``None``.
+        indices: which frames to yield (in temporal order); all of them if ``None``.
 
     Yields:
         ``(index, frame)``, the frame upright, BGR. [H, W, 3]
@@ -93,7 +94,7 @@ def read_frames(path: Path, indices: Iterable[int] | None = None) -> Iterator[tu
 
 
 def count_frames(path: Path) -> int:
-    """Count the frames that really decode (headers may be wrong or silent)."""
+    """Count the frames that decode (headers may be wrong or lack the number)."""
     capture = _open(path)
     try:
         count = 0
@@ -112,7 +113,7 @@ def _open(path: Path) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise BadInputError(f"{path} is not a video that FFmpeg can read: convert it to an MP4 (H.264) and try again")
-    # OpenCV turns frames upright by default; said aloud, because everything downstream relies on it.
+    # This is OpenCV's default; it is explicit because everything downstream relies on upright frames.
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture
 

@@ -22,7 +22,7 @@ PARTS = {"keypoints": (0, 17), "foot_kpts": (17, 23), "face_kpts": (23, 91), "le
 
 
 def numbered(confidence: float = 0.7) -> np.ndarray:
-    """133 points that tell their index."""
+    """133 points whose coordinates encode their index."""
     index = np.arange(133, dtype=np.float32)
     return np.stack([index, 10 * index, np.full(133, confidence, np.float32)], 1)
 

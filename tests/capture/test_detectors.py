@@ -122,7 +122,7 @@ def test_rtmlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rtmlib", fake_rtmlib((0.8, 0.1, 3.0)))
     with make_detector("rtmlib") as detector:
         people = detector.detect(PICTURE)
-    assert people.shape == (2, 137, 3)  # the doubtful one is nobody
+    assert people.shape == (2, 137, 3)  # the unlikely one is nobody
     assert people[0, 0].tolist() == pytest.approx([0, 1, 0.8]) and people[1, 0, 2] == 1.0
     assert people[0, FACE][0, 0] == 46 and people[0, LEFT_HAND][0, 0] == 182 and people[0, RIGHT_HAND][0, 0] == 224
     assert (people[:, FACE][:, 68:, 2] == 0).all()
@@ -158,7 +158,7 @@ def test_a_clip_by_another_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     clip = write_video(tmp_path / "clip.mp4", [frame(s) for s in shifts])
     masks = write_masks(tmp_path / "masks", [person(s)[0] for s in shifts])
     camera, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
-    looked: list[int] = []
+    examined: list[int] = []
 
     class Finder:
         def __enter__(self) -> Finder:
@@ -168,15 +168,15 @@ def test_a_clip_by_another_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
         def detect(self, picture: np.ndarray) -> np.ndarray:
             shift = round(float(np.nonzero(picture[..., 2].astype(int) - picture[..., 1] > 70)[1].mean()) - WIDTH / 2)
-            looked.append(shift)
-            people = np.zeros((0 if len(looked) == 3 else 1, 137, 3), np.float32)
+            examined.append(shift)
+            people = np.zeros((0 if len(examined) == 3 else 1, 137, 3), np.float32)
             people[:, BODY] = person(shift)[1]
             people[:, LEFT_HAND] = people[:, RIGHT_HAND] + 1.0
             return people
 
     monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "make_detector", lambda name: Finder())
     capture = observe(clip, camera=camera, masks=masks, frames=6, detector="rtmlib")
-    assert len(capture.frame_indices) == 6 and len(looked) == 7  # the frame without a person has a substitute
+    assert len(capture.frame_indices) == 6 and len(examined) == 7  # the frame without a person has a substitute
     assert capture.face is None
     assert capture.hands is not None and capture.hands.shape == (6, 2, 21, 3) and (capture.hands[:, 0] == 1).all()
     assert capture.sources["keypoints"] == DETECTORS["rtmlib"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fit_avatar.capture.edge import sharpen
+from fit_avatar.capture.edge import refine_edge
 
 ROWS, WIDTH = 40, 60
 WALL = (190, 200, 200)
@@ -25,26 +25,26 @@ def score(edge: float) -> NDArray[np.float32]:
 def test_edge_moves_to_half_mixing(start: int) -> None:
     # A straight edge at u = 30.3 px, seen with blur, found from masks that are about 1 px off either way.
     frame = picture(30.3, 3.0, np.full((1, WIDTH, 3), (30.0, 40.0, 120.0)))
-    assert (sharpen(frame, score(start), None, None, 2)[5:35].sum(1) == 30).all()
+    assert (refine_edge(frame, score(start), None, None, 2)[5:35].sum(1) == 30).all()
 
 
 def test_edge_is_found_where_the_rim_is_shaded() -> None:
     # The person pales towards the edge, as skin does at a grazing angle: colours from far inside would mislead.
     pale = np.clip(1 - (30.3 - np.arange(WIDTH) - 0.5) / 12, 0, 1)[None, :, None]
     frame = picture(30.3, 2.0, (1 - pale) * (60, 60, 90) + pale * (150, 160, 170))
-    assert (sharpen(frame, score(30), None, None, 2)[5:35].sum(1) == 30).all()
+    assert (refine_edge(frame, score(30), None, None, 2)[5:35].sum(1) == 30).all()
 
 
-def test_plate_is_believed_over_what_lies_outside() -> None:
-    # Just outside the mask hangs a dark stripe; the plate knows it, so that it moves no edge.
+def test_clean_plate_overrides_colours_outside() -> None:
+    # Just outside the mask is a dark stripe of the background, which the clean plate shows as well.
     plate = np.full((ROWS, WIDTH, 3), WALL, np.uint8)
     plate[:, 33:40] = (40, 50, 60)
     alpha = np.clip((30.3 - np.arange(WIDTH) - 0.5) / 3.0 + 0.5, 0, 1)[None, :, None]
     frame = (alpha * (30, 40, 120) + (1 - alpha) * plate).astype(np.uint8)
-    mask = sharpen(frame, score(30), plate, np.ones((ROWS, WIDTH), bool), 2)
+    mask = refine_edge(frame, score(30), plate, np.ones((ROWS, WIDTH), bool), 2)
     assert (mask[5:35].sum(1) == 30).all()
 
 
 def test_where_colours_are_alike_the_score_decides() -> None:
     frame = np.full((ROWS, WIDTH, 3), WALL, np.uint8)
-    assert (sharpen(frame, score(28), None, None, 2)[5:35].sum(1) == 28).all()
+    assert (refine_edge(frame, score(28), None, None, 2)[5:35].sum(1) == 28).all()

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from cardboard import HEIGHT, WIDTH, frame, person, scene
+from cardboard import HEIGHT, WIDTH, FigureDetector, frame, person, scene
 
 from fit_avatar.capture import camera_from, image_size, observe_images, read_image
-from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
+from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
 from fit_avatar.errors import BadInputError, NoPersonError
 
 CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
@@ -59,23 +59,7 @@ def about(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for MediaPipe that knows the figure."""
-
-    class Detector:
-        def __enter__(self) -> Detector:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def detect(self, picture: np.ndarray) -> Detection | None:
-            red = (picture[..., 2].astype(int) - picture[..., 1]) > 70
-            if not red.any():
-                return None
-            mask, points = person(round(float(np.nonzero(red)[1].mean()) - WIDTH / 2))
-            blurred = cv2.GaussianBlur(mask[: len(picture)].astype(np.float32), (0, 0), 1.5)
-            return Detection(points, (cv2.resize(blurred, None, fx=0.5, fy=0.5) * 255).astype(np.uint8))
-
-    monkeypatch.setattr(sys.modules["fit_avatar.capture.images"], "MediaPipeDetector", Detector)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.images"], "MediaPipeDetector", FigureDetector)
 
 
 def test_given_files_are_matched_by_name(photos: list[Path], about: dict[str, Path]) -> None:
@@ -117,7 +101,7 @@ def test_nothing_but_photographs(photos: list[Path], about: dict[str, Path]) -> 
         truth = np.stack([person(s)[0] for s in SHIFTS[:count]])
         assert (capture.masks & truth).sum() / (capture.masks | truth).sum() > 0.93
         assert capture.sources["keypoints"] == "MediaPipe"
-    assert ("Finding the person", 3, 3) in steps and ("Sharpening the masks", 3, 3) in steps
+    assert ("Finding the person", 3, 3) in steps and ("Refining the masks", 3, 3) in steps
     with_keypoints = observe_images(photos, camera=CAMERA, keypoints=about["keypoints"])
     assert np.allclose(with_keypoints.keypoints[1], person(SHIFTS[1])[1], atol=1e-3)
 

@@ -29,7 +29,7 @@ def test_points_and_means() -> None:
     body = to_body_25(landmarks(), 100, 100)
     assert body[2, 0] == 40 and body[5, 0] == 60  # right shoulder is on the picture's left
     assert body[1, :2].tolist() == [50, 40]
-    assert body[8, 1] == pytest.approx(70 - 30 * mediapipe_pose.HIP_RISE)
+    assert body[8, 1] == pytest.approx(70 - 30 * mediapipe_pose.DEFAULT_MEDIAPIPE.hip_rise)
     assert (body[[20, 23], 2] == 0).all() and (body[[0, 1, 8, 15, 16, 21, 24], 2] > 0.8).all()
 
 

@@ -3,18 +3,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from cardboard import HEIGHT, WIDTH, frame, person, scene, write_masks, write_openpose, write_video
+from cardboard import HEIGHT, WIDTH, FigureDetector, frame, person, scene, write_masks, write_openpose, write_video
 
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
-from fit_avatar.capture import mediapipe_pose, observe
+from fit_avatar.capture import mediapipe_pose, observe, read_frames
 from fit_avatar.capture.camera import camera_from, undistort_points
-from fit_avatar.capture.mediapipe_pose import Detection
+from fit_avatar.capture.config import CaptureConfig
+from fit_avatar.capture.mask_check import MaskCheckConfig
 from fit_avatar.errors import BadInputError, NoPersonError
 
 CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
@@ -37,28 +38,20 @@ def keypoints(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def undecodable(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Indices of frames that decode when the frames are measured, but never again."""
+    lost: set[int] = set()
+
+    def read(path: Path, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+        return (pair for pair in read_frames(path, indices) if pair[0] not in lost)
+
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.clip"], "read_frames", read)
+    return lost
+
+
+@pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for MediaPipe that knows the figure (so that the test needs no model)."""
-
-    class Detector:
-        def __init__(self) -> None:
-            self.calls = 0
-
-        def __enter__(self) -> Detector:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def detect(self, picture: np.ndarray) -> Detection | None:
-            red = (picture[..., 2].astype(int) - picture[..., 1]) > 70
-            if not red.any():
-                return None
-            shift = round(float(np.nonzero(red)[1].mean()) - WIDTH / 2)
-            mask, points = person(shift)
-            blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.5)
-            return Detection(points, (cv2.resize(blurred, (WIDTH // 2, HEIGHT // 2)) * 255).astype(np.uint8))
-
-    monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "MediaPipeDetector", Detector)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "MediaPipeDetector", FigureDetector)
 
 
 def test_given_inputs(clip: Path, masks: Path, keypoints: Path) -> None:
@@ -108,6 +101,60 @@ def test_frames_without_the_person_are_replaced(tmp_path: Path) -> None:
     capture = observe(write_video(tmp_path / "a.mp4", pictures), camera=CAMERA, frames=6)
     assert len(capture.frame_indices) == 6 and 4 not in capture.frame_indices
     assert {x.frame_index: x.reason for x in capture.left_out}[4] == "nobody was found in it"
+
+
+def test_a_frame_that_fails_its_second_decoding_is_left_out(
+    clip: Path, masks: Path, keypoints: Path, undecodable: set[int]
+) -> None:
+    undecodable |= {2, 5, 11}
+    capture = observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)
+    assert capture.frame_indices.tolist() == [i for i in range(12) if i not in undecodable]
+    assert {x.frame_index: x.reason for x in capture.left_out} == dict.fromkeys(
+        (2, 5, 11), "it could not be decoded a second time"
+    )
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_frame_that_fails_its_second_decoding_is_replaced(clip: Path, undecodable: set[int]) -> None:
+    undecodable |= {0, 6}  # the preferred frames of the first and the fourth pair
+    capture = observe(clip, camera=CAMERA, frames=6)
+    assert capture.frame_indices.tolist() == [1, 2, 4, 7, 8, 10]
+    assert [(x.frame_index, "decoded a second time" in x.reason) for x in capture.left_out] == [(0, True), (6, True)]
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_frame_that_fails_after_the_person_was_found_is_left_out(
+    clip: Path, undecodable: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["fit_avatar.capture.observe"]
+    make_masks = module.MaskRefiner.learn
+
+    def learn(*args: object) -> object:
+        undecodable.add(3)
+        return make_masks(*args)
+
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.clip"], "MEMORY_BYTES", 0)
+    monkeypatch.setattr(module.MaskRefiner, "learn", staticmethod(learn))
+    capture = observe(clip, camera=CAMERA)
+    assert capture.frame_indices.tolist() == [i for i in range(12) if i != 3]
+    assert [x.frame_index for x in capture.left_out] == [3]
+
+
+def test_too_few_frames_that_decode_are_refused(
+    clip: Path, masks: Path, keypoints: Path, undecodable: set[int]
+) -> None:
+    undecodable |= set(range(10))
+    with pytest.raises(NoPersonError, match=r"^only 2 frames of .* \(it could not be decoded a second time\): film"):
+        observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)
+
+
+def test_settings_reach_the_algorithms(clip: Path, masks: Path, keypoints: Path) -> None:
+    config = CaptureConfig(min_frames=20)
+    with pytest.raises(BadInputError, match="--frames 12 is too few: use at least 20"):
+        observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks, frames=12, config=config)
+    strict = CaptureConfig(mask_check=MaskCheckConfig(max_area_jump=-1.0))
+    with pytest.raises(NoPersonError, match="the mask's area jumps"):
+        observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks, config=strict)
 
 
 def test_face_and_hands_come_along(clip: Path, masks: Path, tmp_path: Path) -> None:
@@ -169,11 +216,11 @@ def test_two_people_are_refused_unless_masks_say_who_is_meant(tmp_path: Path) ->
 
 def test_a_still_picture_is_refused(masks: Path, keypoints: Path, tmp_path: Path) -> None:
     still = write_video(tmp_path / "still.mp4", [frame(0.0)] * len(SHIFTS))
-    with pytest.raises(NoPersonError, match="differ from each other: give the film of a person who turns around"):
+    with pytest.raises(NoPersonError, match="differ from each other: give a video of a person who turns around"):
         observe(still, camera=CAMERA, keypoints=keypoints, masks=masks)
 
 
-def test_swaps_are_found_between_the_chosen_frames(clip: Path, masks: Path, tmp_path: Path) -> None:
+def test_swaps_are_found_with_the_frames_between(clip: Path, masks: Path, tmp_path: Path) -> None:
     people = [[person(s)[1]] for s in SHIFTS]
     for t in (1, 5, 10):
         people[t] = [people[t][0][list(BODY_25_MIRROR)]]
@@ -181,8 +228,8 @@ def test_swaps_are_found_between_the_chosen_frames(clip: Path, masks: Path, tmp_
     capture = observe(clip, camera=CAMERA, keypoints=folder, masks=masks, frames=4)
     assert capture.frame_indices.tolist() == [1, 4, 7, 10] and capture.sources["frames_swapped"] == 2
     assert np.allclose(capture.keypoints, [person(SHIFTS[t])[1] for t in capture.frame_indices], atol=1e-3)
-    (said,) = capture.warnings
-    assert said.startswith("The keypoints' left and right were exchanged in 2 of 4 chosen frames")
+    (warning,) = capture.warnings
+    assert warning.startswith("The keypoints' left and right were exchanged in 2 of 4 selected frames")
 
 
 def test_always_cut_off(clip: Path, keypoints: Path, tmp_path: Path) -> None:

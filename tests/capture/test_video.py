@@ -12,7 +12,7 @@ from fit_avatar.errors import BadInputError
 
 
 def numbered(count: int) -> list[np.ndarray]:
-    """Frames whose brightness tells their index."""
+    """Frames whose brightness encodes their index."""
     return [np.full((64, 96, 3), 20 + 10 * i, np.uint8) for i in range(count)]
 
 

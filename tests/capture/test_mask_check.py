@@ -4,69 +4,76 @@ import numpy as np
 import pytest
 from cardboard import person
 
-from fit_avatar.capture.check import Verdict, area_jumps, clean, cut_sides, judge, judge_photo
+from fit_avatar.capture.mask_check import (
+    MaskCheck,
+    area_jumps,
+    check_masks,
+    check_photo,
+    clean_mask,
+    cut_off_sides,
+)
 
 MASK, POINTS = person(0.0, 384, 512)
 
 
-def test_specks_and_pinholes_go_real_holes_stay() -> None:
+def test_specks_and_pinholes_are_removed_real_holes_stay() -> None:
     broken = MASK.copy()
     broken[5:9, 5:9] = True
     broken[200:203, 190:193] = False
-    assert (clean(broken, POINTS) == clean(MASK, POINTS)).all()
+    assert (clean_mask(broken, POINTS) == clean_mask(MASK, POINTS)).all()
     ring = np.zeros((100, 100), bool)
     ring[10:90, 10:90] = True
     ring[40:60, 40:60] = False
-    assert (clean(ring, np.zeros((25, 3), np.float32)) == ring).all()
+    assert (clean_mask(ring, np.zeros((25, 3), np.float32)) == ring).all()
 
 
 def test_a_severed_hand_with_a_keypoint_stays() -> None:
     broken = MASK.copy()
     elbow = int(POINTS[3, 1])
     broken[elbow + 15 : elbow + 20, :130] = False
-    assert clean(broken, POINTS)[int(POINTS[4, 1]), int(POINTS[4, 0])]
+    assert clean_mask(broken, POINTS)[int(POINTS[4, 1]), int(POINTS[4, 0])]
 
 
-def test_somebody_else_goes_even_if_larger() -> None:
+def test_somebody_else_is_removed_even_if_larger() -> None:
     both = np.zeros((512, 900), bool)
     both[:, :384] = MASK
     both[20:500, 500:880] = True
     alone = both.copy()
     alone[:, 400:] = False
-    assert (clean(both, POINTS) == alone).all()
-    astray = POINTS.copy()
-    astray[4, :2] = 700, 200  # one wrong keypoint does not bring them in
-    assert (clean(both, astray) == alone).all()
+    assert (clean_mask(both, POINTS) == alone).all()
+    outlier = POINTS.copy()
+    outlier[4, :2] = 700, 200  # one wrong keypoint does not keep them
+    assert (clean_mask(both, outlier) == alone).all()
 
 
 def test_severed_legs_stay() -> None:
     broken = MASK.copy()
     broken[300:306] = False
-    assert (clean(broken, POINTS) == broken).all()
+    assert (clean_mask(broken, POINTS) == broken).all()
 
 
 def test_good_frames_have_full_weight() -> None:
-    assert [v.weight for v in judge([MASK] * 5, np.stack([POINTS] * 5))] == [1.0] * 5
+    assert [c.weight for c in check_masks([MASK] * 5, np.stack([POINTS] * 5))] == [1.0] * 5
 
 
-def test_doubts_are_found() -> None:
+def test_bad_masks_are_found() -> None:
     masks = [MASK.copy() for _ in range(9)]
     points = np.stack([POINTS] * 9)
     masks[4][100:400, :] = True  # half the picture
     masks[6][:] = False
     points[8, :, 0] += 150
-    verdicts = judge(masks, points)
-    assert "area jumps" in verdicts[4].reason and verdicts[4].weight == 0
-    assert verdicts[6].reason == "the mask is empty"
-    assert "same person" in verdicts[8].reason
-    assert verdicts[0].weight == 1.0
+    checks = check_masks(masks, points)
+    assert "area jumps" in checks[4].reason and checks[4].weight == 0
+    assert checks[6].reason == "the mask is empty"
+    assert "same person" in checks[8].reason
+    assert checks[0].weight == 1.0
 
 
 @pytest.mark.parametrize(
     ("crop", "side"), [(np.s_[70:, :], "top"), (np.s_[:450, :], "bottom"), (np.s_[:, 140:], "left")]
 )
 def test_cut_off(crop: tuple[slice, slice], side: str) -> None:
-    assert cut_sides(MASK[crop]) == (side,)
+    assert cut_off_sides(MASK[crop]) == (side,)
 
 
 def test_a_turning_body_changes_its_area_smoothly() -> None:
@@ -75,9 +82,9 @@ def test_a_turning_body_changes_its_area_smoothly() -> None:
 
 
 def test_a_photograph_may_cut_the_person_off() -> None:
-    assert judge_photo(MASK, POINTS) == Verdict(1.0)
+    assert check_photo(MASK, POINTS) == MaskCheck(1.0)
     for crop in (np.s_[:450, :], np.s_[:, :260]):
-        assert judge_photo(MASK[crop], POINTS) == Verdict(1.0, cut_off=True)
-    assert judge_photo(MASK & False, POINTS).reason == "the mask is empty"
+        assert check_photo(MASK[crop], POINTS) == MaskCheck(1.0, cut_off=True)
+    assert check_photo(MASK & False, POINTS).reason == "the mask is empty"
     aside = POINTS + np.float32([150, 0, 0])
-    assert "same person" in judge_photo(MASK, aside).reason
+    assert "same person" in check_photo(MASK, aside).reason

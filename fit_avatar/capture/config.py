@@ -1,0 +1,44 @@
+"""All settings of the observation of a video or of photographs in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fit_avatar.capture.left_right import DEFAULT_LEFT_RIGHT, LeftRightConfig
+from fit_avatar.capture.mask_check import DEFAULT_MASK_CHECK, MaskCheckConfig
+from fit_avatar.capture.person import DEFAULT_TRACKING, TrackingConfig
+from fit_avatar.capture.refine import DEFAULT_REFINEMENT, RefinementConfig
+from fit_avatar.capture.selection import DEFAULT_SELECTION, SelectionConfig
+
+
+@dataclass(frozen=True)
+class CaptureConfig:
+    """Settings of :func:`~fit_avatar.capture.observe.observe` and of the algorithms that it consists of."""
+
+    min_frames: int = 3
+    """A video with fewer usable frames is refused: they do not show a person from all sides. Chosen by hand."""
+    learning_frames: int = 24
+    """Number of frames from which colours and background are learnt. Chosen by hand."""
+    max_cut_off: float = 0.8
+    """The video is refused if the person is cut off at top or bottom in more than this fraction of the frames. Chosen
+    by hand."""
+    max_second_person: float = 0.5
+    """The video is refused if more than this fraction of the frames show a second person of about the same size. Chosen
+    by hand."""
+    many_swapped: float = 0.1
+    """The user is warned if left and right were exchanged in more than this fraction of the frames. Chosen by hand."""
+    few_used: float = 0.7
+    """The user is warned if less than this fraction of the selected frames could be used. Chosen by hand."""
+    full_weight_sharpness: float = 0.8
+    """Frames whose person is less sharp than this fraction of the neighbours' median get a lower weight. Chosen by
+    hand."""
+    few_photos: int = 3
+    """The user is warned that up to this many photographs leave much of the person unseen. Chosen by hand."""
+    selection: SelectionConfig = DEFAULT_SELECTION
+    tracking: TrackingConfig = DEFAULT_TRACKING
+    left_right: LeftRightConfig = DEFAULT_LEFT_RIGHT
+    refinement: RefinementConfig = DEFAULT_REFINEMENT
+    mask_check: MaskCheckConfig = DEFAULT_MASK_CHECK
+
+
+DEFAULT_CAPTURE = CaptureConfig()

@@ -1,0 +1,198 @@
+"""Checking masks against their neighbours, the keypoints and the frame's border, after removing specks and holes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture.box import bounding_box, mask_height
+from fit_avatar.capture.points import Points
+from fit_avatar.capture.types import Image, Mask
+
+TRUNK = (2, 3, 5, 6, 9, 10, 12, 13)
+"""BODY_25 shoulders, elbows, hips and knees: far enough inside the body to lie on its mask."""
+
+
+@dataclass(frozen=True)
+class MaskCheckConfig:
+    """Settings of the masks' cleaning and checks. Areas are fractions of the person's area in the mask."""
+
+    max_hole: float = 0.002
+    """Holes below this area are filled; the hole between arm and body is larger. Chosen by hand."""
+    min_part: float = 0.003
+    """Separate components below this area are specks and removed. Chosen by hand."""
+    max_limb: float = 0.15
+    """A separate component up to this area may be a severed limb, and stays if it holds one keypoint. Chosen by
+    hand."""
+    large_part_keypoints: int = 3
+    """A larger component must hold this many keypoints to stay; otherwise it is somebody or something else. Chosen by
+    hand."""
+    min_confidence: float = 0.5
+    """Keypoints count in all checks if their confidence exceeds this. Chosen by hand."""
+    min_on_mask: float = 0.5
+    """Fraction of the trunk's keypoints that must lie on the mask; with fewer the frame is left out. Chosen by
+    hand."""
+    doubtful_on_mask: float = 0.8
+    """Below this fraction the frame's weight is lowered. Chosen by hand."""
+    on_mask_radius: float = 0.015
+    """Distance from the mask at which a keypoint still lies on it, as a fraction of the mask's height. Chosen by
+    hand."""
+    cut_off_contact: float = 0.02
+    """Length of contact with the frame's border, as a fraction of the mask's larger side, above which the person is cut
+    off there. Chosen by hand."""
+    area_neighbours: int = 3
+    """Frames on each side whose median area a mask is compared with. Chosen by hand."""
+    usual_area_jumps: float = 2.0
+    """Multiple of the clip's median area jump that is subtracted from all jumps. Chosen by hand."""
+    doubtful_area_jump: float = 0.18
+    """Area jump (absolute log ratio to the neighbours' median) above which the frame's weight is lowered. Chosen by
+    hand."""
+    max_area_jump: float = 0.5
+    """Area jump above which the frame is left out. Chosen by hand."""
+    low_weight: float = 0.3
+    """Weight of a doubtful frame. Chosen by hand."""
+
+
+DEFAULT_MASK_CHECK = MaskCheckConfig()
+
+
+@dataclass(frozen=True)
+class MaskCheck:
+    """The result of checking one frame."""
+
+    weight: float
+    """Confidence in the frame in 0..1; 0 means that it is left out."""
+    reason: str = ""
+    """Why it is left out."""
+    cut_off: bool = False
+    """Whether the person is cut off by the frame's top or bottom (in a photograph, by any side)."""
+
+
+def clean_mask(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> Mask:
+    """Keep the components of a mask that are the person's, and fill small holes.
+
+    The person is the component with most keypoints (or the largest, if no component holds enough), with other
+    components that hold keypoints.
+
+    Args:
+        mask: True on the person. [H, W]
+        keypoints: BODY_25 points. [25, 3]
+        config: settings.
+
+    Returns:
+        The cleaned mask. [H, W]
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA]
+    u, v, seen = _pixels(keypoints, mask.shape, config)
+    held = np.bincount(labels[v[seen], u[seen]], minlength=count)
+    held[0] = 0
+    largest = 1 + int(np.argmax(areas[1:]))
+    main = int(np.argmax(held)) if held.max() >= config.large_part_keypoints else largest
+    area = float(areas[main])
+    limb = (held > 0) & (areas > config.min_part * area) & (areas < config.max_limb * area)
+    keep = limb | (held >= config.large_part_keypoints)
+    keep[main], keep[0] = True, False
+    person = keep[labels]
+    _, hole_labels, hole_stats, _ = cv2.connectedComponentsWithStats((~person).astype(np.uint8), connectivity=4)
+    fill = hole_stats[:, cv2.CC_STAT_AREA] < config.max_hole * area
+    fill[0] = False
+    return np.asarray(person | fill[hole_labels])
+
+
+def check_masks(
+    masks: Sequence[Mask], keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK
+) -> list[MaskCheck]:
+    """Check the masks of a clip.
+
+    Args:
+        masks: cleaned masks of neighbouring frames in temporal order, T of [H, W].
+        keypoints: BODY_25 points in the same frames. [T, 25, 3]
+        config: settings.
+    """
+    jumps = area_jumps(np.array([max(int(mask.sum()), 1) for mask in masks], np.float64), config)
+    return [_check_frame(*frame, config) for frame in zip(masks, keypoints, jumps, strict=True)]
+
+
+def check_photo(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> MaskCheck:
+    """Check one photograph's mask by itself; the person may be cut off. [H, W], [25, 3]"""
+    return _mismatch(mask, keypoints, config) or MaskCheck(1.0, cut_off=bool(cut_off_sides(mask, config)))
+
+
+def area_jumps(areas: NDArray[np.float64], config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> NDArray[np.float64]:
+    """Return |log(area / median of the neighbours on both sides)|, less what is usual in the clip. [T]"""
+    count, reach = len(areas), config.area_neighbours
+    logs = np.log(areas)
+    jump = np.zeros(count)
+    for t in range(count):
+        around = [logs[s] for s in range(max(t - reach, 0), min(t + reach + 1, count)) if s != t]
+        jump[t] = abs(logs[t] - np.median(around)) if around else 0.0
+    return np.asarray(np.maximum(jump - config.usual_area_jumps * np.median(jump), 0.0))
+
+
+def cut_off_sides(mask: Mask, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> tuple[str, ...]:
+    """Name the sides of the frame that cut the person off: top, bottom, left, right."""
+    box = bounding_box(mask)
+    if box is None:
+        return ()
+    limit = config.cut_off_contact * max(side.stop - side.start - 1 for side in box)
+    edges = {"top": mask[0], "bottom": mask[-1], "left": mask[:, 0], "right": mask[:, -1]}
+    return tuple(side for side, edge in edges.items() if edge.sum() > limit)
+
+
+def person_sharpness(frame: Image, mask: Mask) -> float:
+    """Return the energy of fine detail on the person, which can only be compared between neighbouring frames."""
+    box = bounding_box(mask)
+    if box is None:
+        return 0.0
+    grey = cv2.cvtColor(frame[box], cv2.COLOR_BGR2GRAY)
+    inside = cv2.erode(mask[box].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return float(cv2.Laplacian(grey, cv2.CV_32F)[inside].var()) if inside.any() else 0.0
+
+
+def fraction_on_mask(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> float:
+    """Return which fraction of the trunk's visible keypoints lies on the mask; 1 if none is visible. [H, W], [25, 3]"""
+    u, v, seen = _pixels(keypoints, mask.shape, config)
+    trunk = [i for i in TRUNK if seen[i]]
+    if not trunk:
+        return 1.0
+    reach = max(1, round(config.on_mask_radius * mask_height(mask)))
+    hits = [mask[max(v[i] - reach, 0) : v[i] + reach + 1, max(u[i] - reach, 0) : u[i] + reach + 1].any() for i in trunk]
+    return float(np.mean(hits))
+
+
+def _mismatch(mask: Mask, keypoints: Points, config: MaskCheckConfig) -> MaskCheck | None:
+    """Reject a mask that is empty or that shows somebody else than the keypoints do."""
+    if not mask.any():
+        return MaskCheck(0.0, "the mask is empty")
+    if fraction_on_mask(mask, keypoints, config) < config.min_on_mask:
+        return MaskCheck(0.0, "keypoints and mask do not show the same person")
+    return None
+
+
+def _check_frame(mask: Mask, keypoints: Points, jump: float, config: MaskCheckConfig) -> MaskCheck:
+    sides = cut_off_sides(mask, config)
+    if "top" in sides or "bottom" in sides:
+        return MaskCheck(0.0, f"the person is cut off at the frame's {' and '.join(sides)}", cut_off=True)
+    if mask.any() and jump > config.max_area_jump:
+        return MaskCheck(0.0, "the mask's area jumps compared with its neighbours")
+    mismatch = _mismatch(mask, keypoints, config)
+    if mismatch is not None:
+        return mismatch
+    doubtful = fraction_on_mask(mask, keypoints, config) < config.doubtful_on_mask
+    return MaskCheck(config.low_weight if sides or jump > config.doubtful_area_jump or doubtful else 1.0)
+
+
+def _pixels(
+    points: Points, shape: tuple[int, ...], config: MaskCheckConfig
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the points' columns and rows, and which are visible inside the picture. 3 × [N]"""
+    u, v = np.floor(points[:, 0]).astype(np.int64), np.floor(points[:, 1]).astype(np.int64)
+    seen = (points[:, 2] > config.min_confidence) & (u >= 0) & (u < shape[1]) & (v >= 0) & (v < shape[0])
+    return u, v, seen

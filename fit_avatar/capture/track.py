@@ -1,0 +1,49 @@
+"""The keypoints of one person through a clip: tracked, with left and right and outliers corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fit_avatar.capture.config import CaptureConfig
+from fit_avatar.capture.left_right import LeftRightConfig, fix_left_right
+from fit_avatar.capture.person import find_second_person, track_person
+from fit_avatar.capture.points import People, Points
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person in all frames whose people are known, not only in the selected ones: neighbours are nearer then."""
+
+    points: dict[int, Points]
+    """Frame index → all points, corrected. [137, 3]"""
+    swapped: frozenset[int]
+    """Frames in which left and right had been exchanged."""
+    second_person: dict[int, Points]
+    """Frame index → somebody else of about the same size. [137, 3]"""
+
+    @classmethod
+    def of(cls, people: Mapping[int, People], config: CaptureConfig) -> Track:
+        """Track a person. ``people``: frame index → everybody in the frame [P, 137, 3]"""
+        person = track_person(people, sorted(people), config.tracking)
+        points, swapped = fix_points(person, config.left_right)
+        return cls(points, swapped, find_second_person(people, person, config.tracking))
+
+
+def fix_points(points: Mapping[int, Points], config: LeftRightConfig) -> tuple[dict[int, Points], frozenset[int]]:
+    """Correct left and right, and outliers, of one person's points.
+
+    Args:
+        points: frame index → all points. [137, 3]
+        config: settings.
+
+    Returns:
+        Frame index → corrected points; and the frames whose left and right were exchanged.
+    """
+    if not points:
+        return {}, frozenset()
+    indices = np.array(sorted(points), np.int64)
+    fixed, swapped = fix_left_right(np.stack([points[i] for i in indices.tolist()]), indices, config)
+    return dict(zip(indices.tolist(), fixed, strict=True)), frozenset(indices[swapped].tolist())

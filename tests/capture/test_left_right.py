@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import numpy as np
+from cardboard import person
+
+from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
+from fit_avatar.capture.left_right import GROUPS, fix_left_right, undo_left_right_swaps
+from fit_avatar.capture.person import body_size
+from fit_avatar.capture.points import LEFT_HAND, RIGHT_HAND, face_points, hand_points, join_parts
+
+
+def turning(count: int = 60, noise: float = 0.0) -> np.ndarray:
+    """BODY_25 points of a figure that turns once on the spot: left and right really cross over, twice."""
+    _, rest = person(0.0, 400, 512)
+    angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    depth = np.random.default_rng(2).normal(0, 12, 25)
+    track = np.repeat(rest[None], count, 0)
+    track[..., 0] = 200 + (rest[:, 0] - 200) * np.cos(angles)[:, None] + depth * np.sin(angles)[:, None]
+    track[..., :2] += np.random.default_rng(3).normal(0, noise, (count, 25, 2)) if noise else 0
+    return track.astype(np.float32)
+
+
+def test_a_turning_person_is_left_alone() -> None:
+    track = turning(noise=1.0)
+    fixed, swapped = undo_left_right_swaps(track, np.arange(len(track)))
+    assert not swapped.any() and (fixed == track).all()
+
+
+def test_swapped_frames_are_found() -> None:
+    track = turning(noise=1.0)
+    broken = track.copy()
+    for t in (3, 4, 27, 28, 29):
+        broken[t] = broken[t, list(BODY_25_MIRROR)]
+    legs = list(GROUPS["lower"])
+    broken[50, legs] = broken[50, [BODY_25_MIRROR[i] for i in legs]]
+    fixed, swapped = undo_left_right_swaps(broken, np.arange(len(track)))
+    assert np.flatnonzero(swapped[:, 0]).tolist() == [3, 4, 27, 28, 29]
+    assert np.flatnonzero(swapped[:, 1]).tolist() == [3, 4, 27, 28, 29, 50]
+    assert np.allclose(fixed, track)
+
+
+def test_swaps_as_long_as_the_back_is_seen_are_found() -> None:
+    track = turning(count=120, noise=1.0)
+    broken = track.copy()
+    broken[42:80] = broken[42:80][:, list(BODY_25_MIRROR)]
+    fixed, swapped = undo_left_right_swaps(broken, np.arange(len(track)))
+    assert np.flatnonzero(swapped.any(1)).tolist() == list(range(42, 80))
+    assert np.allclose(fixed, track)
+
+
+def test_a_good_track_stays_as_it_is() -> None:
+    track = turning(count=120, noise=1.0)
+    for every in (1, 3, 8):
+        fixed, swapped = fix_left_right(track[::every], np.arange(0, 120, every))
+        assert (fixed == track[::every]).all() and not swapped.any()
+
+
+def test_outliers_lose_their_confidence() -> None:
+    track = turning(count=120, noise=1.0)
+    rng = np.random.default_rng(5)
+    broken = track.copy()
+    wrong = rng.random((120, 25)) < 0.2
+    broken[wrong, :2] = rng.uniform(0, 400, (int(wrong.sum()), 2))
+    fixed, _ = fix_left_right(broken, np.arange(120))
+    shown = (fixed[..., 2] > 0) & (track[..., 2] > 0)
+    far = np.linalg.norm(fixed[..., :2] - track[..., :2], axis=-1) > 0.1 * body_size(track[0])
+    assert (far & shown).sum() < 0.02 * shown.sum()
+    assert shown.sum() > 0.7 * (track[..., 2] > 0).sum()
+
+
+def test_single_points_are_exchanged_back() -> None:
+    track = turning(count=120, noise=1.0)
+    broken = track.copy()
+    for t in range(4, 116, 7):  # one elbow and one knee at a time
+        for a, b in ((3, 6), (10, 13)):
+            broken[t, [a, b]] = track[t, [b, a]]
+    fixed, swapped = fix_left_right(broken, np.arange(120))
+    apart = np.linalg.norm(fixed[..., :2] - track[..., :2], axis=-1) > 0.1 * body_size(track[0])
+    assert not swapped.any() and not (apart & (fixed[..., 2] > 0)).any()
+
+
+def test_exchanged_frames_are_counted() -> None:
+    track = turning(count=120, noise=1.0)
+    broken = track.copy()
+    for t in (3, 20, 61, 100):  # far from where left and right cross over
+        broken[t] = broken[t, list(BODY_25_MIRROR)]
+    fixed, swapped = fix_left_right(broken, np.arange(120))
+    assert np.flatnonzero(swapped).tolist() == [3, 20, 61, 100]
+    assert (fixed[..., 2] > 0).sum() > 0.99 * (track[..., 2] > 0).sum()
+
+
+def with_hands_and_face(track: np.ndarray) -> np.ndarray:
+    face = np.ones((70, 3), np.float32)
+    left, right = np.full((21, 3), 0.4, np.float32), np.full((21, 3), 0.6, np.float32)
+    return np.stack([join_parts(body, face, left, right) for body in track])
+
+
+def test_hands_are_exchanged_with_the_arms() -> None:
+    track = with_hands_and_face(turning(noise=1.0))
+    broken = track.copy()
+    legs, arms = list(GROUPS["lower"]), list(GROUPS["upper"])
+    broken[20, legs] = track[20, [BODY_25_MIRROR[i] for i in legs]]
+    broken[30, arms] = track[30, [BODY_25_MIRROR[i] for i in arms]]
+    broken[30, LEFT_HAND], broken[30, RIGHT_HAND] = track[30, RIGHT_HAND], track[30, LEFT_HAND]
+    fixed, swapped = undo_left_right_swaps(broken, np.arange(len(track)))
+    assert swapped.sum() == 2 and np.allclose(fixed, track)
+    hands = hand_points(fixed)
+    assert hands is not None and np.allclose(hands[:, 0], 0.4) and np.allclose(hands[:, 1], 0.6)
+    face = face_points(fixed)
+    assert face is not None and (face == 1).all()
+
+
+def test_missing_points_and_gaps_are_no_swaps() -> None:
+    track = turning()
+    track[10:14, :, 2] = 0
+    keep = np.delete(np.arange(60), [20, 21, 40])
+    _, swapped = undo_left_right_swaps(track[keep], keep)
+    assert not swapped.any()
+    assert undo_left_right_swaps(track[:2], np.arange(2))[0].shape == (2, 25, 3)
