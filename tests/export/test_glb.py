@@ -160,7 +160,7 @@ def test_a_relief_becomes_a_normal_map_with_tangents(tmp_path: Path, body: Body,
 
 def test_trimesh_loads_it(path: Path, body: Body) -> None:
     scene = trimesh.load(path)
-    assert isinstance(scene, trimesh.PosedBody)
+    assert isinstance(scene, trimesh.Scene)
     assert sum(len(g.faces) for g in scene.geometry.values()) == len(body.faces)
 
 
