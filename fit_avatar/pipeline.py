@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -13,9 +11,9 @@ from fit_avatar import steps
 from fit_avatar.body import BodyState, load_body
 from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import check_installed
-from fit_avatar.fitting.presets import preset
+from fit_avatar.fitting.presets import Preset, preset
 from fit_avatar.io.store import Store
-from fit_avatar.progress import Reporter, Silent
+from fit_avatar.progress import Reporter, RunSummary, Silent
 from fit_avatar.report import coverage_warnings, diagnose, write_metrics
 from fit_avatar.report.live import LiveViewer
 from fit_avatar.report.numbers import key_numbers
@@ -23,27 +21,7 @@ from fit_avatar.report.numbers import key_numbers
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a run gave."""
-
-    folder: Path
-    files: tuple[Path, ...]
-    """What was written, most useful first."""
-    scale_source: str
-    """Where the metres come from, in words."""
-    agreement: str
-    """How well the fit agrees with the video, in words."""
-    warnings: tuple[str, ...]
-    """What the user should know."""
-    seconds: float
-    """Duration of this run."""
-    peak_memory_gb: float
-    numbers: tuple[tuple[str, str], ...] = ()
-    """The most important results: names and values."""
-
-
-def run(config: Config, reporter: Reporter | None = None) -> Summary:
+def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     """Turn a video into a textured, rigged avatar in ``config.folder``.
 
     Nothing is written before the options, the video and the camera have been checked. Every stage is kept
@@ -64,8 +42,23 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
     viewer = LiveViewer(reporter) if config.view else None
     if viewer is not None:
         logger.warning("watch the fit at %s", viewer.address)
-    runner = steps.Runner(Store(config.folder / "cache", config.fresh), viewer or reporter)
+    try:
+        return _run(config, device, plan, source, reporter, viewer, began)
+    finally:
+        if viewer is not None:
+            viewer.close()
 
+
+def _run(
+    config: Config,
+    device: torch.device,
+    plan: Preset,
+    source: steps.Source,
+    reporter: Reporter,
+    viewer: LiveViewer | None,
+    began: float,
+) -> RunSummary:
+    runner = steps.Runner(Store(config.folder / "cache", config.fresh), viewer or reporter)
     body = runner.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
     observed = steps.observe(runner, config, source)
 
@@ -89,7 +82,7 @@ def run(config: Config, reporter: Reporter | None = None) -> Summary:
     warnings = (*notes, *capture.warnings, *in_doubt)
     page, metrics = steps.write_page(runner, config, fitted, texture, overlay, findings, warnings)
     metrics_file = write_metrics(config.folder / "metrics.json", metrics)
-    return Summary(
+    return RunSummary(
         folder=config.folder,
         files=(page, *files, *preview, *overlay.value, metrics_file),
         scale_source=metrics["scale_source"],

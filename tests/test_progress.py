@@ -4,17 +4,17 @@ import io
 import json
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from fit_avatar.pipeline import Summary
-from fit_avatar.progress import JsonLines, Silent, Terminal, reporter_for
+from fit_avatar.progress import JsonLines, RunSummary, Silent, Terminal, reporter_for
 
 logger = logging.getLogger("fit_avatar.somewhere")
 
-SUMMARY = Summary(
+SUMMARY = RunSummary(
     folder=Path("out"),
     files=(Path("out/report.html"), Path("out/avatar.glb")),
     scale_source="the given height of 1.8 m",
@@ -62,6 +62,24 @@ def test_a_log_file_gets_whole_lines() -> None:
         "note: The feet [both] are cut off.",
         "out is ready: 63 s, peak memory 1.0 GB",
     ]
+
+
+def test_square_brackets_and_colons_in_names_are_printed_as_they_are() -> None:
+    stream = io.StringIO()
+    folder = Path("out/[final] take :cat:")
+    reporter = Terminal(Console(file=stream, width=60, force_terminal=True, highlight=False))
+    with reporter:
+        reporter.start("solve [bold]")
+        reporter.advance("solve [bold] :cat:", 1, 2)
+        logger.warning("%s cannot be read", folder)
+        reporter.finish("solve [bold]", 1.0, cached=False)
+    reporter.show(replace(SUMMARY, folder=folder, files=(folder / "a.glb",), numbers=(("[x]", "[y] :cat:"),)))
+    told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
+    for part in (
+        "solve [bold] :cat:", f"{folder} cannot be read", "✓ solve [bold] 1.0 s", f"  {folder}/a.glb",
+        "[x]    [y] :cat:", f"{folder} is ready",
+    ):  # fmt: skip
+        assert part in told, part
 
 
 def test_a_terminal_gets_a_bar_with_its_own_label() -> None:

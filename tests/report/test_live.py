@@ -2,10 +2,13 @@
 
 import sys
 import urllib.request
+from dataclasses import replace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 
+from fit_avatar.body.state import BodyState
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.progress import Silent
 from fit_avatar.report.live import LiveViewer
@@ -34,8 +37,7 @@ def test_without_viser_one_sentence_says_what_to_install(monkeypatch: pytest.Mon
 def test_it_serves_the_body_and_passes_on_what_it_hears(body, state, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("viser")
     listener = Listener()
-    viewer = LiveViewer(listener)
-    try:
+    with LiveViewer(listener) as viewer:
         assert viewer.address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(viewer.address, timeout=20) as page:
             assert page.status == 200 and b"<html" in page.read()
@@ -43,7 +45,7 @@ def test_it_serves_the_body_and_passes_on_what_it_hears(body, state, capsys: pyt
         viewer.advance("pose", 3, 10)
         viewer.finish("pose", 1.5, cached=False)
         assert listener.heard == [("pose",), ("pose", 3, 10), ("pose", 1.5, False)]
-        assert "3 of 10" in viewer._told.content
+        assert "3 of 10" in viewer._status.content
 
         viewer.show(body, state)
         upright = viewer._vertices[0][body.skin.numpy()]
@@ -52,6 +54,24 @@ def test_it_serves_the_body_and_passes_on_what_it_hears(body, state, capsys: pyt
         viewer._slider.value = 4
         viewer.show(body, state)
         assert viewer._slider.value == 4  # a new stage does not take the user's frame away
-    finally:
-        viewer.close()
+        address = viewer.address
+    with pytest.raises(URLError):
+        urllib.request.urlopen(address, timeout=20)
     assert capsys.readouterr().out == ""
+
+
+def test_the_slider_follows_the_number_of_frames(body, state) -> None:
+    pytest.importorskip("viser")
+    with LiveViewer(Silent()) as viewer:
+        viewer.show(body, at_frames(state, [0, 3]))  # key frames come first
+        assert viewer._slider.max == 1
+        viewer.show(body, state)
+        assert viewer._slider.max == len(state.transl) - 1
+        viewer._slider.value = len(state.transl) - 1
+        viewer.show(body, at_frames(state, [0, 3]))
+        assert viewer._slider.max == viewer._slider.value == 1
+
+
+def at_frames(state: BodyState, frames: list[int]) -> BodyState:
+    motion = {name: getattr(state, name)[frames] for name in ("global_orient", "body_pose", "transl")}
+    return replace(state, **motion)
