@@ -92,7 +92,7 @@ class Terminal:
     """
 
     def __init__(self, console: Console | None = None, verbose: bool = False) -> None:
-        """Write to ``console``, by default the process's stderr. ``verbose`` adds the log, such as every solve's table."""
+        """Write to ``console``, by default the process's stderr. ``verbose`` adds the log, with every solve's table."""
         self._console = console or Console(stderr=True, highlight=False)
         self._bars = Progress(
             SpinnerColumn(),

@@ -9,7 +9,7 @@ import torch
 from fit_avatar.body import BodyState, rotation
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.errors import NoPersonError
-from fit_avatar.report.diagnostics import diagnose, unseen, view_angles
+from fit_avatar.report.diagnostics import diagnose, turn_warnings, view_angles
 from fit_avatar.report.metrics import Agreement
 
 
@@ -23,21 +23,21 @@ def wrapped(angles):
 
 @pytest.mark.parametrize("first_deg", [0.0, 100.0, -170.0])
 def test_a_full_turn_shows_everything(first_deg):
-    assert unseen(wrapped(spread(first_deg, first_deg + 345))) == ()
-    assert unseen(wrapped(spread(first_deg, first_deg - 345))) == ()
-    assert unseen(wrapped(spread(first_deg, first_deg + 3 * 345))) == ()
+    assert turn_warnings(wrapped(spread(first_deg, first_deg + 345))) == ()
+    assert turn_warnings(wrapped(spread(first_deg, first_deg - 345))) == ()
+    assert turn_warnings(wrapped(spread(first_deg, first_deg + 3 * 345))) == ()
 
 
 def test_sides_that_are_missing_are_named():
-    assert "the person's back:" in unseen(spread(-90, 90))[0]
-    assert "the person's front:" in unseen(wrapped(spread(90, 270)))[0]
-    assert "the person's right side:" in unseen(wrapped(spread(0, 180)))[0]
-    assert "left side and back:" in unseen(spread(-110, 0))[0]
+    assert "the person's back:" in turn_warnings(spread(-90, 90))[0]
+    assert "the person's front:" in turn_warnings(wrapped(spread(90, 270)))[0]
+    assert "the person's right side:" in turn_warnings(wrapped(spread(0, 180)))[0]
+    assert "left side and back:" in turn_warnings(spread(-110, 0))[0]
 
 
 def test_no_turn_is_told():
     for middle in (0, 90, 180):
-        (said,) = unseen(wrapped(spread(middle - 12, middle + 12)))
+        (said,) = turn_warnings(wrapped(spread(middle - 12, middle + 12)))
         assert said.startswith("The person hardly turns (24° are seen)")
 
 
