@@ -1,4 +1,4 @@
-"""The doctor: finds what is there, names what is missing, and gives commands that would add it."""
+"""The doctor names what is installed and what is missing, and gives the commands that would install it."""
 
 import builtins
 import importlib
@@ -116,7 +116,7 @@ def test_the_command_says_whether_a_run_is_possible(
     well = Findings(("this computer",), (Part("torch", "2.13"),), (Extra("view", "watching", (), "pip install viser"),))
     monkeypatch.setattr(doctor, "examine", lambda: well)
     assert cli.main(["doctor"]) == 0
-    assert capsys.readouterr().out.endswith("all is there to run\n")
+    assert capsys.readouterr().out.endswith("everything that is needed is installed\n")
     with pytest.raises(SystemExit) as stop:
         cli.main(["doctor", "--nonsense"])
     assert stop.value.code == 2

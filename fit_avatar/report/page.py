@@ -125,7 +125,7 @@ def _viewer(embedded: Embedded) -> str:
     poster = f"data:image/jpeg;base64,{base64(embedded.poster)}"
     return (
         f'<section id="viewer"><img id="poster" alt="the avatar" src="{poster}">'
-        '<p id="viewer-note" class="quiet"><noscript>Allow scripts to turn it in 3D.</noscript></p>'
+        '<p id="viewer-note" class="quiet"><noscript>Enable JavaScript to view it in 3D.</noscript></p>'
         f'<div id="legend" hidden>{sections.legend()}</div>'
         '<div id="controls"><button id="play">Play</button>'
         '<input id="time" type="range" min="0" max="1" step="any" value="0" aria-label="time">'
@@ -141,8 +141,8 @@ def _video(embedded: Embedded) -> str:
 
 def _sheet(embedded: Embedded, metrics: Mapping[str, Any]) -> str:
     figures = []
-    for place, picture in embedded.sheet:
-        frame = metrics["frames"][place]
+    for position, picture in embedded.sheet:
+        frame = metrics["frames"][position]
         caption = f"frame {frame['frame_index']}, IoU {frame['silhouette_iou']:.2f}"
         figures.append(f"<figure>{_picture(picture, caption)}<figcaption>{escape(caption)}</figcaption></figure>")
     return f'<div class="sheet" style="margin-top:10px">{"".join(figures)}</div>'
