@@ -15,9 +15,9 @@ Metrics = Mapping[str, Any]
 ESTIMATED = "estimated"
 """How the source of the scale begins if the height was not given."""
 COVERAGE_NOTE = (
-    "Frames: number of frames that saw the median point of the part. Angle: between surface normal and line of sight in "
-    "the best frame; 0° is straight on. Contour: distance between the contours of the masks and the surface. Each of the "
-    "three can lower the confidence, which grades what the clip shows and is not an error in millimetres."
+    "Frames: number of frames that saw the median point of the part. Angle: between surface normal and line of sight "
+    "in the best frame; 0° is straight on. Contour: distance between the contours of the masks and the surface. Each "
+    "of the three can lower the confidence, which grades what the clip shows and is not an error in millimetres."
 )
 
 
@@ -139,7 +139,7 @@ def timing(metrics: Metrics) -> str:
         for stage in stages
         for kind in ("kept" if stage["kept_from_earlier_run"] else "",)
     ]
-    note = " Pale bars were computed by an earlier run." if any(kind for *_, kind in rows) else ""
+    note = " Pale bars were kept from an earlier run." if any(kind for *_, kind in rows) else ""
     total = f"{metrics['seconds']['total']:.0f} s in total, peak memory {metrics['peak_memory_gb']:.1f} GB.{note}"
     return section("Time", f'{bars(rows)}<p class="quiet">{escape(total)}</p>')
 
