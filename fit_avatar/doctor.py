@@ -23,8 +23,10 @@ PURPOSES = {
     "smpl": "SMPL-family bodies without texture coordinates, People-Snapshot's files",
     "usd": "avatar.usdz (--export usd)",
     "lod": "levels of detail (--export lods)",
-    "evaluate": "distances between surfaces (fit_avatar.evaluate)",
+    "evaluate": "distances between surfaces (fit_avatar.evaluate), Avatar.to_open3d",
     "view": "watching the fit in a browser (--view)",
+    "plot": "figures of solves",
+    "trimesh": "Avatar.to_trimesh",
     "detector rtmlib": "keypoints with hands and face (--detector rtmlib)",
     "detector openpose": "keypoints with hands and face (--detector openpose)",
 }

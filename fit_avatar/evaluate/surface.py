@@ -94,7 +94,7 @@ class Surface:
         Raises:
             MissingDependencyError: Open3D, or a system library that it needs, is not installed.
         """
-        self._scene = _open3d().t.geometry.RaycastingScene()
+        self._scene = import_open3d("surface distances").t.geometry.RaycastingScene()
         self._scene.add_triangles(
             np.ascontiguousarray(vertices, dtype=np.float32), np.ascontiguousarray(faces, dtype=np.uint32)
         )
@@ -131,14 +131,19 @@ class Surface:
         return np.asarray(self._scene.test_occlusions(np.ascontiguousarray(rays, dtype=np.float32)).numpy(), bool)
 
 
-def _open3d() -> Any:
+def import_open3d(purpose: str) -> Any:
+    """Return the optional package open3d, which ``purpose`` (a plural) needs.
+
+    Raises:
+        MissingDependencyError: it, or a system library that it needs, is not installed.
+    """
     try:
         import open3d
     except ModuleNotFoundError as error:
         if error.name != "open3d":
             raise
         raise MissingDependencyError(
-            "surface distances need Open3D, which is not installed: pip install 'fit-avatar[evaluate]'"
+            f"{purpose} need Open3D, which is not installed: pip install 'fit-avatar[evaluate]'"
         ) from error
     except (ImportError, OSError) as error:
         raise MissingDependencyError(

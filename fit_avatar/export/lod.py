@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.errors import MissingDependencyError
 from fit_avatar.export.mesh import SplitMesh
+from fit_avatar.io.optional import import_optional
 
 LEVELS = (0.5, 0.25, 0.1)
 """Parts of the full mesh's triangles that the further levels keep."""
@@ -20,21 +20,17 @@ ANY_ERROR = 1.0
 """As a part of the mesh's size: the number of triangles decides, not the error."""
 
 
-def import_meshoptimizer() -> ModuleType:
+def import_meshoptimizer() -> Any:
     """Return the optional package meshoptimizer.
 
     Raises:
         MissingDependencyError: it is not installed.
     """
-    try:
-        import meshoptimizer
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"levels of detail need the package meshoptimizer ({error}): install it, with a C++ compiler at hand, with "
-            "pip install 'fit-avatar[lod]'"
-        ) from None
-    module: ModuleType = meshoptimizer
-    return module
+    return import_optional(
+        "meshoptimizer",
+        "levels of detail need the package meshoptimizer",
+        "install it, with a C++ compiler at hand, with pip install 'fit-avatar[lod]'",
+    )
 
 
 def simplified(mesh: SplitMesh, vertices: NDArray[np.float64], part: float) -> SplitMesh:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
-from fit_avatar.errors import BadInputError, MissingDependencyError
+from fit_avatar.errors import BadInputError
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.glb import MAX_INFLUENCES, strongest_influences
 from fit_avatar.export.image import image_bytes
@@ -22,6 +21,7 @@ from fit_avatar.export.motion import Motion, root_motion, seconds
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io.optional import import_optional
 
 FloatArray = NDArray[np.float64]
 
@@ -36,15 +36,10 @@ def import_pxr() -> Any:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    try:
-        pxr = import_module("pxr")
-        for module in ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdShade", "UsdSkel", "UsdUtils", "Vt"):
-            import_module(f"pxr.{module}")
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"USD files need the package usd-core ({error}): install it with pip install 'fit-avatar[usd]'"
-        ) from None
-    return pxr
+    missing = ("USD files need the package usd-core", "install it with pip install 'fit-avatar[usd]'")
+    for module in ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdShade", "UsdSkel", "UsdUtils", "Vt"):
+        import_optional(f"pxr.{module}", *missing)
+    return import_optional("pxr", *missing)
 
 
 def write_usdz(
