@@ -15,16 +15,13 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.body.surface import vertex_normals
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate.surface import import_open3d
-from fit_avatar.export.mesh import rest_mesh, split_seams
+from fit_avatar.export.mesh import ROUGHNESS, rest_mesh, split_seams
 from fit_avatar.io.optional import import_optional
 
 if TYPE_CHECKING:
     from trimesh import Trimesh
 
 FloatArray = NDArray[np.float64]
-
-ROUGHNESS = 0.9
-"""Of the material, as in ``avatar.glb``: cloth and skin hardly reflect."""
 
 
 def to_trimesh(

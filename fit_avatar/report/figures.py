@@ -26,5 +26,5 @@ def plot_solve(summary: Summary, title: str = "") -> Figure:
         energy=[energy for _, energy in summary.trace],
         before={term.name: term.weighted for term in summary.before},
         after={term.name: term.weighted for term in summary.after},
-        title=title or f"{summary.optimiser}: {summary.reason}",
+        title=title or f"{summary.optimiser}: {summary.iterations} iterations; {summary.reason}",
     )

@@ -49,7 +49,7 @@ def plot_solve(
 
 def _plot_energy(axes: Axes, seconds: Sequence[float], energy: Sequence[float]) -> None:
     axes.plot(seconds, energy, marker=".")
-    axes.set(xlabel="seconds", ylabel="energy", title=f"{max(len(energy) - 1, 0)} iterations")
+    axes.set(xlabel="seconds", ylabel="energy", title="energy after each iteration")
     if len(energy) and min(energy) > 0:
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
