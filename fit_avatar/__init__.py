@@ -22,12 +22,12 @@ if TYPE_CHECKING:
         Stage,
         Unknown,
         Unknowns,
-        fit,
         preset,
         solve,
         stack_captures,
         stages,
     )
+    from fit_avatar.fitting.run import fit
     from fit_avatar.pipeline import run
     from fit_avatar.texture import bake
 
