@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Advance = Callable[[str, int, int], None]
 """Progress within a stage: the name of the step, how many parts of it are done, and how many there are."""
 
+StepProgress = Callable[[int, int], None]
+"""Progress within a step: how many parts of it are done, and how many there are."""
+
 
 @dataclass(frozen=True)
 class RunSummary:

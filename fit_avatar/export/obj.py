@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.io.atomic import atomic_folder, atomic_path
-
-Progress = Callable[[int, int], None]
+from fit_avatar.progress import StepProgress
 
 
 def write_obj(
@@ -80,7 +78,7 @@ def write_frames(
     body: Body,
     state: BodyState,
     frame_indices: NDArray[np.int64],
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Path:
     """Write ``frames/<frame index>.obj``, the posed mesh of every frame, and ``joints.npz``.
 

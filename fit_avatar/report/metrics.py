@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,11 +22,10 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.evaluate.image import iou
 from fit_avatar.io.atomic import atomic_path
+from fit_avatar.progress import StepProgress
 from fit_avatar.report.coverage import Region
 from fit_avatar.report.measurements import Measurement
 from fit_avatar.visibility.frame_views import FrameViews
-
-Progress = Callable[[int, int], None]
 
 PACKAGES = ("fit-avatar", "anny", "av", "mediapipe", "numpy", "opencv-contrib-python", "scipy", "torch")
 """Packages whose versions ``metrics.json`` records."""
@@ -58,7 +57,7 @@ def measure_agreement(
     body: Body,
     state: BodyState,
     capture: Capture,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     frame_views: FrameViews | None = None,
     keypoint_bias: Tensor | None = None,
 ) -> Agreement:

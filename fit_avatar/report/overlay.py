@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.progress import StepProgress
 from fit_avatar.report.video import video_file
 from fit_avatar.visibility.raster import visible_faces
 
 Frame = NDArray[np.uint8]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def write_overlay(
     state: BodyState,
     capture: Capture,
     frames: Iterable[tuple[int, Frame]],
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     config: OverlayConfig = OVERLAY,
 ) -> Path:
     """Write an MP4 of the fitted frames with the surface drawn over them, at the speed of the original.

@@ -6,7 +6,6 @@ with the surface where it is the body's rim. Each of the three can only lower th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -19,11 +18,11 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.progress import StepProgress
 from fit_avatar.visibility.frame_views import FrameViews
 from fit_avatar.visibility.views import facing, project
 
 FloatArray = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def measure_quality(
     body: Body,
     state: BodyState,
     capture: Capture,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     frame_views: FrameViews | None = None,
     config: QualityConfig = QUALITY,
 ) -> Quality:
