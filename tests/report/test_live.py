@@ -3,14 +3,19 @@
 import sys
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
 import pytest
+from synthetic import write_clip
 
+from fit_avatar import pipeline
+from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
+from fit_avatar.cli import parse
 from fit_avatar.errors import MissingDependencyError
-from fit_avatar.progress import Silent
+from fit_avatar.progress import Reporter, Silent
 from fit_avatar.report.live import LiveViewer
 
 
@@ -70,6 +75,32 @@ def test_the_slider_follows_the_number_of_frames(body, state) -> None:
         viewer._slider.value = len(state.transl) - 1
         viewer.show(body, at_frames(state, [0, 3]))
         assert viewer._slider.max == viewer._slider.value == 1
+
+
+def test_a_run_closes_the_viewer_also_when_it_is_interrupted(
+    body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+
+    class Viewer(Listener):
+        address = "http://127.0.0.1:1"
+
+        def __init__(self, reporter: Reporter) -> None:
+            super().__init__()
+            events.append("open")
+
+        def close(self) -> None:
+            events.append("close")
+
+    def interrupt(*_: object) -> Body:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "LiveViewer", Viewer)
+    monkeypatch.setattr(pipeline, "load_body", interrupt)
+    clip = write_clip(body, tmp_path, 4)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(parse([*clip.given, "--out", str(tmp_path / "out"), "--view"]))
+    assert events == ["open", "close"]
 
 
 def at_frames(state: BodyState, frames: list[int]) -> BodyState:
