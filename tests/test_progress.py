@@ -1,4 +1,4 @@
-"""What a run tells: a line for each stage, a table at the end, JSON for programs, and nothing when asked for quiet."""
+"""Progress of a run: a line for each stage and a table at the end, JSON for programs, or nothing."""
 
 import io
 import json
@@ -92,7 +92,7 @@ def test_verbose_adds_what_the_library_logs() -> None:
     assert "a detail" not in shown(verbose=False)
 
 
-def test_quiet_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     run(reporter_for("quiet"))
     assert capsys.readouterr() == ("", "")
 
@@ -122,7 +122,7 @@ def test_json_is_one_object_a_line_on_stdout(capsys: pytest.CaptureFixture[str])
         (KeyboardInterrupt(), {"event": "interrupted"}),
     ],
 )
-def test_json_tells_why_a_run_ended_early(error: BaseException, expected: dict[str, str]) -> None:
+def test_json_reports_why_a_run_ended_early(error: BaseException, expected: dict[str, str]) -> None:
     stream = io.StringIO()
 
     def fail() -> None:

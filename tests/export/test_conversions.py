@@ -101,7 +101,7 @@ def test_without_a_texture_there_is_still_a_surface(trimesh: Any, o3d: Any, body
 
 @pytest.mark.parametrize("convert", [to_trimesh, to_open3d])
 @pytest.mark.parametrize("frame", [-1, 6])
-def test_a_frame_that_does_not_exist_is_told(
+def test_a_frame_that_does_not_exist_raises(
     trimesh: Any, o3d: Any, body: Body, state: BodyState, convert: Any, frame: int
 ) -> None:
     with pytest.raises(BadInputError, match=rf"^there is no frame {frame}, .*: give one from 0 to 5$"):

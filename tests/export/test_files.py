@@ -1,4 +1,4 @@
-"""What the command line and scripts ask for, in the style they ask for it."""
+"""The files that the command line and scripts request, in the requested style."""
 
 import sys
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_an_unknown_extra(tmp_path: Path, body: Body, state: BodyState, capture:
 
 
 @pytest.mark.parametrize(("export", "module", "extra"), [("usd", "pxr", "usd"), ("lods", "meshoptimizer", "lod")])
-def test_a_missing_package_is_told_at_once(
+def test_a_missing_package_raises_before_any_work(
     export: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)

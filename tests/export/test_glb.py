@@ -1,4 +1,4 @@
-"""avatar.glb, read back by pygltflib and trimesh, and re-posed in NumPy."""
+"""avatar.glb, read back by pygltflib and trimesh, and posed in NumPy."""
 
 from dataclasses import replace
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Levels of detail, measured and looked at by trimesh."""
+"""Levels of detail, measured and checked with trimesh."""
 
 import sys
 from pathlib import Path

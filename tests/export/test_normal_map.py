@@ -1,4 +1,4 @@
-"""Normal maps: what a shader makes of them is the surface that they stand for."""
+"""Normal maps: shading with them gives the surface that they stand for."""
 
 import numpy as np
 import pytest

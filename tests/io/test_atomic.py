@@ -1,4 +1,4 @@
-"""Nothing half-written is ever seen."""
+"""Files and folders appear complete or not at all."""
 
 import errno
 import os
@@ -54,7 +54,7 @@ def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
         fill(tmp_path / "file.bin", OSError(errno.EIO, "odd"))
 
 
-def test_a_read_error_is_not_told_as_one_of_writing(tmp_path: Path) -> None:
+def test_a_read_error_is_not_reported_as_a_write_error(tmp_path: Path) -> None:
     unreadable = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/elsewhere/input.png")
     with pytest.raises(PermissionError, match="input"):
         fill(tmp_path / "file.bin", unreadable)

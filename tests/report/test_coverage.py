@@ -31,7 +31,7 @@ def test_means_are_by_area() -> None:
     assert found.guess == pytest.approx(0.5)
 
 
-def test_what_nobody_saw_has_no_angle_and_no_outline() -> None:
+def test_unseen_surface_has_no_angle_and_no_contour_error() -> None:
     found = summarise("belly", quality_of([0], [0], [np.nan], [0]), np.ones(1), np.array([0]))
     assert (found.seen, found.best_angle_deg, found.contour_error_mm, found.guess) == (0, None, None, 1)
 

@@ -1,4 +1,4 @@
-"""What a fit leaves in doubt: sides that no frame shows, and a body that does not match."""
+"""Diagnostics of a fit: sides that no frame shows, and a body that does not match."""
 
 import math
 
@@ -35,7 +35,7 @@ def test_sides_that_are_missing_are_named():
     assert "left side and back:" in turn_warnings(spread(-110, 0))[0]
 
 
-def test_no_turn_is_told():
+def test_a_missing_turn_is_a_warning():
     for middle in (0, 90, 180):
         (said,) = turn_warnings(wrapped(spread(middle - 12, middle + 12)))
         assert said.startswith("The person hardly turns (24° are seen)")
@@ -72,7 +72,7 @@ def observed(frames):
     return Capture(np.arange(frames), np.zeros((frames, 25, 3), np.float32), masks, camera, np.ones(frames, np.float32))
 
 
-def test_bad_agreement_is_told_and_a_hopeless_one_refused(body):
+def test_poor_agreement_is_a_warning_and_a_failed_fit_an_error(body):
     state, seen = facing(body, np.linspace(0, 345, 24).tolist()), observed(24)
     overlap, near = np.full(24, 0.95), np.ones(24)
     assert diagnose(body, state, seen, Agreement(overlap, near)) == ()
@@ -96,7 +96,7 @@ def test_keypoints_that_contradict_the_masks_are_refused(body):
     assert diagnose(body, state, seen, Agreement(overlap, np.full(24, np.nan))) == ()
 
 
-def test_who_stands_still_is_refused_and_who_hardly_turns_told(body):
+def test_a_motionless_person_is_an_error_and_a_small_turn_a_warning(body):
     seen, agreement = observed(8), Agreement(np.full(8, 0.95), np.ones(8))
     with pytest.raises(NoPersonError, match=r"^the person does not move: film"):
         diagnose(body, facing(body, np.linspace(10, 12, 8).tolist()), seen, agreement)

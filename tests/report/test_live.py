@@ -1,4 +1,4 @@
-"""--view: a clear sentence without viser; with it, a server on this computer only that shows what a stage has found."""
+"""--view: a clear error without viser; with it, a local server that shows the result of each stage."""
 
 import sys
 import urllib.request

@@ -98,9 +98,7 @@ def test_an_interruption_leaves_no_half_video(tmp_path: Path, body: Body, state:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(
-    tmp_path: Path, body: Body, state: BodyState, capture: Capture
-) -> None:
+def test_a_folder_that_cannot_be_written_raises(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInputError, match="cannot write"):
         write_overlay(tmp_path / "file" / "overlay.mp4", body, state, capture, grey_frames(capture))

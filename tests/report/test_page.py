@@ -1,4 +1,4 @@
-"""report.html: whole in itself, honest in what it says, and alive in a real browser."""
+"""report.html: self-contained, complete, and working in a real browser."""
 
 import base64
 import json
@@ -102,7 +102,7 @@ def test_it_carries_everything_and_refers_to_nothing_outside(page, folder) -> No
     assert base64.b64decode(blocks["overlay-mp4"]) == (folder / "overlay.mp4").read_bytes()
 
 
-def test_it_says_what_matters(page) -> None:
+def test_it_shows_the_important_information(page) -> None:
     text = visible(page)
     for part in (
         "Scale: estimated from average adults.", "The feet are cut off in 3 frames & more.", "2–3: blurred",
@@ -188,7 +188,7 @@ COLOURS = """(() => {
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 @pytest.mark.parametrize(("width", "height", "mobile"), [(1280, 900, False), (390, 844, True)])
-def test_it_lives_in_a_browser(folder, width, height, mobile) -> None:
+def test_it_works_in_a_browser(folder, width, height, mobile) -> None:
     with browser_page() as page:
         page.resize(width, height, 1.0, mobile)
         page.open(folder / "report.html")

@@ -1,4 +1,4 @@
-"""Quality: what is seen often, squarely and with agreeing outlines is trusted; everything else is not."""
+"""Quality: only surface that is seen often, at a steep angle and with agreeing contours has high confidence."""
 
 from dataclasses import replace
 
