@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fit_avatar.avatar import Avatar
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
+from fit_avatar.capture import Camera, Capture
 from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.export import to_open3d, to_trimesh, write_obj
 from fit_avatar.export.mesh import rest_mesh
@@ -92,6 +94,19 @@ def test_open3d_holds_the_texture_as_its_own_reader_does(
     found = o3d.io.read_triangle_mesh(str(write_obj(tmp_path, body, state, IMAGE)))
     texture = found.textures[np.asarray(found.triangle_material_ids)[0]]
     np.testing.assert_array_equal(np.asarray(to_open3d(body, state, IMAGE).textures[0]), np.asarray(texture))
+
+
+def test_an_avatar_gives_its_own_mesh_and_texture(trimesh: Any, o3d: Any, body: Body, state: BodyState) -> None:
+    count = len(state.transl)
+    camera = Camera(300.0, 300.0, 60.0, 80.0, 120, 160)
+    nothing = (np.zeros((count, 25, 3), np.float32), np.zeros((count, 160, 120), bool))
+    avatar = Avatar(body, state, Capture(np.arange(count), *nothing, camera, np.ones(count, np.float32)), painted=IMAGE)
+    for frame in (None, 2):
+        mesh, other = avatar.to_trimesh(frame), avatar.to_open3d(frame)
+        np.testing.assert_allclose(mesh.vertices[mesh.faces], expected(body, state, frame), atol=1e-5)
+        np.testing.assert_allclose(np.asarray(other.vertices)[body.faces], expected(body, state, frame), atol=1e-5)
+        np.testing.assert_array_equal(np.asarray(mesh.visual.material.baseColorTexture), IMAGE)
+        np.testing.assert_array_equal(np.asarray(other.textures[0])[::-1], IMAGE)
 
 
 def test_without_a_texture_there_is_still_a_surface(trimesh: Any, o3d: Any, body: Body, state: BodyState) -> None:
