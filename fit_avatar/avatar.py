@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,10 +14,22 @@ from torch import Tensor
 
 from fit_avatar.body import Body, BodyState, Posed, pose_body
 from fit_avatar.capture import Capture, read_image
-from fit_avatar.export import Style, read_npz, write_avatar, write_extra, write_frames, write_people_snapshot
+from fit_avatar.export import (
+    Style,
+    read_npz,
+    to_open3d,
+    to_trimesh,
+    write_avatar,
+    write_extra,
+    write_frames,
+    write_people_snapshot,
+)
 from fit_avatar.report import Agreement, Quality, Region, write_preview
 from fit_avatar.solvers import SolveSummary
 from fit_avatar.texture import Texture, find_displacement
+
+if TYPE_CHECKING:
+    from trimesh import Trimesh
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,22 @@ class Avatar:
             changes["body_pose"] = body_pose
         with torch.no_grad():
             return pose_body(self.body, replace(state, **changes))
+
+    def to_trimesh(self, frame: int | None = None) -> Trimesh:
+        """Return the avatar as a textured ``trimesh.Trimesh``, see :func:`fit_avatar.export.to_trimesh`.
+
+        Args:
+            frame: 0 to T − 1, for the posed mesh in camera coordinates; None for the bind pose on the floor.
+        """
+        return to_trimesh(self.body, self.state, self.image, frame)
+
+    def to_open3d(self, frame: int | None = None) -> Any:
+        """Return the avatar as a textured ``open3d.geometry.TriangleMesh``, see :func:`fit_avatar.export.to_open3d`.
+
+        Args:
+            frame: as for :meth:`to_trimesh`.
+        """
+        return to_open3d(self.body, self.state, self.image, frame)
 
     def save(
         self,

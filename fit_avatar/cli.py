@@ -118,10 +118,10 @@ def presets(argv: Sequence[str]) -> int:
 
 
 def doctor(argv: Sequence[str]) -> int:
-    """Run ``fit-avatar doctor``: tell what is installed, what is missing, and the command that adds it."""
+    """Run ``fit-avatar doctor``: print which packages are installed, which are missing, and how to install them."""
 
     def examine() -> None:
-        """Tell what is installed, where is computed, which optional parts are missing, and what adds them."""
+        """Print which packages are installed and which device is used, and how to install what is missing."""
 
     _run_tool(examine, "fit-avatar doctor", argv)
     from fit_avatar.doctor import examine as look

@@ -1,4 +1,4 @@
-"""``fit-avatar doctor``: what is installed, where is computed, what is missing, and the command that adds it."""
+"""``fit-avatar doctor``: which packages are installed, which device is used, and how to install what is missing."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
 MODULES = {"opencv-contrib-python": "cv2", "usd-core": "pxr"}
-"""What is imported, where it is not called like the package."""
-ASIDE = ("dev", "docs")
-"""Extras of those who work on fit-avatar itself."""
+"""Names of the modules that differ from those of their packages."""
+DEVELOPMENT = ("dev", "docs")
+"""Extras for the development of fit-avatar itself."""
 PURPOSES = {
     "smpl": "SMPL-family bodies without texture coordinates, People-Snapshot's files",
     "usd": "avatar.usdz (--export usd)",
-    "lod": "fewer triangles (--export lods)",
-    "evaluate": "distances between surfaces (fit_avatar.evaluate)",
+    "lod": "levels of detail (--export lods)",
+    "evaluate": "distances between surfaces (fit_avatar.evaluate), Avatar.to_open3d",
     "view": "watching the fit in a browser (--view)",
+    "plot": "figures of solves",
+    "trimesh": "Avatar.to_trimesh",
     "detector rtmlib": "keypoints with hands and face (--detector rtmlib)",
     "detector openpose": "keypoints with hands and face (--detector openpose)",
 }
@@ -36,14 +38,14 @@ SPECIFIED = re.compile(r"(==|>=|<=|<|>)\s*([\d.]+)")
 
 @dataclass(frozen=True)
 class Part:
-    """A package, and what is wrong with it."""
+    """A package or system component, and what is wrong with it."""
 
     name: str
     version: str = ""
     problem: str = ""
     """Empty if it can be used."""
     remedy: str = ""
-    """A command, or a hint in words."""
+    """A command, or instructions in words."""
 
     def __str__(self) -> str:
         found = " ".join(filter(None, (self.name, self.version)))
@@ -52,13 +54,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Extra:
-    """An optional ability and the packages that it takes."""
+    """An optional feature and the packages that it needs."""
 
     name: str
     purpose: str
     parts: tuple[Part, ...]
     remedy: str
-    """The command that adds what is missing; empty if nothing is."""
+    """The command that installs what is missing; empty if nothing is."""
 
     def __str__(self) -> str:
         state = (
@@ -69,7 +71,7 @@ class Extra:
 
 @dataclass(frozen=True)
 class Findings:
-    """What an examination found. Its text is for people."""
+    """The result of an examination. ``str`` of it is the text that the command prints."""
 
     system: tuple[str, ...]
     needed: tuple[Part, ...]
@@ -77,17 +79,19 @@ class Findings:
 
     @property
     def usable(self) -> bool:
-        """Tell whether everything is there that a run needs."""
+        """Return whether everything that a run needs is installed."""
         return not any(part.problem for part in self.needed)
 
     def __str__(self) -> str:
         lines = [*self.system, "", "needed", *(f"  {part}" for part in self.needed)]
         lines += ["", "optional", *(f"  {extra}" for extra in self.optional), ""]
-        return "\n".join([*lines, "all is there to run" if self.usable else "something that is needed is missing"])
+        return "\n".join(
+            [*lines, "everything that is needed is installed" if self.usable else "something that is needed is missing"]
+        )
 
 
 def examine() -> Findings:
-    """Look at this computer and at the packages that are installed; nothing is changed or downloaded."""
+    """Examine this computer and its installed packages; nothing is changed or downloaded."""
     try:
         wanted = requires("fit-avatar") or []
     except PackageNotFoundError:
@@ -98,7 +102,7 @@ def examine() -> Findings:
 
 
 def system() -> tuple[str, ...]:
-    """Return what runs and on what."""
+    """Return the versions of program and Python, and what the computer has."""
     try:
         own = version("fit-avatar")
     except PackageNotFoundError:
@@ -106,12 +110,12 @@ def system() -> tuple[str, ...]:
     free = shutil.disk_usage(".").free / 1e9
     return (
         f"fit-avatar {own}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-        f"{os.cpu_count()} processor cores, {_memory()}{free:.0f} GB free on this disk",
+        f"{os.cpu_count()} processor cores, {_memory()}{free:.0f} GB of free disk space",
     )
 
 
 def device() -> str:
-    """Return where ``--device auto`` computes, and why not on a graphics card."""
+    """Return which device ``--device auto`` uses, and if it is the CPU, why."""
     try:
         import torch
     except (ImportError, OSError) as error:
@@ -128,7 +132,7 @@ def device() -> str:
 
 
 def needed_part(requirement: str) -> Part:
-    """Return one package that every run needs, tried by importing it."""
+    """Return the state of a package that every run needs, after trying to import it."""
     found = installed(requirement)
     if found.problem:
         return found
@@ -142,7 +146,7 @@ def needed_part(requirement: str) -> Part:
 
 
 def installed(requirement: str) -> Part:
-    """Return the package that a requirement such as ``numpy<2,>=1.26`` names, without importing it."""
+    """Return the state of the package in a requirement such as ``numpy<2,>=1.26``, without importing it."""
     specified = requirement.partition(";")[0].strip()
     name = re.split(r"[\s<>=!~\[]", specified)[0]
     remedy = f"pip install {shlex.quote(specified)}"
@@ -156,7 +160,7 @@ def installed(requirement: str) -> Part:
 
 
 def satisfies(found: str, specified: str) -> bool:
-    """Tell whether a version fits all conditions of a requirement; suffixes such as rc1 and +cpu are not compared."""
+    """Return whether a version fulfils a requirement; suffixes such as rc1 and +cpu are not compared."""
     have = _numbers(found)
     for sign, text in SPECIFIED.findall(specified):
         want = _numbers(text)
@@ -175,7 +179,7 @@ def satisfies(found: str, specified: str) -> bool:
 
 
 def encoder() -> Part:
-    """Return the encoder of the overlay video."""
+    """Return the video encoder that the overlay uses."""
     try:
         import av
     except (ImportError, OSError):
@@ -188,10 +192,10 @@ def encoder() -> Part:
 
 
 def body() -> Part:
-    """Return whether the default body has been prepared."""
+    """Return where the default body is cached."""
     try:
         from fit_avatar.body.cache import cache_folder
-    except (ImportError, OSError):  # which package is to blame has been told
+    except (ImportError, OSError):  # reported as a missing package already
         return Part("default body", "unknown until all packages load")
     kept = sorted(cache_folder().glob("anny-v*.npz"))
     return Part(
@@ -200,18 +204,18 @@ def body() -> Part:
 
 
 def extras(wanted: Sequence[str]) -> tuple[Extra, ...]:
-    """Return the package's own extras. ``wanted`` are its requirements as its metadata tells them."""
+    """Return the package's own extras. ``wanted`` are the requirements in its metadata."""
     by_name: dict[str, list[str]] = {}
     for requirement in wanted:
         match = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
-        if match and match[1] not in ASIDE:
+        if match and match[1] not in DEVELOPMENT:
             by_name.setdefault(match[1], []).append(requirement)
     found = []
     for name, requirements in by_name.items():
         parts = tuple(installed(requirement) for requirement in requirements)
         missing = [part.remedy.removeprefix("pip install ") for part in parts if part.problem]
         remedy = f"pip install {' '.join(missing)}" if missing else ""
-        found.append(Extra(name, PURPOSES.get(name, "further abilities"), parts, remedy))
+        found.append(Extra(name, PURPOSES.get(name, "further features"), parts, remedy))
     return tuple(found)
 
 
@@ -236,7 +240,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _memory() -> str:
-    """Return the computer's memory in words; empty where the system does not tell."""
+    """Return the computer's memory in words; empty where the system does not report it."""
     try:
         return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB of memory, "
     except (AttributeError, ValueError, OSError):  # Windows

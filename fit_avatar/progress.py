@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: bars and lines on a terminal, more of it, nothing, or JSON for programs."""
+"""Reporting the progress of a run: bars and lines on a terminal, in detail, not at all, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -7,49 +7,72 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.progress import TaskID
 
-    from fit_avatar.pipeline import Summary
-
 Advance = Callable[[str, int, int], None]
-"""Progress within a stage: what is being done, how much of it is done, how much there is."""
+"""Progress within a stage: the name of the step, how many parts of it are done, and how many there are."""
+
+StepProgress = Callable[[int, int], None]
+"""Progress within a step: how many parts of it are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """The result of a run: what was written, and what the user should know about it."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    """What was written, most useful first."""
+    scale_source: str
+    """How the metric scale was determined, in words."""
+    agreement: str
+    """How well the fit agrees with the video, in words."""
+    warnings: tuple[str, ...]
+    """What the user should know, one sentence each."""
+    seconds: float
+    """Duration of this run."""
+    peak_memory_gb: float
+    """Largest amount of memory that the process has used, in GB; 0 where the system does not report it."""
+    numbers: tuple[tuple[str, str], ...] = ()
+    """Names and values of the most important results."""
 
 
 class Reporter(Protocol):
-    """Someone who is told how a run gets on."""
+    """Receives the progress of a run."""
 
     def start(self, stage: str) -> None:
         """A stage begins."""
 
     def advance(self, label: str, done: int, total: int) -> None:
-        """The running stage has got to ``done`` of ``total`` in the step called ``label``."""
+        """``done`` of ``total`` parts of the step ``label`` of the running stage are done."""
 
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
-        """A stage is done; ``seconds`` is what it took, in this run or in the one that it was kept from."""
+        """A stage is done. ``seconds`` is how long it took, in this run or in the one that computed it."""
 
 
 class Silent:
-    """Tells nobody, neither how a run gets on nor what it gave; mistakes are still told."""
+    """Prints nothing; errors are still raised."""
 
     def __enter__(self) -> Silent:
-        """Keep the library's own remarks from the terminal."""
+        """Suppress the package's log messages."""
         self._logs = _Logs(lambda record: None, logging.CRITICAL)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Let them through again."""
+        """Restore the package's logging."""
         self._logs.stop()
 
     def start(self, stage: str) -> None:
@@ -61,19 +84,22 @@ class Silent:
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
         """Do nothing."""
 
-    def show(self, summary: Summary) -> None:
+    def show(self, summary: RunSummary) -> None:
         """Do nothing."""
 
 
 class Terminal:
-    """Progress on stderr: bars on a terminal, one line for each finished stage anywhere, a table at the end."""
+    """Progress on stderr: a bar if it is a terminal, one line for each finished stage, and a table at the end.
+
+    Names, paths and messages are printed as they are: square brackets in them are not markup.
+    """
 
     def __init__(self, console: Console | None = None, verbose: bool = False) -> None:
-        """Write to ``console``; by default the process's stderr. ``verbose`` adds what every solve did."""
+        """Write to ``console``, by default the process's stderr. ``verbose`` adds the log, with every solve's table."""
         self._console = console or Console(stderr=True, highlight=False)
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeRemainingColumn(compact=True),
@@ -86,7 +112,7 @@ class Terminal:
         self._label = ""
 
     def __enter__(self) -> Terminal:
-        """Start drawing."""
+        """Show the bar and the log."""
         self._logs = _Logs(self._log, self._level)
         self._bars.start()
         return self
@@ -94,45 +120,48 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop drawing."""
+        """Remove the bar."""
         self._logs.stop()
         self._bars.stop()
 
     def start(self, stage: str) -> None:
-        """Show that a stage runs."""
+        """Show the stage that runs."""
         self._replace(stage, None)
 
     def advance(self, label: str, done: int, total: int) -> None:
-        """Move the bar; another label begins another bar, so that the time left is that of its own pace."""
+        """Move the bar. Each label has a bar of its own, so that the remaining time is that of the step."""
         if label != self._label:
             self._replace(label, total)
         if self._task is not None:
             self._bars.update(self._task, completed=done, total=total)
 
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
-        """Replace the bar with a line that stays."""
+        """Replace the bar by a line that stays."""
         self._remove()
         note = "kept from an earlier run" if cached else f"{seconds:.1f} s"
-        self._console.print(f"[green]✓[/] {stage} [dim]{note}[/]")
+        self._print(("✓", "green"), f" {stage} ", (note, "dim"))
 
-    def show(self, summary: Summary) -> None:
-        """Say what was written, how the scale was found, and what the user should know."""
-        self._console.print()
+    def show(self, summary: RunSummary) -> None:
+        """Print the files, the most important numbers, and what the user should know."""
+        self._print()
         for file in summary.files:
-            self._console.print(f"  {file}", soft_wrap=True)
+            self._print(f"  {file}")
         rows = (*summary.numbers, ("scale", summary.scale_source), ("fit", summary.agreement))
         width = max(len(name) for name, _ in rows)
-        self._console.print()
+        self._print()
         for name, value in rows:
-            self._console.print(f"[dim]{escape(name):<{width}}[/]  {escape(value)}", soft_wrap=True)
+            self._print((f"{name:<{width}}", "dim"), f"  {value}")
         for warning in summary.warnings:
-            self._console.print(f"[yellow]note:[/] {escape(warning)}", soft_wrap=True)
+            self._print(("note:", "yellow"), f" {warning}")
         used = f"{summary.seconds:.0f} s, peak memory {summary.peak_memory_gb:.1f} GB"
-        self._console.print(f"[bold]{summary.folder}[/] is ready: {used}", soft_wrap=True)
+        self._print((str(summary.folder), "bold"), f" is ready: {used}")
+
+    def _print(self, *parts: str | tuple[str, str]) -> None:
+        """Print a line made of plain and of styled text; nothing in it is markup."""
+        self._console.print(Text.assemble(*parts), soft_wrap=True)
 
     def _log(self, record: logging.LogRecord) -> None:
-        style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        self._console.print(f"[{style}]{escape(record.getMessage())}[/]", soft_wrap=True)
+        self._print((record.getMessage(), "yellow" if record.levelno >= logging.WARNING else "dim"))
 
     def _replace(self, label: str, total: int | None) -> None:
         self._remove()
@@ -146,67 +175,68 @@ class Terminal:
 
 
 class JsonLines:
-    """One JSON object a line on stdout, for programs that run this one.
+    """One JSON object per line on stdout, for programs that run this one.
 
-    ``event`` says what it is: ``start`` and ``finish`` of a stage, ``progress`` within it (a few times a second at
-    most), ``log``, and at the end ``summary``, or ``error`` or ``interrupted``.
+    Its ``event`` is ``start`` or ``finish`` of a stage, ``progress`` within it, ``log``, and at the end ``summary``,
+    ``error`` or ``interrupted``.
     """
 
     EVERY_S = 0.25
+    """Least time between two ``progress`` events; the last one of a step is always printed."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         """Write to ``stream``; by default the process's stdout."""
         self._stream = stream or sys.stdout
-        self._stage, self._told = "", 0.0
+        self._stage, self._last_s = "", 0.0
 
     def __enter__(self) -> JsonLines:
-        """Start listening to the library's own remarks."""
+        """Print the package's log messages too."""
         self._logs = _Logs(self._log, logging.INFO)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Tell why a run ended early."""
+        """Print why a run ended early."""
         self._logs.stop()
         if isinstance(error, KeyboardInterrupt):
-            self._tell("interrupted", stage=self._stage)
+            self._print("interrupted", stage=self._stage)
         elif error is not None:
-            self._tell("error", stage=self._stage, kind=type(error).__name__, message=str(error))
+            self._print("error", stage=self._stage, kind=type(error).__name__, message=str(error))
 
     def start(self, stage: str) -> None:
-        """Tell that a stage begins."""
+        """Print that a stage begins."""
         self._stage = stage
-        self._tell("start", stage=stage)
+        self._print("start", stage=stage)
 
     def advance(self, label: str, done: int, total: int) -> None:
-        """Tell how far a stage is, if that was not told a moment ago."""
-        if done < total and time.monotonic() - self._told < self.EVERY_S:
+        """Print how far a stage is, at most every :attr:`EVERY_S` seconds."""
+        if done < total and time.monotonic() - self._last_s < self.EVERY_S:
             return
-        self._told = time.monotonic()
-        self._tell("progress", stage=self._stage, step=label, done=done, total=total)
+        self._last_s = time.monotonic()
+        self._print("progress", stage=self._stage, step=label, done=done, total=total)
 
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
-        """Tell that a stage is done."""
-        self._tell("finish", stage=stage, seconds=round(seconds, 3), kept_from_earlier_run=cached)
+        """Print that a stage is done."""
+        self._print("finish", stage=stage, seconds=round(seconds, 3), kept_from_earlier_run=cached)
 
-    def show(self, summary: Summary) -> None:
-        """Tell what was written and how good it is."""
-        self._tell("summary", **asdict(summary))
+    def show(self, summary: RunSummary) -> None:
+        """Print the summary."""
+        self._print("summary", **asdict(summary))
 
     def _log(self, record: logging.LogRecord) -> None:
-        self._tell("log", level=record.levelname.lower(), message=record.getMessage())
+        self._print("log", level=record.levelname.lower(), message=record.getMessage())
 
-    def _tell(self, event: str, **more: Any) -> None:
+    def _print(self, event: str, **more: Any) -> None:
         print(json.dumps({"event": event, **more}, ensure_ascii=False, default=str), file=self._stream, flush=True)
 
 
 class _Logs(logging.Handler):
-    """Hands the package's log records to a function until it is stopped."""
+    """Passes the package's log records to a function until it is stopped."""
 
-    def __init__(self, tell: Callable[[logging.LogRecord], None], level: int) -> None:
+    def __init__(self, receive: Callable[[logging.LogRecord], None], level: int) -> None:
         super().__init__(level)
-        self._tell = tell
+        self._receive = receive
         self._logger = logging.getLogger("fit_avatar")
         self._before = self._logger.level, self._logger.propagate
         self._logger.setLevel(min(level, logging.WARNING))
@@ -214,17 +244,17 @@ class _Logs(logging.Handler):
         self._logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell(record)
+        self._receive(record)
 
     def stop(self) -> None:
-        """Leave the logger as it was."""
+        """Restore the logger."""
         self._logger.removeHandler(self)
         self._logger.setLevel(self._before[0])
         self._logger.propagate = self._before[1]
 
 
 def reporter_for(log: str) -> Silent | Terminal | JsonLines:
-    """Return who is told about a run, for the option's ``bar``, ``quiet``, ``verbose`` or ``json``."""
+    """Return the reporter for the option ``--log``: ``bar``, ``quiet``, ``verbose`` or ``json``."""
     if log == "quiet":
         return Silent()
     return JsonLines() if log == "json" else Terminal(verbose=log == "verbose")

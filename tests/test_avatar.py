@@ -1,7 +1,7 @@
 """The scripting interface: a clip or photographs in, an avatar out, with a term of one's own on the way."""
 
-import sys
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.export import Style
 from fit_avatar.fitting import video_avatar
+from fit_avatar.report.diagnostics import DiagnosticsConfig, diagnose
 from fit_avatar.solvers import GaussNewton
 
 
@@ -118,12 +119,12 @@ def test_what_is_in_doubt_is_told(avatar, clip, quick, tmp_path, monkeypatch):
     assert avatar.warnings == avatar.capture.warnings  # a whole turn, with a camera that is known
     given = {name: clip.folder / name for name in ("keypoints", "masks")}
     still = {"height_m": clip.height_m, "schedule": quick, "texture_size": None, **given}
-    module = sys.modules["fit_avatar.report.diagnostics"]
-    monkeypatch.setattr(module, "POOR_IOU", 1.01)
+    strict = partial(diagnose, config=DiagnosticsConfig(poor_iou=1.01))
+    monkeypatch.setattr("fit_avatar.pipeline.diagnose", strict)
     unsure = fit_video(clip.folder / "video.mp4", **still)
     assert any("focal length" in sentence for sentence in unsure.warnings)  # none was given
     assert "In 8 of 8 frames body and mask overlap by less than 101 %" in unsure.warnings[-1]
-    monkeypatch.setattr(module, "HOPELESS_IOU", 1.01)
+    monkeypatch.setattr("fit_avatar.pipeline.diagnose", partial(strict, config=DiagnosticsConfig(failed_iou=1.01)))
     with pytest.raises(NoPersonError, match="the body agrees with the masks in too few frames"):
         fit_video(clip.folder / "video.mp4", camera=CAMERA, **still)
     fit_video(clip.folder / "video.mp4", camera=CAMERA, check=False, **still)  # for who knows better

@@ -15,7 +15,7 @@ from fit_avatar.config import PRESETS as NAMES
 from fit_avatar.config import Config
 from fit_avatar.errors import NoPersonError
 from fit_avatar.fitting import PRESETS, preset
-from fit_avatar.pipeline import Summary
+from fit_avatar.progress import RunSummary
 from tests.body.smpl_files import model_arrays, write_pkl
 
 OPTIONS = (
@@ -34,7 +34,7 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
-def replace_run(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Summary]) -> None:
+def replace_run(monkeypatch: pytest.MonkeyPatch, run: Callable[..., RunSummary]) -> None:
     monkeypatch.setattr(pipeline, "run", run)
 
 
@@ -117,7 +117,7 @@ def test_failures_are_one_sentence(
     capsys: pytest.CaptureFixture[str],
     video: Path,
 ) -> None:
-    def run(*_: object) -> Summary:
+    def run(*_: object) -> RunSummary:
         raise error
 
     replace_run(monkeypatch, run)
@@ -126,7 +126,7 @@ def test_failures_are_one_sentence(
 
 
 def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch, video: Path) -> None:
-    def run(*_: object) -> Summary:
+    def run(*_: object) -> RunSummary:
         raise OSError(errno.EIO, "Input/output error")
 
     replace_run(monkeypatch, run)
@@ -139,9 +139,9 @@ def test_options_reach_the_pipeline_and_the_summary_is_shown(
 ) -> None:
     seen: list[Config] = []
 
-    def run(config: Config, _: object) -> Summary:
+    def run(config: Config, _: object) -> RunSummary:
         seen.append(config)
-        return Summary(
+        return RunSummary(
             Path("o"), (Path("o/avatar.glb"),), "the given height of 1.8 m", "IoU 0.97", ("so so",), 12.0, 1.5
         )
 

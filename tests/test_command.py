@@ -1,7 +1,7 @@
 """The whole way on a tiny clip with known truth: files in, avatar out, and a second run that redoes nothing."""
 
 import json
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from synthetic import write_clip
 
 from fit_avatar.body import load_body
 from fit_avatar.cli import main
+from fit_avatar.report.diagnostics import DiagnosticsConfig, diagnose
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
 
 def test_nonsense_is_refused(finished, monkeypatch, capsys):
     *_, options = finished
-    monkeypatch.setattr(sys.modules["fit_avatar.report.diagnostics"], "HOPELESS_IOU", 1.01)
+    monkeypatch.setattr("fit_avatar.pipeline.diagnose", partial(diagnose, config=DiagnosticsConfig(failed_iou=1.01)))
     assert main(options) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("fit-avatar: the body agrees with the masks in too few frames (silhouette IoU 0.9")

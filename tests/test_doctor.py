@@ -1,4 +1,4 @@
-"""The doctor: finds what is there, names what is missing, and gives commands that would add it."""
+"""The doctor names what is installed and what is missing, and gives the commands that would install it."""
 
 import builtins
 import importlib
@@ -53,7 +53,7 @@ def test_what_is_missing_comes_with_the_command_that_adds_it() -> None:
     assert "the version does not fit >=99" in str(old) and old.remedy == "pip install 'numpy>=99'"
 
 
-def test_a_missing_system_library_is_told_from_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_system_library_is_distinguished_from_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str) -> None:
         raise ImportError("libGL.so.1: cannot open shared object file")
 
@@ -95,7 +95,7 @@ def test_a_broken_torch_does_not_break_the_doctor(monkeypatch: pytest.MonkeyPatc
     assert doctor.device() == "device: unknown, because PyTorch does not load (libcudart.so: cannot open)"
 
 
-def test_a_source_folder_without_installation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_folder_without_installation_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str) -> list[str]:
         raise PackageNotFoundError(name)
 
@@ -116,7 +116,7 @@ def test_the_command_says_whether_a_run_is_possible(
     well = Findings(("this computer",), (Part("torch", "2.13"),), (Extra("view", "watching", (), "pip install viser"),))
     monkeypatch.setattr(doctor, "examine", lambda: well)
     assert cli.main(["doctor"]) == 0
-    assert capsys.readouterr().out.endswith("all is there to run\n")
+    assert capsys.readouterr().out.endswith("everything that is needed is installed\n")
     with pytest.raises(SystemExit) as stop:
         cli.main(["doctor", "--nonsense"])
     assert stop.value.code == 2

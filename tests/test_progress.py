@@ -1,20 +1,20 @@
-"""What a run tells: a line for each stage, a table at the end, JSON for programs, and nothing when asked for quiet."""
+"""Progress of a run: a line for each stage and a table at the end, JSON for programs, or nothing."""
 
 import io
 import json
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from fit_avatar.pipeline import Summary
-from fit_avatar.progress import JsonLines, Silent, Terminal, reporter_for
+from fit_avatar.progress import JsonLines, RunSummary, Silent, Terminal, reporter_for
 
 logger = logging.getLogger("fit_avatar.somewhere")
 
-SUMMARY = Summary(
+SUMMARY = RunSummary(
     folder=Path("out"),
     files=(Path("out/report.html"), Path("out/avatar.glb")),
     scale_source="the given height of 1.8 m",
@@ -64,6 +64,24 @@ def test_a_log_file_gets_whole_lines() -> None:
     ]
 
 
+def test_square_brackets_and_colons_in_names_are_printed_as_they_are() -> None:
+    stream = io.StringIO()
+    folder = Path("out/[final] take :cat:")
+    reporter = Terminal(Console(file=stream, width=60, force_terminal=True, highlight=False))
+    with reporter:
+        reporter.start("solve [bold]")
+        reporter.advance("solve [bold] :cat:", 1, 2)
+        logger.warning("%s cannot be read", folder)
+        reporter.finish("solve [bold]", 1.0, cached=False)
+    reporter.show(replace(SUMMARY, folder=folder, files=(folder / "a.glb",), numbers=(("[x]", "[y] :cat:"),)))
+    told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
+    for part in (
+        "solve [bold] :cat:", f"{folder} cannot be read", "✓ solve [bold] 1.0 s", f"  {folder}/a.glb",
+        "[x]    [y] :cat:", f"{folder} is ready",
+    ):  # fmt: skip
+        assert part in told, part
+
+
 def test_a_terminal_gets_a_bar_with_its_own_label() -> None:
     assert "Reading the video" in shown(verbose=False, terminal=True)
 
@@ -74,7 +92,7 @@ def test_verbose_adds_what_the_library_logs() -> None:
     assert "a detail" not in shown(verbose=False)
 
 
-def test_quiet_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     run(reporter_for("quiet"))
     assert capsys.readouterr() == ("", "")
 
@@ -104,7 +122,7 @@ def test_json_is_one_object_a_line_on_stdout(capsys: pytest.CaptureFixture[str])
         (KeyboardInterrupt(), {"event": "interrupted"}),
     ],
 )
-def test_json_tells_why_a_run_ended_early(error: BaseException, expected: dict[str, str]) -> None:
+def test_json_reports_why_a_run_ended_early(error: BaseException, expected: dict[str, str]) -> None:
     stream = io.StringIO()
 
     def fail() -> None:

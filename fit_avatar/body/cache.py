@@ -9,11 +9,11 @@ from pathlib import Path
 from platformdirs import user_cache_dir
 
 from fit_avatar.body.anny_body import RECIPE, Progress, build_anny_body
-from fit_avatar.body.files import replacing
 from fit_avatar.body.model import Body
 from fit_avatar.body.smpl import read_smpl
 from fit_avatar.body.unwrap import with_atlas
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.atomic import atomic_path
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +54,10 @@ def load_body(num_betas: int = 10, progress: Progress | None = None, path: Path 
             logger.warning("the cached body %s cannot be read (%s); building it again", kept, error)
     body = build_anny_body(num_betas, progress, fingers=True) if fingers else build_anny_body(num_betas, progress)
     try:
-        with replacing(kept) as temporary:
+        with atomic_path(kept) as temporary:
             body.save(temporary)
-    except OSError as error:
-        logger.warning("the body could not be cached in %s (%s); it will be built again next time", kept.parent, error)
+    except (OSError, BadInputError) as error:
+        logger.warning("the body could not be cached and will be built again next time: %s", error)
     return body
 
 

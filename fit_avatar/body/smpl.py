@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fit_avatar.body.files import replacing
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.landmarks import (
     FloatArray,
@@ -26,6 +25,7 @@ from fit_avatar.body.landmarks import (
 from fit_avatar.body.model import Body
 from fit_avatar.body.smpl_file import ModelFile, read_arrays, read_model_file
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.atomic import atomic_path
 
 NUM_EXPRESSION = 10
 WIDE_SHAPE = 300
@@ -104,11 +104,8 @@ def convert_body(source: Path, target: Path) -> str:
         raise BadInputError(f"{target} should end in .npz, for that is what is written")
     kind = read_model_file(source).kind
     arrays = read_arrays(source)
-    try:
-        with replacing(target) as temporary:
-            np.savez_compressed(temporary, **arrays)
-    except OSError as error:
-        raise BadInputError(f"{target} cannot be written: {error.strerror or error}") from error
+    with atomic_path(target) as temporary:
+        np.savez_compressed(temporary, **arrays)
     return kind
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fit_avatar.body.files import replacing
 from fit_avatar.body.model import Body
-from fit_avatar.errors import MissingDependencyError
+from fit_avatar.errors import BadInputError, MissingDependencyError
+from fit_avatar.io.atomic import atomic_path
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ def with_atlas(body: Body, folder: Path) -> Body:
     if atlas is None:
         atlas = unwrap(template, faces)
         try:
-            with replacing(path) as temporary:
+            with atomic_path(path) as temporary:
                 np.savez_compressed(temporary, uvs=atlas[0], uv_faces=atlas[1])
-        except OSError as error:
-            logger.warning("the texture atlas could not be kept in %s (%s)", folder, error)
+        except (OSError, BadInputError) as error:
+            logger.warning("the texture atlas could not be cached and will be made again next time: %s", error)
     uvs, uv_faces = (torch.from_numpy(array).to(body.template.device) for array in atlas)
     return replace(body, uvs=uvs, uv_faces=uv_faces)
 

@@ -1,4 +1,4 @@
-"""How good a reconstruction is: surfaces, joints, silhouettes and pictures against the truth."""
+"""Metrics of a reconstruction against ground truth: surfaces, joints, silhouettes and pictures."""
 
 from fit_avatar.evaluate.align import Similarity, align_surfaces
 from fit_avatar.evaluate.clip import ClipDistance, Mesh, compare_clip, pooled

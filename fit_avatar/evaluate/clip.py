@@ -1,4 +1,4 @@
-"""The outer surfaces of a clip against the true ones, under alignments that forgive more or less."""
+"""Distances between the outer surfaces of a clip and the true ones, under three alignments."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from fit_avatar.evaluate.surface import SurfaceDistance, sample_surface, surface
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+CENTRE_SAMPLES = 4000
+"""Points from which the centroid of a surface is computed. Chosen by hand."""
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -24,11 +27,11 @@ class Mesh:
     faces: IntArray  # [F, 3]
 
     def outer(self, up: ArrayLike) -> Mesh:
-        """Return what is seen of it from outside."""
+        """Return the part that is visible from outside."""
         return Mesh(self.vertices, self.faces[outer_faces(self.vertices, self.faces, up)])
 
     def moved(self, motion: Similarity) -> Mesh:
-        """Return it after a motion."""
+        """Return the mesh after a transform."""
         return Mesh(motion(self.vertices), self.faces)
 
     def to(self, other: Mesh, samples: int) -> SurfaceDistance:
@@ -37,12 +40,12 @@ class Mesh:
 
     @property
     def centre(self) -> FloatArray:
-        """Return the middle of the surface, every piece by its area. [3]"""
-        middle: FloatArray = sample_surface(self.vertices, self.faces, 4000).mean(0)
-        return middle
+        """Return the centroid of the surface, weighted by area. [3]"""
+        centroid: FloatArray = sample_surface(self.vertices, self.faces, CENTRE_SAMPLES).mean(0)
+        return centroid
 
     def extent(self, axis: ArrayLike) -> float:
-        """Return how far it reaches along an axis."""
+        """Return the length along an axis."""
         used = self.vertices[np.unique(self.faces)]
         return float(np.ptp(used @ np.asarray(axis, np.float64)))
 
@@ -52,15 +55,15 @@ class ClipDistance:
     """Distances over the frames of a clip, under three alignments; forward is from the reconstruction to the truth."""
 
     similarity: tuple[SurfaceDistance, ...]
-    """Each frame turned, moved and scaled onto the truth."""
+    """Each frame aligned by a similarity transform."""
     height: tuple[SurfaceDistance, ...]
-    """Each frame turned and moved; one scale for the clip, at which the person is as tall as in truth."""
+    """Each frame aligned rigidly, after one scale for the clip that gives the person the true height."""
     camera: tuple[SurfaceDistance, ...]
-    """Only one scale about the camera: errors of pose and place remain."""
+    """One scale about the camera for the clip; errors of pose and position remain."""
     motions: tuple[Similarity, ...]
-    """The motions of the alignment by height."""
+    """The transforms of the alignment by height."""
     scale_error: float
-    """The reconstruction must grow by this part of its size to fit best."""
+    """The reconstruction fits best when it is larger by this fraction."""
 
 
 def compare_clip(

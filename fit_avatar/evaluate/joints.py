@@ -1,4 +1,4 @@
-"""Errors of 3D joints, as they are given in the literature."""
+"""Errors of 3D joints: MPJPE and PA-MPJPE."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def mpjpe(joints: ArrayLike, truth: ArrayLike, root: int | None = None) -> float:
-    """Return the mean distance between joints and their true places, in the unit of the input.
+    """Return the mean per-joint position error, in the unit of the input.
 
     Args:
         joints: [..., J, 3].
         truth: of the same shape.
-        root: joint that is moved onto its true place first; None moves nothing.
+        root: joint that is translated onto its true position first; None translates nothing.
 
     Raises:
         ValueError: the shapes differ or are not [..., J, 3].
@@ -24,13 +24,13 @@ def mpjpe(joints: ArrayLike, truth: ArrayLike, root: int | None = None) -> float
 
 
 def pa_mpjpe(joints: ArrayLike, truth: ArrayLike) -> float:
-    """Return :func:`mpjpe` after each frame is moved, turned and scaled onto the truth as well as possible."""
+    """Return :func:`mpjpe` after the best similarity transform of each frame (Procrustes alignment)."""
     a, b = _pair(joints, truth)
     return mpjpe(align_similarity(a, b), b)
 
 
 def align_similarity(points: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
-    """Return points after the similarity transform that brings them nearest to their targets.
+    """Return points after the similarity transform that minimises their squared distances from the targets.
 
     Least squares over rotation, translation and scale, without reflection (Umeyama 1991).
 

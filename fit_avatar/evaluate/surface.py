@@ -42,7 +42,7 @@ def surface_distance(
     samples: int = 50_000,
     seed: int = 0,
 ) -> SurfaceDistance:
-    """Return how far two triangle meshes are from each other, as they stand (align them first).
+    """Return the distances between two triangle meshes, which should be aligned first.
 
     Args:
         vertices_a: [V, 3].
@@ -50,7 +50,7 @@ def surface_distance(
         vertices_b: [W, 3], in the same unit and frame.
         faces_b: [G, 3].
         samples: points on each surface, spread evenly by area.
-        seed: of their choice.
+        seed: of the random samples.
 
     Raises:
         MissingDependencyError: Open3D, or a system library that it needs, is not installed.
@@ -86,7 +86,7 @@ class Closest:
 
 
 class Surface:
-    """A triangle mesh that can be asked for distances and for what blocks the view."""
+    """A triangle mesh prepared for queries: distances, nearest points and occlusion."""
 
     def __init__(self, vertices: ArrayLike, faces: ArrayLike) -> None:
         """Build the search tree. vertices [V, 3], faces [F, 3]
@@ -94,7 +94,7 @@ class Surface:
         Raises:
             MissingDependencyError: Open3D, or a system library that it needs, is not installed.
         """
-        self._scene = _open3d().t.geometry.RaycastingScene()
+        self._scene = import_open3d("surface distances").t.geometry.RaycastingScene()
         self._scene.add_triangles(
             np.ascontiguousarray(vertices, dtype=np.float32), np.ascontiguousarray(faces, dtype=np.uint32)
         )
@@ -105,7 +105,7 @@ class Surface:
         return np.asarray(found, np.float64)
 
     def closest(self, points: ArrayLike) -> Closest:
-        """Return where the surface is nearest to points. [N, 3]"""
+        """Return the nearest points of the surface. [N, 3]"""
         found = self._scene.compute_closest_points(np.ascontiguousarray(points, dtype=np.float32))
         return Closest(
             found["points"].numpy().astype(np.float64),
@@ -126,19 +126,24 @@ class Surface:
         return signed
 
     def blocks(self, origins: ArrayLike, directions: ArrayLike) -> NDArray[np.bool_]:
-        """Return whether the surface is met on the way from each origin in a direction. [..., 3] twice → [...]"""
+        """Return whether the ray from each origin in a direction hits the surface. [..., 3] twice → [...]"""
         rays = np.concatenate(np.broadcast_arrays(origins, directions), axis=-1)
         return np.asarray(self._scene.test_occlusions(np.ascontiguousarray(rays, dtype=np.float32)).numpy(), bool)
 
 
-def _open3d() -> Any:
+def import_open3d(purpose: str) -> Any:
+    """Return the optional package open3d, which ``purpose`` (a plural) needs.
+
+    Raises:
+        MissingDependencyError: it, or a system library that it needs, is not installed.
+    """
     try:
         import open3d
     except ModuleNotFoundError as error:
         if error.name != "open3d":
             raise
         raise MissingDependencyError(
-            "surface distances need Open3D, which is not installed: pip install 'fit-avatar[evaluate]'"
+            f"{purpose} need Open3D, which is not installed: pip install 'fit-avatar[evaluate]'"
         ) from error
     except (ImportError, OSError) as error:
         raise MissingDependencyError(

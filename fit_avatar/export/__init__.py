@@ -1,9 +1,10 @@
-"""The files a user takes away: OBJ, skinned GLB, USD, NPZ, BVH, posed frames."""
+"""The avatar for other programs: OBJ, skinned GLB, USD, NPZ, BVH and posed frames; meshes of trimesh and Open3D."""
 
 from fit_avatar.export.amass import write_amass
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.bind import in_bind_pose
 from fit_avatar.export.bvh import write_bvh
+from fit_avatar.export.conversions import to_open3d, to_trimesh
 from fit_avatar.export.files import EXTRAS, Style, check_installed, write_avatar, write_extra
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.npz import read_npz, write_npz
@@ -21,6 +22,8 @@ __all__ = [
     "check_installed",
     "in_bind_pose",
     "read_npz",
+    "to_open3d",
+    "to_trimesh",
     "write_amass",
     "write_avatar",
     "write_bvh",

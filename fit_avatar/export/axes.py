@@ -1,4 +1,4 @@
-"""Which way is up and what the unit is, in files that leave it to their writer."""
+"""The up axis and the unit of files whose format leaves them open."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ Up = Literal["y", "z"]
 Unit = Literal["m", "cm"]
 
 Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-"""From y up, facing +z, to z up, facing −y: the turn that Blender makes when it reads a glTF file."""
+"""From y up, facing +z, to z up, facing −y: the rotation that Blender applies when it imports glTF."""
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The frame of a file. Ours is y up, facing +z, left side at +x, in metres."""
+    """The coordinate frame of a file. The package's own is y up, facing +z, left side at +x, in metres."""
 
     up: Up = "y"
     unit: Unit = "m"
 
     @property
-    def turn(self) -> FloatArray:
-        """Return the rotation from our frame to the file's. [3, 3]"""
+    def rotation(self) -> FloatArray:
+        """Return the rotation from the package's frame to the file's. [3, 3]"""
         return Z_UP if self.up == "z" else np.eye(3)
 
     @property
     def metres(self) -> float:
-        """Return how many metres one unit is."""
+        """Return the length of a unit in metres."""
         return 0.01 if self.unit == "cm" else 1.0
 
     @property
@@ -42,13 +42,13 @@ class Axes:
         )
 
     def points(self, points: FloatArray) -> FloatArray:
-        """Take points or translations to the file's frame. [..., 3]"""
+        """Return points or translations in the file's frame. [..., 3]"""
         return self.vectors(points) / self.metres
 
     def vectors(self, vectors: FloatArray) -> FloatArray:
-        """Take directions to the file's frame. [..., 3]"""
-        return vectors @ self.turn.T
+        """Return directions in the file's frame. [..., 3]"""
+        return vectors @ self.rotation.T
 
     def rotations(self, rotations: FloatArray) -> FloatArray:
-        """Take rotations to the file's frame. [..., 3, 3]"""
-        return self.turn @ rotations @ self.turn.T
+        """Return rotations in the file's frame. [..., 3, 3]"""
+        return self.rotation @ rotations @ self.rotation.T

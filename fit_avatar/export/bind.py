@@ -1,4 +1,4 @@
-"""The pose in which a file holds the person: as the body was modelled, in a T-pose or in an A-pose."""
+"""The bind pose of a file: the one in which the body was modelled, a T-pose or an A-pose."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from fit_avatar.body.state import BodyState
 Bind = Literal["model", "a", "t"]
 
 ARMS_DOWN_RAD = math.radians(45)
-"""Of the A-pose of a body that was modelled in the T-pose."""
+"""Rotation of the shoulders from the T-pose to the A-pose. Chosen by hand, as is usual for rigs."""
 ALREADY_DOWN_RAD = math.radians(20)
-"""Arms that hang more than this are an A-pose already."""
+"""A bind pose whose shoulders are rotated further is an A-pose already. Chosen by hand."""
 
 
 def in_bind_pose(body: Body, state: BodyState, bind: str) -> tuple[Body, BodyState]:
-    """Return this person as a body of its own that is modelled in another bind pose, and its unchanged poses.
+    """Return the person as a body that is modelled in another bind pose, and the poses, which do not change.
 
-    The vertices are *un*-posed: moved so that skinning takes them from the new bind pose to where they were in the old
-    one. Whatever the poses do near the old bind pose, in which the person was fitted, stays the same surface.
+    The vertices are un-posed: skinning takes them from the new bind pose to where they were in the old one. So the
+    surface stays the same in poses near the old bind pose, in which the person was fitted.
 
     Args:
         body: the body.
         state: shape and T poses.
         bind: "model" (nothing changes), "t" (pose zero) or "a" (arms lowered; a body modelled so stays as it is).
 
-    Returns:
-        A body without shape coefficients, expression and pose-dependent blend shapes, which files do not hold either,
-        and a state with no betas and no offsets.
+    Rerotations:
+        A body without shape coefficients, expression and pose-dependent blend shapes, which the files do not have,
+        and a state with no betas and zero offsets.
     """
     target = _bind_rotations(body, bind)
     if target is None:
@@ -64,7 +64,7 @@ def in_bind_pose(body: Body, state: BodyState, bind: str) -> tuple[Body, BodySta
 
 
 def _bind_rotations(body: Body, bind: str) -> Tensor | None:
-    """Return each joint's rotation from the T-pose to the wanted bind pose [J, 3, 3]; None: the body has it."""
+    """Return each joint's rotation from the T-pose to the bind pose [J, 3, 3]; None if it is the body's own."""
     own = body.bind_rotations
     identity = torch.eye(3, dtype=own.dtype, device=own.device).expand_as(own)
     if bind == "t":
@@ -80,11 +80,11 @@ def _bind_rotations(body: Body, bind: str) -> Tensor | None:
 
 
 def _chain(body: Body, joint: int) -> list[int]:
-    """Return a joint and all above it."""
+    """Return a joint and all its ancestors."""
     return [joint, *_chain(body, body.parents[joint])] if joint >= 0 else []
 
 
-def _local(body: Body, turns: Tensor) -> Tensor:
-    """Return local rotations for global ones. [J, 3, 3]"""
-    parents = torch.tensor(body.parents[1:], device=turns.device)
-    return torch.cat([turns[:1], turns[parents].transpose(1, 2) @ turns[1:]])
+def _local(body: Body, rotations: Tensor) -> Tensor:
+    """Return local rotations from global ones. [J, 3, 3]"""
+    parents = torch.tensor(body.parents[1:], device=rotations.device)
+    return torch.cat([rotations[:1], rotations[parents].transpose(1, 2) @ rotations[1:]])

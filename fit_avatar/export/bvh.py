@@ -1,4 +1,4 @@
-"""avatar.bvh: the skeleton and the motion, as motion capture programs exchange them."""
+"""avatar.bvh: skeleton and motion in Biovision's format for motion capture."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.mesh import rest_mesh
-from fit_avatar.export.motion import Motion, root_motion, seconds, steady
+from fit_avatar.export.motion import Motion, evenly_spaced, root_motion, seconds
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import write_bytes
 
 FloatArray = NDArray[np.float64]
 
 ORDER = "ZXY"
-"""Of the three rotations of a joint, the outermost first."""
+"""Order of a joint's three rotations, the outermost first."""
 DIGITS = 6
+"""After the decimal point."""
 
 
 def write_bvh(
@@ -34,15 +35,15 @@ def write_bvh(
 ) -> Path:
     """Write hierarchy and motion; the rest pose is the body's bind pose, in which all of a BVH's rotations are zero.
 
-    A BVH knows no unit: distances are in that of ``axes``.
+    The format has no unit: lengths are in that of ``axes``.
 
     Args:
         path: of the file.
         body: the body.
         state: shape and T poses.
         fps: frames per second of the video.
-        frame_indices: of the T frames in the video; frames at uneven distances are interpolated to an even rate. [T]
-        skeleton: how joints are named.
+        frame_indices: of the T frames in the video; unevenly spaced ones are interpolated to a constant rate. [T]
+        skeleton: naming of the joints.
         axes: of the file; by default y up and metres.
 
     Raises:
@@ -50,7 +51,7 @@ def write_bvh(
     """
     axes = axes or Axes()
     rig = rest_rig(body, state, skeleton, axes)
-    motion, rate = steady(root_motion(body, state), seconds(len(state.transl), fps, frame_indices), fps)
+    motion, rate = evenly_spaced(root_motion(body, state), seconds(len(state.transl), fps, frame_indices), fps)
     lines = ["HIERARCHY", *_joint(rig, 0, _tips(body, state, rig, axes), ""), "MOTION"]
     lines += [f"Frames: {len(motion.pelvis)}", f"Frame Time: {1 / rate:.8f}"]
     lines += [" ".join(f"{value:.{DIGITS}f}" for value in row) for row in _channels(rig, motion, axes)]
@@ -59,9 +60,9 @@ def write_bvh(
 
 
 def _joint(rig: Rig, joint: int, tips: FloatArray, indent: str) -> list[str]:
-    """Return the lines of a joint and of all below it."""
+    """Return the lines of a joint and its descendants."""
     root, inner = rig.parents[joint] < 0, indent + "\t"
-    # The root's place is in its channels; some programs would add its offset to them.
+    # The root's position is in its channels; some programs would add its offset to it.
     offset = np.zeros(3) if root else rig.world[joint, :3, 3] - rig.world[rig.parents[joint], :3, 3]
     rotations = " ".join(f"{axis}rotation" for axis in ORDER)
     channels = f"6 Xposition Yposition Zposition {rotations}" if root else f"3 {rotations}"
@@ -79,33 +80,33 @@ def _joint(rig: Rig, joint: int, tips: FloatArray, indent: str) -> list[str]:
 
 
 def _tips(body: Body, state: BodyState, rig: Rig, axes: Axes) -> FloatArray:
-    """Return where bones without a child end, from their joint: as far behind their vertices' middle. [J, 3]"""
+    """Return where bones without a child end, from the joint: twice the way to their vertices' centre. [J, 3]"""
     vertices = axes.points(rest_mesh(body, state).vertices)
     weights = body.lbs_weights.cpu().double().numpy()
     total = weights.sum(0)[:, None]
-    middle = weights.T @ vertices / np.maximum(total, 1e-9)
-    return np.where(total > 1e-9, 2 * (middle - rig.world[:, :3, 3]), 0.0)
+    centre = weights.T @ vertices / np.maximum(total, 1e-9)
+    return np.where(total > 1e-9, 2 * (centre - rig.world[:, :3, 3]), 0.0)
 
 
 def _channels(rig: Rig, motion: Motion, axes: Axes) -> FloatArray:
-    """Return a row for each frame: the pelvis' place, and three angles in degrees for each joint. [T, 3 + 3 J]"""
+    """Return a row for each frame: position of the pelvis, and three angles in degrees for each joint. [T, 3 + 3 J]"""
     frames = len(motion.pelvis)
     local = axes.rotations(Rotation.from_quat(motion.rotations.reshape(-1, 4)).as_matrix())
     local = local.reshape(frames, -1, 3, 3)
-    turns = np.empty_like(local)  # of each joint, from the bind pose
+    rotations = np.empty_like(local)  # of each joint, from the bind pose
     angles = {}
     for joint in _depth_first(rig, 0):
         parent, bind = rig.parents[joint], rig.world[joint, :3, :3]
-        above = np.tile(np.eye(3), (frames, 1, 1)) if parent < 0 else turns[:, parent] @ rig.world[parent, :3, :3]
-        turns[:, joint] = above @ local[:, joint] @ bind.T
-        from_rest = turns[:, joint] if parent < 0 else turns[:, parent].transpose(0, 2, 1) @ turns[:, joint]
+        above = np.tile(np.eye(3), (frames, 1, 1)) if parent < 0 else rotations[:, parent] @ rig.world[parent, :3, :3]
+        rotations[:, joint] = above @ local[:, joint] @ bind.T
+        from_rest = rotations[:, joint] if parent < 0 else rotations[:, parent].transpose(0, 2, 1) @ rotations[:, joint]
         degrees = Rotation.from_matrix(from_rest).as_euler(ORDER, degrees=True)
         angles[joint] = np.unwrap(degrees, axis=0, period=360.0)
     return np.concatenate([axes.points(motion.pelvis), *angles.values()], axis=1)
 
 
 def _depth_first(rig: Rig, joint: int) -> list[int]:
-    """Return the joints in the order in which the hierarchy names them."""
+    """Return the joints in the order of the hierarchy."""
     return [joint, *(below for child in rig.children(joint) for below in _depth_first(rig, child))]
 
 

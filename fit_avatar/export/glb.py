@@ -16,13 +16,14 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.lod import simplified
-from fit_avatar.export.mesh import SplitMesh, rest_mesh, split_seams
+from fit_avatar.export.mesh import ROUGHNESS, SplitMesh, rest_mesh, split_seams
 from fit_avatar.export.motion import root_motion, seconds
 from fit_avatar.export.normal_map import Shading, normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import write_bytes
 
 MAX_INFLUENCES = 4
+"""Joints per vertex; more would need a second set of attributes, which few viewers read."""
 FLOAT, USHORT, UBYTE, UINT = 5126, 5123, 5121, 5125
 VERTEX_BUFFER, INDEX_BUFFER = 34962, 34963
 TYPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (16,): "MAT4"}
@@ -31,7 +32,7 @@ COMPONENTS = {"<f4": FLOAT, "<u2": USHORT, "|u1": UBYTE, "<u4": UINT}
 
 @dataclass
 class _Buffer:
-    """The binary chunk as it grows, and the views and accessors into it."""
+    """The binary chunk under construction, with its views and accessors."""
 
     data: bytearray = field(default_factory=bytearray)
     views: list[dict[str, Any]] = field(default_factory=list)
@@ -70,7 +71,7 @@ def write_glb(
     image_format: str = "png",
     skeleton: str = "smpl",
     detail: float = 1.0,
-    relief: NDArray[np.float32] | None = None,
+    displacement: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -80,22 +81,22 @@ def write_glb(
 
     Args:
         path: of the file.
-        body: the body; of the joints that move a vertex the four strongest are kept.
+        body: the body; each vertex keeps its four largest weights.
         state: shape and T poses.
         fps: frames per second of the video.
         texture: [S, S, 3] uint8 RGB, or the path of an image file.
         frame_indices: of the T frames in the video; by default 0…T−1. [T]
         image_format: of the embedded texture, "png" or "jpg".
-        skeleton: how joints are named, see :mod:`fit_avatar.export.skeletons`.
-        detail: part of the triangles to keep, see :mod:`fit_avatar.export.lod`.
-        relief: heights above the surface, in metres, for a normal map, see :mod:`fit_avatar.export.normal_map`. [s, s]
+        skeleton: naming of the joints, see :mod:`fit_avatar.export.skeletons`.
+        detail: fraction of the triangles to keep, see :mod:`fit_avatar.export.lod`.
+        displacement: heights above the surface in metres, for a normal map. [s, s]
 
     Returns:
         ``path``. Metres, y up, facing +z.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
-        MissingDependencyError: fewer triangles are asked for, and meshoptimizer is not installed.
+        MissingDependencyError: ``detail`` is less than 1 and meshoptimizer is not installed.
     """
     buffer = _Buffer()
     rig = rest_rig(body, state, skeleton)
@@ -109,18 +110,21 @@ def write_glb(
         "pbrMetallicRoughness": {
             "baseColorTexture": {"index": 0},
             "metallicFactor": 0.0,
-            "roughnessFactor": 0.9,
+            "roughnessFactor": ROUGHNESS,
         },
     }
-    if relief is not None:
-        pictures.append(("avatar_normal", "png", image_bytes(normal_map(relief, body, rest, shading), ".png")))
+    if displacement is not None:
+        bumps = image_bytes(normal_map(displacement, body, rest, shading), ".png")
+        pictures.append(("avatar_normal", "png", bumps))
         material["normalTexture"] = {"index": 1}
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": "fit-avatar"} | ({"copyright": body.licence} if body.licence else {}),
         "scene": 0,
         "scenes": [{"nodes": [0, len(nodes)]}],
         "nodes": [*nodes, {"name": "avatar", "mesh": 0, "skin": 0}],
-        "meshes": [{"name": "avatar", "primitives": [_primitive(buffer, body, mesh, shading, relief is not None)]}],
+        "meshes": [
+            {"name": "avatar", "primitives": [_primitive(buffer, body, mesh, shading, displacement is not None)]}
+        ],
         "skins": [_skin(buffer, rig)],
         "animations": [_animation(buffer, body, state, fps, frame_indices)],
         "materials": [material],
@@ -142,7 +146,7 @@ def write_glb(
 
 
 def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
-    """Return one node for each joint, in the bind pose; its axes are the joint's own, so that it turns by R_k."""
+    """Return one node for each joint in the bind pose, with the joint's own axes, so that R_k is its local rotation."""
     nodes = []
     for joint, (name, local) in enumerate(zip(rig.names, rig.local, strict=True)):
         node: dict[str, Any] = {
@@ -157,7 +161,7 @@ def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
 
 def _primitive(buffer: _Buffer, body: Body, mesh: SplitMesh, shading: Shading, tangents: bool) -> dict[str, Any]:
     joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
-    uvs = shading.uvs * [1, -1] + [0, 1]  # glTF counts v downwards
+    uvs = shading.uvs * [1, -1] + [0, 1]  # in glTF, v points down
     index_type = "<u2" if len(mesh.vertex) < 0xFFFF else "<u4"
     attributes = {
         "POSITION": buffer.array(shading.points, "<f4", VERTEX_BUFFER, bounds=True),
@@ -176,10 +180,7 @@ def _primitive(buffer: _Buffer, body: Body, mesh: SplitMesh, shading: Shading, t
 
 
 def strongest_influences(lbs_weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the joints [V, 4] that move each vertex most and their weights [V, 4], which sum to 1; unused ones are 0.
-
-    A vertex of a body from a file may follow more joints than a GLB holds; the weakest of them are left out.
-    """
+    """Return the joints [V, 4] of each vertex's largest weights, and these weights [V, 4], which sum to 1."""
     joints = np.argsort(-lbs_weights, axis=1, kind="stable")[:, :MAX_INFLUENCES]
     weights = np.take_along_axis(lbs_weights, joints, axis=1)
     weights = weights / weights.sum(axis=1, keepdims=True)

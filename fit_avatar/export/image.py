@@ -1,4 +1,4 @@
-"""A texture as the bytes of an image file."""
+"""Textures as bytes of image files."""
 
 from __future__ import annotations
 

@@ -1,72 +1,76 @@
-"""Levels of detail: the same surface in fewer triangles, whose corners are corners of the full mesh."""
+"""Levels of detail: the same surface with fewer triangles, whose vertices are vertices of the full mesh."""
 
 from __future__ import annotations
 
-from types import ModuleType
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.errors import MissingDependencyError
 from fit_avatar.export.mesh import SplitMesh
-
-LEVELS = (0.5, 0.25, 0.1)
-"""Parts of the full mesh's triangles that the further levels keep."""
-
-MORE = tuple(1 + 0.01 * step for step in range(11))
-"""Multiples of the wanted number of triangles that are tried, until the surface is not pinched anywhere."""
-
-ANY_ERROR = 1.0
-"""As a part of the mesh's size: the number of triangles decides, not the error."""
+from fit_avatar.io.optional import import_optional
 
 
-def import_meshoptimizer() -> ModuleType:
+@dataclass(frozen=True)
+class LodConfig:
+    """Settings of the simplification. All values are chosen by hand."""
+
+    levels: tuple[float, ...] = (0.5, 0.25, 0.1)
+    """Fractions of the full mesh's triangles."""
+    slack: tuple[float, ...] = tuple(1 + 0.01 * step for step in range(11))
+    """Multiples of the number of triangles that are tried in turn, until no edge has more than two triangles."""
+    max_error: float = 1.0
+    """Largest error, as a fraction of the mesh's size; so large that only the number of triangles decides."""
+
+
+LOD = LodConfig()
+
+
+def import_meshoptimizer() -> Any:
     """Return the optional package meshoptimizer.
 
     Raises:
         MissingDependencyError: it is not installed.
     """
-    try:
-        import meshoptimizer
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"levels of detail need the package meshoptimizer ({error}): install it, with a C++ compiler at hand, with "
-            "pip install 'fit-avatar[lod]'"
-        ) from None
-    module: ModuleType = meshoptimizer
-    return module
+    return import_optional(
+        "meshoptimizer",
+        "levels of detail need the package meshoptimizer",
+        "install it, with a C++ compiler at hand, with pip install 'fit-avatar[lod]'",
+    )
 
 
-def simplified(mesh: SplitMesh, vertices: NDArray[np.float64], part: float) -> SplitMesh:
-    """Collapse edges, those first that the shape misses least, until about a part of the triangles is left.
+def simplified(mesh: SplitMesh, vertices: NDArray[np.float64], fraction: float, config: LodConfig = LOD) -> SplitMesh:
+    """Return a mesh simplified by edge collapse to about a fraction of its triangles.
 
-    No vertex moves, so texture coordinates and skinning weights stay what they were; the two sides of a texture seam
-    collapse together, so a closed surface stays closed. Where collapsing would pinch the surface, say an eyelid's two
-    rims to one edge, a few triangles more are kept.
+    No vertex moves, so texture coordinates and skinning weights do not change; the two sides of a texture seam
+    collapse together, so a closed surface stays closed. Where a collapse would pinch the surface, for example the two
+    rims of an eyelid into one edge, a few more triangles are kept.
 
     Args:
-        mesh: N vertices, doubled along texture seams.
-        vertices: positions of the vertices that ``mesh.vertex`` counts. [V, 3]
-        part: of the triangles to keep, in (0, 1].
+        mesh: N vertices, duplicated along texture seams.
+        vertices: positions of the body's vertices. [V, 3]
+        fraction: of the triangles to keep, in (0, 1].
+        config: settings.
 
     Returns:
-        The triangles that are left, and the vertices that they use.
+        The remaining triangles with their vertices.
 
     Raises:
         MissingDependencyError: meshoptimizer is not installed.
 
     Source: Garland and Heckbert 1997 (quadric error metrics), as implemented in meshoptimizer.
     """
-    if part >= 1:
+    if fraction >= 1:
         return mesh
     simplify = import_meshoptimizer().simplify
-    # The package reads as many bytes as there should be: the arrays must be contiguous and of its types.
+    # The package does not check its arguments: the arrays must be contiguous and of these types.
     positions = np.ascontiguousarray(vertices[mesh.vertex], np.float32)
     indices = np.ascontiguousarray(mesh.faces.ravel(), np.uint32)
     candidates = []
-    for more in MORE:
-        kept, wanted = np.zeros_like(indices), 3 * int(len(mesh.faces) * min(part * more, 1.0))
-        count = simplify(kept, indices, positions, target_index_count=wanted, target_error=ANY_ERROR)
+    for slack in config.slack:
+        kept, wanted = np.zeros_like(indices), 3 * int(len(mesh.faces) * min(fraction * slack, 1.0))
+        count = simplify(kept, indices, positions, target_index_count=wanted, target_error=config.max_error)
         faces = kept[:count].reshape(-1, 3)
         faces = faces[_proper(mesh.vertex[faces])]
         candidates.append((_pinches(mesh.vertex[faces]), faces))
@@ -78,10 +82,10 @@ def simplified(mesh: SplitMesh, vertices: NDArray[np.float64], part: float) -> S
 
 
 def _proper(faces: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which triangles enclose something: no two corners in one place, no second triangle on its back. [F]
+    """Return which triangles have three different vertices and do not coincide with another triangle. [F]
 
-    Where many texture coordinates share a vertex, collapsing leaves a few others; a closed surface stays closed
-    without them. faces [F, 3] count vertices, not vertices doubled along seams.
+    Edge collapse leaves a few others where many texture coordinates share a vertex; a closed surface stays closed
+    without them. faces [F, 3] are indices of the body's vertices.
     """
     corners = np.sort(faces, axis=1)
     _, which, count = np.unique(corners, axis=0, return_inverse=True, return_counts=True)
@@ -90,6 +94,6 @@ def _proper(faces: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _pinches(faces: NDArray[np.int64]) -> int:
-    """Return how many edges more than two triangles share. faces [F, 3]"""
+    """Return the number of edges with more than two triangles. faces [F, 3]"""
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     return int((np.unique(edges, axis=0, return_counts=True)[1] > 2).sum())

@@ -1,4 +1,4 @@
-"""The mesh that files hold: at rest on the floor, with normals, and with its texture seams split."""
+"""The mesh of the files: in the bind pose on the floor, with normals, and split along texture seams."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from fit_avatar.body.surface import vertex_normals
 
 FloatArray = NDArray[np.float64]
 
+ROUGHNESS = 0.9
+"""Of the material, in [0, 1]: skin and cloth hardly reflect. Chosen by hand."""
+
 
 @dataclass(frozen=True)
 class RestMesh:
@@ -22,7 +25,7 @@ class RestMesh:
     vertices: FloatArray  # [V, 3]
     normals: FloatArray  # [V, 3] unit
     joints: FloatArray  # [J, 3]
-    floor_shift: FloatArray  # [3] what was added to the body's own rest frame
+    floor_shift: FloatArray  # [3] from the body's own rest frame to this one
 
 
 def rest_mesh(body: Body, state: BodyState) -> RestMesh:
@@ -36,7 +39,7 @@ def rest_mesh(body: Body, state: BodyState) -> RestMesh:
 
 @dataclass(frozen=True)
 class SplitMesh:
-    """Vertices doubled along texture seams, so that one index serves position and texture."""
+    """A mesh whose vertices are duplicated along texture seams, so that position and texture share one index."""
 
     vertex: NDArray[np.int64]  # [N] into the body's vertices
     uv: NDArray[np.int64]  # [N] into the body's texture coordinates
@@ -44,7 +47,7 @@ class SplitMesh:
 
 
 def split_seams(faces: NDArray[np.int64], uv_faces: NDArray[np.int64]) -> SplitMesh:
-    """Give each (vertex, texture coordinate) pair an index of its own. faces and uv_faces [F, 3]"""
+    """Return the mesh with one vertex for each pair of vertex and texture coordinate. faces and uv_faces [F, 3]"""
     pairs = np.stack([faces.ravel(), uv_faces.ravel()], axis=1)
     unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
     return SplitMesh(unique[:, 0], unique[:, 1], inverse.reshape(faces.shape).astype(np.int64))

@@ -1,4 +1,4 @@
-"""The captured motion in glTF's frame: y up, standing on the floor near the origin."""
+"""The captured motion in the frame of the files: y up, the person on the floor near the origin."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from fit_avatar.body.state import BodyState
 
 FloatArray = NDArray[np.float64]
 
-MAX_TILT = np.radians(45)
-"""A person who seems to lean further than this on average is taken to lie down, and stays so."""
+MAX_TILT_RAD = np.radians(45)
+"""A person who leans further on average lies down and is not set upright. Chosen by hand."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """T poses as a glTF animation wants them."""
+    """T poses for an animation."""
 
-    rotations: FloatArray  # [T, J, 4] local quaternions (x, y, z, w), neighbours on the same half of the sphere
+    rotations: FloatArray  # [T, J, 4] local quaternions (x, y, z, w), of continuous sign
     pelvis: FloatArray  # [T, 3] metres
     world_from_camera: FloatArray  # [4, 4] from camera axes (y down, z forward) to the animation's (y up)
 
 
 def root_motion(body: Body, state: BodyState) -> Motion:
-    """Turn the poses upright and put them on the floor.
+    """Return the motion upright and on the floor.
 
-    Camera axes become y-up by a half turn about x; a camera that looked up or down is undone by
-    standing the average person upright. The pelvis' mean place is above the origin, and the lowest
-    vertex of the median frame touches y = 0.
+    A half turn about x makes the camera's axes y up; the tilt of the camera is removed by setting the average person
+    upright. The mean position of the pelvis is above the origin, and the lowest vertex of the median frame is at y = 0.
     """
     posed = pose_body(body, state)
     vertices, joints = (a.detach().cpu().double().numpy() for a in (posed.vertices, posed.joints))
@@ -52,18 +51,18 @@ def root_motion(body: Body, state: BodyState) -> Motion:
 
 
 def seconds(frames: int, fps: float, frame_indices: NDArray[np.int64] | None = None) -> FloatArray:
-    """Return when each of T frames was taken, the first at 0. [T]"""
+    """Return the time of each of T frames, the first at 0. [T]"""
     indices = np.arange(frames) if frame_indices is None else np.asarray(frame_indices)
     return np.asarray((indices - indices[0]) / fps)
 
 
-def steady(motion: Motion, times: FloatArray, fps: float) -> tuple[Motion, float]:
-    """Return as many poses at even distances in time, and their rate, for formats that know only a rate.
+def evenly_spaced(motion: Motion, times: FloatArray, fps: float) -> tuple[Motion, float]:
+    """Return as many poses at a constant rate, and the rate, for formats that have no times.
 
     Args:
         motion: T poses.
-        times: when they are, in seconds. [T]
-        fps: the rate where there is only one pose.
+        times: of the poses, in seconds. [T]
+        fps: the rate of a single pose.
     """
     if len(times) < 2:
         return motion, fps
@@ -75,11 +74,11 @@ def steady(motion: Motion, times: FloatArray, fps: float) -> tuple[Motion, float
 
 
 def _upright(body: Body, joints: FloatArray) -> FloatArray:
-    """Return the smallest rotation that stands the average person upright. joints [T, J, 3], y up → [3, 3]"""
+    """Return the smallest rotation that sets the average person upright. joints [T, J, 3], y up → [3, 3]"""
     ankles = [body.joint_names.index(name) for name in ("left_ankle", "right_ankle")]
     up = (joints[:, body.joint_names.index("head")] - joints[:, ankles].mean(1)).sum(0)
     up /= np.linalg.norm(up)
     axis, angle = np.cross(up, [0.0, 1, 0]), np.arccos(np.clip(up[1], -1, 1))
-    if angle > MAX_TILT or angle < 1e-6:
+    if angle > MAX_TILT_RAD or angle < 1e-6:
         return np.eye(3)
     return np.asarray(Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix())

@@ -1,4 +1,4 @@
-"""avatar.npz: every array that is needed to re-pose the avatar in a script of one's own, or to load it again."""
+"""avatar.npz: the arrays that are needed to pose the avatar in another program, or to load it again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fit_avatar.errors import BadInputError
 from fit_avatar.io.atomic import atomic_path
 
 _NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence"}
-"""What some fields of a body are called in the file."""
+"""Names in the file of the fields of a body that differ."""
 
 
 def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Path:
@@ -68,10 +68,10 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
 
 
 def read_npz(path: Path) -> tuple[Body, BodyState, Capture]:
-    """Read what :func:`write_npz` wrote.
+    """Read a file of :func:`write_npz`.
 
-    The capture has the frames and the camera; its keypoints are unseen and its masks empty, since the file tells
-    nothing of them.
+    The capture has the frames and the camera; its keypoints are unseen and its masks empty, since they are not in the
+    file.
 
     Raises:
         BadInputError: there is no such file, or it was written by something else.
@@ -104,7 +104,7 @@ def read_npz(path: Path) -> tuple[Body, BodyState, Capture]:
 
 
 def _name(field: str) -> str:
-    """Return what a body's field is called in the file."""
+    """Return the name in the file of a body's field."""
     return _NAMES.get(field, field)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.io.atomic import atomic_folder, atomic_path
-
-Progress = Callable[[int, int], None]
+from fit_avatar.progress import StepProgress
 
 
 def write_obj(
@@ -29,7 +27,7 @@ def write_obj(
     texture: NDArray[np.uint8] | Path,
     name: str = "avatar",
     axes: Axes | None = None,
-    relief: NDArray[np.float32] | None = None,
+    displacement: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write ``avatar.obj``, ``avatar.mtl`` and ``avatar.png``: the person in the bind pose, feet on the floor.
 
@@ -39,8 +37,8 @@ def write_obj(
         state: the person; only the shape is used.
         texture: [S, S, 3] uint8 RGB, or the path of a PNG file.
         name: of the three files.
-        axes: of the file, which says it in its first line; by default y up and metres.
-        relief: heights above the surface, in metres, for a normal map, ``avatar_normal.png``, too. [s, s]
+        axes: of the file, recorded in its first line; by default y up and metres.
+        displacement: heights above the surface, in metres, for a normal map, ``avatar_normal.png``, too. [s, s]
 
     Returns:
         The path of the OBJ.
@@ -64,11 +62,11 @@ def write_obj(
     )
     material = f"newmtl {name}\nKa 1 1 1\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd {name}.png\n"
     contents = {f"{name}.png": image_bytes(texture, ".png"), f"{name}.obj": text.encode()}
-    if relief is not None:
-        contents[f"{name}_normal.png"] = image_bytes(normal_map(relief, body, mesh), ".png")
+    if displacement is not None:
+        contents[f"{name}_normal.png"] = image_bytes(normal_map(displacement, body, mesh), ".png")
         material += f"norm {name}_normal.png\n"
     contents[f"{name}.mtl"] = material.encode()
-    with ExitStack() as stack:  # all are complete before the first moves into place
+    with ExitStack() as stack:  # all files are complete before the first one is moved
         paths = {file: stack.enter_context(atomic_path(folder / file)) for file in contents}
         for file, content in contents.items():
             paths[file].write_bytes(content)
@@ -80,7 +78,7 @@ def write_frames(
     body: Body,
     state: BodyState,
     frame_indices: NDArray[np.int64],
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Path:
     """Write ``frames/<frame index>.obj``, the posed mesh of every frame, and ``joints.npz``.
 
@@ -92,10 +90,10 @@ def write_frames(
         body: the body.
         state: shape and T poses.
         frame_indices: of the frames in the video. [T]
-        progress: called with (frames done, frames in all).
+        progress: called with (frames done, number of frames).
 
     Returns:
-        The folder ``frames``; an older one is replaced whole.
+        The folder ``frames``; an older one is replaced.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -124,12 +122,12 @@ def write_frames(
 
 
 def _smpl24(body: Body) -> list[int]:
-    """Return where SMPL's 24 joints are; a hand that has fingers instead is at its middle finger's root."""
+    """Return the indices of SMPL's 24 joints; for a hand with fingers, that of the middle finger's first joint."""
     names = body.joint_names
     return [names.index(n if n in names else n.replace("_hand", "_middle1")) for n in SMPL_JOINTS]
 
 
 def _lines(keyword: str, rows: NDArray[np.floating[Any]], digits: int) -> str:
-    """Format rows of numbers; one big format string is much faster than a loop. rows [N, C]"""
+    """Return one line for each row, by one long format string, which is much faster than a loop. rows [N, C]"""
     line = keyword + f" %.{digits}f" * rows.shape[1] + "\n"
     return (line * len(rows)) % tuple(rows.ravel().tolist())

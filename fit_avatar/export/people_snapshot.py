@@ -1,4 +1,4 @@
-"""The result in People-Snapshot's layout, for programs that read that data set."""
+"""The result in the format of People-Snapshot, for programs that read that data set."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NUM_BETAS = 10
 def write_people_snapshot(folder: Path, body: Body, state: BodyState, capture: Capture) -> list[Path]:
     """Write ``reconstructed_poses.hdf5``, ``consensus.pkl``, ``keypoints.hdf5``, ``masks.hdf5`` and ``camera.pkl``.
 
-    The T fitted frames follow each other without gaps. The axes are that data set's and ours alike: the camera looks
-    along +z with y down, so an upright person has a root rotation of about π about x; ``trans`` is added after the
-    rotation about the pelvis. ``pose`` has SMPL's 24 joints; a hand that the body moves by its fingers stays zero.
-    ``betas`` and ``v_personal`` belong to the body of this fit: they mean SMPL's only if that was the body, and
-    ``v_personal`` is added in the pose its mesh was modelled in (SMPL's T-pose; an A-pose for the default body).
-    Keypoints, masks and camera are without lens distortion; ``camera_c`` has pixel centres at integer + 0.5.
+    The T fitted frames follow each other without gaps. As in the data set, the camera looks along +z with y down, so
+    the root rotation of an upright person is about π about x; ``trans`` is added after the rotation about the pelvis.
+    ``pose`` has SMPL's 24 joints; a hand joint is zero if the body has fingers instead. ``betas`` and ``v_personal``
+    are those of the body of this fit, which may not be SMPL; ``v_personal`` is added in the bind pose (SMPL's T-pose;
+    an A-pose for the default body). Keypoints, masks and camera have no lens distortion; pixel centres of ``camera_c``
+    are at integer + 0.5.
 
     Args:
-        folder: made if needed.
+        folder: where to write; created if missing.
         body: the body.
         state: shape and T poses.
         capture: of the same T frames.
@@ -63,14 +63,14 @@ def smpl_pose(body: Body, state: BodyState) -> NDArray[np.float32]:
     """Return the poses of SMPL's 24 joints as axis-angles; joints that the body lacks are zero. [T, 72]"""
     joints = np.concatenate([_array(state.global_orient)[:, None], _array(state.body_pose)], axis=1)
     pose = np.zeros((len(joints), len(SMPL_JOINTS), 3), np.float32)
-    for place, name in enumerate(SMPL_JOINTS):
+    for column, name in enumerate(SMPL_JOINTS):
         if name in body.joint_names:
-            pose[:, place] = joints[:, body.joint_names.index(name)]
+            pose[:, column] = joints[:, body.joint_names.index(name)]
     return pose.reshape(-1, 72)
 
 
 def _ten(betas: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the first ten coefficients, zeros where there are less."""
+    """Return the first ten coefficients, padded with zeros."""
     out = np.zeros(NUM_BETAS, np.float32)
     out[: len(betas)] = betas[:NUM_BETAS]
     return out
@@ -101,7 +101,7 @@ def _write_hdf5(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> Path:
 
 
 def _write_masks(path: Path, masks: NDArray[np.bool_]) -> Path:
-    """Write 1 on the person, which both readers that want truth and those that compare with 100/255 understand."""
+    """Write 1 on the person, which readers that test for truth and those that compare with 100/255 both accept."""
     h5py = import_h5py()
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         data = file.create_dataset("masks", masks.shape, np.uint8, chunks=(1, *masks.shape[1:]), compression="lzf")

@@ -1,4 +1,4 @@
-"""The skeleton at rest, as files hold it: names, parents and the joints' frames in the bind pose."""
+"""The skeleton of the files: names, parents and frames of the joints in the bind pose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 class Rig:
     """J joints of a person who stands on the floor in the bind pose.
 
-    A joint's axes are its own: it turns by SMPL's local rotation, and all axes are the world's in the T-pose.
+    In the T-pose the axes of every joint are those of the world, so that its local rotation is SMPL's.
     """
 
     names: tuple[str, ...]
@@ -34,7 +34,7 @@ class Rig:
         return np.linalg.inv(above) @ self.world
 
     def children(self, joint: int) -> list[int]:
-        """Return the joints that hang on this one."""
+        """Return the child joints of a joint."""
         return [child for child, parent in enumerate(self.parents) if parent == joint]
 
 
@@ -44,7 +44,7 @@ def rest_rig(body: Body, state: BodyState, skeleton: str = "smpl", axes: Axes | 
     Args:
         body: the body.
         state: the person; only the shape is used.
-        skeleton: how joints are named, see :mod:`fit_avatar.export.skeletons`.
+        skeleton: naming of the joints, see :mod:`fit_avatar.export.skeletons`.
         axes: of the file; by default y up and metres.
     """
     axes = axes or Axes()

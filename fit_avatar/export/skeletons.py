@@ -1,4 +1,4 @@
-"""What other programs call the joints."""
+"""Names of the joints in other programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SIDED: dict[str, tuple[str | None, ...]] = {
     "hand": ("HandMiddle1", "middle_01", "MiddleProximal", "MiddleProximal"),
     "eye_smplhf": ("Eye", None, "Eye", "Eye"),
 }
-"""SMPL's hand joint moves all fingers at once; it stands where the middle finger begins, and gets its name."""
+"""SMPL's hand joint moves all fingers; it is at the first joint of the middle finger, whose name it gets."""
 
 _FINGERS = {"thumb": "Thumb", "index": "Index", "middle": "Middle", "ring": "Ring", "pinky": "Little"}
 _PHALANGES = ("Proximal", "Intermediate", "Distal")
@@ -52,7 +52,7 @@ _PATTERNS = {"mixamo": "mixamorig:{Side}{name}", "unreal": "{name}_{s}", "unity"
 
 
 def renamed(joint_names: Sequence[str], skeleton: str) -> tuple[str, ...]:
-    """Return the joints' names in another program's skeleton; a joint that it does not have keeps its own.
+    """Return the names of the joints in another program's skeleton; a joint that is not in it keeps its name.
 
     Args:
         joint_names: as in SMPL, SMPL-H or SMPL-X.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,33 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
-from fit_avatar.errors import BadInputError, MissingDependencyError
+from fit_avatar.errors import BadInputError
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.glb import MAX_INFLUENCES, strongest_influences
 from fit_avatar.export.image import image_bytes
-from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.mesh import ROUGHNESS, rest_mesh
 from fit_avatar.export.motion import Motion, root_motion, seconds
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io.optional import import_optional
 
 FloatArray = NDArray[np.float64]
 
 ROOT = "/avatar"
 TEXTURE, NORMALS = "avatar.png", "avatar_normal.png"
-ROUGHNESS = 0.9
 
 
 def import_pxr() -> Any:
-    """Return USD's Python package with the modules used here loaded.
+    """Return USD's Python package with the modules that are used here.
 
     Raises:
         MissingDependencyError: it is not installed.
     """
-    try:
-        pxr = import_module("pxr")
-        for module in ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdShade", "UsdSkel", "UsdUtils", "Vt"):
-            import_module(f"pxr.{module}")
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"USD files need the package usd-core ({error}): install it with pip install 'fit-avatar[usd]'"
-        ) from None
-    return pxr
+    missing = ("USD files need the package usd-core", "install it with pip install 'fit-avatar[usd]'")
+    for module in ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdShade", "UsdSkel", "UsdUtils", "Vt"):
+        import_optional(f"pxr.{module}", *missing)
+    return import_optional("pxr", *missing)
 
 
 def write_usdz(
@@ -56,23 +50,23 @@ def write_usdz(
     frame_indices: NDArray[np.int64] | None = None,
     skeleton: str = "smpl",
     axes: Axes | None = None,
-    relief: NDArray[np.float32] | None = None,
+    displacement: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
-    The parts are those of ``avatar.glb``: the joints turn by SMPL's local rotations, the rest pose is the body's bind
-    pose on the floor, and the time codes are the frames of the video, the first at 0.
+    As in ``avatar.glb``, joints have SMPL's local rotations and the rest pose is the bind pose on the floor. Time codes
+    are frames of the video, the first at 0.
 
     Args:
         path: of the file, ending in .usdz.
-        body: the body; of the joints that move a vertex the four strongest are kept.
+        body: the body; each vertex keeps its four largest weights.
         state: shape and T poses.
         fps: frames per second of the video.
         texture: [S, S, 3] uint8 RGB, or the path of an image file.
         frame_indices: of the T frames in the video; by default 0…T−1. [T]
-        skeleton: how joints are named; characters that USD does not allow become _.
-        axes: of the file; by default y up and metres. The file says which it has.
-        relief: heights above the surface, in metres, for a normal map. [s, s]
+        skeleton: naming of the joints; characters that USD does not allow become _.
+        axes: of the file, which records them; by default y up and metres.
+        displacement: heights above the surface, in metres, for a normal map. [s, s]
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -83,21 +77,21 @@ def write_usdz(
     with tempfile.TemporaryDirectory() as folder:
         layer = Path(folder) / "avatar.usdc"
         (Path(folder) / TEXTURE).write_bytes(image_bytes(texture, ".png"))
-        if relief is not None:
-            normals = normal_map(relief, body, rest_mesh(body, state))
+        if displacement is not None:
+            normals = normal_map(displacement, body, rest_mesh(body, state))
             (Path(folder) / NORMALS).write_bytes(image_bytes(normals, ".png"))
         stage = pxr.Usd.Stage.CreateNew(str(layer))
-        _say_axes(pxr, stage, axes, fps)
+        _set_axes(pxr, stage, axes, fps)
         rig, motion = rest_rig(body, state, skeleton, axes), root_motion(body, state)
         times = np.round(seconds(len(motion.pelvis), fps, frame_indices) * fps)
         root = pxr.UsdSkel.Root.Define(stage, ROOT)
         stage.SetDefaultPrim(root.GetPrim())
         stage.SetMetadata("comment", body.licence)
-        root.CreateExtentAttr(_moved_extent(body, state, motion, axes))
+        root.CreateExtentAttr(_motion_extent(body, state, motion, axes))
         mesh = _mesh(pxr, stage, body, state, axes)
         _skin(pxr, stage, mesh, body, rig)
         _animate(pxr, stage, rig, motion, times, axes)
-        _paint(pxr, stage, mesh, relief is not None)
+        _material(pxr, stage, mesh, displacement is not None)
         stage.GetRootLayer().Save()
         with atomic_path(path) as temporary:
             if not pxr.UsdUtils.CreateNewUsdzPackage(pxr.Sdf.AssetPath(str(layer)), str(temporary)):
@@ -105,7 +99,7 @@ def write_usdz(
     return path
 
 
-def _say_axes(pxr: Any, stage: Any, axes: Axes, fps: float) -> None:
+def _set_axes(pxr: Any, stage: Any, axes: Axes, fps: float) -> None:
     pxr.UsdGeom.SetStageUpAxis(stage, axes.up.upper())
     pxr.UsdGeom.SetStageMetersPerUnit(stage, axes.metres)
     stage.SetTimeCodesPerSecond(fps)
@@ -140,7 +134,7 @@ def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
     for create, matrices in (
         (skeleton.CreateBindTransformsAttr, rig.world),
         (skeleton.CreateRestTransformsAttr, rig.local),
-    ):  # USD multiplies rows from the left
+    ):  # USD has row vectors
         create(pxr.Vt.Matrix4dArray.FromNumpy(np.ascontiguousarray(matrices.transpose(0, 2, 1))))
     joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
     for prim in (mesh.GetPrim(), stage.GetPrimAtPath(ROOT)):
@@ -157,16 +151,16 @@ def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
 
 
 def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, axes: Axes) -> None:
-    """Define the animation and give it to the skeleton; only the root's place changes."""
+    """Define the animation of the skeleton; only the root is translated."""
     animation = pxr.UsdSkel.Animation.Define(stage, f"{ROOT}/skeleton/captured")
     animation.CreateJointsAttr(_joint_paths(pxr, rig))
     animation.CreateScalesAttr(pxr.Vt.Vec3hArray.FromNumpy(np.ones((len(rig.names), 3), np.float16)))
     rotations, translations = animation.CreateRotationsAttr(), animation.CreateTranslationsAttr()
-    vectors = axes.vectors(motion.rotations[..., :3])  # turning the axes turns a quaternion's vector
-    places = rig.local[:, :3, 3].copy()
+    vectors = axes.vectors(motion.rotations[..., :3])  # rotating the axes rotates the vector part
+    positions = rig.local[:, :3, 3].copy()
     for frame, time in enumerate(times):
-        places[0] = axes.points(motion.pelvis[frame])
-        translations.Set(pxr.Vt.Vec3fArray.FromNumpy(places.astype(np.float32)), time)
+        positions[0] = axes.points(motion.pelvis[frame])
+        translations.Set(pxr.Vt.Vec3fArray.FromNumpy(positions.astype(np.float32)), time)
         quaternions = [
             pxr.Gf.Quatf(float(real), pxr.Gf.Vec3f(*vector.tolist()))
             for real, vector in zip(motion.rotations[frame, :, 3], vectors[frame], strict=True)
@@ -178,8 +172,8 @@ def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, 
     binding.CreateAnimationSourceRel().SetTargets([animation.GetPath()])
 
 
-def _paint(pxr: Any, stage: Any, mesh: Any, bumpy: bool) -> None:
-    """Define the material: the texture as the diffuse colour of a rough surface, and its normal map."""
+def _material(pxr: Any, stage: Any, mesh: Any, has_normal_map: bool) -> None:
+    """Define the material: a rough surface with the texture as its diffuse colour, and with a normal map."""
     shade, types = pxr.UsdShade, pxr.Sdf.ValueTypeNames
     material = shade.Material.Define(stage, f"{ROOT}/material")
     reader = shade.Shader.Define(stage, f"{ROOT}/material/st")
@@ -205,7 +199,7 @@ def _paint(pxr: Any, stage: Any, mesh: Any, bumpy: bool) -> None:
     surface.CreateInput("diffuseColor", types.Color3f).ConnectToSource(
         image("image", TEXTURE, "sRGB").ConnectableAPI(), "rgb", shade.AttributeType.Output, types.Float3
     )
-    if bumpy:
+    if has_normal_map:
         normals = image("normals", NORMALS, "raw")
         normals.CreateInput("scale", types.Float4).Set(pxr.Gf.Vec4f(2, 2, 2, 1))
         normals.CreateInput("bias", types.Float4).Set(pxr.Gf.Vec4f(-1, -1, -1, 0))
@@ -219,7 +213,7 @@ def _paint(pxr: Any, stage: Any, mesh: Any, bumpy: bool) -> None:
 
 
 def _joint_paths(pxr: Any, rig: Rig) -> list[str]:
-    """Return each joint's name behind those of all above it."""
+    """Return each joint's path, which begins with those of its ancestors."""
     paths: list[str] = []
     for name, parent in zip(rig.names, rig.parents, strict=True):
         valid = pxr.Tf.MakeValidIdentifier(name)
@@ -227,8 +221,8 @@ def _joint_paths(pxr: Any, rig: Rig) -> list[str]:
     return paths
 
 
-def _moved_extent(body: Body, state: BodyState, motion: Motion, axes: Axes) -> list[list[float]]:
-    """Return the two corners of the box that holds all poses."""
+def _motion_extent(body: Body, state: BodyState, motion: Motion, axes: Axes) -> list[list[float]]:
+    """Return two opposite corners of the bounding box of all poses."""
     vertices = pose_body(body, state).vertices.detach().cpu().double().numpy()
     world = axes.points(vertices @ motion.world_from_camera[:3, :3].T + motion.world_from_camera[:3, 3])
     return [world.min((0, 1)).tolist(), world.max((0, 1)).tolist()]

@@ -1,8 +1,8 @@
-"""Read old pickles as data: nothing that a file names is ever imported, and nothing of it is ever run.
+"""Read old pickles as data: nothing that a file names is imported or executed.
 
-A pickle is a small program that may call anything. Here every name that it may use is a stand-in of our own
-(:data:`ALLOWED`), which keeps what the file hands it; arrays are made from that afterwards. So NumPy, SciPy and
-chumpy (which no longer installs) take no part in the reading, and a file cannot reach their inner functions either.
+A pickle is a program that may call any function. Here every name that it may use is mapped to a stand-in
+(:data:`ALLOWED`) that only stores its arguments; arrays are made from these afterwards. So NumPy, SciPy and chumpy
+(which can no longer be installed) take no part in the reading, and a file cannot reach their internal functions.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _PLAIN_DTYPE = re.compile(r"[<>=|]?(?:[biufc]\d{1,2}|[SU]\d{1,9}|O\d?|\?)")
 
 
 class _ForbiddenError(Exception):
-    """The file asks for something that is not on the list."""
+    """The file names something that is not allowed."""
 
 
 class _Inert:
-    """Something that the file describes: how it was constructed, and its state."""
+    """An object that the file describes: the arguments of its constructor, and its state."""
 
     __hash__ = None  # type: ignore[assignment]  # so that none can hide as a key of a dictionary
 
@@ -40,15 +40,15 @@ class _Inert:
         # Pickle calls this instead of writing into the object (or the class!) itself.
         self.state = state
 
-    def value(self, settle: _Settle) -> Any:
-        """Return what it stands for; ``settle`` does the same to what it is made of."""
+    def value(self, resolve: _Resolver) -> Any:
+        """Return the object that it stands for; ``resolve`` does the same for its parts."""
         raise NotImplementedError
 
 
 class _DType(_Inert):
     """numpy.dtype, of plain numbers, strings or objects."""
 
-    def value(self, settle: _Settle | None = None) -> np.dtype[Any]:
+    def value(self, resolve: _Resolver | None = None) -> np.dtype[Any]:
         code = self.args[0]
         if not isinstance(code, str) or not _PLAIN_DTYPE.fullmatch(code):
             raise ValueError(f"unexpected dtype {code!r}")
@@ -64,9 +64,9 @@ class _DType(_Inert):
 class _Array(_Inert):
     """numpy.ndarray; its content comes as the state (version, shape, dtype, column-major, bytes)."""
 
-    def value(self, settle: _Settle) -> NDArray[Any]:
+    def value(self, resolve: _Resolver) -> NDArray[Any]:
         shape, dtype, fortran, content = self.state[-4:]
-        return _array(shape, dtype.value(), "F" if fortran else "C", content, settle)
+        return _array(shape, dtype.value(), "F" if fortran else "C", content, resolve)
 
 
 class _Sparse(_Inert):
@@ -74,8 +74,8 @@ class _Sparse(_Inert):
 
     kind: type
 
-    def value(self, settle: _Settle) -> Any:
-        state = {_text(k): settle(v) for k, v in self.state.items()}
+    def value(self, resolve: _Resolver) -> Any:
+        state = {_text(k): resolve(v) for k, v in self.state.items()}
         shape = tuple(int(n) for n in state["_shape" if "_shape" in state else "shape"])
         if self.kind is sparse.coo_matrix:
             coords = state["coords"] if "coords" in state else (state["row"], state["col"])
@@ -100,8 +100,8 @@ class _Coo(_Sparse):
 class _Ch(_Inert):
     """chumpy.ch.Ch: an array ``x`` of numbers."""
 
-    def value(self, settle: _Settle) -> NDArray[Any]:
-        return np.asarray(settle(self._parts()["x"]))
+    def value(self, resolve: _Resolver) -> NDArray[Any]:
+        return np.asarray(resolve(self._parts()["x"]))
 
     def _parts(self) -> dict[str, Any]:
         return {_text(k): v for k, v in self.state.items()}
@@ -110,34 +110,34 @@ class _Ch(_Inert):
 class _ChSelect(_Ch):
     """chumpy.reordering.Select: elements of another array."""
 
-    def value(self, settle: _Settle) -> NDArray[Any]:
+    def value(self, resolve: _Resolver) -> NDArray[Any]:
         parts = self._parts()
-        chosen = np.ravel(settle(parts["a"]))[np.ravel(settle(parts["idxs"]))]
-        return np.asarray(np.reshape(chosen, settle(parts.get("preferred_shape", -1))))
+        chosen = np.ravel(resolve(parts["a"]))[np.ravel(resolve(parts["idxs"]))]
+        return np.asarray(np.reshape(chosen, resolve(parts.get("preferred_shape", -1))))
 
 
 class _ChReshape(_Ch):
     """chumpy.reordering.Reshape."""
 
-    def value(self, settle: _Settle) -> NDArray[Any]:
+    def value(self, resolve: _Resolver) -> NDArray[Any]:
         parts = self._parts()
-        return np.asarray(np.reshape(settle(parts["a"]), settle(parts["newshape"])))
+        return np.asarray(np.reshape(resolve(parts["a"]), resolve(parts["newshape"])))
 
 
 class _ChTranspose(_Ch):
     """chumpy.reordering.Transpose."""
 
-    def value(self, settle: _Settle) -> NDArray[Any]:
+    def value(self, resolve: _Resolver) -> NDArray[Any]:
         parts = self._parts()
-        return np.asarray(np.transpose(settle(parts["a"]), settle(parts.get("axes"))))
+        return np.asarray(np.transpose(resolve(parts["a"]), resolve(parts.get("axes"))))
 
 
-# Functions are written as classes too: pickle may set attributes of a function that a file names, but an
-# _Inert class answers that with an error. Their results are needed at once, as they may be keys.
+# Functions are classes too: a pickle may set attributes of a function, but for an _Inert class this is an error.
+# Their results are needed immediately, since they may be keys.
 
 
 class _Reconstruct(_Inert):
-    """numpy's _reconstruct: an empty array, whatever shape is asked for, since its state follows."""
+    """numpy's _reconstruct: an empty array of any shape, since its state follows."""
 
     def __new__(cls, kind: Any, shape: Any, code: Any) -> Any:
         return _Array() if kind is _Array else _refuse("an array of an unknown kind")
@@ -208,7 +208,7 @@ ALLOWED: dict[tuple[str, str], type] = {
     **_names("collections", OrderedDict=_Dict),
     **_names("_codecs", encode=_Encode),
 }
-"""All that a pickle may name, and what stands in for it. Nothing here has an effect outside of the result."""
+"""The names that a pickle may use, and their stand-ins, which have no side effects."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -218,11 +218,11 @@ class _Unpickler(pickle.Unpickler):
         return ALLOWED[module, name]
 
 
-class _Settle:
-    """Replaces stand-ins, however deep they lie, by what they stand for."""
+class _Resolver:
+    """Replaces stand-ins at any depth by the objects that they stand for."""
 
     def __init__(self) -> None:
-        # The object is kept beside its result, for its id must not be given to another one meanwhile.
+        # The object is stored beside its result, so that its id is not reused.
         self.seen: dict[int, tuple[Any, Any]] = {}
 
     def __call__(self, item: Any) -> Any:
@@ -243,36 +243,38 @@ class _Settle:
 def load_pickle(path: Path) -> Any:
     """Return the data in a pickle of Python 2 or 3: dictionaries, lists, text, numbers, NumPy and SciPy arrays.
 
-    Arrays of chumpy become NumPy's. Strings of Python 2 come as text (Latin-1).
+    Arrays of chumpy become NumPy arrays. Strings of Python 2 are decoded as Latin-1.
 
     Raises:
-        BadInputError: the file asks to import or call anything else, is damaged, or cannot be opened.
+        BadInputError: the file imports or calls anything else, is damaged, or cannot be opened.
     """
     try:
         with path.open("rb") as file:
-            return _Settle()(_Unpickler(file, encoding="latin1").load())
+            return _Resolver()(_Unpickler(file, encoding="latin1").load())
     except OSError as error:
         raise BadInputError(f"{path} cannot be opened: {error.strerror or error}") from error
     except _ForbiddenError as error:
         raise BadInputError(
             f"{path} wants to run {error}, which is not data: it was not read; use the file from its original source"
         ) from error
-    except Exception as error:  # broken files fail in every way there is
+    except Exception as error:  # a damaged file can raise anything
         raise BadInputError(
             f"{path} is damaged or not a pickle ({type(error).__name__}: {error}): get the file again"
         ) from error
 
 
-def _array(shape: Any, dtype: np.dtype[Any], order: Any, content: Any, settle: _Settle | None = None) -> NDArray[Any]:
+def _array(
+    shape: Any, dtype: np.dtype[Any], order: Any, content: Any, resolve: _Resolver | None = None
+) -> NDArray[Any]:
     shape = tuple(int(n) for n in shape)
     if order not in ("C", "F") or any(n < 0 for n in shape):
         raise ValueError("unexpected layout of an array")
     if dtype.hasobject:
-        if not isinstance(content, list) or settle is None:
+        if not isinstance(content, list) or resolve is None:
             raise ValueError("an array of objects without its objects")
         flat = np.empty(len(content), dtype=object)
         for i, part in enumerate(content):
-            flat[i] = settle(part)
+            flat[i] = resolve(part)
         return flat.reshape(shape, order=order)
     raw = content.encode("latin1") if isinstance(content, str) else content
     if not isinstance(raw, bytes) or len(raw) != math.prod(shape) * dtype.itemsize:

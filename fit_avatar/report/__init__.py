@@ -1,4 +1,4 @@
-"""What shows a user how good the result is: numbers, overlay video, and the page that holds everything."""
+"""Reports on the quality of a result: metrics, measurements, diagnostics, overlay video, and a page with everything."""
 
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose

@@ -1,4 +1,4 @@
-"""Confidence as colour: orange is a guess, blue is measured; told apart by people with any colour vision."""
+"""Confidence as colour, from orange (a guess) to blue (measured), which colour-blind people can distinguish."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.visibility.raster import rasterize_uv
 
 SCALE = ((202, 76, 12), (243, 190, 110), (222, 226, 220), (112, 168, 205), (16, 88, 158))
-"""RGB at confidence 0, ¼, ½, ¾ and 1."""
+"""RGB at confidence 0, ¼, ½, ¾ and 1. Chosen by hand."""
 
 
 def confidence_colours(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -21,7 +21,7 @@ def confidence_colours(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def confidence_texture(body: Body, confidence: NDArray[np.float32], size: int = 512) -> NDArray[np.uint8]:
-    """Paint per-vertex confidence [V] over the body's texture coordinates. [size, size, 3] RGB"""
+    """Return a texture that shows the confidence of every vertex. confidence [V] → [size, size, 3] RGB"""
     raster = rasterize_uv(body.uvs, body.uv_faces, size)
     values = body.uvs.new_tensor(confidence)[:, None]
     painted = confidence_colours(raster.interpolate(values, body.faces).cpu().numpy()[..., 0])

@@ -1,8 +1,9 @@
-"""What a finished fit leaves in doubt: sides that the clip does not show, and frames that the body does not match."""
+"""Diagnostics of a finished fit: sides that the clip does not show, and frames that the body does not match."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,36 +19,45 @@ from fit_avatar.report.metrics import Agreement
 
 SIDES = ("front", "left side", "back", "right side")
 """Each a quarter turn from the one before."""
-UNSEEN_RAD = math.radians(60)
-"""A side that no view comes nearer to than this has not been seen."""
-STILL_RAD = math.radians(90)
-"""A person whose views all lie within this has not turned."""
-POOR_IOU = 0.85
-"""A frame whose body and mask overlap less does not match."""
-HOPELESS_IOU = 0.75
-"""If most frames overlap less, the result would be nonsense."""
-HOPELESS_KEYPOINTS = 0.025
-"""Likewise if keypoints are farther from the body than this part of the person's height: a fit that has to follow
-masks that contradict them is wrong, however well it meets the masks."""
-STANDS_RAD = math.radians(4)
-"""Nobody who is filmed stands as still as this."""
+
+
+@dataclass(frozen=True)
+class DiagnosticsConfig:
+    """Thresholds of warnings and of failures. All are chosen by hand."""
+
+    unseen_rad: float = math.radians(60)
+    """A side is unseen if no view is nearer to it than this angle."""
+    still_rad: float = math.radians(90)
+    """A person whose views all lie within this angle has hardly turned."""
+    poor_iou: float = 0.85
+    """A frame with a lower silhouette IoU is reported as not matching."""
+    failed_iou: float = 0.75
+    """The fit has failed if most frames have a lower silhouette IoU."""
+    failed_keypoint_error: float = 0.025
+    """The fit has failed if the median keypoint error is a larger fraction of the person's height in the picture:
+    masks that contradict the keypoints can be met well and still give a wrong body."""
+    motionless_rad: float = math.radians(4)
+    """Views within this angle are of a still picture: nobody stands so still while being filmed."""
+
+
+DIAGNOSTICS = DiagnosticsConfig()
 
 
 def view_angles(body: Body, state: BodyState) -> Tensor:
-    """Return from where the camera sees the body in each frame: 0 in front, +π/2 from its left, ±π behind. [T]"""
+    """Return the direction from which the camera sees the body: 0 in front, +π/2 at its left, ±π behind. [T] radians"""
     with torch.no_grad():
         pelvis = pose_body(body, state).joints[:, 0]
         across, _, ahead = (rotation.exp(state.global_orient).transpose(1, 2) @ -pelvis[..., None])[..., 0].unbind(-1)
     return torch.atan2(across, ahead)
 
 
-def unseen(angles: Tensor) -> tuple[str, ...]:
-    """Return a sentence on the sides that no view shows, if there are any. angles [T] as :func:`view_angles`"""
+def turn_warnings(angles: Tensor, config: DiagnosticsConfig = DIAGNOSTICS) -> tuple[str, ...]:
+    """Return a warning about the sides that no view shows, if there are any. angles [T] as :func:`view_angles`"""
     covered = 2 * math.pi - _largest_gap(angles)
     turns = torch.arange(len(SIDES), device=angles.device) * (math.pi / 2)
     apart = torch.remainder(angles[:, None] - turns + math.pi, 2 * math.pi).sub(math.pi).abs().amin(0)
-    missing = [side for side, nearest in zip(SIDES, apart.tolist(), strict=True) if nearest > UNSEEN_RAD]
-    if covered < STILL_RAD:
+    missing = [side for side, nearest in zip(SIDES, apart.tolist(), strict=True) if nearest > config.unseen_rad]
+    if covered < config.still_rad:
         return (
             f"The person hardly turns ({math.degrees(covered):.0f}° are seen): depth and the sides that are not seen "
             "are an estimate from average people; film one full turn.",
@@ -58,41 +68,46 @@ def unseen(angles: Tensor) -> tuple[str, ...]:
     return ()
 
 
-def diagnose(body: Body, state: BodyState, capture: Capture, agreement: Agreement) -> tuple[str, ...]:
-    """Return what the user should know about a fit to a video, one sentence each.
+def diagnose(
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    agreement: Agreement,
+    config: DiagnosticsConfig = DIAGNOSTICS,
+) -> tuple[str, ...]:
+    """Return warnings about a fit to a video, one sentence each.
 
     Raises:
-        NoPersonError: the person does not move; or body, masks and keypoints do not agree in most frames, so that the
-            result would mean nothing.
+        NoPersonError: the person does not move, or body, masks and keypoints contradict each other in most frames.
     """
-    count, poor = len(agreement.iou), int((agreement.iou < POOR_IOU).sum())
-    if (agreement.iou < HOPELESS_IOU).sum() > count / 2:
+    count, poor = len(agreement.iou), int((agreement.iou < config.poor_iou).sum())
+    if (agreement.iou < config.failed_iou).sum() > count / 2:
         raise NoPersonError(
             f"the body agrees with the masks in too few frames (silhouette IoU {agreement.iou.mean():.2f} on average): "
             "check that video, masks and keypoints belong together and that one person stands upright with arms held "
             "away from the body"
         )
     heights = np.array([np.ptp(np.flatnonzero(mask.any(1))) + 1 if mask.any() else np.nan for mask in capture.masks])
-    away = agreement.keypoint_error_px / heights
-    middle = float(np.median(away[np.isfinite(away)])) if np.isfinite(away).any() else 0.0
-    if middle > HOPELESS_KEYPOINTS:
+    error = agreement.keypoint_error_px / heights
+    median = float(np.median(error[np.isfinite(error)])) if np.isfinite(error).any() else 0.0
+    if median > config.failed_keypoint_error:
         raise NoPersonError(
-            f"keypoints and masks contradict each other: the body that fits the masks is {100 * middle:.1f} % of the "
+            f"keypoints and masks contradict each other: the body that fits the masks is {100 * median:.1f} % of the "
             "person's height away from the keypoints, so check that both were made from the same frames of this video"
         )
     angles = view_angles(body, state)
-    if 2 * math.pi - _largest_gap(angles) < STANDS_RAD:
+    if 2 * math.pi - _largest_gap(angles) < config.motionless_rad:
         raise NoPersonError("the person does not move: film one full turn, or give a single picture with --image")
-    sentences = unseen(angles)
+    warnings = turn_warnings(angles, config)
     if poor:
-        sentences += (
-            f"In {poor} of {count} frames body and mask overlap by less than {100 * POOR_IOU:.0f} %; "
+        warnings += (
+            f"In {poor} of {count} frames body and mask overlap by less than {100 * config.poor_iou:.0f} %; "
             "see silhouette_iou in metrics.json.",
         )
-    return sentences
+    return warnings
 
 
 def _largest_gap(angles: Tensor) -> float:
-    """Return the largest turn between two views without another in between."""
+    """Return the largest angle between two neighbouring views."""
     ordered = angles.sort().values
     return float((torch.cat([ordered[1:], ordered[:1] + 2 * math.pi]) - ordered).max())

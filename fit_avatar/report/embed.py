@@ -1,4 +1,4 @@
-"""What the page carries inside itself, so that one file shows everything: model, pictures, video."""
+"""The contents of other files that the report embeds, so that it is a single file: model, pictures, video."""
 
 from __future__ import annotations
 
@@ -17,16 +17,28 @@ from fit_avatar.capture.types import Capture
 from fit_avatar.capture.video import probe, read_frames
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.image import image_bytes
-from fit_avatar.report.video import video_file
+from fit_avatar.report.video import VideoConfig, video_file
 
-TEXTURE_PX = 1024
-"""Larger textures are shrunk to this."""
-VIDEO_BYTES = 3_000_000
-"""An overlay video up to this size goes in as it is."""
-SMALL_VIDEO_PX, SMALL_VIDEO_CRF = 640, 28
-"""Longer side and quality of a larger one."""
-MOST_VIDEO_BYTES = 6_000_000
-"""A video that is larger even then is left out."""
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """Limits that keep the report small enough to be sent by mail. All values are chosen by hand."""
+
+    texture_px: int = 1024
+    """Larger textures are shrunk to this."""
+    video_bytes: int = 3_000_000
+    """An overlay video up to this size is embedded as it is."""
+    small_video_px: int = 640
+    """Longer side of a larger video, which is encoded again."""
+    small_video_crf: int = 28
+    """Its constant rate factor."""
+    max_video_bytes: int = 6_000_000
+    """A video that is larger even then is left out."""
+    view_px: tuple[int, int] = (240, 380)
+    """Width and height of the pictures of the avatar."""
+
+
+EMBED = EmbedConfig()
 
 
 @dataclass(frozen=True)
@@ -37,18 +49,18 @@ class Embedded:
     texture: bytes  # JPEG
     confidence: bytes  # PNG over the same texture coordinates
     overlay: bytes | None  # MP4; None if it would make the page too large
-    sheet: tuple[tuple[int, bytes], ...]  # (place in the capture, JPEG)
+    sheet: tuple[tuple[int, bytes], ...]  # (position among the used frames, JPEG)
     poster: bytes  # JPEG, the avatar's front
-    confidence_views: tuple[bytes, ...]  # JPEGs, front and back in the colours of confidence
+    confidence_views: tuple[bytes, ...]  # JPEGs, front and back coloured by confidence
 
 
 def base64(content: bytes) -> str:
-    """Return bytes as text that HTML can hold."""
+    """Return bytes as Base64 text."""
     return b64encode(content).decode("ascii")
 
 
 def shrink(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """Return a picture whose longer side is at most so many pixels. [H, W, 3]"""
+    """Return a picture whose longer side has at most this many pixels. [H, W, 3]"""
     scale = longest / max(picture.shape[:2])
     if scale >= 1:
         return picture
@@ -57,25 +69,24 @@ def shrink(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
 
 
 def glb_bytes(body: Body, state: BodyState, capture: Capture, texture: NDArray[np.uint8]) -> bytes:
-    """Return the avatar as a GLB with a small texture and the captured motion."""
+    """Return the avatar with its captured motion as a GLB."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "avatar.glb"
-        small = shrink(texture, TEXTURE_PX)
-        write_glb(path, body, state, capture.fps, small, capture.frame_indices, image_format="jpg")
+        write_glb(path, body, state, capture.fps, texture, capture.frame_indices, image_format="jpg")
         return path.read_bytes()
 
 
-def video_bytes(path: Path) -> bytes | None:
-    """Return a video as bytes, encoded anew if it is large; None if it is too large even then."""
-    if path.stat().st_size <= VIDEO_BYTES:
+def video_bytes(path: Path, config: EmbedConfig = EMBED) -> bytes | None:
+    """Return a video as bytes, encoded again if it is large; None if it is too large even then."""
+    if path.stat().st_size <= config.video_bytes:
         return path.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "overlay.mp4"
-        with video_file(small, probe(path).fps, SMALL_VIDEO_CRF) as append:
+        with video_file(small, probe(path).fps, VideoConfig(crf=config.small_video_crf)) as append:
             for _, frame in read_frames(path):
-                append(shrink(frame, SMALL_VIDEO_PX))
+                append(shrink(frame, config.small_video_px))
         content = small.read_bytes()
-    return content if len(content) <= MOST_VIDEO_BYTES else None
+    return content if len(content) <= config.max_video_bytes else None
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:

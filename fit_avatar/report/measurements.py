@@ -1,4 +1,4 @@
-"""The body's measurements, taken on the avatar in the T-pose as a tailor's tape would lie."""
+"""Body measurements, taken on the avatar in the T-pose as with a tailor's tape."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fit_avatar.report.regions import on_arm_or_head
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-STEP_M = 0.005
-"""Distance between the levels at which girths are compared."""
+GIRTH_STEP_M = 0.005
+"""Distance between the heights at which girths are compared. Chosen by hand."""
 
 DEFINITIONS: Mapping[str, str] = {
     "height": "from the sole to the crown, standing straight; with hair and shoes as they were filmed",
@@ -28,12 +28,12 @@ DEFINITIONS: Mapping[str, str] = {
     "hip": "largest horizontal girth between the crotch and the small of the back",
     "inseam": "from the crotch straight down to the sole",
 }
-"""How each measurement is taken. Girths are those of a tight tape, which bridges hollows; clothes are included."""
+"""How each measurement is taken. Girths are convex, as of a tight tape; clothes are included."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measure of the body."""
+    """One measurement of the body."""
 
     name: str
     metres: float
@@ -43,7 +43,7 @@ class Measurement:
 
 
 def measure_body(body: Body, state: BodyState) -> tuple[Measurement, ...]:
-    """Measure the avatar; what its mesh does not allow is left out."""
+    """Return the avatar's measurements, without those that its mesh does not allow."""
     with torch.no_grad():
         posed = pose_body(body, _t_pose(body, state))
     faces = body.faces.cpu().numpy()
@@ -69,18 +69,18 @@ def measure_mesh(
     Args:
         vertices: metres, y up. [V, 3]
         faces: of the skin. [F, 3]
-        joints: places of at least spine1 and spine2.
+        joints: positions of at least spine1 and spine2. [3] each
         not_trunk: arms, neck and head. [V]
-        middle: vertices on the line between left and right. [V]
+        middle: vertices on the plane of symmetry. [V]
     """
     used = np.unique(faces)
     floor, crown = vertices[used, 1].min(), vertices[used, 1].max()
     found: dict[str, tuple[float, float | None]] = {"height": (float(crown - floor), None)}
     trunk = faces[~not_trunk[faces].any(1)]
-    between = used[middle[used]]  # the line around the body from crown to crotch
+    midline = used[middle[used]]  # around the body from crown to crotch
     armpit = _armpit_level(vertices, faces, not_trunk, above=joints["spine1"][1])
-    if between.size:
-        crotch = float(vertices[between, 1].min())
+    if midline.size:
+        crotch = float(vertices[midline, 1].min())
         found["inseam"] = (crotch - float(floor), None)
         hip = _girth(vertices, trunk, crotch, joints["spine1"][1], largest=True)
         chest = _girth(vertices, trunk, joints["spine2"][1], armpit, largest=True)
@@ -95,33 +95,35 @@ def measure_mesh(
 
 
 def girth_at(vertices: FloatArray, faces: IntArray, level: float) -> float:
-    """Return the length of a tight tape around what a horizontal plane cuts, in metres; 0 if it cuts nothing.
+    """Return the convex girth of the section by a horizontal plane, in metres; 0 if the plane cuts nothing.
 
     Args:
         vertices: y up. [V, 3]
-        faces: the part of the mesh that the tape goes around. [F, 3]
+        faces: the part of the mesh that is measured. [F, 3]
         level: height of the plane.
     """
-    cut = _cut(vertices, faces, level)
+    section = _section(vertices, faces, level)
     try:
-        return float(ConvexHull(cut).area) if len(cut) > 2 else 0.0  # in 2D the "area" of a hull is its perimeter
+        return (
+            float(ConvexHull(section).area) if len(section) > 2 else 0.0
+        )  # in 2D the "area" of a hull is its perimeter
     except QhullError:  # all points on a line
         return 0.0
 
 
 def _armpit_level(vertices: FloatArray, faces: IntArray, not_trunk: NDArray[np.bool_], above: float) -> float:
-    """Return the lowest place above a height where the trunk's surface goes over into arms or neck."""
-    of_both = not_trunk[faces].any(1) & ~not_trunk[faces].all(1)
-    border = vertices[faces[of_both], 1]
+    """Return the lowest height, above a given one, at which the surface of the trunk meets arms or neck."""
+    crossing = not_trunk[faces].any(1) & ~not_trunk[faces].all(1)
+    border = vertices[faces[crossing], 1]
     border = border[border > above]
     return float(border.min()) if border.size else float(vertices[np.unique(faces), 1].max())
 
 
 def _girth(vertices: FloatArray, faces: IntArray, low: float, high: float, largest: bool) -> tuple[float, float] | None:
-    """Return the extreme girth between two heights, and its height; None where there is nothing between."""
-    if high - low < STEP_M:
+    """Return the largest or smallest girth between two heights, and its height; None if there is none."""
+    if high - low < GIRTH_STEP_M:
         return None
-    levels = np.linspace(low, high, max(2, round((high - low) / STEP_M) + 1))
+    levels = np.linspace(low, high, max(2, round((high - low) / GIRTH_STEP_M) + 1))
     girths = np.array([girth_at(vertices, faces, level) for level in levels])
     if not (girths > 0).any():
         return None
@@ -129,18 +131,18 @@ def _girth(vertices: FloatArray, faces: IntArray, low: float, high: float, large
     return float(girths[best]), float(levels[best])
 
 
-def _cut(vertices: FloatArray, faces: IntArray, level: float) -> FloatArray:
-    """Return where a horizontal plane cuts the edges of triangles, as (x, z). [N, 2]"""
+def _section(vertices: FloatArray, faces: IntArray, level: float) -> FloatArray:
+    """Return the intersections of a horizontal plane with the edges of triangles, as (x, z). [N, 2]"""
     start, end = vertices[faces].reshape(-1, 3), vertices[np.roll(faces, -1, axis=1)].reshape(-1, 3)
     crossing = (start[:, 1] < level) != (end[:, 1] < level)
     start, end = start[crossing], end[crossing]
-    share = (level - start[:, 1]) / (end[:, 1] - start[:, 1])
-    points: FloatArray = (start + share[:, None] * (end - start))[:, [0, 2]]
+    t = (level - start[:, 1]) / (end[:, 1] - start[:, 1])
+    points: FloatArray = (start + t[:, None] * (end - start))[:, [0, 2]]
     return points
 
 
 def _t_pose(body: Body, state: BodyState) -> BodyState:
-    """Return the person in one T-pose, y up."""
+    """Return the state of one frame in the T-pose, y up."""
     return replace(
         state,
         global_orient=state.global_orient.new_zeros(1, 3),

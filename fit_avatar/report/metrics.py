@@ -1,10 +1,10 @@
-"""How well the fit agrees with what was observed, and the file that says so."""
+"""Agreement of the fit with the observations, and ``metrics.json``."""
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,15 +22,15 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.evaluate.image import iou
 from fit_avatar.io.atomic import atomic_path
+from fit_avatar.progress import StepProgress
 from fit_avatar.report.coverage import Region
 from fit_avatar.report.measurements import Measurement
 from fit_avatar.visibility.frame_views import FrameViews
 
-Progress = Callable[[int, int], None]
-
-CONFIDENT = 0.3
-"""Keypoints detected with less confidence are not counted."""
 PACKAGES = ("fit-avatar", "anny", "av", "mediapipe", "numpy", "opencv-contrib-python", "scipy", "torch")
+"""Packages whose versions ``metrics.json`` records."""
+MIN_CONFIDENCE = 0.3
+"""Keypoints of lower detection confidence, in [0, 1], are not compared. Chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -40,36 +40,36 @@ class Agreement:
     iou: NDArray[np.float64]
     """Intersection over union of the body's silhouette and the mask. [T]"""
     keypoint_error_px: NDArray[np.float64]
-    """Mean distance of the body's keypoints from the detected ones; NaN where none is confident. [T]"""
+    """Mean distance between the body's keypoints and the detected ones; NaN where none is confident. [T]"""
     unbiased_error_px: NDArray[np.float64] | None = None
-    """The same from the keypoints as the fit found that the detector means them, which is what it minimised; None where
-    the fit did not ask. [T]"""
+    """The same after adding the estimated bias of the detector to the body's keypoints, which is what the fit
+    minimised; None if no bias was estimated. [T]"""
 
     @property
     def sentence(self) -> str:
-        """Return the two means in words."""
-        told = f"agreement over {len(self.iou)} frames: silhouette IoU {self.iou.mean():.3f}"
+        """Return the means in words."""
+        overlap = f"agreement over {len(self.iou)} frames: silhouette IoU {self.iou.mean():.3f}"
         known = self.keypoint_error_px[np.isfinite(self.keypoint_error_px)]
-        return f"{told}, keypoint error {known.mean():.1f} px" if len(known) else told
+        return f"{overlap}, keypoint error {known.mean():.1f} px" if len(known) else overlap
 
 
 def measure_agreement(
     body: Body,
     state: BodyState,
     capture: Capture,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     frame_views: FrameViews | None = None,
     keypoint_bias: Tensor | None = None,
 ) -> Agreement:
-    """Compare the posed body with every mask and all keypoints.
+    """Compare the posed body with all masks and keypoints.
 
     Args:
         body: the body.
         state: shape and the poses of the capture's T frames.
         capture: masks, keypoints and camera.
-        progress: called with (frames done, frames in all).
-        frame_views: what the frames show of the body, where others have use for it, too.
-        keypoint_bias: from the body's keypoints to what the detector means by them, in the bind pose. [K, 3] metres
+        progress: called with (frames done, number of frames).
+        frame_views: what each frame shows of the body, if it is computed already.
+        keypoint_bias: from the body's keypoints to the detector's, in the bind pose. [K, 3] metres
     """
     frame_views = frame_views or FrameViews(body, state, capture)
 
@@ -84,8 +84,10 @@ def measure_agreement(
         if progress:
             progress(t + 1, len(capture.masks))
     points = body.keypoint_points
-    moved = None if keypoint_bias is None else replace(points, template=points.template + keypoint_bias)
-    return Agreement(np.array(overlaps), errors(points), None if moved is None else errors(moved))
+    unbiased = None
+    if keypoint_bias is not None:
+        unbiased = errors(replace(points, template=points.template + keypoint_bias))
+    return Agreement(np.array(overlaps), errors(points), unbiased)
 
 
 def keypoint_errors(points: NDArray[Any], detected: NDArray[Any]) -> NDArray[np.float64]:
@@ -93,7 +95,7 @@ def keypoint_errors(points: NDArray[Any], detected: NDArray[Any]) -> NDArray[np.
 
     points [T, K, 2], detected (u, v, confidence) [T, K, 3] → [T]
     """
-    counted = detected[..., 2] > CONFIDENT
+    counted = detected[..., 2] > MIN_CONFIDENCE
     distance = np.where(counted, np.linalg.norm(points - detected[..., :2], axis=-1), 0.0)
     count = counted.sum(-1)
     errors: NDArray[np.float64] = np.where(count > 0, distance.sum(-1) / np.maximum(count, 1), np.nan)
@@ -114,18 +116,18 @@ def build_metrics(
     measurements: Sequence[Measurement] = (),
     regions: Sequence[Region] = (),
 ) -> dict[str, Any]:
-    """Return all that ``metrics.json`` holds, as JSON values.
+    """Return the content of ``metrics.json`` as JSON values.
 
     Args:
-        options: what the user chose.
-        capture: what was observed.
-        agreement: how well the fit agrees with it.
-        stages: for each stage its name, seconds, and whether an earlier run computed it.
-        solves: for each solve its stage, and what every term did.
-        scale_source: where the metres come from, in words.
-        height_m: the avatar's height in the pose it is exported in.
+        options: of the run.
+        capture: the observations.
+        agreement: of the fit with them.
+        stages: name and seconds of every stage, and whether an earlier run computed it.
+        solves: name and summary of every solve.
+        scale_source: how the metric scale was determined, in words.
+        height_m: the avatar's height in the pose that is exported.
         peak_memory_gb: of this run.
-        warnings: what the user should know.
+        warnings: one sentence each.
         measurements: of the avatar.
         regions: how well each part of the body is known.
     """
@@ -140,12 +142,12 @@ def build_metrics(
             capture.frame_indices, agreement.iou, agreement.keypoint_error_px, capture.frame_weights, strict=True
         )
     ]
-    distances = {"mean": _mean(agreement.keypoint_error_px)}
+    errors = {"mean": _mean(agreement.keypoint_error_px)}
     if agreement.unbiased_error_px is not None:
-        distances["without_bias"] = _mean(agreement.unbiased_error_px)
+        errors["without_bias"] = _mean(agreement.unbiased_error_px)
     return {
         "silhouette_iou": {"mean": _number(agreement.iou.mean(), 4), "min": _number(agreement.iou.min(), 4)},
-        "keypoint_error_px": distances,
+        "keypoint_error_px": errors,
         "height_m": _number(height_m, 4),
         "scale_source": scale_source,
         "measurements": [_rounded(asdict(each), 4) for each in measurements],
@@ -191,11 +193,11 @@ def _rounded(values: Mapping[str, Any], digits: int) -> dict[str, Any]:
 
 
 def _mean(errors: NDArray[np.float64]) -> float | None:
-    """Return the mean of those that are known."""
+    """Return the mean of the finite errors."""
     known = errors[np.isfinite(errors)]
     return _number(known.mean(), 2) if len(known) else None
 
 
 def _number(value: Any, digits: int) -> float | None:
-    """Return a rounded number; JSON has no NaN."""
+    """Return a rounded number, None for NaN, which JSON does not have."""
     return round(float(value), digits) if np.isfinite(value) else None

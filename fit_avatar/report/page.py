@@ -1,4 +1,4 @@
-"""report.html: one file that shows the avatar, how far it can be trusted, and how it was made. It needs no network."""
+"""report.html: one file that shows the avatar, its confidence, and how it was made. It needs no network."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from fit_avatar.io.atomic import atomic_path
 from fit_avatar.report import sections
 from fit_avatar.report.colours import confidence_texture
 from fit_avatar.report.contact_sheet import contact_sheet
-from fit_avatar.report.embed import TEXTURE_PX, Embedded, base64, glb_bytes, jpeg, shrink, video_bytes
+from fit_avatar.report.embed import EMBED, EmbedConfig, Embedded, base64, glb_bytes, jpeg, shrink, video_bytes
 from fit_avatar.report.preview import render_view
 from fit_avatar.report.quality import Quality
 
 ASSETS = Path(__file__).parent / "assets"
-VIEW_PX = (240, 380)
 FRONT, BACK = 0.0, 180.0
+"""Yaw of the views, in degrees."""
 
 
 def write_report(
@@ -41,10 +41,10 @@ def write_report(
 
     Args:
         path: of the HTML file.
-        metrics: what ``metrics.json`` holds.
+        metrics: the content of ``metrics.json``.
         body: the body.
         state: shape and the poses of the capture's T frames.
-        capture: what was observed.
+        capture: the observations.
         texture: [S, S, 3] RGB.
         quality: confidence of every vertex.
         overlay: the overlay video.
@@ -59,18 +59,29 @@ def write_report(
 
 
 def gather(
-    body: Body, state: BodyState, capture: Capture, texture: NDArray[np.uint8], quality: Quality, overlay: Path
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    texture: NDArray[np.uint8],
+    quality: Quality,
+    overlay: Path,
+    config: EmbedConfig = EMBED,
 ) -> Embedded:
-    """Return everything that the page carries; arguments as for :func:`write_report`."""
+    """Return what the page embeds; arguments as for :func:`write_report`."""
     confidence = confidence_texture(body, quality.confidence)
+    small = shrink(texture, config.texture_px)
+    front, *colours = (
+        jpeg(render_view(body, state, picture, yaw, config.view_px))
+        for picture, yaw in ((texture, FRONT), (confidence, FRONT), (confidence, BACK))
+    )
     return Embedded(
-        glb=glb_bytes(body, state, capture, texture),
-        texture=jpeg(shrink(texture, TEXTURE_PX)),
+        glb=glb_bytes(body, state, capture, small),
+        texture=jpeg(small),
         confidence=image_bytes(confidence, ".png"),
-        overlay=video_bytes(overlay),
+        overlay=video_bytes(overlay, config),
         sheet=tuple(contact_sheet(overlay, capture)),
-        poster=jpeg(render_view(body, state, texture, FRONT, VIEW_PX)),
-        confidence_views=tuple(jpeg(render_view(body, state, confidence, yaw, VIEW_PX)) for yaw in (FRONT, BACK)),
+        poster=front,
+        confidence_views=tuple(colours),
     )
 
 
@@ -114,7 +125,7 @@ def _viewer(embedded: Embedded) -> str:
     poster = f"data:image/jpeg;base64,{base64(embedded.poster)}"
     return (
         f'<section id="viewer"><img id="poster" alt="the avatar" src="{poster}">'
-        '<p id="viewer-note" class="quiet"><noscript>Allow scripts to turn it in 3D.</noscript></p>'
+        '<p id="viewer-note" class="quiet"><noscript>Enable JavaScript to view it in 3D.</noscript></p>'
         f'<div id="legend" hidden>{sections.legend()}</div>'
         '<div id="controls"><button id="play">Play</button>'
         '<input id="time" type="range" min="0" max="1" step="any" value="0" aria-label="time">'
@@ -130,8 +141,8 @@ def _video(embedded: Embedded) -> str:
 
 def _sheet(embedded: Embedded, metrics: Mapping[str, Any]) -> str:
     figures = []
-    for place, picture in embedded.sheet:
-        frame = metrics["frames"][place]
+    for position, picture in embedded.sheet:
+        frame = metrics["frames"][position]
         caption = f"frame {frame['frame_index']}, IoU {frame['silhouette_iou']:.2f}"
         figures.append(f"<figure>{_picture(picture, caption)}<figcaption>{escape(caption)}</figcaption></figure>")
     return f'<div class="sheet" style="margin-top:10px">{"".join(figures)}</div>'

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: a line over the frames of a clip, and bars. No library, no script, sharp at any size."""
+"""Plots of the report as inline SVG, which needs neither a library nor a script: a line over the frames, and bars."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def frame_plot(
         title: what the values are, with their unit.
         frames: indices in the video.
         values: one for each frame; None breaks the line.
-        left_out: indices of frames that were not used, marked below the line.
-        low: lower end of the scale; by default that of the values.
-        high: upper end of the scale; by default that of the values.
+        left_out: indices of frames that were not used, marked below the axis.
+        low: lower end of the axis; by default the smallest value.
+        high: upper end of the axis; by default the largest value.
     """
     known = [value for value in values if value is not None]
     if not known:
@@ -39,8 +39,8 @@ def frame_plot(
         return LEFT + (WIDTH - LEFT - RIGHT) * (frame - first) / max(last - first, 1)
 
     def down(value: float) -> float:
-        share = (value - ticks[0]) / (ticks[-1] - ticks[0])
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(max(share, 0), 1)
+        fraction = (value - ticks[0]) / (ticks[-1] - ticks[0])
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(max(fraction, 0), 1)
 
     drawn = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
     for tick in ticks:
@@ -52,8 +52,8 @@ def frame_plot(
             drawn.append(f'<text x="{across(tick):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{tick:g}</text>')
     for frame in left_out:
         x, y = across(frame), HEIGHT - BOTTOM
-        told = f"<title>frame {frame} left out</title>"
-        drawn.append(f'<line class="out" x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{y + 7}">{told}</line>')
+        tooltip = f"<title>frame {frame} left out</title>"
+        drawn.append(f'<line class="out" x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{y + 7}">{tooltip}</line>')
     for run in _runs(frames, values):
         points = " ".join(f"{across(frame):.1f},{down(value):.1f}" for frame, value in run)
         drawn.append(f'<polyline class="line" points="{points}"/>')
@@ -67,10 +67,10 @@ def frame_plot(
 
 
 def bars(rows: Sequence[tuple[str, float, str, str]]) -> str:
-    """Return labelled horizontal bars. Rows of (label, share of the full width in [0, 1], text, CSS class)."""
+    """Return labelled horizontal bars. Rows of (label, fraction of the full width in [0, 1], text, CSS class)."""
     drawn = []
-    for label, share, text, kind in rows:
-        filled = f'<span class="bar {escape(kind)}" style="width:{100 * min(max(share, 0), 1):.1f}%"></span>'
+    for label, fraction, text, kind in rows:
+        filled = f'<span class="bar {escape(kind)}" style="width:{100 * min(max(fraction, 0), 1):.1f}%"></span>'
         cells = ("bar-label", escape(label)), ("bar-track", filled), ("bar-text", escape(text))
         drawn.append("".join(f'<span class="{name}">{content}</span>' for name, content in cells))
     return "".join(["<div class='bars'>", *(f'<div class="bar-row">{row}</div>' for row in drawn), "</div>"])
@@ -88,7 +88,7 @@ def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
 
 
 def _runs(frames: Sequence[int], values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
-    """Return the stretches of (frame, value) without a gap."""
+    """Return the runs of (frame, value) without a gap."""
     runs: list[list[tuple[int, float]]] = [[]]
     for frame, value in zip(frames, values, strict=True):
         if value is None:

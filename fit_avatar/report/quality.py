@@ -1,12 +1,11 @@
-"""Which part of the avatar is measured and which is a guess: coverage and confidence, vertex by vertex.
+"""Which part of the avatar is measured and which is a guess: coverage and confidence of every vertex.
 
-A place counts as known if several frames saw it, at least one of them squarely, and if the outlines of the
-masks agree with the surface where it is the body's rim. Every one of the three can only lower the confidence.
+A vertex is known if several frames saw it, at least one of them at a steep angle, and if the mask contours agree
+with the surface where it is the body's rim. Each of the three can only lower the confidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -19,35 +18,47 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.progress import StepProgress
 from fit_avatar.visibility.frame_views import FrameViews
 from fit_avatar.visibility.views import facing, project
 
 FloatArray = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
-ENOUGH_FRAMES = 5
-"""So many frames make a place as well known as frames can."""
-GRAZING, SQUARE = 0.2, 0.7
-"""Cosines between surface normal and line of sight: not counted as seen below the first, seen well from the second."""
-RIM = 0.3
-"""Largest such cosine at the body's own outline."""
-NEAR_RIM = 0.003
-"""Rim vertices are this near to the outline of the drawn body, as a part of the picture's longer side."""
-AGREES_M = 0.010
-"""Root mean square distance between outline and surface that halves the confidence."""
-UNTOUCHED = 0.6
-"""Factor where no outline ever touched: the shape there follows from what is around it and from the body model."""
-RINGS = 3
-"""An outline's evidence reaches so many edges along the surface."""
+
+@dataclass(frozen=True)
+class QualityConfig:
+    """How coverage and contours become confidence. All values are chosen by hand."""
+
+    enough_frames: int = 5
+    """Confidence grows with the number of frames that saw a vertex, up to this many."""
+    grazing_cosine: float = 0.2
+    """Cosine between surface normal and line of sight below which a vertex does not count as seen."""
+    square_cosine: float = 0.7
+    """Such a cosine from which a vertex is seen as well as possible."""
+    rim_cosine: float = 0.3
+    """Largest such cosine at the body's own contour."""
+    rim_distance: float = 0.003
+    """Rim vertices are at most this far from the contour of the drawn body, as a fraction of the picture's longer
+    side."""
+    half_error_m: float = 0.010
+    """Root mean square distance between contour and surface that halves the confidence, in metres."""
+    no_contour: float = 0.6
+    """Confidence is multiplied by this where no contour was near: the shape there follows from its neighbourhood and
+    from the body model."""
+    rings: int = 3
+    """The distance of a contour is shared with vertices this many edges away."""
+
+
+QUALITY = QualityConfig()
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What the frames tell about each of V vertices."""
+    """How well each of V vertices is known."""
 
-    frames: NDArray[np.int64]  # [V] how many frames saw it
-    best_cosine: FloatArray  # [V] of the frame that looked most squarely; 0 if none saw it
-    contour_error_m: FloatArray  # [V] root mean square distance from the outlines; NaN where none touched
+    frames: NDArray[np.int64]  # [V] number of frames that saw it
+    best_cosine: FloatArray  # [V] largest cosine between normal and line of sight; 0 if no frame saw it
+    contour_error_m: FloatArray  # [V] root mean square distance from the contours; NaN where none was near
     confidence: FloatArray  # [V] in [0, 1]
 
 
@@ -55,45 +66,49 @@ def measure_quality(
     body: Body,
     state: BodyState,
     capture: Capture,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     frame_views: FrameViews | None = None,
+    config: QualityConfig = QUALITY,
 ) -> Quality:
-    """Look at the posed body in every frame.
+    """Measure coverage and contour distance in every frame.
 
     Args:
         body: the body.
         state: shape and the poses of the capture's T frames.
         capture: masks and camera.
-        progress: called with (frames done, frames in all).
-        frame_views: what the frames show of the body, where others have use for it, too.
+        progress: called with (frames done, number of frames).
+        frame_views: what each frame shows of the body, if it is computed already.
+        config: thresholds.
     """
     frame_views = frame_views or FrameViews(body, state, capture)
     count = len(body.template)
     frames = np.zeros(count, np.int64)
-    best, squares, touches = (np.zeros(count, np.float32) for _ in range(3))
+    best, squares, contacts = (np.zeros(count, np.float32) for _ in range(3))
     for t, mask in enumerate(capture.masks):
         vertices, view = frame_views.vertices[t].cpu().numpy(), frame_views.view(t)
         cosine = facing(vertices, vertex_normals(frame_views.vertices[t], body.faces).cpu().numpy())
         pixels, depth = project(vertices, capture.camera)
-        seen = view.seen & (cosine > GRAZING) & (view.trust_at(pixels, depth, cosine) > 0)
+        seen = view.seen & (cosine > config.grazing_cosine) & (view.trust_at(pixels, depth, cosine) > 0)
         frames += seen
         best = np.maximum(best, np.where(seen, cosine, 0))
-        edge_on = view.seen & (np.abs(cosine) < RIM)
-        rim, distance = rim_errors(edge_on, pixels, depth, frame_views.silhouette(t), mask, capture.camera)
+        edge_on = view.seen & (np.abs(cosine) < config.rim_cosine)
+        rim, distance = rim_errors(edge_on, pixels, depth, frame_views.silhouette(t), mask, capture.camera, config)
         squares[rim] += distance**2
-        touches[rim] += 1
+        contacts[rim] += 1
         if progress:
             progress(t + 1, len(capture.masks))
-    error = _spread(squares, touches, frame_views.neighbours)
-    return Quality(frames, best, error, confidence(frames, best, error))
+    error = _spread(squares, contacts, frame_views.neighbours, config.rings)
+    return Quality(frames, best, error, confidence(frames, best, error, config))
 
 
-def confidence(frames: NDArray[np.int64], best_cosine: FloatArray, contour_error_m: FloatArray) -> FloatArray:
-    """Return how far each place can be trusted, 0 (a guess) to 1 (measured). Arguments as in :class:`Quality`. [V]"""
-    often = np.minimum(frames / ENOUGH_FRAMES, 1)
-    squarely = np.clip((best_cosine - GRAZING) / (SQUARE - GRAZING), 0, 1)
-    agrees = 1 / (1 + (contour_error_m / AGREES_M) ** 2)
-    return np.asarray(often * squarely * np.where(np.isnan(agrees), UNTOUCHED, agrees), np.float32)
+def confidence(
+    frames: NDArray[np.int64], best_cosine: FloatArray, contour_error_m: FloatArray, config: QualityConfig = QUALITY
+) -> FloatArray:
+    """Return the confidence of every vertex, 0 (a guess) to 1 (measured). Arguments as in :class:`Quality`. [V]"""
+    often = np.minimum(frames / config.enough_frames, 1)
+    steep = np.clip((best_cosine - config.grazing_cosine) / (config.square_cosine - config.grazing_cosine), 0, 1)
+    agrees = 1 / (1 + (contour_error_m / config.half_error_m) ** 2)
+    return np.asarray(often * steep * np.where(np.isnan(agrees), config.no_contour, agrees), np.float32)
 
 
 def rim_errors(
@@ -103,32 +118,34 @@ def rim_errors(
     drawn: NDArray[np.bool_],
     mask: NDArray[np.bool_],
     camera: Camera,
+    config: QualityConfig = QUALITY,
 ) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return the vertices on the body's outline [N] and their distances from the mask's outline in metres [N].
+    """Return the vertices on the body's contour [N] and their distances from the mask's contour in metres [N].
 
     Args:
-        edge_on: vertices that may be on the outline. [V]
-        pixels: where the vertices fall in the picture. [V, 2]
+        edge_on: vertices that may be on the contour. [V]
+        pixels: projections of the vertices. [V, 2]
         depth: metres. [V]
         drawn: True on the fitted body. [H, W]
-        mask: True on the person; where the picture's border cuts it there is no outline. [H, W]
+        mask: True on the person; there is no contour where the border of the picture cuts it. [H, W]
         camera: of the picture.
+        config: thresholds.
     """
     column, row = np.floor(pixels).astype(np.int64).T
     inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
     rim = np.flatnonzero(edge_on & inside)
-    rim = rim[_to_outline(drawn, row[rim], column[rim]) <= NEAR_RIM * max(camera.width, camera.height)]
+    rim = rim[_to_contour(drawn, row[rim], column[rim]) <= config.rim_distance * max(camera.width, camera.height)]
     if not len(rim) or mask.all() or not mask.any():
         return rim[:0], np.zeros(0, np.float32)
-    error_px = (_to_outline(mask, row[rim], column[rim]) - 0.5).clip(0)
+    error_px = (_to_contour(mask, row[rim], column[rim]) - 0.5).clip(0)
     return rim, np.asarray(error_px * depth[rim] / min(camera.fx, camera.fy), np.float32)
 
 
-def _to_outline(mask: NDArray[np.bool_], row: NDArray[np.int64], column: NDArray[np.int64]) -> FloatArray:
-    """Return the distances of N pixels from the nearest pixel on the other side of a mask's outline. [N]"""
+def _to_contour(mask: NDArray[np.bool_], row: NDArray[np.int64], column: NDArray[np.int64]) -> FloatArray:
+    """Return the distances of N pixels from the nearest pixel on the other side of a mask's contour. [N]"""
     if not len(row):
         return np.zeros(0, np.float32)
-    # what lies around the mask and the pixels is enough
+    # the distance transform is only needed around the mask and the pixels
     rows, columns = np.r_[np.flatnonzero(mask.any(1)), row], np.r_[np.flatnonzero(mask.any(0)), column]
     top, left = max(rows.min() - 1, 0), max(columns.min() - 1, 0)
     solid = mask[top : rows.max() + 2, left : columns.max() + 2].astype(np.uint8)
@@ -136,9 +153,9 @@ def _to_outline(mask: NDArray[np.bool_], row: NDArray[np.int64], column: NDArray
     return np.asarray((within + beyond)[row - top, column - left], np.float32)
 
 
-def _spread(squares: FloatArray, touches: FloatArray, neighbours: csr_matrix) -> FloatArray:
-    """Return the root mean square distance around each vertex, NaN where no outline touched nearby. [V]"""
+def _spread(squares: FloatArray, contacts: FloatArray, neighbours: csr_matrix, rings: int) -> FloatArray:
+    """Return the root mean square distance around each vertex, NaN where no contour was near. [V]"""
     mean = averaging(neighbours)
-    for _ in range(RINGS):
-        squares, touches = mean @ squares, mean @ touches
-    return np.where(touches > 0, np.sqrt(squares / np.maximum(touches, 1e-12)), np.nan).astype(np.float32)
+    for _ in range(rings):
+        squares, contacts = mean @ squares, mean @ contacts
+    return np.where(contacts > 0, np.sqrt(squares / np.maximum(contacts, 1e-12)), np.nan).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The regions of the body that a report speaks of: pieces of limbs, and the trunk and head from both sides."""
+"""The regions of the body in the report: segments of limbs, and front and back of trunk and head."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def regions_of_vertices(body: Body, state: BodyState) -> NDArray[np.int64]:
     assign(torso & front & ~upper, "belly")
     assign(torso & ~front & upper, "upper back")
     assign(torso & ~front & ~upper, "lower back and seat")
-    hand = _follows(body, ("wrist", "hand", "thumb", "index", "middle", "ring", "pinky"))
+    hand = _moved_by(body, ("wrist", "hand", "thumb", "index", "middle", "ring", "pinky"))
     for side in ("left", "right"):
         for part, name in _LIMBS.items():
             assign(segment == SEGMENTS.index(f"{side}_{part}"), f"{side} {name}")
@@ -52,13 +52,13 @@ def regions_of_vertices(body: Body, state: BodyState) -> NDArray[np.int64]:
 
 
 def on_arm_or_head(body: Body) -> NDArray[np.bool_]:
-    """Mark the vertices that follow arms, neck or head rather than the trunk. [V]"""
+    """Return which vertices belong to arms, neck or head rather than the trunk. [V]"""
     wanted = [k for k, name in enumerate(SEGMENTS) if name.endswith(("head", "arm"))]
     return np.isin(parts_of_vertices(body).cpu().numpy(), wanted)
 
 
-def _follows(body: Body, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Mark the vertices that follow most a joint whose name, without side and number, is one of these. [V]"""
+def _moved_by(body: Body, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return the vertices whose largest weight is of a joint with one of these names, without side and number. [V]"""
     strongest = body.lbs_weights.argmax(1).cpu().numpy()
     bare = [name.removeprefix("left_").removeprefix("right_").rstrip("0123456789") for name in body.joint_names]
     return np.asarray(np.array([name in names for name in bare])[strongest])

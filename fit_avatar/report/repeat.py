@@ -1,4 +1,4 @@
-"""What it takes to repeat a run: the command that was given."""
+"""The command that repeats a run."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 from fit_avatar.config import Config
 
-ASIDE = ("fresh", "log", "view")
+NEUTRAL = ("fresh", "log", "view")
 """Options that do not change the result."""
 
 
 def command(options: Mapping[str, Any]) -> str:
-    """Return the command line for options (JSON values, as in ``metrics.json``) that differ from the defaults."""
+    """Return the command line with the options that differ from the defaults. options: as in ``metrics.json``"""
     words = ["fit-avatar"]
     for field in fields(Config):
         value = options.get(field.name)
         default = None if field.default is MISSING else field.default
-        if field.name in ASIDE or value is None or value == default or (isinstance(value, (list, tuple)) and not value):
+        if field.name in NEUTRAL or value in (None, default, [], ()):
             continue
         words.append(f"--{field.name.replace('_', '-')}")
         if value is not True:

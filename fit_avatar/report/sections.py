@@ -1,4 +1,4 @@
-"""The parts of the page that say in words, tables and plots what ``metrics.json`` holds."""
+"""The sections of the report, which show ``metrics.json`` in words, tables and plots."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from fit_avatar.report.repeat import command
 
 Metrics = Mapping[str, Any]
 ESTIMATED = "estimated"
-EXPLAINED = (
-    "Frames: how many saw the middle of the part. Angle: between the surface and the line of sight in the frame that "
-    "looked most squarely, 0° is straight on. Outline: how far the masks' outlines are from the surface. Any of the "
-    "three can lower the confidence. It grades what the clip shows; it is no error in millimetres."
+"""How the source of the scale begins if the height was not given."""
+COVERAGE_NOTE = (
+    "Frames: number of frames that saw the median point of the part. Angle: between surface normal and line of sight "
+    "in the best frame; 0° is straight on. Contour: distance between the contours of the masks and the surface. Each "
+    "of the three can lower the confidence, which grades what the clip shows and is not an error in millimetres."
 )
 
 
 def section(title: str, content: str, kind: str = "") -> str:
-    """Return a titled section of the page; the content is HTML."""
+    """Return a titled section. ``content`` is HTML."""
     return f'<section class="{kind}"><h2>{escape(title)}</h2>{content}</section>'
 
 
 def facts(metrics: Metrics) -> str:
-    """Return the numbers that one looks for first."""
+    """Return the most important numbers."""
     overlap, error = metrics["silhouette_iou"], metrics["keypoint_error_px"]["mean"]
     shown = [
         (f"{metrics['height_m']:.2f} m", f"height, {'estimated' if scale_is_estimated(metrics) else 'given scale'}"),
@@ -40,51 +41,51 @@ def facts(metrics: Metrics) -> str:
 
 
 def warnings(metrics: Metrics) -> str:
-    """Return what the user should know before trusting the result."""
-    told = [f"Scale: {metrics['scale_source']}."] if scale_is_estimated(metrics) else []
-    told += metrics["warnings"]
-    if not told:
-        return section("Before you trust it", "<p>Nothing stands out.</p>")
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
-    return section("Before you trust it", f"<ul>{items}</ul>", "warnings")
+    """Return what the user should know before using the result."""
+    sentences = [f"Scale: {metrics['scale_source']}."] if scale_is_estimated(metrics) else []
+    sentences += metrics["warnings"]
+    if not sentences:
+        return section("Before you use it", "<p>No warnings.</p>")
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return section("Before you use it", f"<ul>{items}</ul>", "warnings")
 
 
 def scale_is_estimated(metrics: Metrics) -> bool:
-    """Tell whether the metres are a guess."""
+    """Return whether the metric scale is estimated rather than given."""
     return str(metrics["scale_source"]).startswith(ESTIMATED)
 
 
 def legend() -> str:
-    """Return the scale of the confidence colours."""
+    """Return the legend of the confidence colours."""
     ends = '<span class="ends"><span>a guess</span><span>measured</span></span>'
     return f'<span class="scale" style="background:{css_scale()}"></span>{ends}'
 
 
 def coverage(regions: Sequence[Mapping[str, Any]], pictures: str) -> str:
-    """Return the table of the body's regions. ``pictures`` is HTML that shows them."""
+    """Return the table of the body's regions. ``pictures`` is HTML."""
     rows = []
     for region in regions:
-        share = region["confidence"]
-        red, green, blue = confidence_colours(share).tolist()
-        meter = f'<i style="width:{100 * share:.0f}%;background:rgb({red},{green},{blue})"></i>'
+        confidence = region["confidence"]
+        red, green, blue = confidence_colours(confidence).tolist()
+        meter = f'<i style="width:{100 * confidence:.0f}%;background:rgb({red},{green},{blue})"></i>'
         rows.append(
             f"<tr><td>{escape(region['name'])}</td>"
-            f'<td>{100 * share:.0f} %<span class="meter">{meter}</span></td>'
+            f'<td>{100 * confidence:.0f} %<span class="meter">{meter}</span></td>'
             f'<td class="number">{region["frames"]}</td>'
             f'<td class="number">{_number(region["best_angle_deg"], "°")}</td>'
             f'<td class="number">{_number(region["contour_error_mm"], " mm")}</td></tr>'
         )
     head = (
         '<tr><th>part</th><th>confidence</th><th class="number">frames</th><th class="number">angle</th>'
-        '<th class="number">outline</th></tr>'
+        '<th class="number">contour</th></tr>'
     )
-    explained = f'<p class="quiet">{escape(EXPLAINED)}</p>'
+    note = f'<p class="quiet">{escape(COVERAGE_NOTE)}</p>'
     table = f"<table>{head}{''.join(rows)}</table>"
-    return section("Which parts are measured, and which are a guess", f"{pictures}{legend()}{table}{explained}")
+    return section("Which parts are measured and which are a guess", f"{pictures}{legend()}{table}{note}")
 
 
 def measurements(metrics: Metrics) -> str:
-    """Return the table of the body's measurements and how they are defined."""
+    """Return the table of the body's measurements with their definitions."""
     rows = "".join(
         f'<tr><td>{escape(each["name"])}<div class="definition">{escape(_definition(each))}</div></td>'
         f'<td class="number">{100 * each["metres"]:.1f} cm</td></tr>'
@@ -97,7 +98,7 @@ def measurements(metrics: Metrics) -> str:
 
 
 def frame_plots(metrics: Metrics) -> str:
-    """Return the plots over the frames, and the frames left out with the reasons."""
+    """Return the plots over the frames, and the reasons for which frames were left out."""
     frames = [frame["frame_index"] for frame in metrics["frames"]]
     left_out = [each["frame_index"] for each in metrics["frames_left_out"]]
     overlap = [frame["silhouette_iou"] for frame in metrics["frames"]]
@@ -108,9 +109,9 @@ def frame_plots(metrics: Metrics) -> str:
 
 
 def left_out_list(left_out: Sequence[Mapping[str, Any]]) -> str:
-    """Return the frames that were not used, by reason."""
+    """Return the frames that were left out, by reason."""
     if not left_out:
-        return '<p class="quiet">No frame that was looked at had to be left out.</p>'
+        return '<p class="quiet">No frame was left out.</p>'
     by_reason: dict[str, list[int]] = {}
     for each in left_out:
         by_reason.setdefault(each["reason"], []).append(each["frame_index"])
@@ -119,7 +120,7 @@ def left_out_list(left_out: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Return numbers as text, neighbours joined: 3–5, 9."""
+    """Return numbers as text with consecutive ones joined: 3–5, 9."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
         if runs and number == runs[-1][1] + 1:
@@ -139,12 +140,12 @@ def timing(metrics: Metrics) -> str:
         for kind in ("kept" if stage["kept_from_earlier_run"] else "",)
     ]
     note = " Pale bars were kept from an earlier run." if any(kind for *_, kind in rows) else ""
-    total = f"{metrics['seconds']['total']:.0f} s in all, at most {metrics['peak_memory_gb']:.1f} GB of memory.{note}"
+    total = f"{metrics['seconds']['total']:.0f} s in total, peak memory {metrics['peak_memory_gb']:.1f} GB.{note}"
     return section("Time", f'{bars(rows)}<p class="quiet">{escape(total)}</p>')
 
 
 def repeat(metrics: Metrics) -> str:
-    """Return what it takes to do the same again."""
+    """Return the command, versions and options that reproduce the result."""
     rows = "".join(
         f"<tr><td>{escape(str(name))}</td><td>{escape(_plain(value))}</td></tr>"
         for table in (metrics["options"], metrics["sources"], {"camera": metrics["camera"]})
@@ -152,7 +153,7 @@ def repeat(metrics: Metrics) -> str:
     )
     packages = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in metrics["versions"].items())
     return section(
-        "To repeat it",
+        "How to reproduce it",
         f"<pre>{escape(command(metrics['options']))}</pre>"
         f"<details><summary>Versions</summary><table>{packages}</table></details>"
         f"<details><summary>All options, sources and the camera</summary><table>{rows}</table></details>",

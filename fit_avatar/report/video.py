@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -18,25 +19,38 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
-ENCODERS = ("libx264", "libopenh264", "h264", "mpeg4")
-"""The first of these that the installed FFmpeg has is used; the last one is everywhere but not in browsers."""
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """How videos are encoded. All values are chosen by hand."""
+
+    encoders: tuple[str, ...] = ("libx264", "libopenh264", "h264", "mpeg4")
+    """The first one that the installed FFmpeg has is used. FFmpeg always has the last one, which browsers do not
+    play."""
+    crf: int = 20
+    """Constant rate factor of x264; adding six halves the size of the file."""
+    preset: str = "veryfast"
+    """Speed of x264; slower ones make smaller files."""
+
+
+VIDEO = VideoConfig()
 
 
 class Frames(Protocol):
-    """Takes the frames of a video one by one."""
+    """Appends frames to a video."""
 
     def __call__(self, bgr: NDArray[np.uint8]) -> None:
-        """Append one frame. [H, W, 3]; an odd last row or column is left out."""
+        """Append one frame. [H, W, 3]; an odd last row or column is cut off."""
 
 
 @contextmanager
-def video_file(path: Path, fps: float, crf: int = 20) -> Iterator[Frames]:
-    """Give a function that appends frames; at the end of the block the finished MP4 moves into place.
+def video_file(path: Path, fps: float, config: VideoConfig = VIDEO) -> Iterator[Frames]:
+    """Yield a function that appends frames; the finished MP4 moves to ``path`` at the end of the block.
 
     Args:
         path: of the video.
         fps: frames per second.
-        crf: constant rate factor of x264; six more halve the size.
+        config: of the encoder.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -50,7 +64,7 @@ def video_file(path: Path, fps: float, crf: int = 20) -> Iterator[Frames]:
         ) from None
 
     rate = Fraction(fps).limit_denominator(1001)
-    front = {"movflags": "+faststart"}  # with its index first, a browser plays it before all of it is loaded
+    front = {"movflags": "+faststart"}  # the index comes first, so that a browser can play it while it loads
     with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4", options=front) as container:
         stream: VideoStream | None = None
 
@@ -58,7 +72,7 @@ def video_file(path: Path, fps: float, crf: int = 20) -> Iterator[Frames]:
             nonlocal stream
             height, width = (side // 2 * 2 for side in bgr.shape[:2])  # 4:2:0 needs even sides
             if stream is None:
-                stream = _stream(container, rate, width, height, crf)
+                stream = _stream(container, rate, width, height, config)
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(bgr[:height, :width]), format="bgr24")
             container.mux(stream.encode(picture))
 
@@ -67,13 +81,13 @@ def video_file(path: Path, fps: float, crf: int = 20) -> Iterator[Frames]:
             container.mux(stream.encode())
 
 
-def _stream(container: OutputContainer, rate: Fraction, width: int, height: int, crf: int) -> VideoStream:
+def _stream(container: OutputContainer, rate: Fraction, width: int, height: int, config: VideoConfig) -> VideoStream:
     import av
 
-    encoder = next((name for name in ENCODERS if name in av.codecs_available), None)
+    encoder = next((name for name in config.encoders if name in av.codecs_available), None)
     if encoder is None:
         raise MissingDependencyError("the installed PyAV has no H.264 encoder: pip install --force-reinstall av")
-    options = {"crf": str(crf), "preset": "veryfast"} if encoder == "libx264" else {}
+    options = {"crf": str(config.crf), "preset": config.preset} if encoder == "libx264" else {}
     stream: VideoStream = container.add_stream(encoder, rate=rate, options=options)  # type: ignore[assignment]
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     return stream

@@ -1,4 +1,4 @@
-"""Outer surfaces, alignment and re-posing, on shapes whose answer is known."""
+"""Outer surfaces, alignment and re-posing, on shapes with known answers."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_alignment_undoes_a_similarity_transform() -> None:
     np.testing.assert_allclose(motion(moved), truth.vertices, atol=5e-4)
 
 
-def test_a_known_scale_is_told_and_forgiven() -> None:
+def test_a_wrong_scale_is_reported_and_aligned() -> None:
     truth = figure()
     scaled = Mesh(1.2 * truth.vertices, truth.faces)
     result = compare_clip([scaled], [truth], UP, samples=5000)

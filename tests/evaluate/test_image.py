@@ -1,4 +1,4 @@
-"""Agreement of masks and pictures, on cases that can be worked out by hand."""
+"""Agreement of masks and pictures, on cases computed by hand."""
 
 import math
 
@@ -50,7 +50,7 @@ def test_ssim_falls_with_noise_and_only_under_the_mask() -> None:
     assert ssim(half, truth, mask) == pytest.approx(1.0)
 
 
-def test_different_shapes_are_told() -> None:
+def test_different_shapes_raise() -> None:
     for metric in (iou, psnr, ssim):
         with pytest.raises(ValueError, match=r"one is \(2, 2\) and the other \(3, 2\)"):
             metric(np.zeros((2, 2)), np.zeros((3, 2)))

@@ -1,4 +1,4 @@
-"""Joint errors, on cases that can be worked out by hand."""
+"""Joint errors, on cases computed by hand."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_points_in_one_place_do_not_divide_by_zero() -> None:
     assert np.isfinite(pa_mpjpe(together, JOINTS[0]))
 
 
-def test_wrong_shapes_are_told() -> None:
+def test_wrong_shapes_raise() -> None:
     with pytest.raises(ValueError, match="points, 3"):
         mpjpe(np.zeros((24, 3)), np.zeros((23, 3)))
     with pytest.raises(ValueError, match="points, 3"):

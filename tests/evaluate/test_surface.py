@@ -1,4 +1,4 @@
-"""Surface distances, on surfaces whose distance is known."""
+"""Surface distances, on surfaces of known distance."""
 
 import builtins
 from typing import Any
@@ -44,13 +44,13 @@ def test_the_two_directions_differ_for_a_part(open3d: Any) -> None:
     assert distance.backward.mean() == pytest.approx(0.125, abs=0.003)
 
 
-def test_a_missing_open3d_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_open3d_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, ModuleNotFoundError("No module named 'open3d'", name="open3d"))
     with pytest.raises(MissingDependencyError, match=r"pip install 'fit-avatar\[evaluate\]'"):
         surface_distance(SQUARE, FACES, SQUARE, FACES, 10)
 
 
-def test_a_missing_system_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_system_library_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, OSError("libusb-1.0.so.0: cannot open shared object file"))
     with pytest.raises(MissingDependencyError, match=r"libusb-1\.0\.so\.0.*apt install libgl1 .* libusb-1\.0-0"):
         surface_distance(SQUARE, FACES, SQUARE, FACES, 10)

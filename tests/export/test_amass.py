@@ -1,4 +1,4 @@
-"""avatar_amass.npz, posed again by the package smplx."""
+"""avatar_amass.npz, posed by the package smplx."""
 
 from pathlib import Path
 

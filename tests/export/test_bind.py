@@ -1,4 +1,4 @@
-"""The same person and motion, held in another pose."""
+"""The same person and motion in another bind pose."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the command line and scripts ask for, in the style they ask for it."""
+"""The files that the command line and scripts request, in the requested style."""
 
 import sys
 from pathlib import Path
@@ -44,11 +44,11 @@ def test_z_up_in_centimetres(tmp_path: Path, body: Body, state: BodyState, captu
     assert files[0].read_bytes() == plain[0].read_bytes()  # a GLB has no choice
 
 
-def test_a_relief_is_a_picture_that_the_others_name(
+def test_a_displacement_is_a_picture_that_the_others_name(
     tmp_path: Path, body: Body, state: BodyState, capture: Capture
 ) -> None:
-    relief = np.zeros((16, 16), np.float32)
-    files = write_avatar(tmp_path, body, state, capture, TEXTURE, relief=relief)
+    displacement = np.zeros((16, 16), np.float32)
+    files = write_avatar(tmp_path, body, state, capture, TEXTURE, displacement=displacement)
     assert tmp_path / "avatar_normal.png" in files
     picture = cv2.imread(str(tmp_path / "avatar_normal.png"))
     assert picture.shape == (16, 16, 3) and picture[..., 0].min() > 250
@@ -92,7 +92,7 @@ def test_an_unknown_extra(tmp_path: Path, body: Body, state: BodyState, capture:
 
 
 @pytest.mark.parametrize(("export", "module", "extra"), [("usd", "pxr", "usd"), ("lods", "meshoptimizer", "lod")])
-def test_a_missing_package_is_told_at_once(
+def test_a_missing_package_raises_before_any_work(
     export: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)

@@ -1,4 +1,4 @@
-"""avatar.glb, read back by pygltflib and trimesh, and re-posed in NumPy."""
+"""avatar.glb, read back by pygltflib and trimesh, and posed in NumPy."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -138,16 +138,16 @@ def test_texture_is_embedded_and_lies_where_it_belongs(path: Path, gltf: pygltfl
     np.testing.assert_allclose(uv[faces] * [1, -1] + [0, 1], body.uvs[body.uv_faces].numpy(), atol=1e-6)
 
 
-def test_a_relief_becomes_a_normal_map_with_tangents(tmp_path: Path, body: Body, state: BodyState) -> None:
-    relief = (0.002 * np.sin(np.arange(64) / 2) * np.ones((64, 1))).astype(np.float32)
-    path = write_glb(tmp_path / "a.glb", body, state, 25.0, TEXTURE, relief=relief)
+def test_a_displacement_becomes_a_normal_map_with_tangents(tmp_path: Path, body: Body, state: BodyState) -> None:
+    displacement = (0.002 * np.sin(np.arange(64) / 2) * np.ones((64, 1))).astype(np.float32)
+    path = write_glb(tmp_path / "a.glb", body, state, 25.0, TEXTURE, displacement=displacement)
     gltf = pygltflib.GLTF2().load(str(path))
     texture = gltf.textures[gltf.materials[0].normalTexture.index]
     assert gltf.images[texture.source].name == "avatar_normal"
     view = gltf.bufferViews[gltf.images[texture.source].bufferView]
     content = gltf.binary_blob()[view.byteOffset : view.byteOffset + view.byteLength]
     image = np.asarray(Image.open(BytesIO(content)))
-    np.testing.assert_array_equal(image, normal_map(relief, body, rest_mesh(body, state)))
+    np.testing.assert_array_equal(image, normal_map(displacement, body, rest_mesh(body, state)))
     assert np.ptp(image[..., 0].astype(int)) > 20
     attributes = gltf.meshes[0].primitives[0].attributes
     tangent, normal = read(gltf, attributes.TANGENT), read(gltf, attributes.NORMAL)
@@ -160,7 +160,7 @@ def test_a_relief_becomes_a_normal_map_with_tangents(tmp_path: Path, body: Body,
 
 def test_trimesh_loads_it(path: Path, body: Body) -> None:
     scene = trimesh.load(path)
-    assert isinstance(scene, trimesh.PosedBody)
+    assert isinstance(scene, trimesh.Scene)
     assert sum(len(g.faces) for g in scene.geometry.values()) == len(body.faces)
 
 

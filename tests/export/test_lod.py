@@ -1,4 +1,4 @@
-"""Levels of detail, measured and looked at by trimesh."""
+"""Levels of detail, measured and checked with trimesh."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.export import write_glb
-from fit_avatar.export.lod import LEVELS, simplified
+from fit_avatar.export.lod import LOD, simplified
 from fit_avatar.export.mesh import SplitMesh, rest_mesh, split_seams
 from tests.export.test_glb import TEXTURE, read, skinned
 
@@ -32,7 +32,7 @@ def test_the_full_mesh_needs_no_package(split: SplitMesh, monkeypatch: pytest.Mo
         simplified(split, np.zeros((split.vertex.max() + 1, 3)), 0.5)
 
 
-@pytest.mark.parametrize("part", LEVELS)
+@pytest.mark.parametrize("part", LOD.levels)
 def test_corners_stay_corners_and_the_skin_stays_closed(
     body: Body, state: BodyState, split: SplitMesh, part: float
 ) -> None:

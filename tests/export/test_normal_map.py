@@ -1,4 +1,4 @@
-"""Normal maps: what a shader makes of them is the surface that they stand for."""
+"""Normal maps: shading with them gives the surface that they stand for."""
 
 import numpy as np
 import pytest
@@ -53,15 +53,15 @@ def test_tangents_run_along_u_and_lie_on_the_surface(shading: Shading) -> None:
     assert np.quantile((along * right[shading.faces[upright, 0]]).sum(1), 0.1) > 0.8
 
 
-def test_no_relief_is_a_blue_map(body: Body, rest: RestMesh) -> None:
+def test_no_displacement_is_a_blue_map(body: Body, rest: RestMesh) -> None:
     image = normal_map(np.zeros((64, 64), np.float32), body, rest).astype(int)
     assert np.abs(image - [127.5, 127.5, 255]).max() < 1
 
 
 def test_hills_are_shaded_as_hills(body: Body, rest: RestMesh, shading: Shading) -> None:
     y, x = np.mgrid[:SIZE, :SIZE] * 2 * np.pi / 24
-    relief = (0.004 * np.cos(x) * np.cos(y)).astype(np.float32)
-    image = normal_map(relief, body, rest)
+    displacement = (0.004 * np.cos(x) * np.cos(y)).astype(np.float32)
+    image = normal_map(displacement, body, rest)
     ours, mask = shown(image, shading)
     raster = rasterize_uv(torch.from_numpy(shading.uvs), torch.from_numpy(shading.faces), SIZE)
     faces = torch.from_numpy(shading.faces)
@@ -73,7 +73,7 @@ def test_hills_are_shaded_as_hills(body: Body, rest: RestMesh, shading: Shading)
         outside *= np.sign((outside * normal).sum(2, keepdims=True))
         return outside / np.maximum(np.linalg.norm(outside, axis=2, keepdims=True), 1e-12)
 
-    true, smooth = across(place + normal * relief[..., None])[mask], across(place)[mask]
+    true, smooth = across(place + normal * displacement[..., None])[mask], across(place)[mask]
     inner = np.linalg.norm(smooth - normal[mask], axis=1) < 0.2  # not across seams
     tilt, error = true - smooth, ours - normal[mask] - (true - smooth)
     assert inner.mean() > 0.6 and np.median(np.linalg.norm(tilt[inner], axis=1)) > 0.1

@@ -1,4 +1,4 @@
-"""avatar.npz is enough to re-pose the avatar with NumPy and SciPy alone."""
+"""avatar.npz is sufficient to pose the avatar with NumPy and SciPy alone."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""People-Snapshot's files: read back by our own readers, and as any other program would read them."""
+"""People-Snapshot's files, read back by the package's own readers and as other programs would read them."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_smpl_is_what_the_joints_are_called() -> None:
     assert renamed(SMPL_JOINTS, "smpl") == SMPL_JOINTS
 
 
-def test_what_the_engines_require_is_there() -> None:
+def test_it_has_what_the_engines_require() -> None:
     assert set(renamed(SMPL_JOINTS, "unity")) >= UNITY_REQUIRED
     assert set(renamed(SMPL_JOINTS, "vrm")) >= {name[0].lower() + name[1:] for name in UNITY_REQUIRED}
     mixamo = renamed(SMPLH_JOINTS, "mixamo")

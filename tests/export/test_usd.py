@@ -73,7 +73,7 @@ def test_the_animation_is_the_captured_motion(stage, body: Body, state: BodyStat
     to_world = root_motion(body, state).world_from_camera
     expected = pose_body(body, state).vertices[frame].double().numpy() @ to_world[:3, :3].T + to_world[:3, 3]
     found = posed(stage, float(FRAMES[frame] - FRAMES[0]))
-    np.testing.assert_allclose(found * axes.metres, expected @ axes.turn.T, atol=1e-5)
+    np.testing.assert_allclose(found * axes.metres, expected @ axes.rotation.T, atol=1e-5)
     low, high = np.array(stage.GetDefaultPrim().GetAttribute("extent").Get())
     assert (found > low - 1e-3).all() and (found < high + 1e-3).all()
 
@@ -102,12 +102,12 @@ def test_rest_mesh_texture_and_coordinates(stage, path: Path, body: Body, state:
     np.testing.assert_array_equal(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), TEXTURE)
 
 
-def test_a_relief_becomes_the_surfaces_normal(tmp_path: Path, body: Body, state: BodyState) -> None:
+def test_a_displacement_becomes_the_surfaces_normal(tmp_path: Path, body: Body, state: BodyState) -> None:
     pytest.importorskip("pxr")
     from pxr import Ar, Usd, UsdShade
 
-    relief = np.zeros((16, 16), np.float32)
-    path = write_usdz(tmp_path / "a.usdz", body, state, 25.0, TEXTURE, FRAMES, relief=relief)
+    displacement = np.zeros((16, 16), np.float32)
+    path = write_usdz(tmp_path / "a.usdz", body, state, 25.0, TEXTURE, FRAMES, displacement=displacement)
     stage = Usd.Stage.Open(str(path))
     test_no_validator_of_usd_complains(stage)
     material, _ = UsdShade.MaterialBindingAPI(stage.GetPrimAtPath("/avatar/mesh")).ComputeBoundMaterial()

@@ -1,4 +1,4 @@
-"""Nothing half-written is ever seen."""
+"""Files and folders appear complete or not at all."""
 
 import errno
 import os
@@ -52,6 +52,61 @@ def test_a_parent_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
 def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="odd"):
         fill(tmp_path / "file.bin", OSError(errno.EIO, "odd"))
+
+
+def test_a_read_error_is_not_reported_as_a_write_error(tmp_path: Path) -> None:
+    unreadable = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/elsewhere/input.png")
+    with pytest.raises(PermissionError, match="input"):
+        fill(tmp_path / "file.bin", unreadable)
+
+
+@pytest.mark.parametrize("name", ["", "half"])
+def test_an_error_about_what_is_written_is_one_sentence(tmp_path: Path, name: str) -> None:
+    def refuse() -> None:
+        with atomic_folder(tmp_path / "frames") as temporary:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(temporary / name))
+
+    with pytest.raises(BadInputError, match=r"^cannot write .*frames \(Permission denied\)"):
+        refuse()
+
+
+def test_the_process_file_mode_mask_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", lambda mask: pytest.fail("the mask is that of all threads"))
+            write_bytes(tmp_path / "file.bin", b"")
+            with atomic_folder(tmp_path / "folder"):
+                pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file.bin").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_a_folder_that_cannot_be_replaced_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put_back: bool
+) -> None:
+    path = tmp_path / "frames"
+    path.mkdir()
+    (path / "old").touch()
+    replace, calls = os.replace, 0
+
+    def fail_later(source: Path, target: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2 or (calls > 2 and not put_back):
+            raise OSError(errno.EIO, "odd")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_later)
+    with pytest.raises(OSError, match="odd"), atomic_folder(path) as temporary:
+        (temporary / "new").touch()
+    if put_back:
+        assert list(tmp_path.rglob("*")) == [path, path / "old"]
+    else:
+        assert {file.name for file in tmp_path.rglob("*") if file.is_file()} == {"old", "new"}
 
 
 def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a fit leaves in doubt: sides that no frame shows, and a body that does not match."""
+"""Diagnostics of a fit: sides that no frame shows, and a body that does not match."""
 
 import math
 
@@ -9,7 +9,7 @@ import torch
 from fit_avatar.body import BodyState, rotation
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.errors import NoPersonError
-from fit_avatar.report.diagnostics import diagnose, unseen, view_angles
+from fit_avatar.report.diagnostics import diagnose, turn_warnings, view_angles
 from fit_avatar.report.metrics import Agreement
 
 
@@ -23,21 +23,21 @@ def wrapped(angles):
 
 @pytest.mark.parametrize("first_deg", [0.0, 100.0, -170.0])
 def test_a_full_turn_shows_everything(first_deg):
-    assert unseen(wrapped(spread(first_deg, first_deg + 345))) == ()
-    assert unseen(wrapped(spread(first_deg, first_deg - 345))) == ()
-    assert unseen(wrapped(spread(first_deg, first_deg + 3 * 345))) == ()
+    assert turn_warnings(wrapped(spread(first_deg, first_deg + 345))) == ()
+    assert turn_warnings(wrapped(spread(first_deg, first_deg - 345))) == ()
+    assert turn_warnings(wrapped(spread(first_deg, first_deg + 3 * 345))) == ()
 
 
 def test_sides_that_are_missing_are_named():
-    assert "the person's back:" in unseen(spread(-90, 90))[0]
-    assert "the person's front:" in unseen(wrapped(spread(90, 270)))[0]
-    assert "the person's right side:" in unseen(wrapped(spread(0, 180)))[0]
-    assert "left side and back:" in unseen(spread(-110, 0))[0]
+    assert "the person's back:" in turn_warnings(spread(-90, 90))[0]
+    assert "the person's front:" in turn_warnings(wrapped(spread(90, 270)))[0]
+    assert "the person's right side:" in turn_warnings(wrapped(spread(0, 180)))[0]
+    assert "left side and back:" in turn_warnings(spread(-110, 0))[0]
 
 
-def test_no_turn_is_told():
+def test_a_missing_turn_is_a_warning():
     for middle in (0, 90, 180):
-        (said,) = unseen(wrapped(spread(middle - 12, middle + 12)))
+        (said,) = turn_warnings(wrapped(spread(middle - 12, middle + 12)))
         assert said.startswith("The person hardly turns (24° are seen)")
 
 
@@ -72,7 +72,7 @@ def observed(frames):
     return Capture(np.arange(frames), np.zeros((frames, 25, 3), np.float32), masks, camera, np.ones(frames, np.float32))
 
 
-def test_bad_agreement_is_told_and_a_hopeless_one_refused(body):
+def test_poor_agreement_is_a_warning_and_a_failed_fit_an_error(body):
     state, seen = facing(body, np.linspace(0, 345, 24).tolist()), observed(24)
     overlap, near = np.full(24, 0.95), np.ones(24)
     assert diagnose(body, state, seen, Agreement(overlap, near)) == ()
@@ -96,7 +96,7 @@ def test_keypoints_that_contradict_the_masks_are_refused(body):
     assert diagnose(body, state, seen, Agreement(overlap, np.full(24, np.nan))) == ()
 
 
-def test_who_stands_still_is_refused_and_who_hardly_turns_told(body):
+def test_a_motionless_person_is_an_error_and_a_small_turn_a_warning(body):
     seen, agreement = observed(8), Agreement(np.full(8, 0.95), np.ones(8))
     with pytest.raises(NoPersonError, match=r"^the person does not move: film"):
         diagnose(body, facing(body, np.linspace(10, 12, 8).tolist()), seen, agreement)

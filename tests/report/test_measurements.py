@@ -1,4 +1,4 @@
-"""Measurements: exact on shapes whose measures are known, sensible on the default body."""
+"""Measurements: exact on shapes of known size, plausible on the default body."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""metrics.json: the numbers are right, and it is valid JSON whatever happens."""
+"""metrics.json: the numbers are correct, and it is always valid JSON."""
 
 import json
 from dataclasses import replace
@@ -53,7 +53,7 @@ def test_a_shifted_fit_agrees_less(body: Body, state: BodyState, capture: Captur
     assert ((agreement.iou > 0.3) & (agreement.iou < 0.8)).all()
 
 
-def test_what_the_detector_means_by_a_keypoint_is_told_apart(body: Body, state: BodyState, capture: Capture) -> None:
+def test_the_error_without_the_detector_bias_is_separate(body: Body, state: BodyState, capture: Capture) -> None:
     bias = torch.zeros(25, 3)
     bias[:, 1] = 0.05
     points = replace(body.keypoint_points, template=body.keypoint_points.template + bias)

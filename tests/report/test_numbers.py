@@ -1,4 +1,4 @@
-"""The numbers for a terminal: the least known parts are named, and what is not there is left out."""
+"""Key numbers for the terminal: regions of least confidence are named, and missing values are skipped."""
 
 from fit_avatar.report.numbers import key_numbers
 
@@ -21,6 +21,6 @@ def test_numbers_are_those_of_the_metrics() -> None:
     )
 
 
-def test_without_regions_and_measurements_little_is_said() -> None:
+def test_missing_regions_and_measurements_are_skipped() -> None:
     empty = {"height_m": 1.8, "measurements": [], "frames_used": 4, "frames_left_out": [], "regions": []}
     assert key_numbers(empty) == (("height", "1.80 m"), ("frames", "4 used"))

@@ -16,7 +16,7 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.report import draw_overlay, write_overlay
-from fit_avatar.report.overlay import AMBIENT, LIGHT, LONG_SIDE_PX, OPACITY, SURFACE_BGR
+from fit_avatar.report.overlay import OVERLAY
 from fit_avatar.visibility.raster import rasterize, silhouette
 
 CAMERA = Camera(160.0, 160.0, 60.5, 80.5, 121, 161)  # odd sides
@@ -85,7 +85,7 @@ def test_large_frames_are_shrunk(tmp_path: Path, body: Body, state: BodyState, c
     path = write_overlay(tmp_path / "overlay.mp4", body, state, one, grey_frames(one))
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        assert (stream.width, stream.height) == (720, LONG_SIDE_PX)
+        assert (stream.width, stream.height) == (720, OVERLAY.long_side_px)
 
 
 def test_an_interruption_leaves_no_half_video(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:
@@ -98,9 +98,7 @@ def test_an_interruption_leaves_no_half_video(tmp_path: Path, body: Body, state:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(
-    tmp_path: Path, body: Body, state: BodyState, capture: Capture
-) -> None:
+def test_a_folder_that_cannot_be_written_raises(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInputError, match="cannot write"):
         write_overlay(tmp_path / "file" / "overlay.mp4", body, state, capture, grey_frames(capture))
@@ -111,16 +109,10 @@ def test_the_shading_runs_smoothly_over_the_triangles(body: Body, state: BodySta
     frame = np.full((CAMERA.height, CAMERA.width, 3), 60, np.uint8)
     drawn = draw_overlay(frame, vertices, body.faces, CAMERA)
     raster = rasterize(vertices, body.faces, CAMERA, cull_backfaces=True)
-    direction = torch.nn.functional.normalize(torch.tensor(LIGHT), dim=0)
-    lit = AMBIENT + (1 - AMBIENT) * (vertex_normals(vertices, body.faces) @ direction).clamp_min(0)
+    direction = torch.nn.functional.normalize(torch.tensor(OVERLAY.light), dim=0)
+    lit = OVERLAY.ambient + (1 - OVERLAY.ambient) * (vertex_normals(vertices, body.faces) @ direction).clamp_min(0)
     shade = raster.interpolate(lit[:, None], body.faces).numpy()
-    expected = 60 * (1 - OPACITY) + shade * np.array(SURFACE_BGR) * OPACITY
+    expected = 60 * (1 - OVERLAY.opacity) + shade * np.array(OVERLAY.surface_bgr) * OVERLAY.opacity
     inside = cv2.erode(raster.mask.numpy().astype(np.uint8), np.ones((5, 5))) > 0  # the outline is drawn over the rest
     assert inside.sum() > 500
     assert np.abs(drawn[inside] - expected[inside]).max() < 3
-
-
-def test_a_body_outside_the_picture_leaves_the_frame_as_it_is(body: Body, state: BodyState) -> None:
-    frame = np.full((CAMERA.height, CAMERA.width, 3), 60, np.uint8)
-    away = pose_body(body, state).vertices[0] + 100
-    np.testing.assert_array_equal(draw_overlay(frame, away, body.faces, CAMERA), frame)

@@ -1,4 +1,4 @@
-"""report.html: whole in itself, honest in what it says, and alive in a real browser."""
+"""report.html: self-contained, complete, and working in a real browser."""
 
 import base64
 import json
@@ -28,11 +28,11 @@ from fit_avatar.report import (
 )
 from fit_avatar.report.colours import SCALE, confidence_colours, confidence_texture
 from fit_avatar.report.contact_sheet import contact_sheet, spread
-from fit_avatar.report.embed import MOST_VIDEO_BYTES, VIDEO_BYTES, video_bytes
+from fit_avatar.report.embed import EMBED, video_bytes
 from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.report.sections import left_out_list, ranges
-from fit_avatar.report.video import video_file
+from fit_avatar.report.video import VideoConfig, video_file
 from fit_avatar.steps import options_of
 from fit_avatar.visibility.raster import silhouette
 from tests.report.browser import CHROMIUM, browser_page
@@ -102,7 +102,7 @@ def test_it_carries_everything_and_refers_to_nothing_outside(page, folder) -> No
     assert base64.b64decode(blocks["overlay-mp4"]) == (folder / "overlay.mp4").read_bytes()
 
 
-def test_it_says_what_matters(page) -> None:
+def test_it_shows_the_important_information(page) -> None:
     text = visible(page)
     for part in (
         "Scale: estimated from average adults.", "The feet are cut off in 3 frames & more.", "2–3: blurred",
@@ -158,12 +158,12 @@ def test_frames_are_chosen_evenly(count) -> None:
 def test_a_large_video_is_made_smaller(tmp_path) -> None:
     generator = np.random.default_rng(0)
     path = tmp_path / "large.mp4"
-    with video_file(path, 10.0, crf=4) as append:
+    with video_file(path, 10.0, VideoConfig(crf=4)) as append:
         for _ in range(6):
             append(generator.integers(0, 255, (540, 960, 3), np.uint8))  # noise hardly compresses
-    assert path.stat().st_size > VIDEO_BYTES
+    assert path.stat().st_size > EMBED.video_bytes
     small = video_bytes(path)
-    assert small is not None and len(small) < MOST_VIDEO_BYTES
+    assert small is not None and len(small) < EMBED.max_video_bytes
     (tmp_path / "small.mp4").write_bytes(small)
     video = cv2.VideoCapture(str(tmp_path / "small.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_WIDTH) == 640 and video.get(cv2.CAP_PROP_FRAME_COUNT) == 6
@@ -188,7 +188,7 @@ COLOURS = """(() => {
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 @pytest.mark.parametrize(("width", "height", "mobile"), [(1280, 900, False), (390, 844, True)])
-def test_it_lives_in_a_browser(folder, width, height, mobile) -> None:
+def test_it_works_in_a_browser(folder, width, height, mobile) -> None:
     with browser_page() as page:
         page.resize(width, height, 1.0, mobile)
         page.open(folder / "report.html")

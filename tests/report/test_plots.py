@@ -1,4 +1,4 @@
-"""Plots: round ticks that enclose the values, breaks where there is none, marks for frames left out."""
+"""Plots: round ticks that enclose the values, gaps where values are missing, marks for frames left out."""
 
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
@@ -33,7 +33,7 @@ def test_the_line_breaks_where_a_frame_has_no_value_and_stays_in_the_picture() -
     assert float(out[1].get("x1")) == WIDTH - 10
 
 
-def test_a_plot_without_values_says_so() -> None:
+def test_a_plot_without_values_is_a_sentence() -> None:
     assert "no frame has a value" in frame_plot("error", [0, 1], [None, None])
 
 

@@ -1,4 +1,4 @@
-"""Quality: what is seen often, squarely and with agreeing outlines is trusted; everything else is not."""
+"""Quality: only surface that is seen often, at a steep angle and with agreeing contours has high confidence."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 
 from fit_avatar.body import pose_body
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.report.quality import AGREES_M, ENOUGH_FRAMES, UNTOUCHED, confidence, measure_quality, rim_errors
+from fit_avatar.report.quality import QUALITY, confidence, measure_quality, rim_errors
 from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(700.0, 700.0, 180.0, 240.0, 360, 480)
@@ -32,15 +32,15 @@ def first_frame(state):
 @pytest.mark.parametrize(
     ("frames", "cosine", "error_m", "expected"),
     [
-        (ENOUGH_FRAMES, 1.0, 0.0, 1.0),
-        (10 * ENOUGH_FRAMES, 0.9, 0.0, 1.0),
+        (QUALITY.enough_frames, 1.0, 0.0, 1.0),
+        (10 * QUALITY.enough_frames, 0.9, 0.0, 1.0),
         (0, 0.0, 0.0, 0.0),
-        (1, 1.0, 0.0, 1 / ENOUGH_FRAMES),
-        (ENOUGH_FRAMES, 0.2, 0.0, 0.0),
-        (ENOUGH_FRAMES, 0.45, 0.0, 0.5),
-        (ENOUGH_FRAMES, 1.0, AGREES_M, 0.5),
-        (ENOUGH_FRAMES, 1.0, 10 * AGREES_M, 1 / 101),
-        (ENOUGH_FRAMES, 1.0, np.nan, UNTOUCHED),
+        (1, 1.0, 0.0, 1 / QUALITY.enough_frames),
+        (QUALITY.enough_frames, 0.2, 0.0, 0.0),
+        (QUALITY.enough_frames, 0.45, 0.0, 0.5),
+        (QUALITY.enough_frames, 1.0, QUALITY.half_error_m, 0.5),
+        (QUALITY.enough_frames, 1.0, 10 * QUALITY.half_error_m, 1 / 101),
+        (QUALITY.enough_frames, 1.0, np.nan, QUALITY.no_contour),
     ],
 )
 def test_confidence_is_what_was_seen_times_how_it_agrees(frames, cosine, error_m, expected) -> None:
@@ -82,7 +82,7 @@ def test_one_frame_shows_one_side(body, state) -> None:
     near, far = skin & (away < np.quantile(away[skin], 0.3)), skin & (away > np.quantile(away[skin], 0.7))
     assert quality.frames[near].mean() > 0.5 and quality.frames[far].max() == 0
     assert quality.confidence[far].max() == 0
-    assert quality.confidence.max() <= 1 / ENOUGH_FRAMES + 1e-6
+    assert quality.confidence.max() <= 1 / QUALITY.enough_frames + 1e-6
     assert quality.best_cosine[quality.frames > 0].min() > 0
 
 
