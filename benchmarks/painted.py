@@ -18,7 +18,7 @@ from fit_avatar.appearance.mean_texture import see
 from fit_avatar.appearance.picture import Picture
 from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.body import Body, BodyState
-from fit_avatar.body.surface import vertex_normals
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
 from fit_avatar.texture import FrameViews, bake, relighting

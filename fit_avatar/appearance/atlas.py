@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import connected_components
 from fit_avatar.visibility.raster import rasterize_uv
 
 IntArray = NDArray[np.int64]
@@ -76,9 +75,7 @@ class Atlas:
 def islands(body: Body) -> IntArray:
     """Return the label of each triangle's UV island. [F]"""
     corners = body.uv_faces.cpu().numpy()
-    ends = np.stack([corners.ravel(), np.roll(corners, -1, axis=1).ravel()])
-    graph = coo_matrix((np.ones(ends.shape[1], bool), (ends[0], ends[1])), shape=(len(body.uvs),) * 2)
-    return np.asarray(connected_components(graph, directed=False)[1][corners[:, 0]], dtype=np.int64)
+    return np.asarray(connected_components(corners, len(body.uvs))[corners[:, 0]], dtype=np.int64)
 
 
 def vertex_texels(body: Body, size: int) -> IntArray:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from fit_avatar.body.joints import is_finger
 from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.operators import connected_components
 
 FloatArray = NDArray[np.float64]
 
@@ -31,9 +30,7 @@ def mirror_index(template: FloatArray) -> NDArray[np.int64]:
 
 def largest_component(faces: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     """Mark the vertices of the mesh's largest connected component: the closed skin. [V]"""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
-    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    _, labels = connected_components(graph, directed=False)
+    labels = connected_components(faces, count)
     return np.asarray(labels == np.bincount(labels).argmax())
 
 

@@ -23,11 +23,11 @@ from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.light import NORMAL_ROUNDS, solve_light, usual_shading
 from fit_avatar.appearance.mean_texture import MeanTexture
 from fit_avatar.appearance.picture import Picture, read
-from fit_avatar.body.graph import adjacency, soften
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import adjacency, smoothed
 from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
-from fit_avatar.body.surface import vertex_normals
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.optical_flow import search
 from fit_avatar.visibility.raster import Raster, rasterize
@@ -154,7 +154,7 @@ class _Drawing:
             vertices = pose_body(body, state).vertices.cpu().numpy()
             bind = shaped(body, state.betas, state.offsets).cpu().numpy()
         faces = body.faces.cpu().numpy()
-        normals = np.stack([vertex_normals(v, faces) for v in vertices])
+        normals = vertex_normals(vertices, faces)
         return cls(body, vertices, normals, bind, adjacency(faces, len(bind)), camera, cutouts)
 
     def texture(self, pool: ThreadPoolExecutor) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -179,7 +179,7 @@ class _Drawing:
             return picture.smooth_at(pixels), view.seen * view.trust_at(pixels, depth, cosine) * cosine.clip(0, 1) ** 2
 
         colours, weight = (np.stack(each) for each in zip(*pool.map(add, some), strict=True))
-        lit = soften(self.normals.transpose(1, 0, 2), self.neighbours, NORMAL_ROUNDS).transpose(1, 0, 2)
+        lit = smoothed(self.normals.transpose(1, 0, 2), self.neighbours, NORMAL_ROUNDS).transpose(1, 0, 2)
         light, gains = solve_light(colours, lit[some], weight)
         usual = usual_shading(light, lit, facing(self.vertices, self.normals))
         shading = light.shading(lit) / usual

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from fit_avatar.body.mesh import neighbours
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.body.part_multipliers import LAPLACIAN_PARTS, OFFSET_PARTS, SYMMETRY_PARTS, part_multiplier
 from fit_avatar.body.skinning import shaped
-from fit_avatar.body.surface import cotangent_laplacian
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 

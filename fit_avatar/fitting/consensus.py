@@ -18,8 +18,8 @@ from scipy.sparse.linalg import LinearOperator, cg, splu
 from torch import Tensor
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import cotangent_laplacian, skin_attachment
 from fit_avatar.body.skinning import shaped
-from fit_avatar.body.surface import carried_by, cotangent_laplacian
 from fit_avatar.energies import GemanMcClure, part_multiplier
 from fit_avatar.energies.cone import unpose_planes
 from fit_avatar.energies.kernel import value_at
@@ -86,7 +86,7 @@ class ConsensusSolver:
         self.fixed = [(self.smooth + self.body + part).tocsr() for part in self.symmetry]
         preconditioner = self.smooth + self.body + diags(areas * (1 / 3 + fewer * stage.symmetry))
         self.inverse = splu(preconditioner.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
-        self.carry = carried_by(template, faces, skin)
+        self.carry = skin_attachment(template, faces, skin)
 
     def solve(self, constraints: Constraints, weight: Tensor, residual: Tensor, start: FloatArray) -> FloatArray:
         """Return offsets [V, 3] that meet the planes; ``residual`` is theirs at zero offsets."""

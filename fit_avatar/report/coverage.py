@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped
 from fit_avatar.body.state import BodyState
@@ -42,7 +43,7 @@ def summarise_regions(body: Body, state: BodyState, quality: Quality) -> tuple[R
     """Return the regions of the body from head to foot; those that the body lacks are left out."""
     vertices = shaped(body, state.betas, state.offsets).detach().cpu().numpy()
     region = regions_of_vertices(body, state)
-    area = vertex_areas(vertices, body.faces.cpu().numpy())
+    area = vertex_areas(vertices.astype(np.float64), body.faces.cpu().numpy())
     of_region = ((name, np.flatnonzero(region == k)) for k, name in enumerate(REGIONS))
     return tuple(summarise(name, quality, area, chosen) for name, chosen in of_region if len(chosen))
 
@@ -67,13 +68,6 @@ def summarise(name: str, quality: Quality, area: NDArray[np.float64], chosen: ND
         confidence=float(confident @ share),
         guess=float(share[confident < GUESS].sum()),
     )
-
-
-def vertex_areas(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a third of the area of the triangles around each vertex. vertices [V, 3], faces [F, 3] → [V]"""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-    return np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices)).astype(np.float64)
 
 
 def coverage_warnings(regions: Sequence[Region], frames: int) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from fit_avatar.body.graph import averaging
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import smoothed
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.visibility.frame_views import FrameViews
@@ -138,7 +138,5 @@ def _to_outline(mask: NDArray[np.bool_], row: NDArray[np.int64], column: NDArray
 
 def _spread(squares: FloatArray, touches: FloatArray, neighbours: csr_matrix) -> FloatArray:
     """Return the root mean square distance around each vertex, NaN where no outline touched nearby. [V]"""
-    mean = averaging(neighbours)
-    for _ in range(RINGS):
-        squares, touches = mean @ squares, mean @ touches
+    squares, touches = (smoothed(values, neighbours, RINGS) for values in (squares, touches))
     return np.where(touches > 0, np.sqrt(squares / np.maximum(touches, 1e-12)), np.nan).astype(np.float32)

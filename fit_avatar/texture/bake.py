@@ -18,10 +18,10 @@ from fit_avatar.appearance.light import NORMAL_ROUNDS, Light, solve_light, usual
 from fit_avatar.appearance.mean_texture import FRAMES, SIZE, MeanTexture, enlarge
 from fit_avatar.appearance.picture import Picture
 from fit_avatar.appearance.robust_mean import robust_mean
-from fit_avatar.body.graph import averaging, soften
+from fit_avatar.body.mesh import vertex_areas, vertex_normals
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import smoothed
 from fit_avatar.body.state import BodyState
-from fit_avatar.body.surface import vertex_normals
 from fit_avatar.capture.types import Capture
 from fit_avatar.texture.choose import ENOUGH, choose, find_portrait, key_frames
 from fit_avatar.texture.detail import KeyFrame, paint_detail
@@ -106,7 +106,7 @@ def bake(
     neighbours, bind = frame_views.neighbours, frame_views.bind_vertices
     seen = _look_at_all(frame_views, tick)
 
-    area, face = _vertex_area(bind, faces), _face(body)
+    area, face = vertex_areas(bind, faces), _face(body)
     portrait = find_portrait(seen.vertices, seen.normals, seen.quality, area * face)
     keys = key_frames(seen.quality, area, portrait)
 
@@ -132,7 +132,7 @@ def bake(
 
     weight = _coarse_weight(seen.quality, seen.cosine)
     weight[list(position.values())] = 0
-    lit = soften(seen.normals.transpose(1, 0, 2), neighbours, NORMAL_ROUNDS).transpose(1, 0, 2)
+    lit = smoothed(seen.normals.transpose(1, 0, 2), neighbours, NORMAL_ROUNDS).transpose(1, 0, 2)
     light, gains = solve_light(coarse, lit, weight)
     shading = usual_shading(light, lit, seen.cosine)
     if delight:
@@ -150,7 +150,7 @@ def bake(
     ]
     tick()
     if portrait is not None:
-        soft = soften(face, neighbours, SOFT_ROUNDS) * np.minimum(seen.quality[portrait] / ENOUGH, 1)
+        soft = smoothed(face, neighbours, SOFT_ROUNDS) * np.minimum(seen.quality[portrait] / ENOUGH, 1)
         weight[portrait] += PORTRAIT * weight.sum(axis=0) * soft
     usual = robust_mean(coarse * factors, weight)
     atlas = Atlas.of(body, size)
@@ -167,7 +167,7 @@ def bake(
             face,
             keys.index(portrait) if portrait in keys else None,
         )
-        corrections = [p.correction(usual, averaging(neighbours)) for p in painters]
+        corrections = [p.correction(usual, neighbours) for p in painters]
         colours, support = paint_detail(atlas, painters, shares, corrections, capture.camera, colours, support, face)
 
     doubtful = _glimpsed(body, atlas, support > 0) | foreign_on_hands(body, atlas, colours, support)
@@ -190,8 +190,8 @@ def _look_at_all(frame_views: FrameViews, tick: Callable[[], None]) -> _Geometry
     """Find what each frame sees of the body."""
     capture, faces = frame_views.capture, frame_views.body.faces.cpu().numpy()
     vertices = frame_views.vertices.cpu().numpy()
-    normals = np.stack([vertex_normals(v, faces) for v in vertices])
-    cosine = np.stack([facing(v, n) for v, n in zip(vertices, normals, strict=True)])
+    normals = vertex_normals(vertices, faces)
+    cosine = facing(vertices, normals)
     pixels = np.zeros((*vertices.shape[:2], 2), np.float32)
     scores = np.zeros(vertices.shape[:2], np.float32)
     reference = float(np.median(vertices[..., 2]))
@@ -224,13 +224,6 @@ def _glimpsed(body: Body, atlas: Atlas, seen: NDArray[np.bool_]) -> NDArray[np.b
     island = islands(body)[atlas.face]
     fraction = np.bincount(island, seen) / np.maximum(np.bincount(island), 1)
     return np.asarray(fraction[island] < GLIMPSE * seen.mean())
-
-
-def _vertex_area(vertices: FloatArray, faces: NDArray[np.int64]) -> FloatArray:
-    """Return a third of the area of the triangles around each vertex. [V]"""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-    return np.asarray(np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices)), dtype=np.float32)
 
 
 def _counter(progress: Progress | None, steps: int) -> Callable[[], None]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, triu
 
-from fit_avatar.body.graph import averaging
+from fit_avatar.body.operators import smoothed
 from fit_avatar.texture.label import label
 from fit_avatar.visibility.views import facing
 
@@ -93,10 +93,9 @@ def choose(
             several photographs is nobody's. [V]
         portrait: position of that frame among the K, or None.
     """
-    smooth = averaging(neighbours)
-    spread, sharpness, misfit = quality.T.copy(), focus.T.copy(), np.minimum(residual.T / FITTING, 1)
-    for _ in range(SPREAD):
-        spread, sharpness, misfit = smooth @ spread, smooth @ sharpness, smooth @ misfit
+    spread, sharpness, misfit = (
+        smoothed(values, neighbours, SPREAD) for values in (quality.T, focus.T, np.minimum(residual.T / FITTING, 1))
+    )
     visible = quality.T > 0
     spread = np.where(visible, spread, 0)
     cost = 1 - spread / np.maximum(spread.max(axis=1, keepdims=True), 1e-9)
@@ -115,7 +114,5 @@ def choose(
     shares = np.zeros_like(spread)
     shares[np.arange(len(labels)), labels] = 1
     shares *= visible
-    for _ in range(BLEND):
-        shares = smooth @ shares
-    shares *= visible
+    shares = smoothed(shares, neighbours, BLEND) * visible
     return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9), dtype=np.float32)

@@ -14,6 +14,7 @@ from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.mean_texture import see
 from fit_avatar.appearance.picture import Picture
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import smoothed
 from fit_avatar.capture.types import Camera
 from fit_avatar.correspondence.optical_flow import displacement
 from fit_avatar.visibility.raster import rasterize
@@ -78,19 +79,18 @@ class KeyFrame:
         )
         return replace(self, picture=replace(self.picture, shift=shift / np.array([x, y], np.float32)))
 
-    def correction(self, coarse: FloatArray, average: csr_matrix) -> FloatArray:
+    def correction(self, coarse: FloatArray, neighbours: csr_matrix) -> FloatArray:
         """Return what takes its coarse colours at the vertices to those of all frames, and changes slowly. [V, 3]
 
         Its gradients stay as they are, so patches of different frames meet without an edge.
 
         Args:
             coarse: of all frames. [V, 3]
-            average: over each vertex's neighbours. [V, V]
+            neighbours: of each vertex. [V, V]
         """
         weight = (self.quality > 0).astype(np.float32)[:, None]
         difference = weight * (coarse - self.smooth).clip(-MAX_CORRECTION, MAX_CORRECTION)
-        for _ in range(CORRECTION_ROUNDS):
-            difference, weight = average @ difference, average @ weight
+        difference, weight = (smoothed(values, neighbours, CORRECTION_ROUNDS) for values in (difference, weight))
         return np.asarray(difference / np.maximum(weight, 1e-6), dtype=np.float32)
 
 

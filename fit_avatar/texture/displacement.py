@@ -15,10 +15,10 @@ from scipy.sparse.linalg import cg
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.light import Light
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
-from fit_avatar.body.surface import vertex_normals
 from fit_avatar.texture.bake import Texture
 from fit_avatar.texture.fill import SEEN
 from fit_avatar.visibility.views import SHARPNESS, facing

@@ -13,8 +13,8 @@ from scipy.spatial.distance import cdist
 
 from fit_avatar.appearance.atlas import Atlas, islands, mirror_texels, vertex_texels
 from fit_avatar.appearance.push_pull import push_pull
-from fit_avatar.body.graph import laplacian as graph_laplacian
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import graph_laplacian
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]

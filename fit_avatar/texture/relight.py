@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from fit_avatar.appearance.light import NORMAL_ROUNDS
-from fit_avatar.body.graph import adjacency, soften
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.surface import vertex_normals
+from fit_avatar.body.operators import adjacency, smoothed
 from fit_avatar.texture.bake import Texture
 
 FloatArray = NDArray[np.float32]
@@ -25,5 +25,5 @@ def relighting(texture: Texture, body: Body, vertices: FloatArray) -> FloatArray
     """
     faces = body.faces.cpu().numpy()
     neighbours: csr_matrix = adjacency(faces, len(vertices))
-    normals = soften(vertex_normals(vertices, faces), neighbours, NORMAL_ROUNDS)
+    normals = smoothed(vertex_normals(vertices, faces), neighbours, NORMAL_ROUNDS)
     return np.asarray(texture.light.shading(normals) / texture.shading, dtype=np.float32)

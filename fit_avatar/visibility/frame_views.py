@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from fit_avatar.body.graph import adjacency
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import adjacency
 from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture

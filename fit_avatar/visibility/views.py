@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from fit_avatar.body.graph import grow
+from fit_avatar.body.operators import dilated
 from fit_avatar.capture.types import Camera
 from fit_avatar.visibility.raster import Raster, rasterize
 
@@ -123,7 +123,7 @@ def view_of(
     # what lies just behind the surface (gums behind lips) passes the depth test, but is far along the surface
     shown = np.zeros(len(bind_vertices), bool)
     shown[faces[np.unique(face_index[seen])]] = True
-    shown = grow(shown, neighbours, NEARBY_RINGS)
+    shown = dilated(shown, neighbours, NEARBY_RINGS)
 
     points = np.zeros((*seen.shape, 3), np.float32)
     weights = raster.barycentric.cpu().numpy()[box][seen]

@@ -6,7 +6,7 @@ import torch
 from toy_body import toy_body
 
 from fit_avatar import energies
-from fit_avatar.body.surface import carried_by, cotangent_laplacian
+from fit_avatar.body.operators import cotangent_laplacian, skin_attachment
 from fit_avatar.energies import PosedBody
 from fit_avatar.fitting.consensus import ConsensusSolver, Constraints
 from fit_avatar.fitting.stage import ConsensusStage
@@ -65,7 +65,7 @@ def test_clothes_of_even_thickness_are_found():
 
 def test_eyes_move_with_the_skin_around_them():
     body = toy_body()
-    carry = carried_by(body.template.double().numpy(), body.faces.numpy(), body.skin.numpy())
+    carry = skin_attachment(body.template.double().numpy(), body.faces.numpy(), body.skin.numpy())
     shift = np.tile([0.0, 0.01, 0.0], (len(body.template), 1))
     shift[~body.skin.numpy()] = 0
     moved = carry @ shift

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from toy_body import toy_body, turning_state
 
 from fit_avatar.appearance.atlas import Atlas
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import pose_body
-from fit_avatar.body.surface import vertex_normals
 from fit_avatar.texture import Light, Texture, displacement, find_displacement
 from fit_avatar.texture.displacement import integrate, shades
 from fit_avatar.visibility.views import facing

@@ -5,14 +5,13 @@ from itertools import product
 import cv2
 import numpy as np
 import pytest
-import torch
 from toy_body import toy_body
 
 from fit_avatar.appearance.atlas import Atlas, islands, mirror_texels
 from fit_avatar.appearance.light import Light, solve_light
 from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.appearance.robust_mean import robust_mean
-from fit_avatar.body.graph import adjacency, grow, laplacian
+from fit_avatar.body.operators import adjacency, dilated, graph_laplacian
 from fit_avatar.correspondence.optical_flow import displacement, move
 from fit_avatar.texture.choose import choose, key_frames
 from fit_avatar.texture.fill import continued, harmonic, nearest_inside, reflected_detail, surround
@@ -79,7 +78,7 @@ def test_each_part_is_painted_from_the_frame_that_sees_it_best() -> None:
     quality = np.where(np.stack([top, ~top]), 1, 0.3).astype(np.float32)
     share = shares(quality, 0 * ONE, None)
     np.testing.assert_allclose(share.sum(1), 1, atol=1e-5)
-    deep = ~grow(~top, NEIGHBOURS, 8)
+    deep = ~dilated(~top, NEIGHBOURS, 8)
     np.testing.assert_allclose(share[deep, 0], 1, atol=1e-5)
     quality[:, top] = 0
     assert (shares(quality, 0 * ONE, None)[top] == 0).all()
@@ -96,7 +95,7 @@ def test_the_face_takes_its_detail_from_one_frame() -> None:
     quality = np.random.default_rng(0).uniform(0.2, 1, (6, len(ONE))).astype(np.float32)
     face = (BODY.template[:, 1] > 0.3).numpy().astype(np.float32)
     quality[0] *= 0.5
-    inner = ~grow(face == 0, NEIGHBOURS, 4)
+    inner = ~dilated(face == 0, NEIGHBOURS, 4)
     np.testing.assert_allclose(shares(quality, face, 0)[inner, 0], 1, atol=1e-5)
 
 
@@ -212,7 +211,7 @@ def test_harmonic_continuation_stays_between_its_neighbours() -> None:
     known = (BODY.template[:, 1].abs() > 0.4).numpy() & BODY.skin.numpy()
     values = np.where(BODY.template[:, 1:2].numpy() > 0, 10.0, 2.0).astype(np.float32)
     component = BODY.skin.numpy().astype(np.int32)
-    filled = harmonic(laplacian(NEIGHBOURS), component, values, known, np.float32([77]))
+    filled = harmonic(graph_laplacian(NEIGHBOURS), component, values, known, np.float32([77]))
     np.testing.assert_array_equal(filled[known], values[known])
     skin = BODY.skin.numpy()
     assert filled[skin].min() >= 2 - 1e-4 and filled[skin].max() <= 10 + 1e-4 and (filled[~skin] == 77).all()
@@ -273,10 +272,3 @@ def test_beside_an_island_are_its_own_colours() -> None:
     np.testing.assert_array_equal(around[inside], image[inside])
     np.testing.assert_array_equal(around[12:48, 30:33], 20)
     np.testing.assert_array_equal(around[12:48, 33:36], 220)
-
-
-def test_growing_walks_along_edges() -> None:
-    start = np.zeros(len(BODY.template), bool)
-    start[100] = True
-    one = grow(start, NEIGHBOURS, 1)
-    assert one.sum() == NEIGHBOURS[100].nnz + 1 and torch.tensor(grow(start, NEIGHBOURS, 2)).sum() > one.sum()
