@@ -21,10 +21,10 @@ from variants import TRUE_JOINTS, VARIANTS, frozen
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture, read_frames
+from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.energies import Term, joint_positions
 from fit_avatar.fitting import CONTOUR_POINTS, Preset, Stage, calibrated, fit, gather_evidence, preset
 from fit_avatar.fitting.run import key_frames
-from fit_avatar.texture import Tracker
 
 TRUE_JOINT_SIGMA_M = 0.005
 
@@ -95,11 +95,11 @@ def run(job: Job) -> tuple[dict[str, Any], Pictures]:
     body = body.to(job.device)
     plan = planned(job, seen, truth)
 
-    tracker = Tracker(body, seen, read_frames(job.clip / "video.mp4", seen.frame_indices.tolist()))
+    tracker = SurfaceTracker(body, seen, read_frames(job.clip / "video.mp4", seen.frame_indices.tolist()))
 
     clock, began = Clock(), time.perf_counter()
     with torch.enable_grad():
-        fitted = fit(body, seen, height_m=height, schedule=plan, device=job.device, progress=clock, find=tracker.find)
+        fitted = fit(body, seen, height_m=height, schedule=plan, device=job.device, progress=clock, find=tracker.match)
     row: dict[str, Any] = {
         "clip": job.clip.name, "inputs": job.inputs, "variant": job.way, "frames": len(seen.frame_indices),
         "num_betas": job.num_betas, "fit_s": time.perf_counter() - began,

@@ -14,13 +14,14 @@ from torch import Tensor
 from fit_avatar import capture as observing
 from fit_avatar.body import Body, BodyState, Posed, load_body, pose_body
 from fit_avatar.capture import Camera, Capture
+from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.energies import Term
 from fit_avatar.errors import NoPersonError
 from fit_avatar.export import Style, read_npz, write_avatar, write_extra, write_frames, write_people_snapshot
 from fit_avatar.fitting import AnyStage, Preset, Summary, calibrated, fit
 from fit_avatar.progress import Advance
 from fit_avatar.report import diagnose, measure_agreement, write_preview
-from fit_avatar.texture import Texture, Tracker, bake, find_displacement
+from fit_avatar.texture import Texture, bake, find_displacement
 
 Frames = Iterable[tuple[int, NDArray[np.uint8]]]
 
@@ -110,10 +111,10 @@ class Avatar:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         painted = self.image if self.image is not None else np.full((64, 64, 3), 180, np.uint8)
-        relief = None
+        displacement = None
         if normal_map and self.texture is not None:
-            relief = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
-        avatar = (folder, self.body, self.state, self.capture, painted, style, relief)
+            displacement = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
+        avatar = (folder, self.body, self.state, self.capture, painted, style, displacement)
         files = [*write_avatar(*avatar), write_preview(folder / "preview.png", self.body, self.state, painted)]
         for extra in extras:
             files += write_extra(extra, *avatar)
@@ -274,7 +275,7 @@ def fit_capture(
         frames = list(frames)
     fitted = fit(
         body, seen, height_m=height_m, schedule=schedule, terms=terms, device=device, progress=progress,
-        find=None if frames is None else Tracker(body, seen, frames).find,
+        find=None if frames is None else SurfaceTracker(body, seen, frames).match,
     )  # fmt: skip
     state, seen = fitted.state.body_state(body), calibrated(seen, fitted.state)
     texture = None

@@ -11,6 +11,7 @@ from torch import Tensor
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies import Term
 from fit_avatar.fitting.consensus import fit_consensus
 from fit_avatar.fitting.evidence import CONTOUR_POINTS, Evidence, gather_evidence
@@ -26,8 +27,8 @@ from fit_avatar.solvers.summary import Summary
 from fit_avatar.solvers.unknowns import Unknowns
 
 Progress = Callable[[int, int], None]
-Find = Callable[[BodyState, Camera, Progress | None], tuple[Tensor, Tensor]]
-"""Finds points of a posed surface in the pictures: (u, v, confidence) [T, N, 3], and their vertices [T, N] int64."""
+Find = Callable[[BodyState, Camera, Progress | None], SurfaceMatches]
+"""Finds points of a posed surface in the pictures."""
 ENOUGH = 1.5
 """With no more frames than this many times the key frames, all are used."""
 TRIAL_ITERATIONS = 6
@@ -88,7 +89,8 @@ def run_stage(
     if state.focal is not None:
         evidence = evidence.seen_by(evidence.camera.zoomed(float(state.focal[0])))
     if isinstance(stage, Stage) and stage.pictures and find is not None:
-        evidence = replace(evidence, surface=find(state.body_state(body), evidence.camera, progress))
+        matches = find(state.body_state(body), evidence.camera, progress)
+        evidence = replace(evidence, surface=(matches.points, matches.vertices))
     if isinstance(stage, ConsensusStage):
         return Fit(fit_consensus(body, evidence, state, stage, progress))
     if "offsets" in stage.free and state.offsets is None:
@@ -165,8 +167,8 @@ def fit(
         terms: further terms of your own, which join those of every stage that solves for poses.
         device: where to compute.
         progress: called with the stage's name, steps done and steps in all.
-        find: finds points of the surface in the pictures, such as :meth:`fit_avatar.texture.Tracker.find`; without it
-            stages that need them are left out.
+        find: finds points of the surface in the pictures, such as
+            :meth:`fit_avatar.correspondence.SurfaceTracker.match`; without it stages that need them are left out.
 
     Raises:
         BadInputError: there is no preset of that name, or a term lacks a data field.

@@ -20,7 +20,6 @@ from fit_avatar.body.operators import smoothed
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.visibility.frame_views import FrameViews
-from fit_avatar.visibility.views import facing, project
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -68,18 +67,18 @@ def measure_quality(
         frame_views: what the frames show of the body, where others have use for it, too.
     """
     frame_views = frame_views or FrameViews(body, state, capture)
-    count = len(body.template)
+    faces, count = body.faces.cpu().numpy(), len(body.template)
     frames = np.zeros(count, np.int64)
     best, squares, touches = (np.zeros(count, np.float32) for _ in range(3))
     for t, mask in enumerate(capture.masks):
         vertices, view = frame_views.vertices[t].cpu().numpy(), frame_views.view(t)
-        cosine = facing(vertices, vertex_normals(frame_views.vertices[t], body.faces).cpu().numpy())
-        pixels, depth = project(vertices, capture.camera)
-        seen = view.seen & (cosine > GRAZING) & (view.trust_at(pixels, depth, cosine) > 0)
+        viewed = view.at(vertices, vertex_normals(vertices, faces), capture.camera)
+        seen = view.seen & (viewed.cosine > GRAZING) & (viewed.confidence > 0)
         frames += seen
-        best = np.maximum(best, np.where(seen, cosine, 0))
-        edge_on = view.seen & (np.abs(cosine) < RIM)
-        rim, distance = rim_errors(edge_on, pixels, depth, frame_views.silhouette(t), mask, capture.camera)
+        best = np.maximum(best, np.where(seen, viewed.cosine, 0))
+        edge_on = view.seen & (np.abs(viewed.cosine) < RIM)
+        drawn = frame_views.silhouette(t)
+        rim, distance = rim_errors(edge_on, viewed.pixels, viewed.depth, drawn, mask, capture.camera)
         squares[rim] += distance**2
         touches[rim] += 1
         if progress:

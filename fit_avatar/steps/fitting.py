@@ -15,17 +15,18 @@ from fit_avatar import fitting
 from fit_avatar.body import Body, BodyState
 from fit_avatar.capture import Capture
 from fit_avatar.config import BODIES, Config
+from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.store import Stage, file_identity, source_identity
 from fit_avatar.progress import Advance
 from fit_avatar.solvers.state import ClipState
 from fit_avatar.steps.observing import Source
 from fit_avatar.steps.runner import Runner, under
-from fit_avatar.texture import FrameViews, Tracker
+from fit_avatar.visibility import FrameViews
 
 logger = logging.getLogger(__name__)
 
-RESERVED = ("observe", "initialise", "texture", "agreement", "relief", "quality")
+RESERVED = ("observe", "initialise", "texture", "agreement", "displacement", "quality")
 """Stages that every run has."""
 
 
@@ -89,14 +90,14 @@ def fit(
         "code": source_identity("body", "silhouettes", "energies", "fitting"),
     }
 
-    tracker = Tracker(body, observed.value, source.frames(observed.value))
+    tracker = SurfaceTracker(body, observed.value, source.frames(observed.value))
 
     def start(advance: Advance) -> fitting.Fit:
         return fitting.begin(body, evidence(), config.height_m, plan)
 
     def step(stage: fitting.AnyStage, before: ClipState) -> Callable[[Advance], fitting.Fit]:
         return lambda advance: fitting.run_stage(
-            body, evidence(), _on(device, before), stage, config.height_m, under(stage.name, advance), tracker.find
+            body, evidence(), _on(device, before), stage, config.height_m, under(stage.name, advance), tracker.match
         )
 
     def show(state: ClipState) -> None:

@@ -48,14 +48,14 @@ def write_files(runner: Runner, config: Config, fitted: Fitted, texture: Stage[T
     depends_on = {"texture": texture.key, "style": style, "normal_map": config.normal_map, "code": code}
     of_the_fit = {"fit": fitted.key, "code": code}
     body, state, capture = fitted.body, fitted.state, fitted.capture
-    relief = None
+    displacement = None
     if config.normal_map:
-        relief = runner.run(
-            "relief",
+        displacement = runner.run(
+            "displacement",
             {"texture": texture.key, "code": source_identity("texture")},
             lambda advance: find_displacement(texture.value, body, state, capture.frame_indices),
         ).value
-    avatar = (folder, body, state, capture, texture.value.image, style, relief)
+    avatar = (folder, body, state, capture, texture.value.image, style, displacement)
 
     def write_posed(advance: Advance) -> list[Path]:
         posed = write_frames(folder, body, state, capture.frame_indices, under("posed frames", advance))

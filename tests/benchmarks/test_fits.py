@@ -15,7 +15,7 @@ from painted import draw, median_texture
 from fit_avatar.body import pose_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.fitting import preset
-from fit_avatar.texture import FrameViews
+from fit_avatar.visibility import FrameViews
 from fit_avatar.visibility.raster import rasterize
 
 CAMERA = Camera(300.0, 300.0, 128.0, 128.0, 256, 256)

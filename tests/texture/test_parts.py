@@ -8,14 +8,20 @@ import pytest
 from toy_body import toy_body
 
 from fit_avatar.appearance.atlas import Atlas, islands, mirror_texels
-from fit_avatar.appearance.light import Light, solve_light
+from fit_avatar.appearance.light import Light, estimate_light
 from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.appearance.robust_mean import robust_mean
-from fit_avatar.body.operators import adjacency, dilated, graph_laplacian
-from fit_avatar.correspondence.optical_flow import displacement, move
-from fit_avatar.texture.choose import choose, key_frames
-from fit_avatar.texture.fill import continued, harmonic, nearest_inside, reflected_detail, surround
-from fit_avatar.texture.label import label
+from fit_avatar.body.operators import adjacency, dilated
+from fit_avatar.correspondence.optical_flow import residual_flow, warp
+from fit_avatar.texture.alpha_expansion import alpha_expansion
+from fit_avatar.texture.inpaint import (
+    fill_holes,
+    harmonic_interpolation,
+    nearest_inside,
+    pad_islands,
+    reflected_detail,
+)
+from fit_avatar.texture.view_selection import select_key_frames, select_views
 
 BODY = toy_body()
 ATLAS = Atlas.of(BODY, 128)
@@ -59,36 +65,36 @@ def test_few_key_frames_are_chosen() -> None:
     quality = generator.random((30, len(ONE))).astype(np.float32) * 0.01
     top = BODY.template[:, 1].numpy() > 0
     quality[4, top], quality[9, ~top] = 1, 1
-    assert set(key_frames(quality, ONE, None)) == {4, 9}
-    assert key_frames(quality, ONE, 7)[0] == 7 and key_frames(0 * quality, ONE, 7) == []
+    assert set(select_key_frames(quality, ONE, None)) == {4, 9}
+    assert select_key_frames(quality, ONE, 7)[0] == 7 and select_key_frames(0 * quality, ONE, 7) == []
 
 
-def shares(quality: np.ndarray, face: np.ndarray, portrait: int | None, **changed: np.ndarray) -> np.ndarray:
+def weights(quality: np.ndarray, face: np.ndarray, portrait: int | None, **changed: np.ndarray) -> np.ndarray:
     arguments = {
         "residual": np.zeros_like(quality),
-        "focus": np.ones_like(quality),
+        "sharpness": np.ones_like(quality),
         "appearance": np.zeros((*quality.shape, 3), np.float32),
         **changed,
     }
-    return choose(quality, neighbours=NEIGHBOURS, face=face, portrait=portrait, **arguments)
+    return select_views(quality, neighbours=NEIGHBOURS, face=face, portrait=portrait, **arguments)
 
 
 def test_each_part_is_painted_from_the_frame_that_sees_it_best() -> None:
     top = BODY.template[:, 1].numpy() > 0
     quality = np.where(np.stack([top, ~top]), 1, 0.3).astype(np.float32)
-    share = shares(quality, 0 * ONE, None)
-    np.testing.assert_allclose(share.sum(1), 1, atol=1e-5)
+    weight = weights(quality, 0 * ONE, None)
+    np.testing.assert_allclose(weight.sum(1), 1, atol=1e-5)
     deep = ~dilated(~top, NEIGHBOURS, 8)
-    np.testing.assert_allclose(share[deep, 0], 1, atol=1e-5)
+    np.testing.assert_allclose(weight[deep, 0], 1, atol=1e-5)
     quality[:, top] = 0
-    assert (shares(quality, 0 * ONE, None)[top] == 0).all()
+    assert (weights(quality, 0 * ONE, None)[top] == 0).all()
 
 
 def test_blurred_and_disagreeing_frames_are_avoided() -> None:
     even = np.ones((2, len(ONE)), np.float32)
     blurred = np.stack([ONE, 0.2 * ONE])
-    assert (shares(even, 0 * ONE, None, focus=blurred)[:, 0] == 1).all()
-    assert (shares(even, 0 * ONE, None, residual=np.stack([40 * ONE, ONE]))[:, 1] == 1).all()
+    assert (weights(even, 0 * ONE, None, sharpness=blurred)[:, 0] == 1).all()
+    assert (weights(even, 0 * ONE, None, residual=np.stack([40 * ONE, ONE]))[:, 1] == 1).all()
 
 
 def test_the_face_takes_its_detail_from_one_frame() -> None:
@@ -96,7 +102,7 @@ def test_the_face_takes_its_detail_from_one_frame() -> None:
     face = (BODY.template[:, 1] > 0.3).numpy().astype(np.float32)
     quality[0] *= 0.5
     inner = ~dilated(face == 0, NEIGHBOURS, 4)
-    np.testing.assert_allclose(shares(quality, face, 0)[inner, 0], 1, atol=1e-5)
+    np.testing.assert_allclose(weights(quality, face, 0)[inner, 0], 1, atol=1e-5)
 
 
 def test_labelling_of_two_labels_is_the_best_of_all() -> None:
@@ -113,7 +119,7 @@ def test_labelling_of_two_labels_is_the_best_of_all() -> None:
     for seed in range(10):
         generator = np.random.default_rng(seed)
         cost, appearance = generator.random((6, 2), np.float32), 0.3 * generator.random((6, 2, 3), np.float32)
-        found = energy(tuple(label(cost, ring, appearance, 0.05)), cost, appearance, 0.05)
+        found = energy(tuple(alpha_expansion(cost, ring, appearance, 0.05)), cost, appearance, 0.05)
         best = min(energy(each, cost, appearance, 0.05) for each in product(range(2), repeat=6))
         assert found == pytest.approx(best, abs=2e-3)
 
@@ -125,7 +131,7 @@ def test_seams_run_where_the_frames_look_the_same() -> None:
     appearance = np.zeros((20, 2, 3), np.float32)
     appearance[:, 1] = 5
     appearance[12:14, 1] = 0
-    labels = label(cost, line, appearance, 0.1)
+    labels = alpha_expansion(cost, line, appearance, 0.1)
     assert (labels[:13] == 0).all() and (labels[13:] == 1).all()
 
 
@@ -139,7 +145,7 @@ def lit_sphere(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, L
     turn[:, 0, 0] = turn[:, 2, 2] = np.cos(angle)
     turn[:, 0, 2], turn[:, 2, 0], turn[:, 1, 1] = np.sin(angle), -np.sin(angle), 1
     normals = np.einsum("tij,vj->tvi", turn, normal).astype(np.float32)
-    coefficients = Light.even().coefficients
+    coefficients = Light.uniform().coefficients
     coefficients[1:5] = np.array([[0.2], [-0.1], [-0.25], [0.05]])
     light = Light(coefficients)
     colours = generator.uniform(40, 160, (1, 400, 3)) * light.shading(normals) * gains[:, None]
@@ -148,7 +154,7 @@ def lit_sphere(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, L
 
 def test_light_is_told_from_albedo() -> None:
     colours, normals, weight, light = lit_sphere(np.ones((24, 1)))
-    found, gains = solve_light(colours, normals, weight)
+    found, gains = estimate_light(colours, normals, weight)
     ratio = np.where(weight[..., None] > 0, found.shading(normals) / light.shading(normals), np.nan)
     # what falls from above is the same at every yaw, so it stays in the albedo: one factor for each point
     seen = ~np.isnan(ratio).all((0, 2))
@@ -162,16 +168,16 @@ def test_light_is_told_from_albedo() -> None:
 def test_gains_undo_exposure() -> None:
     true = 1 + 0.12 * np.random.default_rng(1).uniform(-1, 1, (24, 3))
     colours, normals, weight, _ = lit_sphere(true)
-    product = solve_light(colours, normals, weight)[1] * true
+    product = estimate_light(colours, normals, weight)[1] * true
     np.testing.assert_allclose(product / product.mean(0), 1, atol=0.03)
 
 
 def test_one_picture_tells_nothing_about_the_light() -> None:
     colours, normals, weight, _ = lit_sphere(np.ones((1, 1)))
-    light, gains = solve_light(colours, normals, weight)
-    np.testing.assert_allclose(light.coefficients, Light.even().coefficients, atol=1e-3)
+    light, gains = estimate_light(colours, normals, weight)
+    np.testing.assert_allclose(light.coefficients, Light.uniform().coefficients, atol=1e-3)
     np.testing.assert_allclose(gains, 1)
-    assert (solve_light(colours, normals, 0 * weight)[1] == 1).all()
+    assert (estimate_light(colours, normals, 0 * weight)[1] == 1).all()
 
 
 def blobs(shift: tuple[float, float]) -> np.ndarray:
@@ -186,18 +192,18 @@ def test_a_shift_is_found_and_undone() -> None:
     inside = np.zeros((200, 120), bool)
     inside[10:190, 10:110] = True
     ours, theirs = blobs((0, 0)), blobs((2, -1))
-    flow = displacement(ours, inside, theirs, inside)
+    flow = residual_flow(ours, inside, theirs, inside)
     np.testing.assert_allclose(np.median(flow[40:160, 30:90], axis=(0, 1)), [2, -1], atol=0.3)
     middle = (slice(40, 160), slice(30, 90))
-    before, after = (np.abs(ours[middle].astype(int) - image[middle]).mean() for image in (theirs, move(theirs, flow)))
+    before, after = (np.abs(ours[middle].astype(int) - image[middle]).mean() for image in (theirs, warp(theirs, flow)))
     assert after < 0.3 * before
 
 
 def test_an_unbelievable_shift_is_left_alone() -> None:
     inside = np.ones((200, 120), bool)
-    flow = displacement(blobs((0, 0)), inside, blobs((30, 0)), inside)
+    flow = residual_flow(blobs((0, 0)), inside, blobs((30, 0)), inside)
     assert np.abs(flow).max() < 8
-    assert (displacement(blobs((0, 0)), inside, blobs((0, 0)), inside) == 0).all()
+    assert (residual_flow(blobs((0, 0)), inside, blobs((0, 0)), inside) == 0).all()
 
 
 def test_merging_leaves_an_outlier_out() -> None:
@@ -210,11 +216,10 @@ def test_merging_leaves_an_outlier_out() -> None:
 def test_harmonic_continuation_stays_between_its_neighbours() -> None:
     known = (BODY.template[:, 1].abs() > 0.4).numpy() & BODY.skin.numpy()
     values = np.where(BODY.template[:, 1:2].numpy() > 0, 10.0, 2.0).astype(np.float32)
-    component = BODY.skin.numpy().astype(np.int32)
-    filled = harmonic(graph_laplacian(NEIGHBOURS), component, values, known, np.float32([77]))
+    filled = harmonic_interpolation(NEIGHBOURS, values, known)
     np.testing.assert_array_equal(filled[known], values[known])
     skin = BODY.skin.numpy()
-    assert filled[skin].min() >= 2 - 1e-4 and filled[skin].max() <= 10 + 1e-4 and (filled[~skin] == 77).all()
+    assert filled[skin].min() >= 2 - 1e-4 and filled[skin].max() <= 10 + 1e-4 and (filled[~skin] == 0).all()
     equator = skin & (BODY.template[:, 1].abs() < 0.06).numpy()
     np.testing.assert_allclose(filled[equator], 6, atol=1.0)
 
@@ -231,7 +236,7 @@ def test_a_hole_is_continued_from_its_own_rim() -> None:
     skin, height = BODY.skin.numpy(), BODY.template[:, 1].numpy()
     known = skin & (np.abs(height) > 0.25) & (height < 0.75)  # a belt and a cap are missing, and what lies loose
     values = np.where(height > 0.5, 200.0, np.where(height > 0, 90.0, 10.0))[:, None].astype(np.float32)
-    filled = continued(BODY.template.numpy(), NEIGHBOURS, values, known)
+    filled = fill_holes(BODY.template.numpy(), NEIGHBOURS, values, known)
     np.testing.assert_array_equal(filled[known], values[known])
     np.testing.assert_allclose(filled[skin & (height > 0.75)], 200, atol=1e-3)
     belt = skin & (np.abs(height) < 0.25)
@@ -268,7 +273,7 @@ def test_beside_an_island_are_its_own_colours() -> None:
     inside[10:50, 10:30] = inside[10:50, 36:60] = True
     image = np.where(np.arange(64)[None, :, None] < 33, 20.0, 220.0).astype(np.float32).repeat(64, axis=0)
     image = image.reshape(64, 64, 1) * inside[..., None]
-    around = surround(image, inside)
+    around = pad_islands(image, inside)
     np.testing.assert_array_equal(around[inside], image[inside])
     np.testing.assert_array_equal(around[12:48, 30:33], 20)
     np.testing.assert_array_equal(around[12:48, 33:36], 220)
