@@ -89,9 +89,8 @@ def _extract(mask: NDArray[np.bool_], count: int, config: ContourConfig) -> tupl
     gradient = np.stack([gradient_x[y, x], gradient_y[y, x]], -1)
     slope = np.linalg.norm(gradient, axis=-1, keepdims=True)
     normals = -gradient / np.maximum(slope, 1e-6)
-    step = np.clip(
-        (soft[y, x][:, None] - 0.5) / np.maximum(slope, config.min_slope), -config.max_step_px, config.max_step_px
-    )
+    step = (soft[y, x][:, None] - 0.5) / np.maximum(slope, config.min_slope)
+    step = step.clip(-config.max_step_px, config.max_step_px)
     points = pixels + [left + 0.5, top + 0.5] + normals * step
 
     height, width = mask.shape
