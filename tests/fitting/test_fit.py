@@ -10,6 +10,7 @@ from synthetic import CAMERA, turning_person
 from fit_avatar.body import load_body, pose_body, rotation
 from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.capture import Capture
+from fit_avatar.correspondence import SurfaceMatches
 from fit_avatar.fitting import (
     CONTOUR_POINTS,
     ConsensusStage,
@@ -138,7 +139,7 @@ def test_what_pictures_show_turns_what_outlines_leave(body):
 
     def find(state, camera, progress):
         asked.append((state, camera))
-        return torch.cat([places, torch.ones_like(places[..., :1])], -1), vertices
+        return SurfaceMatches(torch.cat([places, torch.ones_like(places[..., :1])], -1), vertices)
 
     stage = stages("balanced")[-2]
     done = run_stage(body, evidence, start, stage, clip.height_m, find=find)
