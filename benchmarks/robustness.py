@@ -27,11 +27,11 @@ import tyro
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body
 from fit_avatar.capture import Capture, observe, read_frames
+from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.errors import FitAvatarError
 from fit_avatar.evaluate import Mesh, compare_clip, iou, pa_mpjpe, pooled
 from fit_avatar.fitting import fit
 from fit_avatar.report import diagnose, measure_agreement
-from fit_avatar.texture import Tracker
 from fit_avatar.visibility.raster import silhouette
 from lib.command_line import command
 from lib.disturbances import DISTURBANCES
@@ -82,9 +82,9 @@ def run(job: Job) -> dict[str, Any] | None:
         seen = observe(job.folder / "video.mp4", camera=film.camera, frames=job.frames, **given)
         row["observe_s"], began = time.perf_counter() - began, time.perf_counter()
         body = load_body()
-        tracker = Tracker(body, seen, read_frames(job.folder / "video.mp4", seen.frame_indices.tolist()))
+        tracker = SurfaceTracker(body, seen, read_frames(job.folder / "video.mp4", seen.frame_indices.tolist()))
         with torch.enable_grad():
-            fitted = fit(body, seen, height_m=clip.height_m, find=tracker.find)
+            fitted = fit(body, seen, height_m=clip.height_m, find=tracker.match)
         state = fitted.state.body_state(body)
         row["warnings"] = [*seen.warnings, *diagnose(body, state, seen, measure_agreement(body, state, seen))]
     except FitAvatarError as error:

@@ -142,10 +142,10 @@ class Avatar:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         painted = self.image if self.image is not None else np.full((64, 64, 3), 180, np.uint8)
-        folds = None
+        displacement = None
         if normal_map and self.texture is not None:
-            folds = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
-        avatar = (folder, self.body, self.state, self.capture, painted, style, folds)
+            displacement = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
+        avatar = (folder, self.body, self.state, self.capture, painted, style, displacement)
         files = [*write_avatar(*avatar), write_preview(folder / "preview.png", self.body, self.state, painted)]
         for extra in extras:
             files += write_extra(extra, *avatar)

@@ -88,6 +88,23 @@ class Silent:
         """Do nothing."""
 
 
+class Callback(Silent):
+    """Calls a function with the progress within stages, as scripts want it."""
+
+    def __init__(self, advance: Advance | None = None) -> None:
+        """Call ``advance``, if there is one."""
+        self._advance = advance
+
+    def start(self, stage: str) -> None:
+        """A stage begins: nothing of one step is done."""
+        self.advance(stage, 0, 1)
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        """Pass it on."""
+        if self._advance is not None:
+            self._advance(label, done, total)
+
+
 class Terminal:
     """Progress on stderr: a bar if it is a terminal, one line for each finished stage, and a table at the end.
 

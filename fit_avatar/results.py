@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fit_avatar import report
 from fit_avatar.avatar import Avatar
@@ -63,6 +64,12 @@ class _Written:
     def avatar(self) -> Avatar:
         return self.made.avatar
 
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        image = self.made.avatar.image
+        assert image is not None, "the command line always paints a texture"
+        return image
+
     def avatar_files(self) -> tuple[Path, ...]:
         """Write the avatar and the further outputs that were asked for."""
         runner, config, avatar, keys = self.runner, self.config, self.avatar, self.made.keys
@@ -71,7 +78,7 @@ class _Written:
         depends_on = {"texture": keys["texture"], "style": style, "normal_map": config.normal_map, "code": code}
         of_the_fit = {"fit": keys["fit"], "code": code}
         given = (avatar.body, avatar.state, avatar.capture)
-        painted = (folder, *given, avatar.image, style, self._displacement())
+        painted = (folder, *given, self.image, style, self._displacement())
 
         def write_posed(advance: Advance) -> list[Path]:
             posed = write_frames(folder, *given[:2], avatar.capture.frame_indices, under("posed frames", advance))
@@ -111,7 +118,7 @@ class _Written:
         return self.runner.write(
             "preview",
             {"texture": self.made.keys["texture"], "code": code_identity("fit_avatar.report.preview")},
-            lambda advance: [report.write_preview(path, avatar.body, avatar.state, avatar.image)],
+            lambda advance: [report.write_preview(path, avatar.body, avatar.state, self.image)],
         ).value
 
     def overlay(self) -> tuple[Path, ...]:
@@ -134,7 +141,8 @@ class _Written:
             "assets": [file_identity(file) for file in sorted(ASSETS.iterdir())],
             "code": code_identity("fit_avatar.report", "fit_avatar.export"),
         }
-        given = (avatar.body, avatar.state, avatar.capture, avatar.image, avatar.quality)
+        assert avatar.quality is not None
+        given = (avatar.body, avatar.state, avatar.capture, self.image, avatar.quality)
 
         def write(advance: Advance) -> list[Path]:
             return [report.write_report(folder / "report.html", self._metrics(), *given, overlay[0])]

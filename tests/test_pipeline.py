@@ -1,4 +1,4 @@
-"""The command line and a script go the same way, also with terms and actions of one's own; a second run redoes nothing."""
+"""The command line and a script go the same way, with terms and actions of one's own, too; a second run redoes nothing."""
 
 import textwrap
 from dataclasses import replace
@@ -9,6 +9,7 @@ from synthetic import CAMERA, write_clip
 
 from fit_avatar import fit_video, load_body
 from fit_avatar.avatar import Avatar
+from fit_avatar.capture.source import Source
 from fit_avatar.cli import main
 from fit_avatar.config import Config, usual_preset
 from fit_avatar.energies import Term
@@ -17,7 +18,6 @@ from fit_avatar.fitting import Schedule, Solve, load_extension, schedule_to_json
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
 from fit_avatar.pipeline import Options, reconstruct
-from fit_avatar.capture.source import Source
 from fit_avatar.progress import Silent
 from fit_avatar.solvers import GaussNewton
 

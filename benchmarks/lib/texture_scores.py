@@ -11,15 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fit_avatar.appearance.atlas import Atlas
-from fit_avatar.appearance.mean_texture import see
-from fit_avatar.appearance.picture import Picture
-from fit_avatar.appearance.push_pull import push_pull
+from fit_avatar.appearance import Atlas, PersonCrop, push_pull, view_texels
 from fit_avatar.body import Body, BodyState
-from fit_avatar.body.surface import vertex_normals
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
-from fit_avatar.texture import FrameViews, bake, relighting
+from fit_avatar.texture import bake, relighting
+from fit_avatar.visibility import FrameViews
 from fit_avatar.visibility.raster import rasterize
 from lib.inputs import spread, take
 from lib.true_clip import TrueClip
@@ -73,9 +71,9 @@ def median_texture(body: Body, frame_views: FrameViews, frames: Iterator[tuple[i
     for t, (_, frame) in enumerate(frames):
         vertices = frame_views.vertices[t].cpu().numpy()
         normals = vertex_normals(vertices, faces)
-        places, _, trust, cosine = see(atlas, slice(None), frame_views.view(t), camera, vertices, normals)
-        colours = Picture.of(frame, frame_views.capture.masks[t]).sharp_at(places).astype(np.float16)
-        colours[(trust <= 0) | (cosine < 0.3)] = np.nan
+        texels = view_texels(atlas, slice(None), frame_views.view(t), camera, vertices, normals)
+        colours = PersonCrop.of(frame, frame_views.capture.masks[t]).colours_at(texels.pixels).astype(np.float16)
+        colours[(texels.confidence <= 0) | (texels.cosine < 0.3)] = np.nan
         values.append(colours)
     every = np.stack(values)
     known = np.isfinite(every[..., 0]).any(0)
@@ -83,7 +81,7 @@ def median_texture(body: Body, frame_views: FrameViews, frames: Iterator[tuple[i
     for start in range(0, len(known), _CHUNK):
         part = np.flatnonzero(known[start : start + _CHUNK]) + start
         mean[part] = np.nanmedian(every[:, part].astype(np.float32), axis=0)
-    image = push_pull(atlas.paint(mean), atlas.paint(known[:, None].astype(np.float32))[..., 0] > 0)
+    image = push_pull(atlas.to_image(mean), atlas.to_image(known[:, None].astype(np.float32))[..., 0] > 0)
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 

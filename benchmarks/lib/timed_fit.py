@@ -16,7 +16,6 @@ from fit_avatar.capture import Capture, read_frames
 from fit_avatar.energies import Term, joint_positions
 from fit_avatar.fitting import CONTOUR_POINTS, Preset, Stage, calibrated, fit, gather_evidence, preset
 from fit_avatar.fitting.run import key_frames
-from fit_avatar.texture import Tracker
 from lib.inputs import Observed, observe_clip, spread, take
 from lib.measure import compare_surfaces, measure
 from lib.page import Pictures, draw_pictures
@@ -94,7 +93,7 @@ def run(job: Job) -> tuple[dict[str, Any], Pictures]:
     body = body.to(job.device)
     plan = planned(job, seen, truth)
 
-    tracker = Tracker(body, seen, read_frames(job.clip / "video.mp4", seen.frame_indices.tolist()))
+    tracker = SurfaceTracker(body, seen, read_frames(job.clip / "video.mp4", seen.frame_indices.tolist()))
 
     clock, began = Clock(), time.perf_counter()
     with torch.enable_grad():

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import connected_components
+from fit_avatar.errors import BadInputError
 from fit_avatar.visibility.raster import rasterize_uv
 
 IntArray = NDArray[np.int64]
@@ -26,13 +26,21 @@ class Atlas:
     texel: IntArray  # [N] index into the flattened image
     face: IntArray  # [N]
     barycentric: FloatArray  # [N, 3]
-    first: IntArray  # [F] first texel of each triangle
+    start: IntArray  # [F] first texel of each triangle
     count: IntArray  # [F]
     faces: IntArray  # [F, 3] corners, into the body's vertices
 
     @classmethod
     def of(cls, body: Body, size: int) -> Atlas:
-        """Rasterise the body's UV layout onto ``size`` × ``size`` texels."""
+        """Rasterise the body's UV layout onto ``size`` × ``size`` texels.
+
+        Raises:
+            BadInputError: the body has no texture coordinates.
+        """
+        if not len(body.uvs):
+            raise BadInputError(
+                f"the body {body.name} has no texture coordinates: get it from load_body, or use unwrap.with_atlas"
+            )
         raster = rasterize_uv(body.uvs.cpu(), body.uv_faces.cpu(), size)
         face_of_texel = raster.face_index.numpy().ravel()
         texel = np.flatnonzero(face_of_texel >= 0)
@@ -45,7 +53,7 @@ class Atlas:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """Return where the texels lie. [S, S]"""
+        """Return the mask of the UV islands. [S, S]"""
         mask = np.zeros(self.size * self.size, bool)
         mask[self.texel] = True
         return mask.reshape(self.size, self.size)
@@ -55,10 +63,10 @@ class Atlas:
         count = self.count[faces]
         owner = np.repeat(np.arange(len(faces)), count)
         within = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-        return self.first[faces][owner] + within, owner
+        return self.start[faces][owner] + within, owner
 
     def interpolate(self, values: NDArray[np.floating[Any]], select: IntArray | slice = slice(None)) -> FloatArray:
-        """Return vertex values [V, C] carried to (some of the) texels. [n, C]"""
+        """Return vertex values [V, C] interpolated at (some of the) texels. [n, C]"""
         corners = self.faces[self.face[select]]
         weights = self.barycentric[select]
         out = weights[:, :1] * values[corners[:, 0]]
@@ -66,7 +74,7 @@ class Atlas:
         out += weights[:, 2:] * values[corners[:, 2]]
         return np.asarray(out, dtype=np.float32)
 
-    def paint(self, colours: NDArray[np.floating[Any]]) -> FloatArray:
+    def to_image(self, colours: NDArray[np.floating[Any]]) -> FloatArray:
         """Return the image [S, S, C] with texel colours [N, C]; 0 elsewhere."""
         image = np.zeros((self.size * self.size, colours.shape[1]), np.float32)
         image[self.texel] = colours
@@ -76,9 +84,7 @@ class Atlas:
 def islands(body: Body) -> IntArray:
     """Return the label of each triangle's UV island. [F]"""
     corners = body.uv_faces.cpu().numpy()
-    ends = np.stack([corners.ravel(), np.roll(corners, -1, axis=1).ravel()])
-    graph = coo_matrix((np.ones(ends.shape[1], bool), (ends[0], ends[1])), shape=(len(body.uvs),) * 2)
-    return np.asarray(connected_components(graph, directed=False)[1][corners[:, 0]], dtype=np.int64)
+    return np.asarray(connected_components(corners, len(body.uvs))[corners[:, 0]], dtype=np.int64)
 
 
 def vertex_texels(body: Body, size: int) -> IntArray:
@@ -114,9 +120,9 @@ def _uv_choices(faces: IntArray, uv_faces: IntArray, num_vertices: int) -> IntAr
     """List the texture coordinates of each vertex, repeating the last. [V, C]"""
     pairs = np.unique(np.stack([faces.ravel(), uv_faces.ravel()], 1), axis=0)
     count = np.bincount(pairs[:, 0], minlength=num_vertices)
-    first = np.cumsum(count) - count
+    start = np.cumsum(count) - count
     column = np.minimum(np.arange(min(count.max(), 4))[None], np.maximum(count - 1, 0)[:, None])
-    return np.asarray(pairs[np.minimum(first[:, None] + column, len(pairs) - 1), 1])
+    return np.asarray(pairs[np.minimum(start[:, None] + column, len(pairs) - 1), 1])
 
 
 def _texel_at(uv: NDArray[np.floating[Any]], size: int) -> IntArray:

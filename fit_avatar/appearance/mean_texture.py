@@ -1,4 +1,4 @@
-"""The first texture: the mean of what all frames show, at a low resolution, to compare single frames with."""
+"""The mean texture: what all frames show of the surface, averaged at low resolution, to compare frames with."""
 
 from __future__ import annotations
 
@@ -10,17 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.appearance.atlas import Atlas
-from fit_avatar.appearance.picture import Picture
+from fit_avatar.appearance.person_crop import PersonCrop
 from fit_avatar.appearance.push_pull import push_pull
-from fit_avatar.appearance.robust_mean import robust_mean
+from fit_avatar.appearance.robust_mean import SIGMAS, robust_mean
 from fit_avatar.capture.types import Camera
-from fit_avatar.visibility.views import View, facing, project
+from fit_avatar.visibility.views import View, ViewedPoints
 
 FloatArray = NDArray[np.float32]
 
-SIZE, FRAMES = 512, 40
-"""Its side, and how many frames are averaged at most."""
 _CHUNK = 1 << 15
+
+
+@dataclass(frozen=True)
+class MeanTextureConfig:
+    """How large the mean texture is, and what it is made of. All values were chosen by hand."""
+
+    size: int = 512
+    """Texels along each side, at most; more show finer detail, but also the noise of fewer samples each."""
+    frames: int = 40
+    """Frames that are averaged, at most, spread evenly over the clip."""
+    cosine_power: float = 2.0
+    """Power of the cosine between surface normal and line of sight in a sample's weight."""
+    sigmas: tuple[float, ...] = SIGMAS
+    """Scales of the robust kernel, in grey levels of 255; see :data:`~fit_avatar.appearance.robust_mean.SIGMAS`."""
+
+    def chosen(self, count: int) -> list[int]:
+        """Return which of ``count`` frames are averaged."""
+        return [int(t) for t in np.linspace(0, count - 1, min(count, self.frames)).round()]
+
+
+MEAN_TEXTURE = MeanTextureConfig()
 
 
 @dataclass(frozen=True)
@@ -28,18 +47,19 @@ class MeanTexture:
     """Samples of the texels of a small atlas, and their mean once the light is known."""
 
     atlas: Atlas
-    colours: dict[int, NDArray[np.uint8]] = field(default_factory=dict)  # frame → [n, 3]
-    weights: dict[int, NDArray[np.float16]] = field(default_factory=dict)
+    config: MeanTextureConfig = MEAN_TEXTURE
+    colours: dict[int, NDArray[np.uint8]] = field(default_factory=dict)  # frame → [N, 3] RGB
+    weights: dict[int, NDArray[np.float16]] = field(default_factory=dict)  # frame → [N]
 
     def add(
-        self, t: int, view: View, picture: Picture, camera: Camera, vertices: FloatArray, normals: FloatArray
+        self, t: int, view: View, crop: PersonCrop, camera: Camera, vertices: FloatArray, normals: FloatArray
     ) -> None:
         """Take samples from frame t. vertices and normals [V, 3]"""
-        place, _, trust, cosine = see(self.atlas, slice(None), view, camera, vertices, normals)
-        weight = trust * cosine.clip(0, 1) ** 2
+        texels = view_texels(self.atlas, slice(None), view, camera, vertices, normals)
+        weight = texels.confidence * texels.cosine.clip(0, 1) ** self.config.cosine_power
         colours = np.zeros((len(weight), 3), np.uint8)
         seen = weight > 0
-        colours[seen] = picture.sharp_at(place[seen])
+        colours[seen] = crop.colours_at(texels.pixels[seen])
         self.colours[t], self.weights[t] = colours, weight.astype(np.float16)
 
     def merge(self, factors: FloatArray | Mapping[int, FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -53,30 +73,29 @@ class MeanTexture:
                 break
             weight = np.stack([self.weights[t][part].astype(np.float32) for t in frames])
             factor = np.stack([self.atlas.interpolate(factors[t], part) for t in frames])
-            mean[part] = robust_mean(factor * np.stack([self.colours[t][part] for t in frames]), weight)
+            colours = factor * np.stack([self.colours[t][part] for t in frames])
+            mean[part] = robust_mean(colours, weight, self.config.sigmas)
             support[part, 0] = weight.sum(axis=0)
-        known = self.atlas.paint(support)[..., 0]
-        return push_pull(self.atlas.paint(mean), known > 0), known
+        known = self.atlas.to_image(support)[..., 0]
+        return push_pull(self.atlas.to_image(mean), known > 0), known
 
 
-def see(
+def view_texels(
     atlas: Atlas,
     texels: NDArray[np.int64] | slice,
     view: View,
     camera: Camera,
     vertices: FloatArray,
     normals: FloatArray,
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return pixel [n, 2], depth, trust and cosine [n] of texels in one frame. vertices and normals [V, 3]"""
+) -> ViewedPoints:
+    """Return how one frame sees n of the atlas's texels. vertices and normals of the frame [V, 3]"""
     values = atlas.interpolate(np.concatenate([vertices, normals], axis=1), texels)
-    pixels, depth = project(values[:, :3], camera)
     length = np.sqrt(np.einsum("nc,nc->n", values[:, 3:], values[:, 3:]))
-    cosine = facing(values[:, :3], values[:, 3:]) / np.maximum(length, 1e-9)
-    return pixels, depth, view.trust_at(pixels, depth, cosine), cosine
+    return view.at(values[:, :3], values[:, 3:] / np.maximum(length, 1e-9)[:, None], camera)
 
 
-def enlarge(image: FloatArray, size: int, interpolation: int = cv2.INTER_LINEAR) -> FloatArray:
-    """Return an image at another size. [size, size, ...]"""
+def resize_square(image: FloatArray, size: int, interpolation: int = cv2.INTER_LINEAR) -> FloatArray:
+    """Return a square image at another size. [size, size, ...]"""
     if len(image) == size:
         return image
     return np.asarray(cv2.resize(image, (size, size), interpolation=interpolation), dtype=np.float32)

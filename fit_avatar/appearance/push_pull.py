@@ -13,12 +13,16 @@ BoolArray = NDArray[np.bool_]
 def push_pull(image: FloatArray, known: BoolArray) -> FloatArray:
     """Fill the unknown pixels of an image from coarser and coarser averages of the known ones.
 
+    UV islands so grow outwards, and mip maps do not bleed.
+
     Args:
         image: [S, S, C]
         known: [S, S]
 
     Returns:
-        [S, S, C]; known pixels unchanged. So islands grow outwards and mip maps do not bleed.
+        [S, S, C]; known pixels unchanged.
+
+    Source: Gortler et al. 1996 (The Lumigraph).
     """
     if known.all() or min(known.shape) <= 1:
         return image

@@ -26,11 +26,14 @@ from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
 from fit_avatar.errors import MissingDependencyError
 
 RECIPE = 2
-"""Raised whenever the arrays below would come out differently, so that caches are rebuilt."""
+"""Raised whenever the code below would give other arrays, so that cached bodies are rebuilt."""
 
 ADULT_AGES = (18.0, 75.0)
+"""Ages of the sampled adults, in years; chosen by hand."""
 SAMPLES = 1024
+"""Adults that the principal components are computed from; many times more than components, chosen by hand."""
 MAX_INFLUENCES = 4
+"""Joints that a vertex follows, at most: what glTF and most engines take."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -67,7 +70,7 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
     With ``fingers`` it has SMPL-H's 52 joints and the landmarks of the hands instead of SMPL's 24 joints.
 
     Raises:
-        MissingDependencyError: the package ``anny`` is not installed.
+        MissingDependencyError: the package ``anny`` is not installed, or in another version.
     """
     report = progress or (lambda label, done, total: None)
     names = SMPLH_JOINTS if fingers else SMPL_JOINTS
@@ -80,7 +83,7 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
 
     faces = model.faces.numpy()
     if faces.shape[1] == 4:
-        raise RuntimeError("anny returned quads where triangles were expected")
+        raise _other_anny("its mesh is of quads")
     joints = _joints(names, model.bone_labels, bone_heads)
     centre = joints[:, :1]
     template, shape_basis, betas = _principal_components(vertices - centre, num_betas)
@@ -128,13 +131,19 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
     return body
 
 
+def _other_anny(difference: str) -> MissingDependencyError:
+    return MissingDependencyError(
+        f"the installed package anny is another version than expected ({difference}): run `pip install anny==0.6.2`"
+    )
+
+
 def _load_anny() -> Any:
     logging.getLogger("trimesh").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             import warp
 
-            warp.config.quiet = True  # it announces that there is no graphics card
+            warp.config.quiet = True  # otherwise it prints that there is no graphics card
             import anny
 
             return anny.Anny()
@@ -228,10 +237,11 @@ def _joint_of_bone(label: str, names: tuple[str, ...]) -> str:
     for base, prefixes in _CENTRAL.items():
         if label.startswith(prefixes):
             return base
-    raise RuntimeError(f"bone {label} of anny has no place in SMPL's skeleton")
+    raise _other_anny(f"its bone {label} is not known")
 
 
 def _symmetrise(template: FloatArray, basis: FloatArray, mirror: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """Return template [V, 3] and basis [V, 3, B], averaged with their mirror images."""
     flip = np.array([-1.0, 1, 1])
     return (template + template[mirror] * flip) / 2, (basis + basis[mirror] * flip[:, None]) / 2
 
@@ -282,8 +292,8 @@ def _keypoints(
 ) -> tuple[FloatArray, FloatArray]:
     """Return BODY_25 as weighted means of vertices [25, V], and their skinning weights [25, J].
 
-    The points of face and feet are those that came with the body, the others joints: shapes [S, V, 3] and their joints
-    [S, J, 3] tell which means of vertices these are.
+    The points of face and feet are Anny's own. The others are joints: their regressor from the vertices is fitted to
+    shapes [S, V, 3] and their joints [S, J, 3].
     """
     from anny.keypoints import KeypointsRegressor
 

@@ -1,4 +1,4 @@
-"""One way to every body: the default one, built once and kept in the user's cache folder, or the user's own file."""
+"""Loading a body: the default one, built once and cached in the user's cache folder, or a model file."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from fit_avatar.io.atomic import atomic_path
 logger = logging.getLogger(__name__)
 
 MAX_BETAS = 16
+"""Shape coefficients of the default body, at most: later components are hardly more than noise of the samples."""
 WITH_HANDS = "anny-hands"
 DEFAULTS = ("anny", WITH_HANDS)
+"""Names of the bodies that need no file."""
 
 
 def cache_folder() -> Path:
@@ -28,11 +30,11 @@ def cache_folder() -> Path:
 
 
 def load_body(num_betas: int = 10, progress: Progress | None = None, path: Path | str | None = None) -> Body:
-    """Return the default body, from the cache where this recipe's version is there, or the body in a file.
+    """Return the default body, from the cache if it was built before, or the body in a file.
 
     Args:
-        num_betas: how many shape coefficients.
-        progress: is told what takes long.
+        num_betas: number of shape coefficients.
+        progress: called with a label, steps done and steps in all.
         path: of a model file of SMPL, SMPL-H or SMPL-X; "anny-hands" for the default body with fingers
             (SMPL-H's 52 joints); by default the default body with SMPL's 24 joints.
 

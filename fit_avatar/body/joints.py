@@ -24,13 +24,15 @@ SMPLH_JOINTS = BODY_JOINTS + _HANDS
 """Names of the 52 joints."""
 
 SMPLH_PARENTS = SMPL_PARENTS[:22] + _hand_parents(22)
+"""Parent of each joint; -1 for the root."""
 
 SMPLX_JOINTS = BODY_JOINTS + ("jaw", "left_eye_smplhf", "right_eye_smplhf") + _HANDS
 """Names of the 55 joints."""
 
 SMPLX_PARENTS = SMPL_PARENTS[:22] + (_HEAD, _HEAD, _HEAD) + _hand_parents(25)
+"""Parent of each joint; -1 for the root."""
 
 
 def is_finger(name: str) -> bool:
-    """Tell whether a joint moves fingers: SMPL's hand, or a finger's joint."""
+    """Return whether a joint moves fingers: SMPL's hand, or a finger's joint."""
     return name.endswith("_hand") or name in _HANDS

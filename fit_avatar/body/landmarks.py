@@ -1,4 +1,4 @@
-"""Where things are on a body, found on any mesh from its template, skeleton and skinning weights."""
+"""Landmarks and parts of a body, found on any mesh from its template, skeleton and skinning weights."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from fit_avatar.body.joints import is_finger
 from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.operators import connected_components
 
 FloatArray = NDArray[np.float64]
 
 HEAD_JOINTS = ("head", "jaw", "left_eye_smplhf", "right_eye_smplhf")
+"""The joints that move the head's vertices, of all skeletons."""
 HAND_ORDER = ("thumb", "index", "middle", "ring", "pinky")
 """The fingers in the order of OpenPose's hand: four points each, after the wrist."""
 
-_USUAL_HEIGHT_M = 1.69
-"""The height of the body on which the distances below were measured."""
+_REFERENCE_HEIGHT_M = 1.69
+"""Height of the default body, on which the distances below were measured."""
 
 
 def mirror_index(template: FloatArray) -> NDArray[np.int64]:
@@ -31,9 +31,7 @@ def mirror_index(template: FloatArray) -> NDArray[np.int64]:
 
 def largest_component(faces: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     """Mark the vertices of the mesh's largest connected component: the closed skin. [V]"""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
-    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    _, labels = connected_components(graph, directed=False)
+    labels = connected_components(faces, count)
     return np.asarray(labels == np.bincount(labels).argmax())
 
 
@@ -79,10 +77,10 @@ def extremities(
 ) -> dict[str, int]:
     """Return one vertex for each keypoint that is not a joint: nose, eyes, ears, heels and toes.
 
-    They are sought as extremes of the head and the feet, so any mesh that stands upright and faces +z will do.
-    Measured on the default body: 1 to 2 cm from the points that came with it.
+    They are found as extremes of the head and the feet, on any mesh that stands upright and faces +z. On the default
+    body they lie 1 to 2 cm from its own points.
     """
-    unit = np.ptp(template[:, 1]) / _USUAL_HEIGHT_M
+    unit = np.ptp(template[:, 1]) / _REFERENCE_HEIGHT_M
     follows = weights.argmax(axis=1)
 
     def following(*joints: str) -> NDArray[np.int64]:
@@ -135,11 +133,11 @@ def fingertip(
 def joint_regressor(
     template: FloatArray, weights: FloatArray, joints: FloatArray, parents: Sequence[int]
 ) -> FloatArray:
-    """Return joints as weighted sums of the vertices around them, for a body that came without. [J, V]
+    """Return a regressor of the joints from the vertices, for a body that has none. [J, V]
 
     A joint is surrounded by the vertices that it and its parent both move; the smallest change of their weights
     that makes their mean exact is added (a few weights become slightly negative). With several shapes it is exact on
-    all of them, and so on what lies between.
+    all of them, and so on their linear combinations.
 
     Args:
         template: one shape [V, 3], or several [S, V, 3].
@@ -161,10 +159,10 @@ def joint_regressor(
 
 
 def joint_keypoints(names: Sequence[str], regressor: FloatArray) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Return the points of BODY_25 that are joints: for each a mean of vertices [V], and what it is skinned to [J].
+    """Return the points of BODY_25 that are joints: for each its regressor [V] and its skinning weights [J].
 
-    The limbs' points are the joints themselves, as is usual in this field. The neck lies between the shoulders and the
-    middle of the hips between the hips; they follow the joint that carries both.
+    The limbs' points are the joints themselves. The neck lies between the shoulders and the middle of the hips between
+    the hips; they follow the joint that is the parent of both.
 
     Args:
         names: of the joints.
@@ -209,4 +207,5 @@ def hand_landmarks(
 
 
 def _nearest(template: FloatArray, among: NDArray[np.int64], place: FloatArray) -> int:
+    """Return which of some vertices is nearest to a place [3]."""
     return int(among[np.linalg.norm(template[among] - place, axis=1).argmin()])

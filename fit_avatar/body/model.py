@@ -30,7 +30,7 @@ SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """A linear-blend-skinned body, whatever file it came from. Two bodies are equal if they are the same object.
+    """A linear-blend-skinned body, independent of the file that it came from. It is equal to itself alone.
 
     Rest frame: metres, y up, facing +z, left side at +x (as SMPL). V vertices, J joints, B betas,
     F triangles, U texture coordinates, K keypoints. The mesh is modelled in the *bind pose*
@@ -97,7 +97,7 @@ class Body:
         return chosen[first]
 
     def _regressed(self, regressor: Tensor, weights: Tensor | None = None) -> Points:
-        """Return weighted means of vertices as points that hang on the skeleton. regressor [N, V], weights [N, J]"""
+        """Return weighted means of vertices as skinned points. regressor [N, V], weights [N, J]"""
         on_skeleton = weights is not None
         return Points(
             template=regressor @ self.template,
@@ -134,7 +134,7 @@ class Body:
         return replace(self, **wide)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all that the body is, by the names of its fields."""
+        """Return the body's fields as arrays, by their names; those that are None are left out."""
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
             name: value.cpu().numpy() if isinstance(value, Tensor) else np.array(value)
@@ -144,7 +144,7 @@ class Body:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Body:
-        """Return the body that :meth:`arrays` tells; further names are passed over.
+        """Return the body from what :meth:`arrays` returned; other names are ignored.
 
         Raises:
             KeyError: an array is missing.

@@ -28,6 +28,7 @@ from fit_avatar.errors import BadInputError
 from fit_avatar.io.atomic import atomic_path
 
 NUM_EXPRESSION = 10
+"""How many coefficients of expression are used: as many as the ``smplx`` package uses by default."""
 WIDE_SHAPE = 300
 """Newer files of SMPL-X hold 300 columns of shape and then 100 of expression, older ones 10 and 10."""
 
@@ -43,9 +44,9 @@ _LICENCES = {"SMPL": "smpl.is.tue.mpg.de", "SMPL-H": "mano.is.tue.mpg.de", "SMPL
 def read_smpl(path: Path, num_betas: int = 10) -> Body:
     """Return the body in a file of SMPL, SMPL-H or SMPL-X (.npz, or the old .pkl, read as data only).
 
-    Vertices and joints keep the model's own origin, so betas, poses and translations mean what they mean
-    elsewhere. SMPL-X also gets its first 10 coefficients of expression. UV coordinates are empty where the file
-    has none (SMPL's has not): :func:`fit_avatar.body.unwrap.with_atlas` makes them.
+    Vertices and joints keep the model's own origin, so that betas, poses and translations mean the same as in other
+    programs. SMPL-X also gets its first 10 coefficients of expression. UV coordinates are empty where the file has
+    none (SMPL's has none): :func:`fit_avatar.body.unwrap.with_atlas` makes them.
 
     Raises:
         BadInputError: the file cannot be used, or has fewer than ``num_betas`` shape coefficients.
@@ -93,7 +94,7 @@ def read_smpl(path: Path, num_betas: int = 10) -> Body:
 
 
 def convert_body(source: Path, target: Path) -> str:
-    """Write a model file anew as an .npz of plain arrays under their official names; return SMPL, SMPL-H or SMPL-X.
+    """Rewrite a model file as an .npz of plain arrays under their official names; return SMPL, SMPL-H or SMPL-X.
 
     What is not an array of numbers or text (training notes in old files) is left out.
 
@@ -101,7 +102,7 @@ def convert_body(source: Path, target: Path) -> str:
         BadInputError: ``source`` is not a usable model file, or ``target`` does not end in .npz or cannot be written.
     """
     if target.suffix != ".npz":
-        raise BadInputError(f"{target} should end in .npz, for that is what is written")
+        raise BadInputError(f"{target} does not end in .npz: give a name that does, for that is what is written")
     kind = read_model_file(source).kind
     arrays = read_arrays(source)
     with atomic_path(target) as temporary:
@@ -124,10 +125,12 @@ def hand_pose(body: Body, left: Tensor, right: Tensor) -> Tensor:
         the last 30 joints of ``body_pose``. [T, 30, 3]
 
     Raises:
-        ValueError: the body has no hand components.
+        BadInputError: the body has no hand components.
     """
     if body.hand_components is None or body.hand_mean is None:
-        raise ValueError(f"the body {body.name} has no principal components of the hands")
+        raise BadInputError(
+            f"the body {body.name} has no principal components of the hands: use a file of SMPL-H or SMPL-X"
+        )
     hands = [
         coefficients @ body.hand_components[side, : coefficients.shape[-1]] + body.hand_mean[side]
         for side, coefficients in enumerate((left, right))

@@ -1,4 +1,4 @@
-"""The arrays in a model file of the SMPL family: .npz, or the old .pkl of Python 2, checked."""
+"""Reading and checking the arrays in a model file of the SMPL family: .npz, or the old .pkl of Python 2."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ OPTIONAL = ("vt", "ft", "lmk_faces_idx", "lmk_bary_coords")
 
 
 MAX_DENSE = 100_000_000
-"""No matrix of a body model is larger than this; a damaged file may ask for any size."""
+"""Elements of the largest matrix that is made dense: those of body models are smaller, but a damaged file may claim any
+size."""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What a file holds, by its official keys, with shapes and values that fit together."""
+    """The arrays of a model file by their official keys; their shapes and values are consistent."""
 
     path: Path
     kind: str  # SMPL, SMPL-H or SMPL-X
@@ -85,7 +86,7 @@ def read_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, Arra
         BadInputError: the file cannot be read.
     """
     if not path.is_file():
-        raise BadInputError(f"{path} is not there: give the path of a model file of SMPL, SMPL-H or SMPL-X")
+        raise BadInputError(f"{path} does not exist: give the path of a model file of SMPL, SMPL-H or SMPL-X")
     try:
         if zipfile.is_zipfile(path):
             with np.load(path, allow_pickle=False) as z:
@@ -124,7 +125,7 @@ def _require(path: Path, arrays: dict[str, Array], keys: Iterable[str]) -> None:
 
 
 def _check(path: Path, arrays: dict[str, Array], joints: int) -> None:
-    """Compare shapes (−1 is any length) and look for values that no model has."""
+    """Check shapes (−1 is any length) and values."""
     vertices = len(np.atleast_1d(arrays["v_template"]))
     shapes = {
         "v_template": (vertices, 3), "shapedirs": (vertices, 3, -1), "J_regressor": (joints, vertices),

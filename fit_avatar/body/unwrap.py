@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,25 @@ from fit_avatar.io.atomic import atomic_path
 
 logger = logging.getLogger(__name__)
 
-RESOLUTION = 2048
-"""The texture's size that the gap between charts is meant for."""
-GAP_PX = 4
+
+@dataclass(frozen=True)
+class UnwrapConfig:
+    """How charts are packed. Values were chosen by hand."""
+
+    resolution: int = 2048
+    """Texels along each side of the texture that the gap is meant for."""
+    gap_px: int = 4
+    """Gap between charts, in texels: filtering and compression do not mix their colours."""
+
+
+UNWRAP = UnwrapConfig()
 
 
 def with_atlas(body: Body, folder: Path) -> Body:
-    """Return the body with texture coordinates; they are made once for a mesh and kept in ``folder``.
+    """Return the body with texture coordinates; they are computed once for a mesh and cached in ``folder``.
 
     Raises:
-        MissingDependencyError: they must be made and ``xatlas`` is not installed.
+        MissingDependencyError: they are not cached and ``xatlas`` is not installed.
     """
     template, faces = body.template.cpu().numpy(), body.faces.cpu().numpy()
     path = folder / f"atlas-{_digest(template, faces)}.npz"
@@ -44,15 +53,18 @@ def with_atlas(body: Body, folder: Path) -> Body:
     return replace(body, uvs=uvs, uv_faces=uv_faces)
 
 
-def unwrap(template: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Cut a mesh into charts and lay them side by side (seconds).
+def unwrap(
+    template: NDArray[np.float32], faces: NDArray[np.int64], config: UnwrapConfig = UNWRAP
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Cut a mesh into charts and pack them into the unit square (takes seconds).
 
     Args:
         template: [V, 3]
         faces: [F, 3]
+        config: gap between the charts.
 
     Returns:
-        coordinates in [0, 1], v up [U, 2], and their faces, in the order of ``faces`` [F, 3].
+        Texture coordinates in [0, 1], v up [U, 2], and their faces, in the order of ``faces`` [F, 3].
 
     Raises:
         MissingDependencyError: ``xatlas`` is not installed.
@@ -65,7 +77,7 @@ def unwrap(template: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[NDA
             "run `pip install 'fit-avatar[smpl]'`"
         ) from error
     options: Any = xatlas.PackOptions()
-    options.resolution, options.padding, options.bilinear = RESOLUTION, GAP_PX, True
+    options.resolution, options.padding, options.bilinear = config.resolution, config.gap_px, True
     atlas: Any = xatlas.Atlas()
     atlas.add_mesh(np.ascontiguousarray(template, np.float32), np.ascontiguousarray(faces, np.uint32))
     atlas.generate(pack_options=options)
@@ -76,7 +88,7 @@ def unwrap(template: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[NDA
 
 
 def _digest(template: NDArray[np.float32], faces: NDArray[np.int64]) -> str:
-    digest = hashlib.sha256(f"{RESOLUTION} {GAP_PX}".encode())
+    digest = hashlib.sha256(f"{UNWRAP.resolution} {UNWRAP.gap_px}".encode())
     for array in (template, faces):
         digest.update(f"{array.shape} {array.dtype}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -90,5 +102,5 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
         with np.load(path, allow_pickle=False) as z:
             return z["uvs"], z["uv_faces"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        logger.warning("the kept texture atlas %s cannot be read (%s); making it again", path, error)
+        logger.warning("the cached texture atlas %s cannot be read (%s); making it again", path, error)
         return None

@@ -96,10 +96,15 @@ class Source:
             BadInputError: a file cannot be used.
             NoPersonError: the pictures do not show one whole person often enough.
         """
-        given = {"keypoints": self.keypoints, "masks": self.masks, "camera": self.camera}
         if self.video is None:
-            return observe_images(self.images, detector=self.detector, progress=progress, **given)
-        return observe(self.video, frames=self.max_frames, detector=self.detector, progress=progress, **given)
+            return observe_images(
+                self.images, camera=self.camera, keypoints=self.keypoints, masks=self.masks, detector=self.detector,
+                progress=progress,
+            )  # fmt: skip
+        return observe(
+            self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
+            detector=self.detector, progress=progress,
+        )  # fmt: skip
 
     def pictures(self, capture: Capture) -> Pictures:
         """Return the undistorted pictures of the frames that a capture holds."""

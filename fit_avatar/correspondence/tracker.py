@@ -1,7 +1,7 @@
-"""Where points of the surface are in the pictures, as their colours tell: evidence for poses that outlines lack.
+"""Points of the surface found in the pictures by their texture: evidence for poses that outlines do not give.
 
-An outline hardly changes when the trunk turns or an arm twists, but the pattern of clothes and skin moves. So a first
-texture, in which many frames are averaged, is drawn over every frame and moved onto it.
+An outline hardly changes when the trunk turns or an arm twists, but the pattern of clothes and skin moves. So the mean
+texture of many frames is rendered over each frame, and optical flow from there to the frame says where every point is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import cv2
@@ -17,128 +17,150 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas
-from fit_avatar.appearance.light import NORMAL_ROUNDS, solve_light, usual_shading
-from fit_avatar.appearance.mean_texture import MeanTexture
-from fit_avatar.appearance.picture import Picture, read
-from fit_avatar.body.graph import adjacency, soften
+from fit_avatar.appearance.light import LIGHT, LightConfig, estimate_light, lighting_normals, mean_shading
+from fit_avatar.appearance.mean_texture import MEAN_TEXTURE, MeanTexture, MeanTextureConfig
+from fit_avatar.appearance.person_crop import PersonCrop, captured_frames, sample
+from fit_avatar.appearance.render import render_textured
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import adjacency
 from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
-from fit_avatar.body.surface import vertex_normals
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.correspondence.optical_flow import search
+from fit_avatar.correspondence.matches import SurfaceMatches
+from fit_avatar.correspondence.optical_flow import OPTICAL_FLOW, OpticalFlowConfig, dense_matches
 from fit_avatar.visibility.raster import Raster, rasterize
-from fit_avatar.visibility.views import View, facing, project, view_of
+from fit_avatar.visibility.views import VISIBILITY, View, VisibilityConfig, view_from_raster, viewing_cosine
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
-PERSON_PX = 500
-"""Pictures are compared at this size of the person: a pixel is 3 to 4 mm."""
-MARGIN = 0.03
-"""Of the pictures around the person, in person heights: the body may be a little beside it."""
-TEXELS, AVERAGED = 512, 30
-"""Side of the first texture, and of how many frames it is made."""
-FRAMES = 120
-"""Points are found in at most so many frames: those in between move as their neighbours do."""
-SPACING_M = 0.03
-"""Distance of the points: shifts of nearer ones are nearly the same."""
-POINTS = 400
-"""How many points a frame tells of: the most certain ones."""
-INSIDE = 0.3
-"""Trust from which a point is far enough from outlines and from what hides it."""
-
 
 @dataclass(frozen=True)
-class _Cutout:
-    """One frame around the person, reduced."""
+class SurfaceTrackerConfig:
+    """How points of the surface are found in the pictures. All values were chosen by hand."""
 
-    image: NDArray[np.uint8]  # [h, w, 3] BGR
-    mask: NDArray[np.uint8]  # [h, w] 0 to 255
-    corner: FloatArray  # [2] its upper left corner in the frame, pixels
-    scale: FloatArray  # [2] its pixels per pixel of the frame
-    weight: float
-
-    @classmethod
-    def of(cls, bgr: NDArray[np.uint8], mask: NDArray[np.bool_], weight: float) -> _Cutout | None:
-        """Cut out the person; None if nobody is there. bgr [H, W, 3], mask [H, W]"""
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if not len(rows) or weight <= 0:
-            return None
-        margin = round(MARGIN * len(rows)) + 1
-        top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
-        box = (slice(top, rows[-1] + margin + 1), slice(left, columns[-1] + margin + 1))
-        image, inside = bgr[box], mask[box].astype(np.uint8) * 255
-        factor = min(1.0, PERSON_PX / max(len(rows), len(columns)))
-        size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
-        scale = np.array(size, np.float32) / np.array(image.shape[1::-1], np.float32)
-        return cls(
-            np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8),
-            np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), dtype=np.uint8),
-            np.array([left, top], np.float32),
-            scale,
-            weight,
-        )
-
-    def camera(self, whole: Camera) -> Camera:
-        """Return the camera that takes this picture, given that of the whole frame."""
-        (x, y), (left, top) = self.scale.tolist(), self.corner.tolist()
-        height, width = self.mask.shape
-        return Camera(whole.fx * x, whole.fy * y, (whole.cx - left) * x, (whole.cy - top) * y, width, height)
+    person_px: int = 500
+    """Size of the person in the images that are compared: a pixel is then 3 to 4 mm."""
+    margin: float = 0.03
+    """Margin of these images around the mask, in person heights: the body may be a little outside the mask."""
+    frames: int = 120
+    """Frames in which points are found, at most, spread evenly: those in between move as their neighbours do."""
+    points: int = 400
+    """Points that are kept in each frame: those with the highest confidence."""
+    spacing_m: float = 0.03
+    """Distance between the points: the flow of nearer ones is nearly the same."""
+    min_visibility: float = 0.3
+    """Confidence of a point's visibility from which it is far enough from outlines and occlusion edges."""
+    mean_texture: MeanTextureConfig = field(default_factory=lambda: replace(MEAN_TEXTURE, frames=30))
+    """Of fewer frames than for the final texture: it only has to be recognised."""
+    light: LightConfig = LIGHT
+    optical_flow: OpticalFlowConfig = OPTICAL_FLOW
+    visibility: VisibilityConfig = VISIBILITY
 
 
-class Tracker:
+SURFACE_TRACKER = SurfaceTrackerConfig()
+
+
+class SurfaceTracker:
     """Finds points of a fitted body in the pictures of a clip."""
 
-    def __init__(self, body: Body, capture: Capture, frames: Iterable[tuple[int, NDArray[np.uint8]]]) -> None:
+    def __init__(
+        self,
+        body: Body,
+        capture: Capture,
+        frames: Iterable[tuple[int, NDArray[np.uint8]]],
+        config: SurfaceTrackerConfig = SURFACE_TRACKER,
+    ) -> None:
         """Take the body, masks and weights of T frames, and the frames (index, BGR), undistorted, in any order.
 
-        The frames are read when they are first needed; reduced pictures of the person are kept.
+        The frames are read when they are first needed; reduced images of the person are kept.
         """
-        self.body, self.capture, self.frames = body, capture, frames
+        self.body, self.capture, self.frames, self.config = body, capture, frames, config
 
-    @cached_property
-    def cutouts(self) -> dict[int, _Cutout]:
-        """Return some frames around the person, by their position among the T."""
-        count, found = len(self.capture.frame_indices), {}
-        some = np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int).tolist()
-        position = {int(self.capture.frame_indices[t]): t for t in some}
-        for index, bgr in self.frames:
-            t = position.get(int(index))
-            if t is not None:
-                found[t] = _Cutout.of(bgr, self.capture.masks[t], float(self.capture.frame_weights[t]))
-        return {t: cutout for t, cutout in sorted(found.items()) if cutout is not None}
-
-    def find(self, state: BodyState, camera: Camera, progress: Progress | None = None) -> tuple[Tensor, Tensor]:
-        """Return where points of the surface are: (u, v, confidence) [T, N, 3], and their vertices [T, N] int64.
+    def match(self, state: BodyState, camera: Camera, progress: Progress | None = None) -> SurfaceMatches:
+        """Return where the pictures show points of the surface; confidence 0 where they do not.
 
         Args:
             state: shape and poses of the T frames as far as they are known.
             camera: of the frames.
             progress: called with (frames done, frames in all).
+
+        Raises:
+            BadInputError: a frame's size differs from that of the capture's camera.
         """
-        device, count = self.body.template.device, len(self.capture.frame_indices)
-        places, vertices = np.zeros((count, POINTS, 3), np.float32), np.zeros((count, POINTS), np.int64)
-        if len(self.cutouts) < 2:  # a frame alone tells nothing of where it should be
-            return torch.from_numpy(places).to(device), torch.from_numpy(vertices).to(device)
-        drawing = _Drawing.of(self.body, state, camera, self.cutouts)
-        chosen = self.body.spread_vertices(SPACING_M).cpu().numpy()
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            texture, shading = drawing.texture(pool)
-            found = pool.map(lambda t: drawing.find(t, texture, shading[t], chosen), self.cutouts)
-            for done, (t, (seen, which)) in enumerate(zip(self.cutouts, found, strict=True)):
-                places[t, : len(seen)], vertices[t, : len(which)] = seen, which
-                if progress:
-                    progress(done + 1, len(self.cutouts))
-        return torch.from_numpy(places).to(device), torch.from_numpy(vertices).to(device)
+        count, kept = len(self.capture.frame_indices), self.config.points
+        points, vertices = np.zeros((count, kept, 3), np.float32), np.zeros((count, kept), np.int64)
+        if len(self._crops) >= 2:  # the mean texture of one frame is that frame, wherever the body is
+            clip = _PosedClip.of(self.body, state, camera, self._crops, self.config)
+            candidates = self.body.spread_vertices(self.config.spacing_m).cpu().numpy()
+            with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+                texture, shading = clip.mean_texture(pool)
+                matched = pool.map(lambda t: clip.match(t, texture, shading[t], candidates), self._crops)
+                for done, (t, (found, index)) in enumerate(zip(self._crops, matched, strict=True)):
+                    points[t, : len(found)], vertices[t, : len(index)] = found, index
+                    if progress:
+                        progress(done + 1, len(self._crops))
+        return SurfaceMatches(torch.from_numpy(points), torch.from_numpy(vertices)).to(self.body.template.device)
+
+    @cached_property
+    def _crops(self) -> dict[int, _ReducedCrop]:
+        """Some frames around the person, by their position among the T."""
+        count, found = len(self.capture.frame_indices), {}
+        chosen = set(np.linspace(0, count - 1, min(self.config.frames, count)).round().astype(int).tolist())
+        for t, bgr in captured_frames(self.capture, self.frames):
+            if t in chosen:
+                weight = float(self.capture.frame_weights[t])
+                found[t] = _ReducedCrop.of(bgr, self.capture.masks[t], weight, self.config)
+        return {t: crop for t, crop in sorted(found.items()) if crop is not None}
 
 
 @dataclass(frozen=True)
-class _Drawing:
-    """The posed body, as it is drawn over the pictures."""
+class _ReducedCrop:
+    """One frame around the person, reduced."""
+
+    image: NDArray[np.uint8]  # [h, w, 3] BGR
+    mask: NDArray[np.uint8]  # [h, w] 0 to 255
+    box: tuple[int, int, int, int]  # left, top, width, height in the frame, pixels
+    weight: float
+
+    @classmethod
+    def of(
+        cls, bgr: NDArray[np.uint8], mask: NDArray[np.bool_], weight: float, config: SurfaceTrackerConfig
+    ) -> _ReducedCrop | None:
+        """Cut out the person; None if nobody is there. bgr [H, W, 3], mask [H, W]"""
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows) or weight <= 0:
+            return None
+        margin = round(config.margin * len(rows)) + 1
+        top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
+        box = (slice(top, rows[-1] + margin + 1), slice(left, columns[-1] + margin + 1))
+        image, inside = bgr[box], mask[box].astype(np.uint8) * np.uint8(255)
+        height, width = inside.shape
+        factor = min(1.0, config.person_px / max(len(rows), len(columns)))
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        reduced, person = (
+            np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_AREA), dtype=np.uint8) for a in (image, inside)
+        )
+        return cls(reduced, person, (left, top, width, height), weight)
+
+    def camera(self, whole: Camera) -> Camera:
+        """Return the camera of this image, given that of the whole frame."""
+        height, width = self.mask.shape
+        return whole.cropped(*self.box).fitted_to(width, height)
+
+    def in_frame(self, pixels: FloatArray) -> FloatArray:
+        """Return pixels of this image as pixels of the whole frame. [N, 2]"""
+        left, top, width, height = self.box
+        scale = np.array(self.mask.shape[::-1], np.float32) / np.array([width, height], np.float32)
+        return np.asarray(pixels / scale + np.array([left, top], np.float32), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _PosedClip:
+    """The posed body in every frame, and the frames' crops."""
 
     body: Body
     vertices: FloatArray  # [T, V, 3]
@@ -146,70 +168,74 @@ class _Drawing:
     bind: FloatArray  # [V, 3]
     neighbours: csr_matrix
     camera: Camera
-    cutouts: dict[int, _Cutout]
+    crops: dict[int, _ReducedCrop]
+    config: SurfaceTrackerConfig
 
     @classmethod
-    def of(cls, body: Body, state: BodyState, camera: Camera, cutouts: dict[int, _Cutout]) -> _Drawing:
+    def of(
+        cls,
+        body: Body,
+        state: BodyState,
+        camera: Camera,
+        crops: dict[int, _ReducedCrop],
+        config: SurfaceTrackerConfig,
+    ) -> _PosedClip:
         with torch.no_grad():
             vertices = pose_body(body, state).vertices.cpu().numpy()
             bind = shaped(body, state.betas, state.offsets).cpu().numpy()
         faces = body.faces.cpu().numpy()
-        normals = np.stack([vertex_normals(v, faces) for v in vertices])
-        return cls(body, vertices, normals, bind, adjacency(faces, len(bind)), camera, cutouts)
+        normals = vertex_normals(vertices, faces)
+        return cls(body, vertices, normals, bind, adjacency(faces, len(bind)), camera, crops, config)
 
-    def texture(self, pool: ThreadPoolExecutor) -> tuple[NDArray[np.uint8], FloatArray]:
+    def mean_texture(self, pool: ThreadPoolExecutor) -> tuple[NDArray[np.uint8], FloatArray]:
         """Return the mean of some frames over the body's UVs, and the light that it lacks in each frame.
 
-        Without the light, what turns into it or out of it would seem to move.
+        Without the light, shading that changes as the body turns would seem to move.
 
         Returns:
-            [S, S, 3] BGR, and the factor on it at each vertex [T, V, 3] BGR.
+            [S, S, 3] RGB, and the factor on it at each vertex [T, V, 3] RGB.
         """
-        known = list(self.cutouts)
-        some = [known[i] for i in np.linspace(0, len(known) - 1, min(AVERAGED, len(known))).round().astype(int)]
-        first = MeanTexture(Atlas.of(self.body, TEXELS))
+        cropped = list(self.crops)
+        averaged = [cropped[i] for i in self.config.mean_texture.chosen(len(cropped))]
+        mean = MeanTexture(Atlas.of(self.body, self.config.mean_texture.size), self.config.mean_texture)
 
         def add(t: int) -> tuple[NDArray[np.uint8], FloatArray]:
-            """Return the coarse colours of the vertices [V, 3], and how far they are trusted [V]."""
-            cutout, camera = self.cutouts[t], self.cutouts[t].camera(self.camera)
-            picture, view = Picture.of(cutout.image, cutout.mask > 127), self._see(t)[1]
-            first.add(t, view, picture, camera, self.vertices[t], self.normals[t])
-            pixels, depth = project(self.vertices[t], camera)
-            cosine = facing(self.vertices[t], self.normals[t])
-            return picture.smooth_at(pixels), view.seen * view.trust_at(pixels, depth, cosine) * cosine.clip(0, 1) ** 2
+            """Return the coarse colours of the vertices [V, 3], and their weights [V]."""
+            reduced, camera = self.crops[t], self.crops[t].camera(self.camera)
+            crop, (_, view) = PersonCrop.of(reduced.image, reduced.mask > 127), self._view(t)
+            mean.add(t, view, crop, camera, self.vertices[t], self.normals[t])
+            viewed = view.at(self.vertices[t], self.normals[t], camera)
+            weight = view.seen * viewed.confidence * viewed.cosine.clip(0, 1) ** mean.config.cosine_power
+            return crop.blurred_at(viewed.pixels), weight
 
-        colours, weight = (np.stack(each) for each in zip(*pool.map(add, some), strict=True))
-        lit = soften(self.normals.transpose(1, 0, 2), self.neighbours, NORMAL_ROUNDS).transpose(1, 0, 2)
-        light, gains = solve_light(colours, lit[some], weight)
-        usual = usual_shading(light, lit, facing(self.vertices, self.normals))
-        shading = light.shading(lit) / usual
-        factors = dict(zip(some, gains[:, None] / shading[some], strict=True))
-        image = first.merge(factors)[0]
-        return np.ascontiguousarray(np.clip(image[..., ::-1] + 0.5, 0, 255).astype(np.uint8)), shading[..., ::-1]
+        colours, weight = (np.stack(each) for each in zip(*pool.map(add, averaged), strict=True))
+        normals = lighting_normals(self.normals, self.neighbours, self.config.light)
+        light, gains = estimate_light(colours, normals[averaged], weight, self.config.light)
+        usual = mean_shading(light, normals, viewing_cosine(self.vertices, self.normals), self.config.light)
+        shading = light.shading(normals) / usual
+        factors = dict(zip(averaged, gains[:, None] / shading[averaged], strict=True))
+        return np.clip(mean.merge(factors)[0] + 0.5, 0, 255).astype(np.uint8), shading
 
-    def find(
-        self, t: int, texture: NDArray[np.uint8], shading: FloatArray, chosen: NDArray[np.int64]
+    def match(
+        self, t: int, texture: NDArray[np.uint8], shading: FloatArray, candidates: NDArray[np.int64]
     ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Return (u, v, confidence) [N, 3] of the most certain of the chosen vertices in one frame, and which [N]."""
-        cutout, vertices = self.cutouts[t], self.vertices[t]
-        raster, view = self._see(t)
-        uv = raster.interpolate(self.body.uvs.cpu(), self.body.uv_faces.cpu()).numpy()
-        texels = np.stack([uv[..., 0], 1 - uv[..., 1]], axis=-1).astype(np.float32) * len(texture) - 0.5
-        drawn = cv2.remap(texture, texels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        light = raster.interpolate(torch.from_numpy(shading.copy()), self.body.faces.cpu()).numpy()
-        lit = np.clip(drawn * light, 0, 255).astype(np.uint8)
-        flow, trust = search(lit, raster.mask.numpy(), cutout.image, cutout.mask > 127)
-        pixels, depth = project(vertices[chosen], cutout.camera(self.camera))
-        cosine = facing(vertices[chosen], self.normals[t, chosen])
-        inside = view.seen[chosen] & (view.trust_at(pixels, depth, cosine) > INSIDE)
-        confidence = cutout.weight * inside * cosine.clip(0, 1) * read(trust, pixels - 0.5)
-        best = np.argsort(-confidence, kind="stable")[:POINTS]
-        places = (pixels[best] + read(flow, pixels[best] - 0.5)) / cutout.scale + cutout.corner
-        return np.concatenate([places, confidence[best, None]], axis=1).astype(np.float32), chosen[best]
+        """Return (u, v, confidence) [N, 3] of the most certain candidate vertices in one frame, and which [N]."""
+        crop, config = self.crops[t], self.config
+        raster, view = self._view(t)
+        rendered = render_textured(self.body, raster, texture, shading)
+        drawn, person = raster.mask.numpy(), crop.mask > 127
+        flow, certainty = dense_matches(rendered, drawn, crop.image, person, config.optical_flow)
+        camera = crop.camera(self.camera)
+        viewed = view.at(self.vertices[t, candidates], self.normals[t, candidates], camera)
+        visible = view.seen[candidates] & (viewed.confidence > config.min_visibility)
+        confidence = crop.weight * visible * viewed.cosine.clip(0, 1) * sample(certainty, viewed.pixels - 0.5)
+        best = np.argsort(-confidence, kind="stable")[: config.points]
+        places = crop.in_frame(viewed.pixels[best] + sample(flow, viewed.pixels[best] - 0.5))
+        return np.concatenate([places, confidence[best, None]], axis=1).astype(np.float32), candidates[best]
 
-    def _see(self, t: int) -> tuple[Raster, View]:
-        """Draw one frame."""
-        cutout, camera = self.cutouts[t], self.cutouts[t].camera(self.camera)
-        faces = self.body.faces.cpu()
+    def _view(self, t: int) -> tuple[Raster, View]:
+        """Rasterise one frame."""
+        crop, camera, faces = self.crops[t], self.crops[t].camera(self.camera), self.body.faces.cpu()
         raster = rasterize(torch.from_numpy(self.vertices[t]), faces, camera, cull_backfaces=True)
-        return raster, view_of(raster, faces.numpy(), self.neighbours, self.bind, camera, cutout.mask)
+        surface = raster, faces.numpy(), self.neighbours, self.bind
+        return raster, view_from_raster(*surface, camera, crop.mask, config=self.config.visibility)

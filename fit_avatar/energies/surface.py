@@ -14,9 +14,9 @@ from torch import Tensor
 
 from fit_avatar.body.mesh import neighbours
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.body.part_multipliers import PartMultipliers
 from fit_avatar.body.skinning import shaped
-from fit_avatar.body.surface import cotangent_laplacian
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 

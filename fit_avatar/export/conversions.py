@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
-from fit_avatar.body.surface import vertex_normals
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate.surface import import_open3d
 from fit_avatar.export.mesh import ROUGHNESS, rest_mesh, split_seams

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
 from fit_avatar.body.state import BodyState
-from fit_avatar.body.surface import vertex_normals
 
 FloatArray = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
 from fit_avatar.export.mesh import RestMesh, SplitMesh, split_seams
-from fit_avatar.texture.fill import nearest_inside
+from fit_avatar.texture import nearest_inside
 from fit_avatar.visibility.raster import Raster, rasterize_uv
 
 FloatArray = NDArray[np.float64]

@@ -40,8 +40,7 @@ def stack_captures(
         BadInputError: the clips cannot be stacked.
     """
     _check(captures, height_m)
-    single = height_m is None or isinstance(height_m, (int, float))
-    heights = [height_m] * len(captures) if single else list(height_m)
+    heights = list(height_m) if isinstance(height_m, Sequence) else [height_m] * len(captures)
     each = [
         Observations.of(seen, torch.device(device), height).for_body(body)
         for seen, height in zip(captures, heights, strict=True)

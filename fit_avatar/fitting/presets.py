@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fit_avatar.body.part_multipliers import ALLDIECK_LAPLACIAN, ALLDIECK_OFFSETS, ALLDIECK_SYMMETRY
 from fit_avatar.energies import (
     ALLDIECK_LAPLACIAN,
     ALLDIECK_OFFSETS,
@@ -223,7 +222,11 @@ def octopus() -> Schedule:
         free=("offsets",),
         optimiser=GaussNewton(6),
     )
-    return Schedule("octopus", "one to eight photographs of a turning person; body and clothes", (Initialise(), pose, shape, offsets))
+    return Schedule(
+        "octopus",
+        "one to eight photographs of a turning person; body and clothes",
+        (Initialise(), pose, shape, offsets),
+    )
 
 
 PRESETS: dict[str, Callable[[], Schedule]] = {

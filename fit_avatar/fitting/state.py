@@ -106,13 +106,13 @@ class FitState:
 
     def to(self, device: torch.device) -> FitState:
         """Return the same state on a device."""
-
-        def moved(value: object) -> object:
-            return value.to(device) if isinstance(value, (Tensor, SurfaceMatches)) else value
-
-        clip = replace(self.clip, **{name: moved(value) for name, value in vars(self.clip).items()})
-        mine = ("key_frames", "keypoint_noise_m", "surface_matches")
-        return replace(self, clip=clip, **{name: moved(getattr(self, name)) for name in mine})
+        return replace(
+            self,
+            clip=self.clip.to(device),
+            key_frames=None if self.key_frames is None else self.key_frames.to(device),
+            keypoint_noise_m=None if self.keypoint_noise_m is None else self.keypoint_noise_m.to(device),
+            surface_matches=None if self.surface_matches is None else self.surface_matches.to(device),
+        )
 
 
 def calibrated(capture: Capture, state: FitState) -> Capture:

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from fit_avatar.body.graph import averaging
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import smoothed
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.progress import StepProgress
 from fit_avatar.visibility.frame_views import FrameViews
-from fit_avatar.visibility.views import facing, project
 
 FloatArray = NDArray[np.float32]
 
@@ -81,18 +80,18 @@ def measure_quality(
         config: thresholds.
     """
     frame_views = frame_views or FrameViews(body, state, capture)
-    count = len(body.template)
+    faces, count = body.faces.cpu().numpy(), len(body.template)
     frames = np.zeros(count, np.int64)
     best, squares, contacts = (np.zeros(count, np.float32) for _ in range(3))
     for t, mask in enumerate(capture.masks):
         vertices, view = frame_views.vertices[t].cpu().numpy(), frame_views.view(t)
-        cosine = facing(vertices, vertex_normals(frame_views.vertices[t], body.faces).cpu().numpy())
-        pixels, depth = project(vertices, capture.camera)
-        seen = view.seen & (cosine > config.grazing_cosine) & (view.trust_at(pixels, depth, cosine) > 0)
+        viewed = view.at(vertices, vertex_normals(vertices, faces), capture.camera)
+        seen = view.seen & (viewed.cosine > config.grazing_cosine) & (viewed.confidence > 0)
         frames += seen
-        best = np.maximum(best, np.where(seen, cosine, 0))
-        edge_on = view.seen & (np.abs(cosine) < config.rim_cosine)
-        rim, distance = rim_errors(edge_on, pixels, depth, frame_views.silhouette(t), mask, capture.camera, config)
+        best = np.maximum(best, np.where(seen, viewed.cosine, 0))
+        edge_on = view.seen & (np.abs(viewed.cosine) < config.rim_cosine)
+        drawn = frame_views.silhouette(t)
+        rim, distance = rim_errors(edge_on, viewed.pixels, viewed.depth, drawn, mask, capture.camera, config)
         squares[rim] += distance**2
         contacts[rim] += 1
         if progress:
@@ -155,7 +154,5 @@ def _to_contour(mask: NDArray[np.bool_], row: NDArray[np.int64], column: NDArray
 
 def _spread(squares: FloatArray, contacts: FloatArray, neighbours: csr_matrix, rings: int) -> FloatArray:
     """Return the root mean square distance around each vertex, NaN where no contour was near. [V]"""
-    mean = averaging(neighbours)
-    for _ in range(rings):
-        squares, contacts = mean @ squares, mean @ contacts
+    squares, contacts = (smoothed(values, neighbours, rings) for values in (squares, contacts))
     return np.where(contacts > 0, np.sqrt(squares / np.maximum(contacts, 1e-12)), np.nan).astype(np.float32)

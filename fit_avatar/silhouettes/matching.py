@@ -1,4 +1,4 @@
-"""Which vertex of the posed surface makes which point of the outline."""
+"""Correspondences between the outline and the rim of the posed surface."""
 
 from __future__ import annotations
 
@@ -9,21 +9,36 @@ from torch import Tensor
 
 from fit_avatar.silhouettes.contours import Contours
 
-MIN_NORMAL_AGREEMENT = 0.6
-"""Cosine between an outline's normal and a rim vertex's projected normal: keeps an arm off the torso's edge."""
+
+@dataclass(frozen=True)
+class ContourMatchingConfig:
+    """When an outline point and a rim vertex match. All values were chosen by hand."""
+
+    min_cosine: float = 0.6
+    """Least cosine between the outline's normal and the vertex's projected normal; a higher one keeps an arm off the
+    torso's edge, a lower one keeps more matches while the pose is wrong."""
+
+
+CONTOUR_MATCHING = ContourMatchingConfig()
 
 
 @dataclass(frozen=True)
-class Matches:
+class ContourMatches:
     """For every outline point the rim vertex that it pulls."""
 
     vertices: Tensor  # [T, C] index into the vertices given
-    weights: Tensor  # [T, C] 0 where nothing agrees
+    weights: Tensor  # [T, C] those of the outline, 0 where no vertex matches
 
 
 def match_contours(
-    pixels: Tensor, vertices: Tensor, normals: Tensor, contours: Contours, gate_px: Tensor, rim: int
-) -> Matches:
+    pixels: Tensor,
+    vertices: Tensor,
+    normals: Tensor,
+    contours: Contours,
+    gate_px: Tensor,
+    rim: int,
+    config: ContourMatchingConfig = CONTOUR_MATCHING,
+) -> ContourMatches:
     """Match outline points to the nearest rim vertex whose projected normal agrees.
 
     Args:
@@ -32,7 +47,9 @@ def match_contours(
         normals: their unit normals in camera coordinates. [T, N, 3]
         contours: the outlines, C points a frame.
         gate_px: largest distance of a match. [T]
-        rim: number of candidates a frame, those that are seen most nearly edge-on.
+        rim: number of candidates in a frame: the vertices whose normals are nearest to perpendicular to the line of
+            sight.
+        config: thresholds.
     """
     view = torch.nn.functional.normalize(vertices, dim=-1)
     edge_on = (normals * view).sum(-1).abs()  # [T, N]
@@ -44,7 +61,7 @@ def match_contours(
     distance = torch.cdist(contours.points, rim_pixels)  # [T, C, R]
     agreement = contours.normals @ rim_normals.transpose(1, 2)
     cost = distance + gate_px[:, None, None] * (1 - agreement)
-    cost = torch.where((agreement > MIN_NORMAL_AGREEMENT) & (distance < gate_px[:, None, None]), cost, torch.inf)
+    cost = torch.where((agreement > config.min_cosine) & (distance < gate_px[:, None, None]), cost, torch.inf)
     best = cost.min(-1)
     weights = contours.weights * torch.isfinite(best.values)
-    return Matches(candidates.gather(1, best.indices), weights)
+    return ContourMatches(candidates.gather(1, best.indices), weights)

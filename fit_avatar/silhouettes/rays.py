@@ -1,4 +1,4 @@
-"""Tangent planes of the viewing cone: the camera's centre and a piece of the outline span a plane."""
+"""Tangent planes of the viewing cone, which the camera's centre and the outline span, and their un-posing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tangent_planes(points: Tensor, normals: Tensor, camera: Camera) -> Tensor:
 
 
 def plane_distance(vertices: Tensor, planes: Tensor, shift: Tensor) -> Tensor:
-    """Distance of rim vertices from un-posed tangent planes of the viewing cone.
+    """Return the distances of rim vertices from un-posed tangent planes of the viewing cone.
 
     The plane N·X = 0 of the posed space becomes (AᵀN)·v + N·b = 0 in the bind pose, where the vertex is
     skinned by X = A v + b. Constraining only along N leaves the surface free to slide on the ray.

@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from fit_avatar.body.surface import cotangent_laplacian
+from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.solvers.linear_system import Steps
 from fit_avatar.solvers.options import ConjugateGradient

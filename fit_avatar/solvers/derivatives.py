@@ -25,7 +25,9 @@ TOLERANCE = 2e-3
 """Largest relative difference of a derivative from autograd's, in single precision."""
 
 
-def autograd_blocks(objective: Objective, unknowns: Unknowns, term: Term, fields: Mapping[str, Any], rows: int) -> Blocks:
+def autograd_blocks(
+    objective: Objective, unknowns: Unknowns, term: Term, fields: Mapping[str, Any], rows: int
+) -> Blocks:
     """Return a term's derivative to all free unknowns.
 
     Raises:
@@ -50,7 +52,9 @@ def autograd_blocks(objective: Objective, unknowns: Unknowns, term: Term, fields
         return sweep(unknowns, residual, used, span)
 
 
-def check_blocks(objective: Objective, unknowns: Unknowns, term: Term, fields: Mapping[str, Any], blocks: Blocks, rows: int) -> None:
+def check_blocks(
+    objective: Objective, unknowns: Unknowns, term: Term, fields: Mapping[str, Any], blocks: Blocks, rows: int
+) -> None:
     """Compare a derivative with autograd along one random direction.
 
     Raises:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.term import Blocks, Term
+from fit_avatar.energies.term import Term
 from fit_avatar.solvers.banded import NormalEquations
 from fit_avatar.solvers.derivatives import autograd_blocks, check_blocks
 from fit_avatar.solvers.linear_system import Steps

@@ -15,7 +15,7 @@ class BandedCholesky:
 
 @dataclass(frozen=True)
 class ConjugateGradient:
-    """Solve with products JᵀWJ v by automatic differentiation, without a matrix: for many shared unknowns, any terms."""
+    """Solve by products JᵀWJ v from automatic differentiation, without a matrix: many shared unknowns, any terms."""
 
     tolerance: float = 1e-3
     """Stop when the preconditioned residual has shrunk to this part."""

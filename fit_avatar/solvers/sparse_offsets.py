@@ -16,9 +16,9 @@ from scipy.sparse import csr_matrix, diags, identity
 from scipy.sparse.linalg import LinearOperator, cg, splu
 from torch import Tensor
 
-from fit_avatar.body.graph import adjacency
 from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import adjacency
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.errors import BadInputError
 from fit_avatar.solvers.conjugate_gradient import Products
@@ -60,7 +60,7 @@ class SparseSystem:
         )  # fmt: skip
         self.warning = ""
         if failed:
-            left = float(np.linalg.norm(product(step) + self.gradient) / max(np.linalg.norm(self.gradient), 1e-300))
+            left = float(np.linalg.norm(product(step) + self.gradient)) / float(np.linalg.norm(self.gradient))
             self.warning = f"conjugate gradients did not converge (residual {left:.0e})"
         return {"offsets": torch.from_numpy(step)[None].to(self.like.device)}
 
@@ -168,5 +168,7 @@ def _mean_axis_factor(matrix: csr_matrix, body: Body) -> Product:
     held = np.asarray(approximate.sum(axis=1)).ravel()  # smoothness alone has rows that sum to zero
     area = vertex_areas(body.template, body.faces).double().cpu().numpy()
     even = area * (held.sum() / area.sum())
-    inverse = splu((approximate + diags(even - held)).tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    inverse = splu(
+        (approximate + diags(even - held)).tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}
+    )
     return lambda flat: np.asarray(inverse.solve(flat.reshape(-1, 3))).ravel()

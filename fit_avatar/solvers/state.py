@@ -43,6 +43,10 @@ class ClipState:
         """Return one of several hypotheses."""
         return replace(self, **{n: v[index] for n, v in vars(self).items() if v is not None})
 
+    def to(self, device: str | torch.device) -> ClipState:
+        """Return the same state on ``device``."""
+        return replace(self, **{n: v.to(device) for n, v in vars(self).items() if v is not None})
+
     def interpolated(self, known: Tensor, times: Tensor) -> ClipState:
         """Return the state at other times, in any unit: rotations and translations are interpolated linearly.
 

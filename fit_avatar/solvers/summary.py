@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from fit_avatar.solvers.figures import plot_solve
 from fit_avatar.solvers.problem import Evaluation, Objective
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,23 @@ class SolveSummary:
     def energy_after(self) -> float:
         """Return the energy at the end."""
         return sum(term.weighted for term in self.after)
+
+    def plot(self, title: str = "") -> Figure:
+        """Return a figure: energy over time, and each term's fraction of the energy before and after.
+
+        Args:
+            title: of the figure, by default what the optimiser did.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+        """
+        return plot_solve(
+            seconds=[seconds for seconds, _ in self.trace],
+            energy=[energy for _, energy in self.trace],
+            before={term.name: term.weighted for term in self.before},
+            after={term.name: term.weighted for term in self.after},
+            title=title or f"{self.optimiser}: {self.iterations} iterations; {self.reason}",
+        )
 
     def __str__(self) -> str:
         width = max([len(term.name) for term in self.after] + [6])

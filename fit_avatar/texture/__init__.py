@@ -1,10 +1,31 @@
-"""From video and fitted body to a texture atlas: choose, light, align, merge, fill."""
+"""From video and fitted body to a texture: view selection, seams, detail, inpainting, fine displacement."""
 
-from fit_avatar.appearance.light import Light
-from fit_avatar.correspondence.tracker import Tracker
 from fit_avatar.texture.bake import Texture, bake
-from fit_avatar.texture.displacement import find_displacement
+from fit_avatar.texture.config import TEXTURE, TextureConfig
+from fit_avatar.texture.detail import DETAIL, DetailConfig
+from fit_avatar.texture.displacement import DISPLACEMENT, DisplacementConfig, find_displacement
+from fit_avatar.texture.hands import HANDS, HandsConfig
+from fit_avatar.texture.inpaint import INPAINTING, InpaintingConfig, Origin, nearest_inside
 from fit_avatar.texture.relight import relighting
-from fit_avatar.visibility.frame_views import FrameViews
+from fit_avatar.texture.view_selection import VIEW_SELECTION, ViewSelectionConfig
 
-__all__ = ["FrameViews", "Light", "Texture", "Tracker", "bake", "find_displacement", "relighting"]
+__all__ = [
+    "DETAIL",
+    "DISPLACEMENT",
+    "HANDS",
+    "INPAINTING",
+    "TEXTURE",
+    "VIEW_SELECTION",
+    "DetailConfig",
+    "DisplacementConfig",
+    "HandsConfig",
+    "InpaintingConfig",
+    "Origin",
+    "Texture",
+    "TextureConfig",
+    "ViewSelectionConfig",
+    "bake",
+    "find_displacement",
+    "nearest_inside",
+    "relighting",
+]

@@ -1,4 +1,4 @@
-"""Fine detail from the key frames: moved onto the first texture, lit like it, and painted where it was chosen."""
+"""Fine detail from the key frames: aligned with the mean texture, lit like it, and painted where they were selected."""
 
 from __future__ import annotations
 
@@ -11,26 +11,41 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from fit_avatar.appearance.atlas import Atlas
-from fit_avatar.appearance.mean_texture import see
-from fit_avatar.appearance.picture import Picture
+from fit_avatar.appearance.mean_texture import view_texels
+from fit_avatar.appearance.person_crop import PersonCrop
+from fit_avatar.appearance.render import render_textured
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import smoothed
 from fit_avatar.capture.types import Camera
-from fit_avatar.correspondence.optical_flow import displacement
+from fit_avatar.correspondence.optical_flow import OPTICAL_FLOW, OpticalFlowConfig, residual_flow
 from fit_avatar.visibility.raster import rasterize
 from fit_avatar.visibility.views import View
 
 FloatArray = NDArray[np.float32]
 
-ALIGN_PX = 800
-"""Shifts are searched in pictures of at most this size."""
-CORRECTION_ROUNDS = 6
-"""Rounds of smoothing over the mesh of what takes a frame's coarse colours to those of all frames."""
-MAX_CORRECTION = 60.0
-FALLBACK = 0.25
-"""Weight of the first texture beside the chosen frames, except on the face: it averages their noise, and decides where
-none of them is to be trusted."""
-FULL_TRUST = 0.3
-"""Trust from which a sample counts fully."""
+
+@dataclass(frozen=True)
+class DetailConfig:
+    """How key frames are aligned, corrected and blended. All values were chosen by hand."""
+
+    align_px: int = 800
+    """Longer side, at most, of the images in which the optical flow is computed."""
+    correction_rounds: int = 6
+    """Rounds of smoothing over the mesh of the correction that takes a frame's coarse colours to those of all frames;
+    more keep more of the frame's own shading."""
+    max_correction: float = 60.0
+    """Largest correction, in grey levels of 255."""
+    mean_weight: float = 0.25
+    """Weight of the mean texture beside the selected frames, except on the face: it averages their noise, and decides
+    where none of them has any confidence."""
+    min_mean_weight: float = 0.05
+    """Least part of that weight, on the face: it is painted from one frame alone as far as that sees it."""
+    full_confidence: float = 0.3
+    """Confidence from which a sample counts fully."""
+    optical_flow: OpticalFlowConfig = OPTICAL_FLOW
+
+
+DETAIL = DetailConfig()
 
 
 @dataclass(frozen=True)
@@ -38,100 +53,108 @@ class KeyFrame:
     """What is needed to paint from one frame."""
 
     view: View
-    picture: Picture
+    crop: PersonCrop
     vertices: FloatArray  # [V, 3] posed
     normals: FloatArray  # [V, 3]
     pixels: FloatArray  # [V, 2] of the vertices
     quality: FloatArray  # [V]
-    factor: FloatArray  # [V, 3] takes its colours to those of the texture
+    factor: FloatArray  # [V, 3] takes its colours to the texture's light
 
     @property
-    def smooth(self) -> FloatArray:
-        """Return its coarse colours at the vertices, in the texture's light. [V, 3]"""
-        return self.factor * self.picture.smooth_at(self.pixels)
+    def coarse(self) -> FloatArray:
+        """Return its blurred colours at the vertices, in the texture's light. [V, 3]"""
+        return self.factor * self.crop.blurred_at(self.pixels)
 
     @property
     def appearance(self) -> FloatArray:
         """Return its colours at the vertices, in the texture's light. [V, 3]"""
-        return self.factor * self.picture.sharp_at(self.pixels)
+        return self.factor * self.crop.colours_at(self.pixels)
 
-    def aligned(self, body: Body, camera: Camera, mask: NDArray[np.bool_], texture: NDArray[np.uint8]) -> KeyFrame:
-        """Return the same frame, its picture shifted onto the body as far as a texture [S, S, 3] tells."""
-        height, width = self.picture.sharp.shape[:2]
-        scale = min(1.0, ALIGN_PX / max(height, width))
+    def aligned(
+        self,
+        body: Body,
+        camera: Camera,
+        mask: NDArray[np.bool_],
+        texture: NDArray[np.uint8],
+        config: DetailConfig = DETAIL,
+    ) -> KeyFrame:
+        """Return the same frame, its crop aligned with a texture [S, S, 3] on the body by optical flow."""
+        height, width = self.crop.image.shape[:2]
+        scale = min(1.0, config.align_px / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        x, y = size[0] / width, size[1] / height
-        left, top = self.picture.left, self.picture.top
-        window = Camera(camera.fx * x, camera.fy * y, (camera.cx - left) * x, (camera.cy - top) * y, *size)
+        left, top = self.crop.left, self.crop.top
+        window = camera.cropped(left, top, width, height).fitted_to(*size)
         raster = rasterize(torch.from_numpy(self.vertices), body.faces.cpu(), window, cull_backfaces=True)
-        uv = raster.interpolate(body.uvs.cpu(), body.uv_faces.cpu()).numpy()
-        places = np.stack([uv[..., 0], 1 - uv[..., 1]], -1).astype(np.float32) * len(texture) - 0.5
-        rendered = cv2.remap(texture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        light = raster.interpolate(torch.from_numpy(1 / self.factor), body.faces.cpu()).numpy()
-        rendered = np.clip(rendered * light, 0, 255).astype(np.uint8)[..., ::-1]
         person = mask[top : top + height, left : left + width].astype(np.uint8)
-        shift = displacement(
-            np.ascontiguousarray(rendered),
+        flow = residual_flow(
+            render_textured(body, raster, texture, 1 / self.factor),
             raster.mask.numpy(),
-            cv2.resize(self.picture.sharp, size, interpolation=cv2.INTER_AREA),
+            cv2.resize(self.crop.image, size, interpolation=cv2.INTER_AREA),
             cv2.resize(person, size, interpolation=cv2.INTER_NEAREST) > 0,
+            config.optical_flow,
         )
-        return replace(self, picture=replace(self.picture, shift=shift / np.array([x, y], np.float32)))
+        pixels_per_pixel = np.array([size[0] / width, size[1] / height], np.float32)
+        return replace(self, crop=replace(self.crop, flow=flow / pixels_per_pixel))
 
-    def correction(self, coarse: FloatArray, average: csr_matrix) -> FloatArray:
+    def correction(self, coarse: FloatArray, neighbours: csr_matrix, config: DetailConfig = DETAIL) -> FloatArray:
         """Return what takes its coarse colours at the vertices to those of all frames, and changes slowly. [V, 3]
 
         Its gradients stay as they are, so patches of different frames meet without an edge.
 
         Args:
             coarse: of all frames. [V, 3]
-            average: over each vertex's neighbours. [V, V]
+            neighbours: of each vertex. [V, V]
+            config: how slowly, and how much at most.
         """
         weight = (self.quality > 0).astype(np.float32)[:, None]
-        difference = weight * (coarse - self.smooth).clip(-MAX_CORRECTION, MAX_CORRECTION)
-        for _ in range(CORRECTION_ROUNDS):
-            difference, weight = average @ difference, average @ weight
+        difference = weight * (coarse - self.coarse).clip(-config.max_correction, config.max_correction)
+        difference, weight = (smoothed(a, neighbours, config.correction_rounds) for a in (difference, weight))
         return np.asarray(difference / np.maximum(weight, 1e-6), dtype=np.float32)
 
 
 def paint_detail(
     atlas: Atlas,
     frames: list[KeyFrame],
-    shares: FloatArray,
+    weights: FloatArray,
     corrections: list[FloatArray],
     camera: Camera,
-    first: FloatArray,
+    mean: FloatArray,
     support: FloatArray,
     face: FloatArray,
+    config: DetailConfig = DETAIL,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the colour [N, 3] of each texel and the support [N] behind it.
 
     Args:
         atlas: N texels.
         frames: K key frames.
-        shares: of the frames at each vertex. [V, K]
+        weights: of the frames at each vertex. [V, K]
         corrections: of each frame's colours at the vertices. K × [V, 3]
-        camera: of the pictures.
-        first: colours where no key frame helps. [N, 3]
+        camera: of the frames.
+        mean: colours of the mean texture. [N, 3]
         support: quality behind those, 0 = not seen. [N]
         face: 1 where one frame alone is to be seen. [V]
+        config: the mean texture's weight.
     """
-    share = FALLBACK * (1 - atlas.interpolate(face[:, None])[:, 0]).clip(0.05, 1)
-    total = np.where(support > 0, share, 0).astype(np.float32)
-    colours = total[:, None] * first
+    off_face = 1 - atlas.interpolate(face[:, None])[:, 0]
+    mean_weight = config.mean_weight * off_face.clip(config.min_mean_weight, 1)
+    total = np.where(support > 0, mean_weight, 0).astype(np.float32)
+    colours = total[:, None] * mean
     support = support.copy()
     for k, frame in enumerate(frames):
-        faces = np.flatnonzero(shares[atlas.faces, k].max(axis=1) > 0)
+        faces = np.flatnonzero(weights[atlas.faces, k].max(axis=1) > 0)
         texels = atlas.texels_of(faces)[0]
         if not len(texels):
             continue
-        pixels, _, trust, _ = see(atlas, texels, frame.view, camera, frame.vertices, frame.normals)
-        texels, pixels, trust = texels[trust > 0], pixels[trust > 0], trust[trust > 0]
-        carried = np.concatenate([frame.factor, corrections[k], shares[:, k : k + 1]], axis=1)
-        values = atlas.interpolate(carried, texels)
-        weight = values[:, 6] * np.minimum(trust / FULL_TRUST, 1)
-        shown = (frame.picture.sharp_at(pixels) * values[:, :3] + values[:, 3:6]).clip(0, 255)
-        colours[texels] += weight[:, None] * shown
+        viewed = view_texels(atlas, texels, frame.view, camera, frame.vertices, frame.normals)
+        shown = viewed.confidence > 0
+        texels, pixels, confidence = texels[shown], viewed.pixels[shown], viewed.confidence[shown]
+        values = atlas.interpolate(
+            np.concatenate([frame.factor, corrections[k], weights[:, k : k + 1]], axis=1), texels
+        )
+        weight = values[:, 6] * np.minimum(confidence / config.full_confidence, 1)
+        colour = (frame.crop.colours_at(pixels) * values[:, :3] + values[:, 3:6]).clip(0, 255)
+        colours[texels] += weight[:, None] * colour
         total[texels] += weight
         support[texels] += weight * 1e-3  # seen, if by this frame alone
     return colours / np.maximum(total, 1e-9)[:, None], np.where(total > 0, support, 0).astype(np.float32)

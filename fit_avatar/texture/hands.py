@@ -1,6 +1,8 @@
-"""Fingers that are not where the body has them show the trousers behind: such samples are taken out."""
+"""Outliers on the hands: fingers that are not where the body has them show the trousers behind."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +12,27 @@ from fit_avatar.body.model import Body
 
 FloatArray = NDArray[np.float32]
 
-MAX_DEVIATION = 4.0
-"""In robust standard deviations of the hands' own colour."""
+
+@dataclass(frozen=True)
+class HandsConfig:
+    """When a colour on the hands is an outlier. All values were chosen by hand."""
+
+    max_deviation: float = 4.0
+    """Largest difference of a hue from the palms' median, in robust standard deviations; a lower one removes more."""
+    min_deviation: float = 0.01
+    """Added to the robust standard deviation of the hue (red, green and blue as fractions of their sum)."""
+    min_palm_texels: int = 100
+    """With fewer texels of palms and backs nothing is removed."""
+    min_sum: float = 30.0
+    """Lower bound of red + green + blue in the hue's denominator: in the dark, hue is noise."""
 
 
-def foreign_on_hands(body: Body, atlas: Atlas, colours: FloatArray, support: FloatArray) -> NDArray[np.bool_]:
+HANDS = HandsConfig()
+
+
+def hand_outliers(
+    body: Body, atlas: Atlas, colours: FloatArray, support: FloatArray, config: HandsConfig = HANDS
+) -> NDArray[np.bool_]:
     """Mark texels of the hands whose hue is not that of the backs and palms (skin or glove).
 
     Args:
@@ -22,21 +40,24 @@ def foreign_on_hands(body: Body, atlas: Atlas, colours: FloatArray, support: Flo
         atlas: N texels.
         colours: [N, 3] 0 to 255
         support: [N] quality behind each colour; 0 = not seen
+        config: thresholds.
 
     Returns:
         [N]
     """
-    foreign = np.zeros(len(support), bool)
+    outliers = np.zeros(len(support), bool)
     if not {"hands", "fingers"} <= set(body.part_names):
-        return foreign
+        return outliers
     parts = (body.part(name).cpu().numpy() for name in ("hands", "fingers"))
     hands, fingers = (part[atlas.faces].mean(axis=1)[atlas.face] for part in parts)
-    ours = np.flatnonzero((hands > 0.5) & (support > 0))
-    hue = colours[ours] / np.maximum(colours[ours].sum(axis=1, keepdims=True), 30)
-    palm = (fingers[ours] < 0.3) & (support[ours] > np.median(support[ours]) if len(ours) else False)
-    if palm.sum() < 100:
-        return foreign
+    on_hands = np.flatnonzero((hands > 0.5) & (support > 0))
+    if not len(on_hands):
+        return outliers
+    hue = colours[on_hands] / np.maximum(colours[on_hands].sum(axis=1, keepdims=True), config.min_sum)
+    palm = (fingers[on_hands] < 0.3) & (support[on_hands] > np.median(support[on_hands]))
+    if palm.sum() < config.min_palm_texels:
+        return outliers
     centre = np.median(hue[palm], axis=0)
-    spread = 1.4826 * np.median(np.abs(hue[palm] - centre), axis=0) + 0.01
-    foreign[ours] = (np.abs(hue - centre) > MAX_DEVIATION * spread).any(axis=1)
-    return foreign
+    spread = 1.4826 * np.median(np.abs(hue[palm] - centre), axis=0) + config.min_deviation
+    outliers[on_hands] = (np.abs(hue - centre) > config.max_deviation * spread).any(axis=1)
+    return outliers

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from fit_avatar.appearance.light import NORMAL_ROUNDS
-from fit_avatar.body.graph import adjacency, soften
+from fit_avatar.appearance.light import LIGHT, LightConfig, lighting_normals
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.surface import vertex_normals
+from fit_avatar.body.operators import adjacency
 from fit_avatar.texture.bake import Texture
 
 FloatArray = NDArray[np.float32]
 
 
-def relighting(texture: Texture, body: Body, vertices: FloatArray) -> FloatArray:
+def relighting(texture: Texture, body: Body, vertices: FloatArray, config: LightConfig = LIGHT) -> FloatArray:
     """Return the factor at each vertex that takes the texture's colours to those of a frame of the clip. [V, 3]
 
     Args:
         texture: with the light that was estimated.
         body: the body.
         vertices: posed, in camera coordinates. [V, 3]
+        config: with which the light was estimated.
     """
     faces = body.faces.cpu().numpy()
-    neighbours: csr_matrix = adjacency(faces, len(vertices))
-    normals = soften(vertex_normals(vertices, faces), neighbours, NORMAL_ROUNDS)
+    normals = lighting_normals(vertex_normals(vertices, faces), adjacency(faces, len(vertices)), config)
     return np.asarray(texture.light.shading(normals) / texture.shading, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""One look at every frame, shared by all that want to know what it shows of the fitted body."""
+"""What each frame shows of the fitted body, computed once and shared by fitting, texture and report."""
 
 from __future__ import annotations
 
@@ -9,23 +9,33 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from fit_avatar.body.graph import adjacency
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import adjacency
 from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
+from fit_avatar.errors import BadInputError
 from fit_avatar.visibility.raster import silhouette
-from fit_avatar.visibility.views import View, look
+from fit_avatar.visibility.views import VISIBILITY, View, VisibilityConfig, compute_view
 
 
 class FrameViews:
-    """What each of T frames shows of the body; worked out when it is first asked for, and kept."""
+    """What each of T frames shows of the body, computed on first use and kept."""
 
-    def __init__(self, body: Body, state: BodyState, capture: Capture) -> None:
-        """Take the fitted body, shape and poses of the capture's T frames, and the masks and the camera."""
-        self.body, self.state, self.capture = body, state, capture
+    def __init__(self, body: Body, state: BodyState, capture: Capture, config: VisibilityConfig = VISIBILITY) -> None:
+        """Take the body, its shape and the poses of the capture's T frames, and the masks and the camera.
+
+        Raises:
+            BadInputError: there is not one pose for each frame.
+        """
+        if len(state.transl) != len(capture.masks):
+            raise BadInputError(
+                f"the state has {len(state.transl)} poses, but the capture {len(capture.masks)} frames: "
+                "give one pose for each frame"
+            )
+        self.body, self.state, self.capture, self.config = body, state, capture, config
         self._views: dict[int, View] = {}
-        self._drawn: dict[int, NDArray[np.uint8]] = {}
+        self._silhouettes: dict[int, NDArray[np.uint8]] = {}  # packed bits
 
     @cached_property
     def vertices(self) -> torch.Tensor:
@@ -44,17 +54,17 @@ class FrameViews:
         return adjacency(self.body.faces.cpu().numpy(), len(self.body.template))
 
     def view(self, t: int) -> View:
-        """Return which parts of the body frame ``t`` shows, and how far that can be trusted."""
+        """Return which parts of the body frame ``t`` shows, and with what confidence."""
         if t not in self._views:
-            camera, mask = self.capture.camera, self.capture.masks[t]
-            self._views[t] = look(self.vertices[t], self.body.faces, self.neighbours, self.bind_vertices, camera, mask)
+            surface = self.vertices[t], self.body.faces, self.neighbours, self.bind_vertices
+            self._views[t] = compute_view(*surface, self.capture.camera, self.capture.masks[t], self.config)
         return self._views[t]
 
     def silhouette(self, t: int) -> NDArray[np.bool_]:
         """Return True where the body covers the picture of frame ``t``. [H, W]"""
         camera = self.capture.camera
-        if t not in self._drawn:
+        if t not in self._silhouettes:
             drawn = silhouette(self.vertices[t], self.body.faces, camera, cull_backfaces=True)
-            self._drawn[t] = np.packbits(drawn.cpu().numpy())
-        flat = np.unpackbits(self._drawn[t], count=camera.height * camera.width)
+            self._silhouettes[t] = np.packbits(drawn.cpu().numpy())
+        flat = np.unpackbits(self._silhouettes[t], count=camera.height * camera.width)
         return flat.view(bool).reshape(camera.height, camera.width)

@@ -1,4 +1,4 @@
-"""A z-buffer rasteriser in plain torch: which triangle does each pixel see, how far away, and where on it.
+"""A z-buffer rasteriser in plain torch: which triangle each pixel sees, how far away, and where on it.
 
 Triangles become rows, rows become pixels, by two ragged expansions, so only covered pixels are ever touched
 and no Python loop runs over triangles. A pixel belongs to a triangle when its centre (integer + 0.5) does; a
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.capture.types import Camera
+from fit_avatar.errors import BadInputError
 
 NEAR_M = 0.01
-"""Triangles with a corner nearer than this (or behind the camera) are not drawn."""
-LAST = 0x7FFFFFFF
+"""Triangles with a corner nearer than this (or behind the camera) are not drawn; 1 cm is nearer than any person."""
+MAX_TRIANGLE = 0x7FFFFFFF
 """The highest triangle index that fits into a depth key."""
 MAX_PIXELS_AT_ONCE = 1 << 22
-"""Covered pixels that are held in memory together; more are drawn in several goes."""
+"""Covered pixels that are held in memory together (a few hundred MB); more are drawn in several passes."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Raster:
 
 
 @dataclass(frozen=True)
-class _Window:
-    """The n triangles that can be seen, in a window around them: a person fills a small part of a frame."""
+class _Triangles:
+    """The n triangles that may be visible, in a window around them: a person fills a small part of a frame."""
 
     corners: Tensor  # [n, 3, 2] float64, pixels from the window's upper left corner
     z: Tensor  # [n, 3] float64
@@ -76,7 +77,7 @@ class _Window:
         return slice(self.top, self.top + self.rows), slice(self.left, self.left + self.columns)
 
     @classmethod
-    def of(cls, points: Tensor, depth: Tensor, faces: Tensor, width: int, height: int, cull: bool) -> _Window:
+    def of(cls, points: Tensor, depth: Tensor, faces: Tensor, width: int, height: int, cull: bool) -> _Triangles:
         """Gather triangles given in pixels ([V, 2] float64) with a depth for each corner ([V])."""
         corners, z = points[faces], depth[faces]
         a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
@@ -98,7 +99,7 @@ class _Window:
 class _Spans:
     """Runs of covered pixels: one for each pixel row of each triangle."""
 
-    triangle: Tensor  # [R] int64, into the scene's triangles
+    triangle: Tensor  # [R] int64, into the triangles
     start: Tensor  # [R] int64, index of the first pixel in the flattened window
     length: Tensor  # [R] int64
     nearness: Tensor  # [R] inverse depth at the first pixel centre
@@ -128,10 +129,10 @@ def rasterize(
         nearer than 1 cm are left out whole.
 
     Raises:
-        ValueError: the image size is not known.
+        BadInputError: the image size is not known.
     """
     points, depth, width, height = _project(vertices_cam, camera, width, height)
-    return _draw(_Window.of(points, depth, faces, width, height, cull_backfaces))
+    return _draw(_Triangles.of(points, depth, faces, width, height, cull_backfaces))
 
 
 def rasterize_uv(uvs: Tensor, uv_faces: Tensor, size: int) -> Raster:
@@ -146,7 +147,7 @@ def rasterize_uv(uvs: Tensor, uv_faces: Tensor, size: int) -> Raster:
         Triangle and barycentric weights of every texel; where islands overlap, the triangle with the lowest index.
     """
     texels = torch.stack([uvs[:, 0], 1 - uvs[:, 1]], 1).detach().double() * size
-    return _draw(_Window.of(texels, torch.ones_like(texels[:, 0]), uv_faces, size, size, False))
+    return _draw(_Triangles.of(texels, torch.ones_like(texels[:, 0]), uv_faces, size, size, False))
 
 
 def visible_faces(vertices_cam: Tensor, faces: Tensor, camera: Camera, cull_backfaces: bool = False) -> Tensor:
@@ -155,11 +156,13 @@ def visible_faces(vertices_cam: Tensor, faces: Tensor, camera: Camera, cull_back
     Arguments as there. int64 [H, W]
     """
     points, depth, width, height = _project(vertices_cam, camera, None, None)
-    scene = _Window.of(points, depth, faces, width, height, cull_backfaces)
+    triangles = _Triangles.of(points, depth, faces, width, height, cull_backfaces)
     found = torch.full((height, width), -1, dtype=torch.int64, device=points.device)
-    if len(scene.ids):
-        winner = _nearest_triangles(_spans(scene), scene.columns * scene.rows)
-        found[scene.window] = torch.where(winner < 0, -1, scene.ids[winner]).view(scene.rows, scene.columns)
+    if len(triangles.ids):
+        winner = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
+        found[triangles.window] = torch.where(winner < 0, -1, triangles.ids[winner]).view(
+            triangles.rows, triangles.columns
+        )
     return found
 
 
@@ -176,14 +179,14 @@ def silhouette(
     Culling gives the same answer for a closed mesh in half the time.
     """
     points, depth, width, height = _project(vertices_cam, camera, width, height)
-    scene = _Window.of(points, depth, faces, width, height, cull_backfaces)
-    spans = _spans(scene)
+    triangles = _Triangles.of(points, depth, faces, width, height, cull_backfaces)
+    spans = _spans(triangles)
     # every run opens at its first pixel and closes after its last; a pixel is covered while a run is open
-    opened = torch.zeros(scene.columns * scene.rows + 1, dtype=torch.int32, device=points.device)
+    opened = torch.zeros(triangles.columns * triangles.rows + 1, dtype=torch.int32, device=points.device)
     one = torch.ones_like(spans.start, dtype=torch.int32)
     opened.index_add_(0, spans.start, one).index_add_(0, spans.start + spans.length, -one)
     mask = torch.zeros((height, width), dtype=torch.bool, device=points.device)
-    mask[scene.window] = opened.cumsum(0)[:-1].view(scene.rows, scene.columns) > 0
+    mask[triangles.window] = opened.cumsum(0)[:-1].view(triangles.rows, triangles.columns) > 0
     return mask
 
 
@@ -197,35 +200,35 @@ def _project(
     else:
         matrix = torch.as_tensor(camera)
     if width is None or height is None:
-        raise ValueError("an intrinsic matrix does not say the image size: give width and height")
+        raise BadInputError("an intrinsic matrix does not say the image size: give width and height")
     points = vertices_cam.detach().double()
     image = points @ matrix.to(points).T
     return image[:, :2] / image[:, 2:], points[:, 2], width, height
 
 
-def _draw(scene: _Window) -> Raster:
+def _draw(triangles: _Triangles) -> Raster:
     """Find the nearest triangle of every pixel, and the point on it."""
-    device = scene.corners.device
-    face_index = torch.full((scene.height, scene.width), -1, dtype=torch.int64, device=device)
-    depth = torch.full((scene.height, scene.width), torch.inf, device=device)
-    barycentric = torch.zeros((scene.height, scene.width, 3), device=device)
-    winner = _nearest_triangles(_spans(scene), scene.columns * scene.rows)
+    device = triangles.corners.device
+    face_index = torch.full((triangles.height, triangles.width), -1, dtype=torch.int64, device=device)
+    depth = torch.full((triangles.height, triangles.width), torch.inf, device=device)
+    barycentric = torch.zeros((triangles.height, triangles.width, 3), device=device)
+    winner = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
     seen = (winner >= 0).nonzero()[:, 0]
     if len(seen):
         triangle = winner[seen]
-        row, column = torch.div(seen, scene.columns, rounding_mode="floor"), seen % scene.columns
+        row, column = torch.div(seen, triangles.columns, rounding_mode="floor"), seen % triangles.columns
         centres = torch.stack([column, row], 1) + 0.5
-        weights, z = _surface_weights(scene.corners[triangle] - centres[:, None], scene.z[triangle])
-        row, column = row + scene.top, column + scene.left
-        face_index[row, column] = scene.ids[triangle]
+        weights, z = _surface_weights(triangles.corners[triangle] - centres[:, None], triangles.z[triangle])
+        row, column = row + triangles.top, column + triangles.left
+        face_index[row, column] = triangles.ids[triangle]
         barycentric[row, column] = weights
         depth[row, column] = z
     return Raster(face_index, depth, barycentric)
 
 
-def _spans(scene: _Window) -> _Spans:
+def _spans(triangles: _Triangles) -> _Spans:
     """Cut triangles into runs of pixels."""
-    corners, z, area = scene.corners, scene.z, scene.area
+    corners, z, area = triangles.corners, triangles.z, triangles.area
     # 1/z is affine over the image: its gradient from the corners, in the frame of corner 0
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     near = 1 / z
@@ -236,16 +239,16 @@ def _spans(scene: _Window) -> _Spans:
     # edges always run from the upper to the lower end, so that neighbours compute the same bits for a shared one
     order = corners[:, :, 1].argsort(1)
     top, mid, low = corners.gather(1, order[:, :, None].expand(-1, -1, 2)).unbind(1)
-    first = _first_centre(top[:, 1], scene.rows)
-    tri, step = _expand(_first_centre(low[:, 1], scene.rows) - first)
+    first = _first_centre(top[:, 1], triangles.rows)
+    tri, step = _expand(_first_centre(low[:, 1], triangles.rows) - first)
     row = first[tri] + step
     y = row + 0.5
     upper = y < mid[tri, 1]
     long_x = _edge_x(top[tri], low[tri], y)
     short_from, short_to = torch.where(upper, top[tri].T, mid[tri].T).T, torch.where(upper, mid[tri].T, low[tri].T).T
     short_x = _edge_x(short_from, short_to, y)
-    left = _first_centre(torch.minimum(long_x, short_x), scene.columns)
-    length = _first_centre(torch.maximum(long_x, short_x), scene.columns) - left
+    left = _first_centre(torch.minimum(long_x, short_x), triangles.columns)
+    length = _first_centre(torch.maximum(long_x, short_x), triangles.columns) - left
 
     keep = length > 0
     tri, row, left, y = tri[keep], row[keep], left[keep], y[keep]
@@ -253,7 +256,7 @@ def _spans(scene: _Window) -> _Spans:
     nearness = near[tri, 0] + slope_x[tri] * (left + 0.5 - origin[:, 0]) + slope_y[tri] * (y - origin[:, 1])
     # a sliver's gradient is ill-conditioned, but no point of a triangle is outside its corners' depths
     nearness = torch.minimum(torch.maximum(nearness, near.amin(1)[tri]), near.amax(1)[tri])
-    return _Spans(tri, row * scene.columns + left, length[keep], nearness.float(), slope_x[tri].float())
+    return _Spans(tri, row * triangles.columns + left, length[keep], nearness.float(), slope_x[tri].float())
 
 
 def _nearest_triangles(spans: _Spans, num_pixels: int) -> Tensor:
@@ -263,9 +266,9 @@ def _nearest_triangles(spans: _Spans, num_pixels: int) -> Tensor:
     for part in _chunks(spans.length):
         span, step = _expand(spans.length[part])
         near = spans.nearness[part][span] + spans.slope[part][span] * step
-        key = (near.clamp_min(0).view(torch.int32).long() << 32) + (LAST - spans.triangle[part][span])
+        key = (near.clamp_min(0).view(torch.int32).long() << 32) + (MAX_TRIANGLE - spans.triangle[part][span])
         best.scatter_reduce_(0, spans.start[part][span] + step, key, "amax")
-    return torch.where(best < 0, best, LAST - (best & LAST))
+    return torch.where(best < 0, best, MAX_TRIANGLE - (best & MAX_TRIANGLE))
 
 
 def _surface_weights(corners: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -300,7 +303,7 @@ def _chunks(lengths: Tensor) -> list[slice]:
     """Split runs into consecutive groups of about MAX_PIXELS_AT_ONCE pixels."""
     if not len(lengths):
         return []
-    goes = torch.div(lengths.cumsum(0) - lengths, MAX_PIXELS_AT_ONCE, rounding_mode="floor")
-    sizes = torch.unique_consecutive(goes, return_counts=True)[1].tolist()
+    passes = torch.div(lengths.cumsum(0) - lengths, MAX_PIXELS_AT_ONCE, rounding_mode="floor")
+    sizes = torch.unique_consecutive(passes, return_counts=True)[1].tolist()
     ends = np.cumsum(sizes).tolist()
     return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]

@@ -11,7 +11,7 @@ from determinism import difference
 from fit_avatar.body import pose_body
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.fitting import preset
-from fit_avatar.texture import FrameViews
+from fit_avatar.visibility import FrameViews
 from fit_avatar.visibility.raster import rasterize
 from lib.inputs import spread
 from lib.measure import interpolated

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from fit_avatar.body import SMPL_JOINTS, load_body
+from fit_avatar.body.anny_body import _joint_of_bone
 from fit_avatar.capture import BODY_25
+from fit_avatar.errors import MissingDependencyError
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +78,8 @@ def test_keypoints_of_the_limbs_are_joints_whatever_the_shape(anny):
             torch.testing.assert_close(
                 places[BODY_25.index(name)], joints[anny.joint_names.index(name)], rtol=0, atol=1e-5
             )
+
+
+def test_another_version_of_anny_is_named():
+    with pytest.raises(MissingDependencyError, match=r"its bone tail is not known\): run `pip install anny"):
+        _joint_of_bone("tail", SMPL_JOINTS)

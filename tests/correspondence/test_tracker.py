@@ -10,7 +10,8 @@ from toy_body import toy_body, turning_state
 
 from fit_avatar.body import rotation
 from fit_avatar.body.skinning import pose_body
-from fit_avatar.texture import Tracker
+from fit_avatar.correspondence import SurfaceTracker
+from fit_avatar.errors import BadInputError
 
 WRONG = 5
 
@@ -37,35 +38,38 @@ def pixels(film: Film, state, vertices: torch.Tensor) -> torch.Tensor:
 def test_a_wrong_turn_is_seen(film: Film) -> None:
     state = turned(film, 0.12)
     seen = []
-    places, vertices = Tracker(film.body, film.capture, iter(film.frames)).find(
-        state, CAMERA, lambda done, total: seen.append((done, total))
-    )
+    tracker = SurfaceTracker(film.body, film.capture, iter(film.frames))
+    found = tracker.match(state, CAMERA, lambda done, total: seen.append((done, total)))
+    places, vertices = found.points, found.vertices
     assert seen[-1] == (FRAMES, FRAMES)
-    trusted = places[WRONG, :, 2] > 0.3
-    assert trusted.sum() > 20 and places[..., 2].max() <= 1
-    true, wrong = (pixels(film, s, vertices)[WRONG][trusted] for s in (film.state, state))
+    certain = places[WRONG, :, 2] > 0.3
+    assert certain.sum() > 20 and places[..., 2].max() <= 1
+    true, wrong = (pixels(film, s, vertices)[WRONG][certain] for s in (film.state, state))
     before = (wrong - true).norm(dim=-1).median()
-    after = (places[WRONG, trusted, :2] - true).norm(dim=-1).median()
+    after = (places[WRONG, certain, :2] - true).norm(dim=-1).median()
     assert before > 2 and after < before / 3
 
 
 def test_right_poses_are_left_alone(film: Film) -> None:
-    places, vertices = Tracker(film.body, film.capture, film.frames).find(film.state, CAMERA)
-    trusted = places[..., 2] > 0.3
-    assert (places[..., :2] - pixels(film, film.state, vertices))[trusted].norm(dim=-1).median() < 0.5
+    found = SurfaceTracker(film.body, film.capture, film.frames).match(film.state, CAMERA)
+    places, vertices = found.points, found.vertices
+    certain = places[..., 2] > 0.3
+    assert (places[..., :2] - pixels(film, film.state, vertices))[certain].norm(dim=-1).median() < 0.5
 
 
 def test_the_order_of_the_frames_does_not_matter(film: Film) -> None:
     state = turned(film, 0.05)
     first, second = (
-        Tracker(film.body, film.capture, frames).find(state, CAMERA) for frames in (film.frames, film.frames[::-1])
+        SurfaceTracker(film.body, film.capture, frames).match(state, CAMERA)
+        for frames in (film.frames, film.frames[::-1])
     )
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert torch.equal(first.points, second.points) and torch.equal(first.vertices, second.vertices)
 
 
 def test_hidden_points_and_frames_without_weight_tell_nothing(film: Film) -> None:
     capture = replace(film.capture, frame_weights=np.where(np.arange(FRAMES) == 3, 0, 1).astype(np.float32))
-    places, vertices = Tracker(film.body, capture, film.frames).find(film.state, CAMERA)
+    found = SurfaceTracker(film.body, capture, film.frames).match(film.state, CAMERA)
+    places, vertices = found.points, found.vertices
     assert (places[3, :, 2] == 0).all()
     posed = pose_body(film.body, film.state).vertices
     centre = posed.mean(1, keepdim=True)
@@ -75,5 +79,11 @@ def test_hidden_points_and_frames_without_weight_tell_nothing(film: Film) -> Non
 
 
 def test_one_frame_alone_tells_nothing(film: Film) -> None:
-    places, _ = Tracker(film.body, film.capture, film.frames[:1]).find(film.state, CAMERA)
+    places = SurfaceTracker(film.body, film.capture, film.frames[:1]).match(film.state, CAMERA).points
     assert places.shape[0] == FRAMES and (places[..., 2] == 0).all()
+
+
+def test_wrong_frame_size_is_refused(film: Film) -> None:
+    tracker = SurfaceTracker(film.body, film.capture, [(10, film.frames[0][1][::2, ::2])])
+    with pytest.raises(BadInputError, match="frame 10 has 128×160 pixels, but the camera is of 256×320"):
+        tracker.match(film.state, CAMERA)

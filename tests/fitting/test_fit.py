@@ -8,6 +8,7 @@ import torch
 from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import load_body, pose_body, rotation
+from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.capture import Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.errors import BadInputError

@@ -62,7 +62,10 @@ def edited(change):
             edited(lambda w: w["actions"][1]["terms"][0].update(residual={"$name": "os"})),
             "names 'os', which is no energy term and none of",
         ),
-        (edited(lambda w: w["actions"][1]["optimiser"].update(kind="SGD")), "names 'SGD', which is no energy term and none of"),
+        (
+            edited(lambda w: w["actions"][1]["optimiser"].update(kind="SGD")),
+            "names 'SGD', which is no energy term and none of",
+        ),
         (
             edited(lambda w: w["actions"][1]["optimiser"].update(speed=3)),
             "sets 'speed', which GaussNewton does not have",
@@ -141,7 +144,10 @@ def test_a_whole_preset_is_edited():
             lambda w: w["actions"][2]["terms"][1].update(weight="much"),
             "weight of Term 'gaussian_pose_prior' must be a number or Annealed, not 'much'",
         ),
-        (lambda w: w["actions"][2]["optimiser"].update(iterations="ten"), "iterations of GaussNewton must be a whole number, not 'ten'"),
+        (
+            lambda w: w["actions"][2]["optimiser"].update(iterations="ten"),
+            "iterations of GaussNewton must be a whole number, not 'ten'",
+        ),
         (lambda w: w["actions"][2].update(free="transl"), "free of Solve 'stage 1' must be"),
         (lambda w: w["actions"].append(w["actions"][0]), "two actions of the schedule smplify are called 'initialise'"),
     ],

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from fit_avatar.body import BodyState, load_body
-from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise, summarise_regions
 from fit_avatar.report.quality import Quality
 from fit_avatar.report.regions import REGIONS, on_arm_or_head, regions_of_vertices
@@ -34,12 +33,6 @@ def test_means_are_by_area() -> None:
 def test_unseen_surface_has_no_angle_and_no_contour_error() -> None:
     found = summarise("belly", quality_of([0], [0], [np.nan], [0]), np.ones(1), np.array([0]))
     assert (found.seen, found.best_angle_deg, found.contour_error_mm, found.guess) == (0, None, None, 1)
-
-
-def test_areas_sum_to_the_surface() -> None:
-    square = torch.tensor([[0, 0, 0], [2.0, 0, 0], [2, 3, 0], [0, 3, 0]])
-    areas = vertex_areas(square, torch.tensor([[0, 1, 2], [0, 2, 3]]))
-    np.testing.assert_allclose(areas, [2, 1, 2, 1])
 
 
 def test_warnings_name_what_was_not_or_hardly_seen() -> None:

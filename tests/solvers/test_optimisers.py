@@ -200,9 +200,9 @@ def test_a_linear_solver_that_does_not_converge_is_told(body, truth):
 
 
 def test_sparse_offsets_are_for_the_offsets_of_one_clip(body, truth):
-    problem, start = dressed(body, truth)
-    with pytest.raises(BadInputError, match="the offsets of one clip, but .*betas.* free"):
-        both = Unknowns.of(body, truth, ("offsets", "betas"))
+    problem, _ = dressed(body, truth)
+    both = Unknowns.of(body, truth, ("offsets", "betas"))
+    with pytest.raises(BadInputError, match=r"the offsets of one clip, but .*betas.* free"):
         solve(problem, both, GaussNewton(1, linear_solver=SparseOffsets()))
 
 

@@ -1,6 +1,5 @@
 """A painted toy body turns in front of a camera; the texture is baked back from the pictures."""
 
-import sys
 from dataclasses import replace
 
 import cv2
@@ -11,9 +10,11 @@ from numpy.typing import NDArray
 from painted_film import FRAMES, SIZE, Film, first_frames, paint, shoot
 from toy_body import toy_body, turning_state
 
+from fit_avatar.appearance import MEAN_TEXTURE
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import pose_body
-from fit_avatar.texture import Texture, bake, relighting
+from fit_avatar.errors import BadInputError
+from fit_avatar.texture import TEXTURE, Texture, bake, relighting
 
 
 def difference(texture: Texture, painted: NDArray[np.uint8]) -> NDArray[np.floating]:
@@ -55,9 +56,9 @@ def test_islands_are_surrounded_by_their_own_colours(film: Film, baked: Texture)
     assert around.sum() > 100 and np.median(difference(baked, film.painted)[around]) < 15
 
 
-def test_seams_are_as_well_seen_as_what_is_beside_them(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["fit_avatar.texture.bake"], "SIZE", 80)  # no texel's centre lies at the seam
-    texture = bake(film.body, film.state, film.capture, film.frames, size=640)
+def test_seams_are_as_well_seen_as_what_is_beside_them(film: Film) -> None:
+    small = replace(TEXTURE, mean_texture=replace(MEAN_TEXTURE, size=80))  # no texel's centre lies at the seam
+    texture = bake(film.body, film.state, film.capture, film.frames, size=640, config=small)
     rows, seam, inner = slice(140, 300), slice(14, 16), slice(24, 26)  # the island begins at u = 0.02
     seen = texture.coverage > 0.1 * np.median(texture.coverage[texture.coverage > 0])
     assert (texture.origin[rows, seam] > 0).mean() > 0.7 and (texture.origin[rows, :12] == 0).all()
@@ -123,5 +124,11 @@ def test_frames_without_a_person_still_give_a_texture(film: Film) -> None:
 
 
 def test_wrong_frame_size_is_refused(film: Film) -> None:
-    with pytest.raises(ValueError, match=r"frame 10 is \(128, 160\) pixels where the camera has \(256, 320\)"):
+    with pytest.raises(BadInputError, match="frame 10 has 128×160 pixels, but the camera is of 256×320: give frames"):
         bake(film.body, *first_frames(film, 1), [(10, film.frames[0][1][::2, ::2])], size=64)
+
+
+def test_a_body_without_texture_coordinates_is_refused(film: Film) -> None:
+    bare = replace(film.body, uvs=film.body.uvs[:0], uv_faces=film.body.uv_faces[:0])
+    with pytest.raises(BadInputError, match="the body toy has no texture coordinates"):
+        bake(bare, *first_frames(film, 1), film.frames, size=64)

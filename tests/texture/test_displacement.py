@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from toy_body import toy_body, turning_state
 
 from fit_avatar.appearance.atlas import Atlas
+from fit_avatar.appearance.light import Light
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import pose_body
-from fit_avatar.body.surface import vertex_normals
-from fit_avatar.texture import Light, Texture, displacement, find_displacement
-from fit_avatar.texture.displacement import integrate, shades
-from fit_avatar.visibility.views import facing
+from fit_avatar.texture import DISPLACEMENT, Texture, find_displacement
+from fit_avatar.texture.displacement import integrate_slopes, separate_shading
+from fit_avatar.visibility.views import viewing_cosine
 
 SPACING_M = 0.0015
 BODY = toy_body()
@@ -29,11 +30,11 @@ def bumps(size: int, wavelength: float) -> NDArray[np.float64]:
 def recovered(colours: NDArray[np.float32], brighter: tuple[float, float]) -> NDArray[np.float32]:
     """Heights in metres of a flat, square piece. [S, S]"""
     mask = np.ones(colours.shape[:2], bool)
-    shade, trust = shades(colours, mask, SPACING_M)
+    shading, confidence = separate_shading(colours, mask, SPACING_M)
     count = mask.sum()
     light = np.broadcast_to(np.array(brighter, np.float32), (count, 2))
     axes = np.broadcast_to(np.eye(2, dtype=np.float32), (count, 2, 2))
-    return SPACING_M * integrate(mask, axes, light, shade.ravel(), trust.ravel()).reshape(mask.shape)
+    return SPACING_M * integrate_slopes(mask, axes, light, shading.ravel(), confidence.ravel()).reshape(mask.shape)
 
 
 def shaded(heights: NDArray[np.float64], brighter: tuple[float, float], hue: tuple[float, float, float]):
@@ -58,7 +59,7 @@ def test_normals_of_folds_across_the_light_come_back(wavelength_mm: float, direc
     assert np.corrcoef(true.ravel(), ours.ravel())[0, 1] > 0.9
 
 
-def test_dye_is_no_relief() -> None:
+def test_albedo_is_no_displacement() -> None:
     light = (0.5, -0.4)
     stripes = np.where(np.arange(160)[None, :, None] % 16 < 8, [150.0, 70, 60], [60.0, 70, 150])
     dyed = np.broadcast_to(stripes, (160, 160, 3)).astype(np.float32)
@@ -79,7 +80,7 @@ def lit_egg(light: Light) -> tuple[Texture, NDArray[np.float64]]:
     vertices = pose_body(BODY, STATE).vertices[0].numpy()
     normals = vertex_normals(vertices, BODY.faces.numpy())
     heights = 0.002 * bumps(SIZE, wavelength=14)
-    place, normal = (atlas.paint(atlas.interpolate(values)) for values in (vertices, normals))
+    place, normal = (atlas.to_image(atlas.interpolate(values)) for values in (vertices, normals))
     normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-6)
 
     def across(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -88,7 +89,10 @@ def lit_egg(light: Light) -> tuple[Texture, NDArray[np.float64]]:
         return outside / np.maximum(np.linalg.norm(outside, axis=2, keepdims=True), 1e-12)
 
     shading = light.shading(across(place + normal * heights[..., None])) / light.shading(across(place))
-    seen = atlas.paint((atlas.interpolate(facing(vertices, normals)[:, None]) > 0.5).astype(np.float32))[..., 0] > 0
+    seen = (
+        atlas.to_image((atlas.interpolate(viewing_cosine(vertices, normals)[:, None]) > 0.5).astype(np.float32))[..., 0]
+        > 0
+    )
     return (
         Texture(
             image=np.clip(110 * shading + 0.5, 0, 255).astype(np.uint8),
@@ -106,10 +110,10 @@ def lit_egg(light: Light) -> tuple[Texture, NDArray[np.float64]]:
 SIDELONG = Light(np.float32([1, 0.5, -0.4, 0, 0, 0, 0, 0, 0])[:, None].repeat(3, axis=1))
 
 
-def test_bumps_on_a_body_stand_out_where_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(displacement, "FROM_ABOVE", 0.0)
+def test_bumps_on_a_body_stand_out_where_they_do() -> None:
     texture, heights = lit_egg(SIDELONG)
-    found = find_displacement(texture, BODY, STATE, np.array([7, 8, 9, 10]))
+    no_light_from_above = replace(DISPLACEMENT, light_from_above=0.0)
+    found = find_displacement(texture, BODY, STATE, np.array([7, 8, 9, 10]), no_light_from_above)
     assert found.shape == (SIZE, SIZE) and (found[texture.origin == 0] == 0).all()
     full = np.abs(found) > 0
     deep = full & (heights != 0)
@@ -128,7 +132,7 @@ def test_the_face_and_what_nobody_saw_stay_flat() -> None:
     assert not find_displacement(nothing, BODY, STATE, np.array([7, 8, 9, 10])).any()
 
 
-def test_light_grows_as_its_differences_say() -> None:
+def test_the_gradient_of_the_light_is_that_of_its_differences() -> None:
     generator = np.random.default_rng(0)
     light = Light(np.float32(generator.uniform(-0.15, 0.15, (9, 3))) + np.eye(9, 1, dtype=np.float32))
     normals = generator.normal(size=(50, 3)).astype(np.float32)
@@ -136,4 +140,4 @@ def test_light_grows_as_its_differences_say() -> None:
     for axis in range(3):
         step = 0.01 * np.eye(3, dtype=np.float32)[axis]
         ahead, behind = (np.log(light.shading(normals + sign * step).mean(1)) for sign in (1, -1))
-        np.testing.assert_allclose(light.growth(normals)[:, axis], (ahead - behind) / 0.02, atol=2e-2)
+        np.testing.assert_allclose(light.log_gradient(normals)[:, axis], (ahead - behind) / 0.02, atol=2e-2)

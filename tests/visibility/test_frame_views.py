@@ -1,10 +1,13 @@
-"""One look at every frame: what it shows is worked out once, and is what each would have found alone."""
+"""What each frame shows is computed once, and is what each user would have found alone."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fit_avatar.body import pose_body
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.errors import BadInputError
 from fit_avatar.report import measure_agreement, measure_quality
 from fit_avatar.texture import bake
 from fit_avatar.visibility import frame_views
@@ -32,21 +35,27 @@ def test_a_silhouette_is_that_of_the_body(body, state, capture):
 
 
 def test_what_is_shared_gives_the_same_and_is_drawn_once(body, state, capture, monkeypatch):
-    drawn, looked = [], []
-    draw, look = frame_views.silhouette, frame_views.look
+    drawn, computed = [], []
+    draw, compute = frame_views.silhouette, frame_views.compute_view
     monkeypatch.setattr(frame_views, "silhouette", lambda *given, **more: drawn.append(1) or draw(*given, **more))
-    monkeypatch.setattr(frame_views, "look", lambda *given: looked.append(1) or look(*given))
+    monkeypatch.setattr(frame_views, "compute_view", lambda *given: computed.append(1) or compute(*given))
     frames = [(t, np.full((CAMERA.height, CAMERA.width, 3), 20 * t, np.uint8)) for t in range(len(capture.masks))]
 
     shared = FrameViews(body, state, capture)
     agreement = measure_agreement(body, state, capture, frame_views=shared)
     texture = bake(body, state, capture, frames, 64, frame_views=shared)
     quality = measure_quality(body, state, capture, frame_views=shared)
-    assert len(drawn) == len(looked) == len(capture.masks)
+    assert len(drawn) == len(computed) == len(capture.masks)
 
     np.testing.assert_array_equal(agreement.iou, measure_agreement(body, state, capture).iou)
     np.testing.assert_array_equal(texture.image, bake(body, state, capture, frames, 64).image)
     alone = measure_quality(body, state, capture)
     for name, array in vars(quality).items():
         np.testing.assert_array_equal(array, getattr(alone, name))
-    assert len(looked) == 3 * len(capture.masks)
+    assert len(computed) == 3 * len(capture.masks)
+
+
+def test_one_pose_for_each_frame_is_needed(body, state, capture):
+    fewer = replace(capture, masks=capture.masks[:-1])
+    with pytest.raises(BadInputError, match=f"the state has {len(capture.masks)} poses, but the capture"):
+        FrameViews(body, state, fewer)

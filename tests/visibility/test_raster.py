@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fit_avatar.capture.types import Camera
+from fit_avatar.errors import BadInputError
 from fit_avatar.visibility.raster import rasterize, rasterize_uv, silhouette, visible_faces
 
 CAMERA = Camera(fx=300.0, fy=310.0, cx=101.3, cy=77.7, width=200, height=160)
@@ -124,7 +125,7 @@ def test_atlas_rows_start_at_the_top() -> None:
 
 
 def test_matrix_without_a_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="image size"):
+    with pytest.raises(BadInputError, match="image size"):
         rasterize(torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), torch.eye(3))
 
 

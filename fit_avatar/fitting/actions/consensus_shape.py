@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import skin_attachment
 from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS
 from fit_avatar.body.skinning import shaped
-from fit_avatar.body.surface import carried_by
 from fit_avatar.energies import Annealed, GemanMcClure, Term, cone_planes, laplacian, offset_prior, symmetry
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions.action import Context
@@ -74,9 +74,7 @@ class ConsensusShape(Solve):
         """Return where the solve ends, with the priors weighed against the frames there are."""
         state.single(self.name)
         gaps = (self.prior_frames / len(observations.keypoints)) ** 2
-        weighed = tuple(
-            replace(t, weight=_scaled(t, gaps)) if t.name in self.priors else t for t in self.terms
-        )
+        weighed = tuple(replace(t, weight=_scaled(t, gaps)) if t.name in self.priors else t for t in self.terms)
         return Solve.solved(replace(self, terms=weighed), state, observations, context, optimiser)
 
     def run(self, state: FitState, context: Context) -> FitState:
@@ -96,6 +94,6 @@ def with_loose_parts_carried(body: Body, clip: ClipState) -> ClipState:
     if clip.offsets is None:
         raise BadInputError("a state without offsets has no loose parts to carry: put a consensus shape before it")
     faces, skin = body.faces.cpu().numpy(), body.skin.cpu().numpy()
-    carry = carried_by(shaped(body, clip.betas).double().cpu().numpy(), faces, skin)
+    carry = skin_attachment(shaped(body, clip.betas).double().cpu().numpy(), faces, skin)
     moved = torch.from_numpy(carry @ clip.offsets.double().cpu().numpy())
     return replace(clip, offsets=moved.to(clip.offsets))

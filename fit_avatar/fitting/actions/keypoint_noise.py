@@ -48,7 +48,9 @@ class MeasureKeypointNoise:
             camera: the camera.
         """
         residual = (camera.project(x.keypoints) - keypoints[..., :2]) * metres_per_pixel(x, camera)[..., None, None]
-        counted = (keypoints[..., 2] > self.least_confidence).expand(residual.shape[:-1]) & (residual.norm(dim=-1) < self.outlier_m)
+        counted = (keypoints[..., 2] > self.least_confidence).expand(residual.shape[:-1]) & (
+            residual.norm(dim=-1) < self.outlier_m
+        )
         lowest, highest = self.range_m
         if not counted.any():
             return residual.new_tensor(highest)

@@ -48,7 +48,9 @@ class Solve:
             logger.info("%s is left out: there is no %s", self.name, ", ".join(missing))
             return state
         solution = self.solved(state, observations, context)
-        return replace(state, clip=solution.unknowns.clip_state(), solves=(*state.solves, (self.name, solution.summary)))
+        return replace(
+            state, clip=solution.unknowns.clip_state(), solves=(*state.solves, (self.name, solution.summary))
+        )
 
     def solved(
         self, state: FitState, observations: Observations, context: Context, optimiser: Optimiser | None = None

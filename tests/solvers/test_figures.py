@@ -6,10 +6,9 @@ import sys
 import pytest
 
 from fit_avatar.errors import MissingDependencyError
-from fit_avatar.report.figures import plot_solve
-from fit_avatar.solvers.summary import Summary, TermValue
+from fit_avatar.solvers.summary import SolveSummary, TermValue
 
-SUMMARY = Summary(
+SUMMARY = SolveSummary(
     optimiser="Gauss–Newton",
     before=(TermValue("keypoints", 1, 1, 30.0), TermValue("pose prior", 1, 1, 10.0)),
     after=(TermValue("keypoints", 1, 1, 6.0), TermValue("pose prior", 1, 1, 2.0)),
@@ -22,7 +21,7 @@ SUMMARY = Summary(
 
 def test_a_figure_shows_energy_and_terms() -> None:
     pytest.importorskip("matplotlib")
-    figure = plot_solve(SUMMARY)
+    figure = SUMMARY.plot()
     curve, bars = figure.axes
     (line,) = curve.lines
     assert line.get_xydata().tolist() == [[0.0, 40.0], [0.1, 12.0], [0.3, 8.0]]
@@ -37,19 +36,21 @@ def test_a_figure_shows_energy_and_terms() -> None:
 
 def test_a_solve_without_a_trace_or_energy_is_drawn_too() -> None:
     pytest.importorskip("matplotlib")
-    nothing = Summary("Adam", (TermValue("keypoints", 0, 0, 0.0),), (TermValue("keypoints", 0, 0, 0.0),), 0, "done", 0)
-    figure = plot_solve(nothing, "pose")
+    nothing = SolveSummary(
+        "Adam", (TermValue("keypoints", 0, 0, 0.0),), (TermValue("keypoints", 0, 0, 0.0),), 0, "done", 0
+    )
+    figure = nothing.plot("pose")
     assert figure.axes[0].get_yscale() == "linear" and figure.get_suptitle() == "pose"
 
 
 def test_drawing_leaves_the_state_of_pyplot_alone() -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")
     before = pyplot.get_fignums()
-    plot_solve(SUMMARY)
+    SUMMARY.plot()
     assert pyplot.get_fignums() == before
 
 
 def test_a_missing_matplotlib_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingDependencyError, match=r"^figures need .* pip install 'fit-avatar\[plot\]'$"):
-        plot_solve(SUMMARY)
+        SUMMARY.plot()

@@ -1,4 +1,4 @@
-"""One frame for each vertex: cheap to see it from there, and cheap to go over to the neighbour's frame."""
+"""Labelling of a graph with data and smoothness costs, by α-expansion."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 SCALE = 1000
-"""Costs become integers for the maximum flow."""
-MAX_SWEEPS = 2
+"""Integer units per unit of cost: SciPy's maximum flow takes integers."""
 
 
-def label(cost: FloatArray, edges: IntArray, appearance: FloatArray, change: float) -> IntArray:
+def alpha_expansion(
+    cost: FloatArray, edges: IntArray, appearance: FloatArray, change: float, sweeps: int = 2
+) -> IntArray:
     """Give each vertex one of K labels by α-expansion (Boykov, Veksler and Zabih 2001, section 5).
 
-    The sum of the vertices' costs and the edges' is brought near its least: an edge whose ends have different
-    labels costs ``change`` plus the distance of the two labels' appearances at both ends (a metric, as the method
-    needs). So seams run where the frames show the same.
+    It minimises the sum of the vertices' and the edges' costs: an edge whose ends have different labels costs
+    ``change`` plus the distance of the two labels' appearances at both ends (a metric, as the method requires). So
+    seams run where both labels show the same.
 
     Args:
         cost: of each label at each vertex. [V, K]
         edges: pairs of vertices. [E, 2]
         appearance: what each label shows at each vertex, in units of the cost. [V, K, C]
         change: cost of any change of labels.
+        sweeps: over all labels, at most.
 
     Returns:
         [V]
@@ -35,7 +37,7 @@ def label(cost: FloatArray, edges: IntArray, appearance: FloatArray, change: flo
     if cost.shape[1] == 1 or not len(edges):
         return labels
     best = _energy(labels, cost, edges, appearance, change)
-    for _ in range(MAX_SWEEPS):
+    for _ in range(sweeps):
         before = best
         for alpha in range(cost.shape[1]):
             expanded = _expand(labels, alpha, cost, edges, appearance, change)
@@ -64,7 +66,7 @@ def _energy(labels: IntArray, cost: FloatArray, edges: IntArray, appearance: Flo
 def _expand(
     labels: IntArray, alpha: int, cost: FloatArray, edges: IntArray, appearance: FloatArray, change: float
 ) -> IntArray:
-    """Let any set of vertices change to ``alpha``: the best such set is a minimum cut."""
+    """Change the best set of vertices to ``alpha``: it is a minimum cut."""
     vertices = np.arange(len(cost))
     first, second = labels[edges].T
     new = np.full(len(edges), alpha)
