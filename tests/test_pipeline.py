@@ -1,4 +1,4 @@
-"""The command line and a script go the same way, with terms and actions of one's own, too; a second run redoes nothing."""
+"""The command line and a script go the same way, also with terms and actions of one's own; nothing is done twice."""
 
 import textwrap
 from dataclasses import replace

@@ -13,6 +13,7 @@ import torch
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture, read_frames
+from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.energies import Term, joint_positions
 from fit_avatar.fitting import CONTOUR_POINTS, Preset, Stage, calibrated, fit, gather_evidence, preset
 from fit_avatar.fitting.run import key_frames

@@ -36,9 +36,9 @@ def test_only_declared_observations_are_bound(unknowns):
     def told(x, camera=1.0, pose=2.0):
         return x.transl * camera + pose
 
-    (fields,) = Problem([Term(told)], unknowns, {"camera": 3.0, "pose": 4.0, "keypoints": 5.0}).fields
+    (fields,) = Problem([Term(told)], {"camera": 3.0, "pose": 4.0, "keypoints": 5.0}).bind(unknowns).fields
     assert fields == {"camera": 3.0}
-    (fields,) = Problem([Term(told, data={"camera": 6.0, "pose": 7.0})], unknowns, {"camera": 3.0}).fields
+    (fields,) = Problem([Term(told, data={"camera": 6.0, "pose": 7.0})], {"camera": 3.0}).bind(unknowns).fields
     assert fields == {"camera": 6.0, "pose": 7.0}
     assert told.fields() == {"camera": False, "pose": False} and told.observes == ("camera",)
 
@@ -50,7 +50,7 @@ def test_a_plain_function_observes_nothing(unknowns):
     with pytest.raises(
         BadInputError, match=r"needs the field 'camera'.*Term\(data=.*@energy\(observes=\(\"camera\",\)"
     ):
-        Problem([Term(told)], unknowns, {"camera": 3.0})
+        Problem([Term(told)], {"camera": 3.0}).bind(unknowns)
 
 
 def test_an_observation_that_no_function_takes_is_refused():
@@ -73,8 +73,9 @@ def test_preparations_and_readings_observe_too(unknowns):
         return points[..., 1] - made - floor
 
     assert told.fields() == {"floor": False, "contours": True, "keypoints": True}
-    problem = Problem([Term(told)], unknowns, {"keypoints": 2.0, "contours": torch.tensor([1, 5])})
-    (found,) = problem.evaluate(unknowns.posed_body(), problem.prepared(0.5))
+    objective = Problem([Term(told)], {"keypoints": 2.0, "contours": torch.tensor([1, 5])}).bind(unknowns)
+    x = unknowns.posed_body()
+    (found,) = objective.evaluate(x, objective.prepared(x, 0.5))
     torch.testing.assert_close(found.residual, unknowns.posed_body().vertices[:, [1, 5], 1] - 1.0)
 
 

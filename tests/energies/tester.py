@@ -16,8 +16,8 @@ from world import POINTS, SPACING, World, make_body
 from fit_avatar.energies import Blocks, Energy, GemanMcClure, Huber, Term, fit_capsules
 from fit_avatar.energies.surface import neighbours
 from fit_avatar.errors import BadInputError
-from fit_avatar.solvers.jacobian import autograd_blocks
-from fit_avatar.solvers.problem import Problem
+from fit_avatar.solvers.derivatives import autograd_blocks
+from fit_avatar.solvers.problem import Objective, Problem
 from fit_avatar.solvers.unknowns import POSE, Unknowns
 
 Given = Callable[[World], Mapping[str, Any]]
@@ -51,9 +51,9 @@ class Case:
     def world(self, batch: tuple[int, ...], frames: int) -> World:
         return _world(self.kind, batch, frames, self.bend, self.free)
 
-    def problem(self, world: World, unknowns: Unknowns, **changes: Any) -> Problem:
+    def objective(self, world: World, unknowns: Unknowns, **changes: Any) -> Objective:
         observed, data = self.split(self.given(world))
-        return Problem([replace(Term(self.energy, 2.5, data=data), **changes)], unknowns, observed)
+        return Problem([replace(Term(self.energy, 2.5, data=data), **changes)], observed).bind(unknowns)
 
     def split(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the energy observes, and the other fields."""
@@ -81,9 +81,9 @@ class EnergyTester:
 
     def check_truth(self) -> None:
         """The residual has the shape that is promised, and vanishes at the truth."""
-        problem = self.case.problem(self.world, self.world.truth)
+        objective, x = self.case.objective(self.world, self.world.truth), self.world.posed_body
         with torch.no_grad():
-            (found,) = problem.evaluate(self.world.posed_body, problem.prepared())
+            (found,) = objective.evaluate(x, objective.prepared(x))
         assert tuple(found.residual.shape) == (*self.batch, *self._shape())
         assert tuple(found.squared.shape) == tuple(found.robust.shape)
         if self.case.zero is not None and found.residual.numel():
@@ -93,14 +93,14 @@ class EnergyTester:
     def check_derivatives(self) -> float:
         """Finite differences, dense autograd, and the blocks of Gauss–Newton agree; return the largest difference."""
         unknowns = self.world.away(self.case.away)
-        problem = self.case.problem(self.world, unknowns)
-        (term,), (fields,) = problem.terms, problem.prepared()
+        objective = self.case.objective(self.world, unknowns)
+        (term,), (fields,) = objective.terms, objective.prepared(unknowns.posed_body())
         names = list(unknowns.free)
         zeros = [unknowns.free[n].zero_step().requires_grad_() for n in names]
 
         def residual(*steps: Tensor) -> Tensor:
             x = unknowns.posed_body_after(dict(zip(names, steps, strict=True)))
-            return problem.evaluate_term(term, x, fields, 1.0).residual
+            return objective.evaluate_term(term, x, fields).residual
 
         out = residual(*zeros)
         if not out.numel():
@@ -109,7 +109,7 @@ class EnergyTester:
         assert max(d.abs().amax() for d in dense) > 0, "the derivative is zero: nothing is tested"
         assert torch.autograd.gradcheck(residual, zeros, fast_mode=True, atol=1e-4, rtol=1e-3)
         rows = out.shape[len(self.batch)]
-        found = [autograd_blocks(problem, term, fields, rows)]
+        found = [autograd_blocks(objective, unknowns, term, fields, rows)]
         closed = term.energy.derivative(unknowns.posed_body(), fields)
         assert (closed is None) == (term.energy.jacobian is None and term.energy.reads is None)
         if closed is not None and unknowns.free.keys().isdisjoint(closed.missing):
@@ -120,19 +120,20 @@ class EnergyTester:
             for name, expected in zip(names, dense, strict=True):
                 errors.append(float((_spread(blocks, name, unknowns, out) - expected).abs().amax() / largest))
         assert max(errors) <= TOLERANCE
-        self._check_kernels(problem, names, zeros, dense)
+        self._check_kernels(unknowns, names, zeros, dense)
         return max(errors)
 
-    def _check_kernels(self, problem: Problem, names: list[str], zeros: list[Tensor], dense: list[Tensor]) -> None:
+    def _check_kernels(self, unknowns: Unknowns, names: list[str], zeros: list[Tensor], dense: list[Tensor]) -> None:
         """The gradient of the robust energy is that of the re-weighted squares."""
-        unknowns, (fields,) = problem.unknowns, problem.prepared()
-        size = float(problem.evaluate(unknowns.posed_body(), (fields,))[0].squared.detach().mean().sqrt())
+        plain, here = self.case.objective(self.world, unknowns), unknowns.posed_body()
+        (fields,) = plain.prepared(here)
+        size = float(plain.evaluate(here, (fields,))[0].squared.detach().mean().sqrt())
         for kernel in (None, GemanMcClure(size + 1e-3), Huber(size + 1e-3)):
-            robust = Problem([replace(problem.terms[0], kernel=kernel)], unknowns, problem.observations)
+            robust = self.case.objective(self.world, unknowns, kernel=kernel)
             x = unknowns.posed_body_after(dict(zip(names, zeros, strict=True)))
             value = robust.values(x, (fields,)).sum()
             slopes = torch.autograd.grad(value, zeros, allow_unused=True)
-            (found,) = robust.evaluate(unknowns.posed_body(), (fields,))
+            (found,) = robust.evaluate(here, (fields,))
             residual, weight = robust.least_squares(robust.terms[0], found, 1.0)
             pulled = 2 * (weight * residual).flatten()
             for slope, jacobian in zip(slopes, dense, strict=True):
@@ -143,14 +144,14 @@ class EnergyTester:
     def check_offset_jacobian(self) -> None:
         """The sparse derivative to the offsets is that of dense autograd."""
         unknowns = self.world.away(self.case.away)
-        problem = self.case.problem(self.world, unknowns)
-        (term,), (fields,) = problem.terms, problem.prepared()
+        objective = self.case.objective(self.world, unknowns)
+        (term,), (fields,) = objective.terms, objective.prepared(unknowns.posed_body())
         found = term.energy.offset_jacobian(unknowns.posed_body(), fields)
         assert (found is None) == (term.energy.jacobian_of_offsets is None)
         if found is None:
             return
         zero = unknowns.named["offsets"].zero_step().requires_grad_()
-        out = problem.evaluate_term(term, unknowns.posed_body_after({"offsets": zero}), fields, 1.0).residual
+        out = objective.evaluate_term(term, unknowns.posed_body_after({"offsets": zero}), fields).residual
         (dense,) = _dense(out, [zero])
         assert found.dtype == np.float64
         assert found.shape == (out.numel(), 3 * len(self.world.body.template))
@@ -179,7 +180,7 @@ class EnergyTester:
         observed, data = self.case.split(given)
         wrong = Term(self.case.energy, data={**data, "nonsense": 1.0})
         with pytest.raises(BadInputError, match=f"{self.case.energy.__name__}.*nonsense"):
-            Problem([wrong], self.world.truth, observed)
+            Problem([wrong], observed).bind(self.world.truth)
 
     def _shape(self) -> list[int]:
         body, mesh = self.world.body, neighbours(self.world.body.faces)
@@ -210,7 +211,7 @@ def _first_tensor(value: Any) -> tuple[Tensor | None, Callable[[Tensor], Any]]:
 def _refused(case: Case, world: World, fields: Mapping[str, Any], *names: str) -> None:
     observed, data = case.split(fields)
     with pytest.raises(BadInputError) as caught:
-        Problem([Term(case.energy, data=data)], world.truth, observed)
+        Problem([Term(case.energy, data=data)], observed).bind(world.truth)
     message = str(caught.value)
     assert case.energy.__name__ in message and any(f"'{name}'" in message for name in names), message
 
