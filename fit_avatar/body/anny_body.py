@@ -25,9 +25,6 @@ from fit_avatar.body.landmarks import FloatArray
 from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
 from fit_avatar.errors import MissingDependencyError
 
-RECIPE = 2
-"""Raised whenever the code below would give other arrays, so that cached bodies are rebuilt."""
-
 ADULT_AGES = (18.0, 75.0)
 """Ages of the sampled adults, in years; chosen by hand."""
 SAMPLES = 1024

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from fit_avatar.body.anny_body import RECIPE, Progress, build_anny_body
+from fit_avatar.body.anny_body import Progress, build_anny_body
 from fit_avatar.body.model import Body
 from fit_avatar.body.smpl import read_smpl
 from fit_avatar.body.unwrap import with_atlas
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io.fingerprint import code_identity
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def load_body(num_betas: int = 10, progress: Progress | None = None, path: Path 
     if not 1 <= num_betas <= MAX_BETAS:
         raise BadInputError(f"num_betas is {num_betas}, but the body has between 1 and {MAX_BETAS} shape coefficients")
     fingers = str(path) == WITH_HANDS
-    kept = cache_folder() / f"{WITH_HANDS if fingers else 'anny'}-v{RECIPE}-{num_betas}.npz"
+    recipe = code_identity("fit_avatar.body.anny_body")[:12]  # with the versions of the packages that it uses
+    kept = cache_folder() / f"{WITH_HANDS if fingers else 'anny'}-{num_betas}-{recipe}.npz"
     if kept.exists():
         try:
             return Body.load(kept)

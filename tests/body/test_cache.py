@@ -37,7 +37,7 @@ def test_another_number_of_betas_is_another_body(builds):
 
 def test_rebuilt_when_the_recipe_changes(builds, monkeypatch):
     cache.load_body()
-    monkeypatch.setattr(cache, "RECIPE", cache.RECIPE + 1)
+    monkeypatch.setattr(cache, "code_identity", lambda *modules: "another recipe")
     cache.load_body()
     assert len(builds) == 2
 

@@ -10,7 +10,7 @@ from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import load_body, pose_body
 from fit_avatar.capture import Capture
-from fit_avatar.energies import Term, joint_limits
+from fit_avatar.energies import Annealed, Huber, Term, joint_limits, joint_positions
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.fitting import PRESETS, Schedule, Solve, fit, preset, schedule_to_json
@@ -167,3 +167,30 @@ def test_a_plain_number_may_stand_for_an_annealed_one(body):
     plain = Term(outline.residual, outline.weight, outline.kernel, data={**outline.data, "gate_m": 0.1})
     state = fit(body, capture, height_m=clip.height_m, schedule=[start, pose, shape.with_terms(plain)])
     assert torch.isfinite(state.clip.transl).all()
+
+
+def test_tensors_and_confidences_survive_a_file(tmp_path):
+    pose = preset("octopus").action("pose")
+    confidence = torch.rand(4, 25)
+    given = {"positions": torch.rand(4, 24, 4, dtype=torch.float64), "of": "joints"}
+    own = Term(joint_positions, Annealed(3.0, 1.0), Huber(0.02), data=given, confidence=confidence, name="measured")
+    file = tmp_path / "mine.json"
+    file.write_text(schedule_to_json(Schedule("mine", "", (pose.with_terms(own),))))
+    again = preset(str(file)).actions[0].term("measured")
+    assert torch.equal(again.confidence, confidence) and torch.equal(again.data["positions"], given["positions"])
+    assert again.data["positions"].dtype == torch.float64
+    assert (again.weight, again.kernel, again.residual) == (own.weight, own.kernel, own.residual)
+
+
+def test_what_a_file_cannot_hold_is_named():
+    pose = preset("octopus").action("pose")
+
+    def refusal(*terms):
+        with pytest.raises(BadInputError) as caught:
+            schedule_to_json(Schedule("mine", "", (pose.with_terms(*terms),)))
+        return str(caught.value)
+
+    assert "data of Term 'joint_limits'.parts is a set, which a file cannot hold" in refusal(
+        Term(joint_limits, data={"parts": {1}})
+    )
+    assert "residual of Term 'mine' is a Energy" in refusal(Term(lambda x: x.betas, name="mine"))

@@ -1,0 +1,89 @@
+"""The consensus shape is a solve over terms: its own are met, and so is one of the user's."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from toy_body import toy_body
+
+from fit_avatar.body import BodyState
+from fit_avatar.body.operators import skin_attachment
+from fit_avatar.energies import Term, cone_planes
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting import ConsensusShape
+from fit_avatar.fitting.actions.consensus_shape import consensus_terms, with_loose_parts_carried
+from fit_avatar.solvers import LBFGS, ClipState, GaussNewton, Problem, SparseOffsets, Unknowns, solve
+
+BODY = toy_body()
+SKIN = torch.nonzero(BODY.skin)[:, 0]
+NORMALS = torch.nn.functional.normalize(BODY.template[SKIN] / torch.tensor([0.28, 0.85, 0.2]) ** 2, dim=-1)
+
+
+def thickness(x, vertices, normals, thickness_m):
+    """How far the surface is from where it was measured, along normals. [..., 1, N] metres"""
+    return (x.offsets[..., vertices, :] * normals).sum(-1) - thickness_m
+
+
+def measured(thickness_m: float) -> Term:
+    weight = 0.003**-2 * 2.0 / len(SKIN)  # about the area of a vertex on two square metres
+    return Term(thickness, weight, data={"vertices": SKIN, "normals": NORMALS, "thickness_m": thickness_m})
+
+
+def start() -> Unknowns:
+    zero = torch.zeros(1, 3)
+    state = BodyState(torch.zeros(BODY.num_betas), torch.zeros_like(BODY.template), zero, torch.zeros(1, 23, 3), zero)
+    return Unknowns.of(BODY, state, ("offsets",))
+
+
+def regularisers() -> tuple[Term, ...]:
+    return tuple(term for term in consensus_terms() if term.energy is not cone_planes)
+
+
+def test_clothes_of_even_thickness_are_found():
+    """A term of one's own joins those of the shape, which are assembled."""
+    optimiser = GaussNewton(2, damping=0.0, linear_solver=SparseOffsets())
+    solution = solve(Problem([measured(0.02), *regularisers()]), start(), optimiser)
+    along = (solution.unknowns.values["offsets"][0, SKIN] * NORMALS).sum(-1)
+    assert along.median().item() == pytest.approx(0.02, abs=0.002)
+
+
+def test_the_assembled_solve_finds_the_minimum():
+    problem = Problem([measured(0.02), *regularisers()])
+    sparse = GaussNewton(2, damping=0.0, linear_solver=SparseOffsets(tolerance=1e-6, max_products=1000))
+    least = solve(problem, start(), sparse).summary.energy_after
+    assert least <= 1.001 * solve(problem, start(), LBFGS(300)).summary.energy_after
+
+
+def test_priors_count_more_with_fewer_frames(monkeypatch):
+    weights = {}
+    monkeypatch.setattr(
+        "fit_avatar.fitting.actions.solve.solve",
+        lambda problem, *rest: weights.update({t.name: t.weight for t in problem.terms}),
+    )
+    action = ConsensusShape("shape")
+    for frames, factor in ((30, 1.0), (15, 4.0), (60, 0.25)):
+        seen = type("Seen", (), {"keypoints": torch.zeros(frames, 25, 3)})()
+        clip = ClipState(
+            torch.eye(3).expand(frames, 24, 3, 3), torch.zeros(frames, 3), torch.zeros(BODY.num_betas),
+            torch.eye(3).expand(23, 3, 3), torch.zeros(25, 3),
+        )  # fmt: skip
+        state = type("State", (), {"clip": clip, "single": lambda self, name: None})()
+        context = type("Context", (), {"body": BODY, "on_step": None})()
+        action.solved(state, seen, context)
+        for name in ("offset_prior", "symmetry"):
+            assert weights[name] == pytest.approx(factor * action.term(name).weight)
+        assert weights["laplacian"] == action.term("laplacian").weight
+
+
+def test_eyes_move_with_the_skin_around_them():
+    carry = skin_attachment(BODY.template.double().numpy(), BODY.faces.numpy(), BODY.skin.numpy())
+    shift = torch.tensor([0.0, 0.01, 0.0]) * BODY.skin[:, None]
+    clip = ClipState(
+        torch.eye(3).expand(1, 24, 3, 3), torch.zeros(1, 3), torch.zeros(BODY.num_betas),
+        torch.eye(3).expand(23, 3, 3), torch.zeros(25, 3), shift,
+    )  # fmt: skip
+    moved = with_loose_parts_carried(BODY, clip).offsets
+    torch.testing.assert_close(moved, torch.tensor([0.0, 0.01, 0.0]).expand_as(moved))
+    assert carry.shape == (len(BODY.template),) * 2
+    with pytest.raises(BadInputError, match="without offsets"):
+        with_loose_parts_carried(BODY, replace(clip, offsets=None))
