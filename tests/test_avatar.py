@@ -116,14 +116,15 @@ def test_a_folder_without_an_avatar_is_told(tmp_path):
 
 
 def test_what_is_in_doubt_is_told(avatar, clip, quick, tmp_path, monkeypatch):
-    assert avatar.warnings == avatar.capture.warnings  # a whole turn, with a camera that is known
+    unseen = [each for each in avatar.warnings if each.startswith("No frame shows")]  # hands and feet are tiny here
+    assert avatar.warnings == (*avatar.capture.warnings, *unseen)  # a whole turn, with a camera that is known
     given = {name: clip.folder / name for name in ("keypoints", "masks")}
     still = {"height_m": clip.height_m, "schedule": quick, "texture_size": None, **given}
     strict = partial(diagnose, config=DiagnosticsConfig(poor_iou=1.01))
     monkeypatch.setattr("fit_avatar.pipeline.diagnose", strict)
     unsure = fit_video(clip.folder / "video.mp4", **still)
     assert any("focal length" in sentence for sentence in unsure.warnings)  # none was given
-    assert "In 8 of 8 frames body and mask overlap by less than 101 %" in unsure.warnings[-1]
+    assert any("In 8 of 8 frames body and mask overlap by less than 101 %" in each for each in unsure.warnings)
     monkeypatch.setattr("fit_avatar.pipeline.diagnose", partial(strict, config=DiagnosticsConfig(failed_iou=1.01)))
     with pytest.raises(NoPersonError, match="the body agrees with the masks in too few frames"):
         fit_video(clip.folder / "video.mp4", camera=CAMERA, **still)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fit_avatar import cli, pipeline
+from fit_avatar import cli, command
 from fit_avatar.body import read_smpl
 from fit_avatar.config import PRESETS as NAMES
 from fit_avatar.config import Config
@@ -35,7 +35,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def replace_run(monkeypatch: pytest.MonkeyPatch, run: Callable[..., RunSummary]) -> None:
-    monkeypatch.setattr(pipeline, "run", run)
+    monkeypatch.setattr(command, "run", run)
 
 
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +134,7 @@ def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch, v
         cli.main(["--video", str(video)])
 
 
-def test_options_reach_the_pipeline_and_the_summary_is_shown(
+def test_options_reach_the_run_and_the_summary_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], video: Path
 ) -> None:
     seen: list[Config] = []
