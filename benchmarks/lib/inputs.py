@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture import Capture, camera_from, observe
-from fit_avatar.io.store import source_identity
+from fit_avatar.io.fingerprint import code_identity
 from lib.true_clip import TrueClip
 
 INPUTS: dict[str, tuple[str, ...]] = {
@@ -37,7 +37,7 @@ def observe_clip(clip: TrueClip, inputs: str, guessed_camera: bool, kept: Path) 
 
     A kept result is used as long as neither the video nor the code that observes changes.
     """
-    stamp = f"{(clip.folder / 'video.mp4').stat().st_mtime:.0f}-{source_identity('capture')[:12]}"
+    stamp = f"{(clip.folder / 'video.mp4').stat().st_mtime:.0f}-{code_identity('fit_avatar.capture.observe')[:12]}"
     file = kept / f"{clip.folder.name}-{inputs}-{stamp}.pkl"
     if file.exists():
         observed: Observed = pickle.loads(file.read_bytes())
