@@ -32,6 +32,7 @@ PAINTED = {
 }
 COLUMNS: dict[str, Column] = {
     **{heading: (lambda row, path=path: row[path[0]][path[1]]) for heading, path in DISTANCES.items()},
+    **{region: (lambda row, region=region: row["regions"][region]) for region in ("head", "face", "hands", "feet")},
     "MPJPE": lambda row: row["mpjpe_camera_mm"],
     "root": lambda row: row["mpjpe_root_mm"],
     "PA": lambda row: row["pa_mpjpe_mm"],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation, Slerp
 
-from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.body import SMPL_JOINTS, Body, BodyState, pose_body
+from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.capture import Capture
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.evaluate import (
@@ -23,12 +26,20 @@ from fit_avatar.evaluate import (
     pa_mpjpe,
     pooled,
     repose_onto,
+    sample_surface,
     surface_distance,
 )
-from fit_avatar.visibility.raster import silhouette
+from fit_avatar.visibility import silhouette
 from lib.true_clip import TrueClip
 
 SAMPLES = 50_000
+REGIONS = {
+    name: [i for i, joint in enumerate(SMPL_JOINTS) if joint.removeprefix("left_").removeprefix("right_") in joints]
+    for name, joints in {"head": ("head",), "hands": ("hand",), "feet": ("ankle", "foot")}.items()
+}
+"""Joints of each region."""
+FACE_RADIUS_M = 0.085
+"""The face is what is so near to the nose."""
 LEFT_OUT = 60
 """Frames that were not fitted and whose silhouettes are compared, at most."""
 
@@ -69,6 +80,7 @@ def measure(body: Body, state: BodyState, seen: Capture, truth: TrueClip, surfac
     for name in ("similarity", "height", "camera"):
         numbers[name] = distance_numbers(pooled(getattr(surfaces.distance, name)))
     numbers["shape"] = distance_numbers(pooled(shape_distances(body, surfaces)))
+    numbers["regions"] = region_errors(surfaces, truth)
 
     ours, theirs = pose_body(body, state).joints.cpu().double().numpy()[:, :24], truth.joints[own]
     scale = np.median(theirs[..., 2].mean(1) / ours[..., 2].mean(1))
@@ -93,6 +105,23 @@ def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:
         moved = repose_onto(vertices, found.faces, weights, joints, body.parents, true.vertices, true.faces)
         distances.append(surface_distance(moved, found.faces, true.vertices, true.faces, SAMPLES))
     return distances
+
+
+def region_errors(surfaces: Surfaces, truth: TrueClip) -> dict[str, float]:
+    """Return the mean distance of each region's true surface from the fit in mm, aligned by height.
+
+    A point of the surface belongs to the region of the nearest true joint; those near the nose also make the face.
+    """
+    found: dict[str, list[float]] = defaultdict(list)
+    for frame, true, distance in zip(surfaces.frames, surfaces.true, surfaces.distance.height, strict=True):
+        points = sample_surface(true.vertices, true.faces, SAMPLES)  # those that the distances are of
+        _, nearest = cKDTree(truth.joints[frame]).query(points)
+        inside = {name: np.isin(nearest, joints) for name, joints in REGIONS.items()}
+        nose = truth.keypoints[frame, BODY_25.index("nose")]
+        inside["face"] = np.linalg.norm(points - nose, axis=1) < FACE_RADIUS_M
+        for name, chosen in inside.items():
+            found[name].append(1000 * distance.backward[chosen].mean())
+    return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def interpolated(state: BodyState, own: NDArray[np.int64], wanted: NDArray[np.int64]) -> BodyState:
