@@ -37,9 +37,9 @@ PICTURES = {"smplify": 1, "smplify-x": 1, "octopus": 8}
 PLACE = re.compile(r"(<!-- presets table:.*?-->\n).*?(<!-- end of presets table -->)", re.DOTALL)
 
 
-def row(name: str, body: Body, seen: Capture, device: str) -> str:
+def row(name: str, body: Body, capture: Capture, device: str) -> str:
     """Run one preset and return its row."""
-    taken = replace(spread(seen, PICTURES[name]), fps=1.0) if name in PICTURES else seen
+    taken = replace(spread(capture, PICTURES[name]), fps=1.0) if name in PICTURES else capture
     began = time.perf_counter()
     tracker = SurfaceTracker(body, taken, Source(CAMERA, VIDEO).pictures(taken))
     fitted = fit(body, taken, height_m=HEIGHT_M, schedule=name, device=device, match_surface=tracker.match)
@@ -60,7 +60,7 @@ def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
         write: put the table into docs/presets.md.
     """
     body = load_body().to(device)
-    seen = observe(VIDEO, camera=CAMERA, frames=frames)
+    capture = observe(VIDEO, camera=CAMERA, frames=frames)
     cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores" if device == "cpu" else device
     lines: list[str] = []
 
@@ -71,7 +71,7 @@ def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
     show("| preset | frames | iterations | silhouette IoU | keypoint error (px) | seconds |")
     show("|---|---|---|---|---|---|")
     for name in PRESETS:
-        show(row(name, body, seen, device))
+        show(row(name, body, capture, device))
     show("")
     show(f"Default body, {cores}; without observing the clip, which is the same for all.")
     if write:

@@ -98,38 +98,39 @@ def run(job: Job) -> dict[str, Any] | None:
     }
 
 
-def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str, Any]:
+def measure(film: Film, body: Body, state: BodyState, capture: Capture) -> dict[str, Any]:
     """Return the errors of a fit."""
-    clip, own = film.original.clip, seen.frame_indices
+    clip, fitted = film.original.clip, capture.frame_indices
     surface = skin_faces(body)
     skin = surface.cpu().numpy()
     places: list[tuple[int, int]] = []
     for truth in sorted(clip.surfaces):
-        shown = [p for p in np.flatnonzero((film.source == truth) & film.scored) if own[0] <= p <= own[-1]]
+        shown = [p for p in np.flatnonzero((film.source == truth) & film.scored) if fitted[0] <= p <= fitted[-1]]
         if shown:
-            places.append((truth, int(min(shown, key=lambda p: np.abs(own - p).min()))))
+            places.append((truth, int(min(shown, key=lambda p: np.abs(fitted - p).min()))))
     places = [places[i] for i in np.unique(np.linspace(0, len(places) - 1, SCORED).round().astype(int))]
     vertices = [
-        pose_body(body, interpolated(state, own, np.array([p]))).vertices[0].cpu().double().numpy() for _, p in places
+        pose_body(body, interpolated(state, fitted, np.array([p]))).vertices[0].cpu().double().numpy()
+        for _, p in places
     ]
     found = [Mesh(v, skin).outer(clip.up) for v in vertices]
     true = [clip.surfaces[i].outer(clip.up) for i, _ in places]
     height = distance_numbers(pooled(compare_clip(found, true, clip.up, SAMPLES).height))
 
-    scored = np.flatnonzero(film.scored[own])
+    scored = np.flatnonzero(film.scored[fitted])
     posed = pose_body(body, state)
     joints = posed.joints.cpu().double().numpy()[scored, :24]
     agreement = [
         iou(
-            silhouette(posed.vertices[t], surface, seen.camera).cpu().numpy(), film.shot(int(own[t])).true_mask
+            silhouette(posed.vertices[t], surface, capture.camera).cpu().numpy(), film.shot(int(fitted[t])).true_mask
         )
         for t in scored
     ]  # fmt: skip
     return {
-        "frames": len(own),
+        "frames": len(fitted),
         "height_mm": height["both"],
         "height_p95_mm": height["both_p95"],
-        "pa_mpjpe_mm": 1000 * pa_mpjpe(joints, clip.joints[film.source[own[scored]]]),
+        "pa_mpjpe_mm": 1000 * pa_mpjpe(joints, clip.joints[film.source[fitted[scored]]]),
         "iou": float(np.mean(agreement)),
         "scored": [int(truth) for truth, _ in places],
     }

@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture
 from fit_avatar.capture.source import Source
 from fit_avatar.energies import Term, joint_positions
-from fit_avatar.fitting import Action, Context, FitState, Schedule, Solve, video_avatar
+from fit_avatar.fitting import Action, Context, FitState, Schedule, Solve, some_frames, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.pipeline import Options, build
 from fit_avatar.progress import Silent
-from lib.inputs import Observed, observe_clip, spread, take
+from lib.inputs import Observed, observe_clip, spread
 from lib.measure import compare_surfaces, measure
 from lib.page import Pictures, draw_pictures
 from lib.process import peak_memory_gb
@@ -73,27 +72,27 @@ def run(job: Job) -> tuple[dict[str, Any], Pictures]:
     """Fit one clip and measure the avatar: a row of numbers, and pictures."""
     truth, observed = read_clip(job.clip), observed_clip(job)
     every = observed.capture
-    seen = spread(take(every, np.arange(0, len(every.frame_indices), 2)) if job.hold_out else every, job.frames)
+    capture = spread(some_frames(every, slice(None, None, 2)) if job.hold_out else every, job.frames)
     height = truth.height_m if job.height else None
     body = average(load_body(1), height) if job.num_betas == 0 else load_body(job.num_betas)
-    options = Options(scheduled(job, seen, truth), height, texture_size=0, check=False)
-    pictures = Source(seen.camera, job.clip / "video.mp4").pictures(seen)
+    options = Options(scheduled(job, capture, truth), height, texture_size=0, check=False)
+    pictures = Source(capture.camera, job.clip / "video.mp4").pictures(capture)
 
     runner = Runner(None, Silent())
-    avatar = build(seen, pictures, body.to(job.device), options, runner).avatar
+    avatar = build(capture, pictures, body.to(job.device), options, runner).avatar
     row: dict[str, Any] = {
-        "clip": job.clip.name, "inputs": job.inputs, "variant": job.way, "frames": len(seen.frame_indices),
+        "clip": job.clip.name, "inputs": job.inputs, "variant": job.way, "frames": len(capture.frame_indices),
         "num_betas": job.num_betas, "fit_s": sum(stage["seconds"] for stage in runner.done),
         "fit_gb": peak_memory_gb(),
     }  # fmt: skip
-    body, state, seen = avatar.body, avatar.state, avatar.capture
+    body, state, capture = avatar.body, avatar.state, avatar.capture
     if job.texture:
-        row["painted"] = runner.ready("texture, made and scored", lambda _: score_texture(body, state, seen, truth))
+        row["painted"] = runner.ready("texture, made and scored", lambda _: score_texture(body, state, capture, truth))
     row["seconds"] = {"observing": observed.seconds, **action_seconds(runner)}
     row["peak_gb"] = peak_memory_gb()
-    surfaces = compare_surfaces(body, state, seen.frame_indices, truth)
-    row |= measure(body, state, seen, truth, surfaces)
-    return row, draw_pictures(job.name, job.clip, body, state, seen, surfaces)
+    surfaces = compare_surfaces(body, state, capture.frame_indices, truth)
+    row |= measure(body, state, capture, truth, surfaces)
+    return row, draw_pictures(job.name, job.clip, body, state, capture, surfaces)
 
 
 def action_seconds(runner: Runner) -> dict[str, float]:
@@ -104,12 +103,12 @@ def action_seconds(runner: Runner) -> dict[str, float]:
     return dict(seconds)
 
 
-def scheduled(job: Job, seen: Capture, truth: TrueClip) -> Schedule:
+def scheduled(job: Job, capture: Capture, truth: TrueClip) -> Schedule:
     """Return the schedule of a job."""
     plan = VARIANTS[job.variant](video_avatar())
     if job.num_betas == 0:
         plan = frozen("betas")(plan)
-    return with_true_joints(plan, seen, truth) if job.variant == TRUE_JOINTS else plan
+    return with_true_joints(plan, capture, truth) if job.variant == TRUE_JOINTS else plan
 
 
 @dataclass(frozen=True)
@@ -135,9 +134,9 @@ class SolveWithTrueJoints:
         return self.solve.with_terms(Term(joint_positions, TRUE_JOINT_SIGMA_M**-2, data={"positions": known}))
 
 
-def with_true_joints(plan: Schedule, seen: Capture, truth: TrueClip) -> Schedule:
+def with_true_joints(plan: Schedule, capture: Capture, truth: TrueClip) -> Schedule:
     """Return a schedule whose solves for poses are given the true joints."""
-    joints = torch.tensor(truth.joints[seen.frame_indices], dtype=torch.float32)
+    joints = torch.tensor(truth.joints[capture.frame_indices], dtype=torch.float32)
     known = torch.cat([joints, torch.ones_like(joints[..., :1])], -1)
 
     def informed(action: Action) -> Action:
