@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture
 from fit_avatar.capture.source import Source
-from fit_avatar.energies import Term, joint_positions
+from fit_avatar.energies import PosedBody, Term, energy
 from fit_avatar.fitting import Action, Context, FitState, Schedule, Solve, some_frames, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.pipeline import Options, build
@@ -111,13 +112,19 @@ def scheduled(job: Job, capture: Capture, truth: TrueClip) -> Schedule:
     return with_true_joints(plan, capture, truth) if job.variant == TRUE_JOINTS else plan
 
 
+@energy(vector=True, positions="T J 3")
+def true_joints(x: PosedBody, positions: Tensor) -> Tensor:
+    """The body's joints minus the true ones in camera coordinates. [T, J, 3] metres"""
+    return x.joints - positions
+
+
 @dataclass(frozen=True)
 class SolveWithTrueJoints:
     """A solve for poses with a term for the true joints: the error that remains is not that of the poses."""
 
     solve: Solve
-    joints: torch.Tensor
-    """True positions and confidence, of all frames. [T, 24, 4]"""
+    joints: Tensor
+    """True positions in all frames. [T, 24, 3]"""
 
     @property
     def name(self) -> str:
@@ -131,13 +138,12 @@ class SolveWithTrueJoints:
     def at(self, state: FitState) -> Solve:
         """Return the solve with the term, for the frames that are fitted."""
         known = self.joints if state.key_frames is None else self.joints[state.key_frames.cpu()]
-        return self.solve.with_terms(Term(joint_positions, TRUE_JOINT_SIGMA_M**-2, data={"positions": known}))
+        return self.solve.with_terms(Term(true_joints, TRUE_JOINT_SIGMA_M**-2, data={"positions": known}))
 
 
 def with_true_joints(plan: Schedule, capture: Capture, truth: TrueClip) -> Schedule:
     """Return a schedule whose solves for poses are given the true joints."""
-    joints = torch.tensor(truth.joints[capture.frame_indices], dtype=torch.float32)
-    known = torch.cat([joints, torch.ones_like(joints[..., :1])], -1)
+    known = torch.tensor(truth.joints[capture.frame_indices], dtype=torch.float32)
 
     def informed(action: Action) -> Action:
         poses = isinstance(action, Solve) and action.moves_body
