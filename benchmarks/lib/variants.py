@@ -66,12 +66,12 @@ def without_late_keypoints(plan: Schedule) -> Schedule:
 
 
 def without_pictures(plan: Schedule) -> Schedule:
-    """Leave out what looks for the surface in the pictures, rather than at outlines and keypoints."""
+    """Leave out the correspondences of the surface in the pictures: outlines and keypoints remain."""
 
-    def looks(action: object) -> bool:
+    def needs_pictures(action: object) -> bool:
         return isinstance(action, MatchSurface) or (isinstance(action, Solve) and bool(action.needs))
 
-    return replace(plan, actions=tuple(action for action in plan.actions if not looks(action)))
+    return replace(plan, actions=tuple(action for action in plan.actions if not needs_pictures(action)))
 
 
 VARIANTS: dict[str, Change] = {
