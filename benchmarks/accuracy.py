@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 import tyro
 
-from lib.accuracy_table import accuracy_columns, stage_columns, table
+from lib.accuracy_table import accuracy_columns, seconds_columns, table
 from lib.inputs import INPUTS
 from lib.page import write_page
 from lib.process import in_a_process
@@ -88,9 +88,9 @@ def main(
         errors = ", ".join(f"{name} {row[name]['both']:.2f}" for name in ("height", "camera", "shape"))
         print(f"{job.name}: {errors} mm, PA {row['pa_mpjpe_mm']:.1f} mm, IoU {row['iou']:.4f}", flush=True)
         cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores" if device == "cpu" else device
-        columns, stages = accuracy_columns(rows), stage_columns(rows)
-        text = f"{table(rows, columns)}\n\nDistances in mm; fitted on {cores}.\n\nSeconds of each stage:\n\n"
-        text += table(rows, stages)
+        columns = accuracy_columns(rows)
+        text = f"{table(rows, columns)}\n\nDistances in mm; fitted on {cores}.\n\nSeconds of each action:\n\n"
+        text += table(rows, seconds_columns(rows))
         (out / "table.md").write_text(f"{text}\n")
         (out / "results.json").write_text(json.dumps(rows, indent=1))
         write_page(out / "page.html", rows, columns, pictures)

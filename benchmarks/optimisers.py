@@ -2,7 +2,7 @@
 
     python benchmarks/optimisers.py [FRAMES]
 
-Tracks a clip from noisy keypoints, with all terms of the default preset's first stage. For each pair of optimisers it
+Tracks a clip from noisy keypoints, with all terms of the default schedule's first solve. For each pair of optimisers it
 prints which fraction of the slower one's time the faster one needs to reach the energy at which the slower one ends.
 All numbers come from one run, so that they can be compared even on a machine that is busy.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tyro
 
-from fit_avatar.fitting import LBFGS, Adam, GaussNewton, Summary, solve
+from fit_avatar.solvers import LBFGS, Adam, GaussNewton, SolveSummary
 from lib.figures import draw_convergence
 from lib.markdown import markdown_table
 from lib.synthetic_turn import turn
@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 OPTIMISERS = {"Gauss–Newton": GaussNewton(40, tolerance=1e-6), "L-BFGS": LBFGS(500), "Adam": Adam(1000)}
 
 
-def seconds_until(summary: Summary, energy: float) -> float:
+def seconds_until(summary: SolveSummary, energy: float) -> float:
     """Return the seconds after which a solve had reached an energy; infinite if it never did."""
     return next((seconds for seconds, value in summary.trace if value <= energy), float("inf"))
 
@@ -36,15 +36,15 @@ def main(frames: tyro.conf.Positional[int] = 60, out: Path = OUT) -> None:
         frames: of the clip.
         out: folder of ``table.md`` and ``energy.png``.
     """
-    problem = turn(frames).problem
-    solve(problem, GaussNewton(1))  # nothing is measured while libraries load
-    found = {name: solve(problem, optimiser).summary for name, optimiser in OPTIMISERS.items()}
+    clip = turn(frames)
+    clip.solve(GaussNewton(1))  # nothing is measured while libraries load
+    found = {name: clip.solve(optimiser).summary for name, optimiser in OPTIMISERS.items()}
     headings = ["optimiser", "iterations", "seconds", "energy at the end", "stopped because"]
     rows = [
         [name, str(summary.iterations), f"{summary.seconds:.2f}", f"{summary.energy_after:.2f}", str(summary.reason)]
         for name, summary in found.items()
     ]
-    unknowns = sum(unknown.zero_step().numel() for unknown in problem.unknowns.free.values())
+    unknowns = sum(unknown.zero_step().numel() for unknown in clip.initial.free.values())
     text = f"{frames} frames, {unknowns} unknowns\n\n{markdown_table(headings, rows)}\n\n"
     names = list(found)
     for i, fast in enumerate(names):

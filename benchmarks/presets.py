@@ -22,11 +22,14 @@ import tyro
 
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Camera, Capture, observe
+from fit_avatar.capture.source import Source
+from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.fitting import PRESETS, fit
 from fit_avatar.report import measure_agreement
 from lib.inputs import spread
 
 ROOT = Path(__file__).parents[1]
+VIDEO = ROOT / "assets" / "demo.mp4"
 CAMERA = Camera(1518.0, 1518.0, 540.0, 540.0, 1080, 1080)
 HEIGHT_M = 1.79
 PICTURES = {"smplify": 1, "smplify-x": 1, "octopus": 8}
@@ -34,17 +37,18 @@ PICTURES = {"smplify": 1, "smplify-x": 1, "octopus": 8}
 PLACE = re.compile(r"(<!-- presets table:.*?-->\n).*?(<!-- end of presets table -->)", re.DOTALL)
 
 
-def row(name: str, body: Body, seen: Capture, device: str) -> str:
+def row(name: str, body: Body, capture: Capture, device: str) -> str:
     """Run one preset and return its row."""
-    taken = replace(spread(seen, PICTURES[name]), fps=1.0) if name in PICTURES else seen
+    taken = replace(spread(capture, PICTURES[name]), fps=1.0) if name in PICTURES else capture
     began = time.perf_counter()
-    fitted = fit(body, taken, height_m=HEIGHT_M, schedule=name, device=device)
+    tracker = SurfaceTracker(body, taken, Source(CAMERA, VIDEO).pictures(taken))
+    fitted = fit(body, taken, height_m=HEIGHT_M, schedule=name, device=device, match_surface=tracker.match)
     seconds = time.perf_counter() - began
-    agreement = measure_agreement(body, fitted.state.body_state(body), taken)
-    solves = sum(summary.iterations for _, summary in fitted.summaries)
+    agreement = measure_agreement(body, fitted.body_state(body), taken)
+    iterations = sum(summary.iterations for _, summary in fitted.solves)
     error = np.nanmean(agreement.keypoint_error_px)
     frames = len(taken.frame_indices)
-    return f"| `{name}` | {frames} | {solves} | {agreement.iou.mean():.3f} | {error:.1f} | {seconds:.1f} |"
+    return f"| `{name}` | {frames} | {iterations} | {agreement.iou.mean():.3f} | {error:.1f} | {seconds:.1f} |"
 
 
 def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
@@ -56,7 +60,7 @@ def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
         write: put the table into docs/presets.md.
     """
     body = load_body().to(device)
-    seen = observe(ROOT / "assets" / "demo.mp4", camera=CAMERA, frames=frames)
+    capture = observe(VIDEO, camera=CAMERA, frames=frames)
     cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores" if device == "cpu" else device
     lines: list[str] = []
 
@@ -67,7 +71,7 @@ def main(frames: int = 120, device: str = "cpu", write: bool = False) -> None:
     show("| preset | frames | iterations | silhouette IoU | keypoint error (px) | seconds |")
     show("|---|---|---|---|---|---|")
     for name in PRESETS:
-        show(row(name, body, seen, device))
+        show(row(name, body, capture, device))
     show("")
     show(f"Default body, {cores}; without observing the clip, which is the same for all.")
     if write:

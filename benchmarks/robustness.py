@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import traceback
 from dataclasses import dataclass, replace
 from itertools import product
@@ -26,13 +25,15 @@ import torch
 import tyro
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body
-from fit_avatar.capture import Capture, observe, read_frames
-from fit_avatar.correspondence import SurfaceTracker
+from fit_avatar.capture import Capture
+from fit_avatar.capture.source import Source
 from fit_avatar.errors import FitAvatarError
 from fit_avatar.evaluate import Mesh, compare_clip, iou, pa_mpjpe, pooled
-from fit_avatar.fitting import fit
-from fit_avatar.report import diagnose, measure_agreement
-from fit_avatar.visibility.raster import silhouette
+from fit_avatar.fitting import video_avatar
+from fit_avatar.io.runner import Runner
+from fit_avatar.pipeline import Options, reconstruct
+from fit_avatar.progress import Silent
+from fit_avatar.visibility import silhouette
 from lib.command_line import command
 from lib.disturbances import DISTURBANCES
 from lib.film import Film, Original, write_film
@@ -67,7 +68,6 @@ class Job:
 
 def run(job: Job) -> dict[str, Any] | None:
     """Disturb, observe, fit and measure; None if the disturbance changes nothing that the program is given."""
-    torch.set_grad_enabled(False)
     clip = read_clip(job.clip)
     original = Original(clip)
     with_all = np.arange(original.count)
@@ -76,58 +76,61 @@ def run(job: Job) -> dict[str, Any] | None:
         return None
     write_film(film, job.folder)
     row: dict[str, Any] = {"clip": job.clip.name, "disturbance": job.name, "inputs": job.inputs}
-    given: dict[str, Any] = {name: job.folder / name for name in INPUTS[job.inputs]}
-    began = time.perf_counter()
+    given = {name: job.folder / name for name in INPUTS[job.inputs]}
+    runner = Runner(None, Silent())
     try:
-        seen = observe(job.folder / "video.mp4", camera=film.camera, frames=job.frames, **given)
-        row["observe_s"], began = time.perf_counter() - began, time.perf_counter()
-        body = load_body()
-        tracker = SurfaceTracker(body, seen, read_frames(job.folder / "video.mp4", seen.frame_indices.tolist()))
-        with torch.enable_grad():
-            fitted = fit(body, seen, height_m=clip.height_m, find=tracker.match)
-        state = fitted.state.body_state(body)
-        row["warnings"] = [*seen.warnings, *diagnose(body, state, seen, measure_agreement(body, state, seen))]
+        source = Source.of(video=job.folder / "video.mp4", camera=film.camera, max_frames=job.frames, **given)
+        options = Options(video_avatar(), clip.height_m, texture_size=0)
+        avatar = reconstruct(source, load_body(), options, runner).avatar
     except FitAvatarError as error:
         code, said = on_the_command_line(job, replace(clip, folder=job.folder))
         return row | {"outcome": "refused", "said": str(error), "exit_code": code, "cli_said": said}
     except Exception:
         return row | {"outcome": "crashed", "said": traceback.format_exc()}
-    row["fit_s"] = time.perf_counter() - began
-    return row | {"outcome": "fitted", "peak_memory_gb": peak_memory_gb(), **measure(film, body, state, seen)}
+    seconds = {stage["name"]: stage["seconds"] for stage in runner.done}
+    return row | {
+        "outcome": "fitted",
+        "observe_s": seconds["observe"],
+        "fit_s": sum(seconds[action.name] for action in options.schedule.actions),
+        "peak_memory_gb": peak_memory_gb(),
+        "warnings": list(avatar.warnings),
+        **measure(film, avatar.body, avatar.state, avatar.capture),
+    }
 
 
-def measure(film: Film, body: Body, state: BodyState, seen: Capture) -> dict[str, Any]:
+def measure(film: Film, body: Body, state: BodyState, capture: Capture) -> dict[str, Any]:
     """Return the errors of a fit."""
-    clip, own = film.original.clip, seen.frame_indices
+    clip, fitted = film.original.clip, capture.frame_indices
     surface = skin_faces(body)
     skin = surface.cpu().numpy()
     places: list[tuple[int, int]] = []
     for truth in sorted(clip.surfaces):
-        shown = [p for p in np.flatnonzero((film.source == truth) & film.scored) if own[0] <= p <= own[-1]]
+        shown = [p for p in np.flatnonzero((film.source == truth) & film.scored) if fitted[0] <= p <= fitted[-1]]
         if shown:
-            places.append((truth, int(min(shown, key=lambda p: np.abs(own - p).min()))))
+            places.append((truth, int(min(shown, key=lambda p: np.abs(fitted - p).min()))))
     places = [places[i] for i in np.unique(np.linspace(0, len(places) - 1, SCORED).round().astype(int))]
     vertices = [
-        pose_body(body, interpolated(state, own, np.array([p]))).vertices[0].cpu().double().numpy() for _, p in places
+        pose_body(body, interpolated(state, fitted, np.array([p]))).vertices[0].cpu().double().numpy()
+        for _, p in places
     ]
     found = [Mesh(v, skin).outer(clip.up) for v in vertices]
     true = [clip.surfaces[i].outer(clip.up) for i, _ in places]
     height = distance_numbers(pooled(compare_clip(found, true, clip.up, SAMPLES).height))
 
-    scored = np.flatnonzero(film.scored[own])
+    scored = np.flatnonzero(film.scored[fitted])
     posed = pose_body(body, state)
     joints = posed.joints.cpu().double().numpy()[scored, :24]
     agreement = [
         iou(
-            silhouette(posed.vertices[t], surface, seen.camera).cpu().numpy(), film.shot(int(own[t])).true_mask
+            silhouette(posed.vertices[t], surface, capture.camera).cpu().numpy(), film.shot(int(fitted[t])).true_mask
         )
         for t in scored
     ]  # fmt: skip
     return {
-        "frames": len(own),
+        "frames": len(fitted),
         "height_mm": height["both"],
         "height_p95_mm": height["both_p95"],
-        "pa_mpjpe_mm": 1000 * pa_mpjpe(joints, clip.joints[film.source[own[scored]]]),
+        "pa_mpjpe_mm": 1000 * pa_mpjpe(joints, clip.joints[film.source[fitted[scored]]]),
         "iou": float(np.mean(agreement)),
         "scored": [int(truth) for truth, _ in places],
     }

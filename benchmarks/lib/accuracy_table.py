@@ -32,6 +32,7 @@ PAINTED = {
 }
 COLUMNS: dict[str, Column] = {
     **{heading: (lambda row, path=path: row[path[0]][path[1]]) for heading, path in DISTANCES.items()},
+    **{region: (lambda row, region=region: row["regions"][region]) for region in ("head", "face", "hands", "feet")},
     "MPJPE": lambda row: row["mpjpe_camera_mm"],
     "root": lambda row: row["mpjpe_root_mm"],
     "PA": lambda row: row["pa_mpjpe_mm"],
@@ -52,10 +53,10 @@ def accuracy_columns(rows: Sequence[Row]) -> dict[str, Column]:
     return {heading: column for heading, column in COLUMNS.items() if painted or heading not in PAINTED}
 
 
-def stage_columns(rows: Sequence[Row]) -> dict[str, Column]:
-    """Return a column of seconds for every stage that some fit had, and of the peak memory with the texture."""
-    stages = list(dict.fromkeys(stage for row in rows for stage in row["seconds"]))
-    seconds: dict[str, Column] = {stage: (lambda row, stage=stage: row["seconds"].get(stage)) for stage in stages}
+def seconds_columns(rows: Sequence[Row]) -> dict[str, Column]:
+    """Return a column of seconds for every action that some fit had, and of the peak memory with the texture."""
+    actions = list(dict.fromkeys(action for row in rows for action in row["seconds"]))
+    seconds: dict[str, Column] = {name: (lambda row, name=name: row["seconds"].get(name)) for name in actions}
     return {**seconds, "fit": lambda row: row["fit_s"], "GB": lambda row: row["peak_gb"]}
 
 

@@ -1,4 +1,4 @@
-"""Ways to spoil a clip: each takes a film and returns a worse one."""
+"""Disturbances: each takes a film and returns a degraded one."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def three_turns(film: Film) -> Film:
 
 
 def doubled(film: Film) -> Film:
-    """Show every frame twice, as converters of the frame rate do."""
+    """Show every frame twice, as frame-rate conversion does."""
     return replace(film.showing(np.repeat(film.source, 2)), fps=2 * film.fps)
 
 
 def standing_still(film: Film) -> Film:
-    """Show one picture all the time."""
+    """Repeat one frame throughout."""
     return film.showing(np.full_like(film.source, film.source[0]))
 
 
 def walks_in_and_out(film: Film, empty: int = 8, sliding: int = 22) -> Film:
-    """Begin and end with an empty scene, and with a person cut by its border."""
+    """Begin and end with an empty scene, and with a person cut off by the image border."""
     source, width, background = film.source, film.camera.width, film.original.background
     count, edge = len(source), empty + sliding
     long = film.showing(np.concatenate([np.full(edge, source[0]), source, np.full(edge, source[-1])]))
@@ -82,12 +82,12 @@ def walks_in_and_out(film: Film, empty: int = 8, sliding: int = 22) -> Film:
 
 
 def no_detections(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.1) -> Shot:
-    """Find nobody in some frames."""
+    """Detect nobody in some frames."""
     return replace(shot, people=()) if rng.random() < part else shot
 
 
 def wrong_keypoints(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.2) -> Shot:
-    """Put some keypoints anywhere in the person's box, with their confidence."""
+    """Move some keypoints to random places in the person's bounding box, with unchanged confidence."""
     people = []
     for points in shot.people:
         low, high = points[:, :2].min(0), points[:, :2].max(0)
@@ -98,14 +98,14 @@ def wrong_keypoints(shot: Shot, t: int, rng: np.random.Generator, part: float = 
 
 
 def swapped_frames(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.2) -> Shot:
-    """Exchange left and right in some frames."""
+    """Swap left and right in some frames."""
     if rng.random() >= part:
         return shot
     return replace(shot, people=tuple(points[list(BODY_25_MIRROR)] for points in shot.people))
 
 
 def swapped_keypoints(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.2) -> Shot:
-    """Exchange some keypoints with their left–right counterparts."""
+    """Swap some keypoints with their left–right counterparts."""
     people = []
     for points in shot.people:
         mirror = np.array(BODY_25_MIRROR)
@@ -116,7 +116,7 @@ def swapped_keypoints(shot: Shot, t: int, rng: np.random.Generator, part: float 
 
 
 def swapped_from_behind(film: Film) -> Film:
-    """Exchange left and right wherever the person faces away."""
+    """Swap left and right wherever the person faces away."""
     away = np.abs(film.original.facing) > 2 * np.pi / 3
 
     def swap(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
@@ -126,7 +126,7 @@ def swapped_from_behind(film: Film) -> Film:
 
 
 def second_person(shot: Shot, t: int, rng: np.random.Generator, size: float = 1.0) -> Shot:
-    """Let somebody stand at the side: the same person, as large or smaller."""
+    """Add a second person at the side: the same person, as large or smaller."""
     height, width = shot.mask.shape
     moved = np.float32([[size, 0, (1 - size) * width / 2 + 0.3 * width], [0, size, (1 - size) * height / 2]])
     mask = cv2.warpAffine(shot.mask.astype(np.uint8), moved, (width, height)) > 0
@@ -146,7 +146,7 @@ def grown(shot: Shot, t: int, rng: np.random.Generator, by_px: int = 3) -> Shot:
 
 
 def with_holes(shot: Shot, t: int, rng: np.random.Generator, count: int = 4) -> Shot:
-    """Punch holes of a palm's size into the mask."""
+    """Cut palm-sized holes into the mask."""
     mask = shot.mask.astype(np.uint8)
     rows, columns = np.nonzero(mask)
     for i in rng.integers(0, len(rows), count) if len(rows) else ():
@@ -155,7 +155,7 @@ def with_holes(shot: Shot, t: int, rng: np.random.Generator, count: int = 4) -> 
 
 
 def without_hand(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.5) -> Shot:
-    """Lose the right hand in some frames, where it is not before the body."""
+    """Remove the right hand from some masks, where it is not in front of the body."""
     if rng.random() >= part or not shot.people:
         return shot
     wrist, elbow = shot.people[0][RIGHT_WRIST, :2], shot.people[0][RIGHT_ELBOW, :2]
@@ -172,7 +172,7 @@ def no_mask(shot: Shot, t: int, rng: np.random.Generator, part: float = 0.1) -> 
 
 
 def late_masks(film: Film, frames: int = 12) -> Film:
-    """Give every frame an earlier frame's mask."""
+    """Delay the masks by some frames."""
 
     def late(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
         return replace(shot, mask=film.original.shot(int(film.source[max(0, t - frames)]), False).mask)
@@ -207,7 +207,7 @@ def resized(film: Film, height: int, width: int) -> Film:
 
 
 def cut_feet(film: Film) -> Film:
-    """Cut the picture off above the knees."""
+    """Crop the picture above the knees."""
     height = round(0.75 * film.camera.height)
 
     def cut(shot: Shot, t: int, rng: np.random.Generator) -> Shot:
@@ -221,17 +221,17 @@ def cut_feet(film: Film) -> Film:
 
 
 def other_focal(film: Film, factor: float) -> Film:
-    """Say a wrong focal length."""
+    """State a wrong focal length."""
     return replace(film, camera=replace(film.camera, fx=factor * film.camera.fx, fy=factor * film.camera.fy))
 
 
 def at_rate(film: Film, fps: float) -> Film:
-    """Say another frame rate: the same turn, faster or slower."""
+    """State another frame rate: the same turn, faster or slower."""
     return replace(film, fps=fps, changes_picture=True)
 
 
 def each(edit: Callable[..., Shot], **options: Any) -> Callable[[Film], Film]:
-    """Return the disturbance that does something to every frame."""
+    """Return the disturbance that edits every frame."""
     return lambda film: film.edited(lambda shot, t, rng: edit(shot, t, rng, **options), edit is second_person)
 
 

@@ -53,7 +53,7 @@ class Regions:
         """Measure a body."""
         rest, joints = shaped(body, betas), body.joint_template + body.joint_basis @ betas
         place = {name: joints[i] for i, name in enumerate(body.joint_names)}
-        share = {name: body.lbs_weights[:, i] for i, name in enumerate(body.joint_names)}
+        by_joint = {name: body.lbs_weights[:, i] for i, name in enumerate(body.joint_names)}
 
         def along(*names: str) -> Tensor:
             """Return how far each vertex is along a limb: 0 at the first joint, 1 at the second, 2 at the third."""
@@ -68,7 +68,7 @@ class Regions:
             return torch.where(rest[:, 0] > 0, left, right)
 
         def weight(*names: str) -> Tensor:
-            return torch.stack([share[f"{side}_{n}"] for side in ("left", "right") for n in names]).sum(0)
+            return torch.stack([by_joint[f"{side}_{n}"] for side in ("left", "right") for n in names]).sum(0)
 
         return cls(
             rest,
@@ -77,7 +77,7 @@ class Regions:
             both("hip", "knee", "ankle"),
             weight("shoulder", "elbow", "wrist", "hand"),
             weight("hip", "knee", "ankle", "foot"),
-            share["head"] + 0.5 * share["neck"],
+            by_joint["head"] + 0.5 * by_joint["neck"],
         )
 
 
@@ -138,9 +138,9 @@ def edge(inside: Tensor, width: float = HEM_M) -> Tensor:
     return ((inside / width).clamp(-1, 1) + 1) / 2
 
 
-def steep(share: Tensor) -> Tensor:
+def steep(weight: Tensor) -> Tensor:
     """Return a hem's ramp, narrowed to where the colour changes: cloth ends within a triangle."""
-    return ((share - 0.3) / 0.4).clamp(0, 1)
+    return ((weight - 0.3) / 0.4).clamp(0, 1)
 
 
 def scalp(body: Body, on: Regions, rng: np.random.Generator, long_hair: bool) -> Tensor:
@@ -171,12 +171,12 @@ def hung(on: Regions, dressed: Tensor, top: Tensor, bottom: Tensor, jacket: bool
     return dressed
 
 
-def tube(points: Tensor, share: Tensor, start: Tensor, end: Tensor, narrowing: float) -> Tensor:
-    """Return points of cloth that gets narrower along an axis by no more than this, metres a metre.
+def tube(points: Tensor, weight: Tensor, start: Tensor, end: Tensor, narrowing: float) -> Tensor:
+    """Return points of cloth that narrows along an axis by no more than so many metres per metre.
 
     Args:
         points: [V, 3].
-        share: how much of the cloth each vertex is; the others stay. [V]
+        weight: 1 where a vertex belongs to the cloth, 0 where it stays. [V]
         start: where it hangs from. [3]
         end: [3]
         narrowing: of the radius.
@@ -193,7 +193,7 @@ def tube(points: Tensor, share: Tensor, start: Tensor, end: Tensor, narrowing: f
     radius = np.linalg.norm(out, axis=1)
     angle = np.arctan2(out @ np.cross(axis, across), out @ across) / (2 * np.pi) % 1.0
     row, column = along / length * (ALONG - 1), angle * AROUND
-    cloth = (share > 0.5).numpy() & (row > -0.5) & (row < ALONG)
+    cloth = (weight > 0.5).numpy() & (row > -0.5) & (row < ALONG)
 
     widest = np.zeros((ALONG, AROUND))
     cells = (row[cloth].round().astype(int).clip(0, ALONG - 1), column[cloth].astype(int) % AROUND)
@@ -203,7 +203,7 @@ def tube(points: Tensor, share: Tensor, start: Tensor, end: Tensor, narrowing: f
         widest[i] = np.maximum(widest[i], widest[i - 1] - narrowing * length / (ALONG - 1))
     widest = gaussian_filter(widest, 1.0, mode=("nearest", "wrap"))
     wanted = map_coordinates(widest, [row.clip(0, ALONG - 1), column - 0.5], order=1, mode="grid-wrap")
-    ramp = (row / 5).clip(0, 1) * share.numpy()
+    ramp = (row / 5).clip(0, 1) * weight.numpy()
     further = (wanted - radius).clip(0, 0.06) * ramp
     return points + torch.tensor(further[:, None] * out / np.maximum(radius, 1e-6)[:, None]).to(points)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fit_avatar.capture import Capture, camera_from, observe
-from fit_avatar.io.store import source_identity
+from fit_avatar.fitting import some_frames
+from fit_avatar.io.fingerprint import code_identity
 from lib.true_clip import TrueClip
 
 INPUTS: dict[str, tuple[str, ...]] = {
@@ -37,7 +37,7 @@ def observe_clip(clip: TrueClip, inputs: str, guessed_camera: bool, kept: Path) 
 
     A kept result is used as long as neither the video nor the code that observes changes.
     """
-    stamp = f"{(clip.folder / 'video.mp4').stat().st_mtime:.0f}-{source_identity('capture')[:12]}"
+    stamp = f"{(clip.folder / 'video.mp4').stat().st_mtime:.0f}-{code_identity('fit_avatar.capture.observe')[:12]}"
     file = kept / f"{clip.folder.name}-{inputs}-{stamp}.pkl"
     if file.exists():
         observed: Observed = pickle.loads(file.read_bytes())
@@ -54,13 +54,9 @@ def observe_clip(clip: TrueClip, inputs: str, guessed_camera: bool, kept: Path) 
     return observed
 
 
-def take(seen: Capture, chosen: NDArray[np.int64]) -> Capture:
-    """Return some of a capture's frames."""
-    names = ("frame_indices", "keypoints", "masks", "frame_weights", "face", "hands")
-    return replace(seen, **{name: value[chosen] for name in names if (value := getattr(seen, name)) is not None})
-
-
-def spread(seen: Capture, count: int) -> Capture:
+def spread(capture: Capture, count: int) -> Capture:
     """Return evenly spread frames of a capture, all if it has no more."""
-    there = len(seen.frame_indices)
-    return seen if count >= there else take(seen, np.linspace(0, there, count, endpoint=False).round().astype(int))
+    there = len(capture.frame_indices)
+    if count >= there:
+        return capture
+    return some_frames(capture, np.linspace(0, there, count, endpoint=False).round().astype(int))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation, Slerp
 
-from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.body import SMPL_JOINTS, Body, BodyState, pose_body
+from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.capture import Capture
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.evaluate import (
@@ -23,12 +26,20 @@ from fit_avatar.evaluate import (
     pa_mpjpe,
     pooled,
     repose_onto,
+    sample_surface,
     surface_distance,
 )
-from fit_avatar.visibility.raster import silhouette
+from fit_avatar.visibility import silhouette
 from lib.true_clip import TrueClip
 
 SAMPLES = 50_000
+REGIONS = {
+    name: [i for i, joint in enumerate(SMPL_JOINTS) if joint.removeprefix("left_").removeprefix("right_") in joints]
+    for name, joints in {"head": ("head",), "hands": ("hand",), "feet": ("ankle", "foot")}.items()
+}
+"""Joints of each region."""
+FACE_RADIUS_M = 0.085
+"""The face is what is so near to the nose."""
 LEFT_OUT = 60
 """Frames that were not fitted and whose silhouettes are compared, at most."""
 
@@ -45,12 +56,12 @@ class Surfaces:
     distance: ClipDistance
 
 
-def compare_surfaces(body: Body, state: BodyState, own: NDArray[np.int64], truth: TrueClip) -> Surfaces:
-    """Compare outer surfaces in the frames whose truth is known. ``own`` are the fitted frames' indices. [T]"""
-    frames = np.array(sorted(set(truth.surfaces) & set(own.tolist())), np.int64)
+def compare_surfaces(body: Body, state: BodyState, fitted: NDArray[np.int64], truth: TrueClip) -> Surfaces:
+    """Compare outer surfaces in the frames whose truth is known. ``fitted`` are the fitted frames' indices. [T]"""
+    frames = np.array(sorted(set(truth.surfaces) & set(fitted.tolist())), np.int64)
     if not len(frames):  # no true surface at a frame that was used: interpolate the poses
-        frames = np.array([i for i in sorted(truth.surfaces) if own[0] <= i <= own[-1]], np.int64)
-    posed = pose_body(body, interpolated(state, own, frames))
+        frames = np.array([i for i in sorted(truth.surfaces) if fitted[0] <= i <= fitted[-1]], np.int64)
+    posed = pose_body(body, interpolated(state, fitted, frames))
     vertices, joints = (v.cpu().double().numpy() for v in (posed.vertices, posed.joints))
     skin = skin_faces(body).cpu().numpy()
     found = [Mesh(v, skin).outer(truth.up) for v in vertices]
@@ -58,29 +69,30 @@ def compare_surfaces(body: Body, state: BodyState, own: NDArray[np.int64], truth
     return Surfaces(frames, vertices, joints, found, true, compare_clip(found, true, truth.up, SAMPLES))
 
 
-def measure(body: Body, state: BodyState, seen: Capture, truth: TrueClip, surfaces: Surfaces) -> dict[str, Any]:
+def measure(body: Body, state: BodyState, capture: Capture, truth: TrueClip, surfaces: Surfaces) -> dict[str, Any]:
     """Return the errors of a fit, in mm unless the name says otherwise."""
-    own = seen.frame_indices
+    fitted = capture.frame_indices
     numbers: dict[str, Any] = {
         "frames_scored": surfaces.frames.tolist(),
         "scale_error_percent": 100 * surfaces.distance.scale_error,
-        "focal_error_percent": 100 * (seen.camera.fx / truth.camera.fx - 1),
+        "focal_error_percent": 100 * (capture.camera.fx / truth.camera.fx - 1),
     }
     for name in ("similarity", "height", "camera"):
         numbers[name] = distance_numbers(pooled(getattr(surfaces.distance, name)))
     numbers["shape"] = distance_numbers(pooled(shape_distances(body, surfaces)))
+    numbers["regions"] = region_errors(surfaces, truth)
 
-    ours, theirs = pose_body(body, state).joints.cpu().double().numpy()[:, :24], truth.joints[own]
+    ours, theirs = pose_body(body, state).joints.cpu().double().numpy()[:, :24], truth.joints[fitted]
     scale = np.median(theirs[..., 2].mean(1) / ours[..., 2].mean(1))
     numbers["mpjpe_camera_mm"] = 1000 * mpjpe(scale * ours, theirs)
     numbers["mpjpe_root_mm"] = 1000 * mpjpe(scale * ours, theirs, root=0)
     numbers["pa_mpjpe_mm"] = 1000 * pa_mpjpe(ours, theirs)
 
-    numbers["iou"] = float(np.mean(overlaps(body, state, own, seen, truth)))
-    left = np.setdiff1d(np.arange(own[0], own[-1]), own)
+    numbers["iou"] = float(np.mean(overlaps(body, state, fitted, capture, truth)))
+    left = np.setdiff1d(np.arange(fitted[0], fitted[-1]), fitted)
     left = left[:: max(1, len(left) // LEFT_OUT)]
-    poses = interpolated(state, own, left) if len(left) else None
-    numbers["iou_left_out"] = poses and float(np.mean(overlaps(body, poses, left, seen, truth)))
+    poses = interpolated(state, fitted, left) if len(left) else None
+    numbers["iou_left_out"] = poses and float(np.mean(overlaps(body, poses, left, capture, truth)))
     return numbers
 
 
@@ -95,24 +107,46 @@ def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:
     return distances
 
 
-def interpolated(state: BodyState, own: NDArray[np.int64], wanted: NDArray[np.int64]) -> BodyState:
+def region_errors(surfaces: Surfaces, truth: TrueClip) -> dict[str, float]:
+    """Return the mean distance of each region's true surface from the fit in mm, aligned by height.
+
+    A point of the surface belongs to the region of the nearest true joint; those near the nose also make the face.
+    """
+    found: dict[str, list[float]] = defaultdict(list)
+    for frame, true, distance in zip(surfaces.frames, surfaces.true, surfaces.distance.height, strict=True):
+        points = sample_surface(true.vertices, true.faces, SAMPLES)  # those that the distances are of
+        _, nearest = cKDTree(truth.joints[frame]).query(points)
+        inside = {name: np.isin(nearest, joints) for name, joints in REGIONS.items()}
+        nose = truth.keypoints[frame, BODY_25.index("nose")]
+        inside["face"] = np.linalg.norm(points - nose, axis=1) < FACE_RADIUS_M
+        for name, chosen in inside.items():
+            found[name].append(1000 * distance.backward[chosen].mean())
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def interpolated(state: BodyState, fitted: NDArray[np.int64], wanted: NDArray[np.int64]) -> BodyState:
     """Return the poses of other frames, by spherical and linear interpolation; beyond the ends they are constant."""
-    at = np.clip(wanted, own[0], own[-1]).astype(float)
+    at = np.clip(wanted, fitted[0], fitted[-1]).astype(float)
     turns = torch.cat([state.global_orient[:, None], state.body_pose], 1).cpu().double().numpy()
-    poses = np.stack([Slerp(own, Rotation.from_rotvec(turns[:, j]))(at).as_rotvec() for j in range(turns.shape[1])], 1)
-    places = np.stack([np.interp(at, own, state.transl[:, k].cpu().double().numpy()) for k in range(3)], 1)
+    poses = np.stack(
+        [Slerp(fitted, Rotation.from_rotvec(turns[:, j]))(at).as_rotvec() for j in range(turns.shape[1])], 1
+    )
+    places = np.stack([np.interp(at, fitted, state.transl[:, k].cpu().double().numpy()) for k in range(3)], 1)
     pose, place = (torch.tensor(v).to(state.transl) for v in (poses, places))
     return replace(state, global_orient=pose[:, 0], body_pose=pose[:, 1:], transl=place)
 
 
-def overlaps(body: Body, state: BodyState, indices: NDArray[np.int64], seen: Capture, truth: TrueClip) -> list[float]:
+def overlaps(
+    body: Body, state: BodyState, indices: NDArray[np.int64], capture: Capture, truth: TrueClip
+) -> list[float]:
     """Return the silhouette's agreement with the true masks in frames whose poses are given."""
     faces, camera = skin_faces(body), truth.camera
     masks = GivenMasks(truth.folder / "masks", camera.width, camera.height, len(truth.joints))
     found = masks.read(indices.tolist())
     vertices = pose_body(body, state).vertices
     return [
-        iou(silhouette(vertices[t], faces, seen.camera).cpu().numpy(), found[i]) for t, i in enumerate(indices.tolist())
+        iou(silhouette(vertices[t], faces, capture.camera).cpu().numpy(), found[i])
+        for t, i in enumerate(indices.tolist())
     ]
 
 

@@ -19,7 +19,7 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Camera, Capture, read_frames
 from fit_avatar.evaluate import Surface
 from fit_avatar.report import draw_overlay
-from fit_avatar.visibility.raster import rasterize
+from fit_avatar.visibility import rasterize
 from lib.accuracy_table import KEYS, Column, Row, cells
 from lib.measure import Surfaces
 
@@ -51,7 +51,7 @@ def draw_pictures(
     folder: Path,
     body: Body,
     state: BodyState,
-    seen: Capture,
+    capture: Capture,
     surfaces: Surfaces,
 ) -> Pictures:
     """Draw the errors on the surface, from the front and the back, and the surface over some frames.
@@ -61,7 +61,7 @@ def draw_pictures(
         folder: of the clip.
         body: the body.
         state: the fit.
-        seen: what it was fitted to.
+        capture: what it was fitted to.
         surfaces: found and true ones.
     """
     aligned = [motion(v) for motion, v in zip(surfaces.distance.motions, surfaces.vertices, strict=True)]
@@ -70,11 +70,11 @@ def draw_pictures(
     error = np.mean(errors, axis=0)
     images = [(f"error, {side}", _errors(body, state, error, yaw)) for side, yaw in (("front", 0), ("back", np.pi))]
     posed = pose_body(body, state).vertices.cpu()
-    chosen = np.linspace(0, len(seen.frame_indices), OVERLAYS, endpoint=False).astype(int)
-    by_index = {int(seen.frame_indices[t]): t for t in chosen}
+    chosen = np.linspace(0, len(capture.frame_indices), OVERLAYS, endpoint=False).astype(int)
+    by_index = {int(capture.frame_indices[t]): t for t in chosen}
     for index, frame in read_frames(folder / "video.mp4", list(by_index)):
-        drawn = draw_overlay(frame, posed[by_index[index]], body.faces.cpu(), seen.camera)
-        images.append((f"frame {index}", _cropped(drawn, seen.masks[by_index[index]])))
+        drawn = draw_overlay(frame, posed[by_index[index]], body.faces.cpu(), capture.camera)
+        images.append((f"frame {index}", _cropped(drawn, capture.masks[by_index[index]])))
     return Pictures(name, tuple((caption, _jpeg(image)) for caption, image in images))
 
 

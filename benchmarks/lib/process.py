@@ -14,7 +14,7 @@ from fit_avatar.cli import ENVIRONMENT
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-PRELOADED = ["lib.measure", "lib.disturbances", "fit_avatar.fitting"]
+PRELOADED = ["lib.measure", "lib.disturbances", "fit_avatar.pipeline"]
 """What a fork server loads once for all jobs."""
 
 

@@ -13,7 +13,7 @@ from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera
-from fit_avatar.visibility.raster import rasterize
+from fit_avatar.visibility import rasterize
 from lib.dressed_person import BOTTOM, EYES, HAIR, SHOES, SKIN, TOP, Person, natural, noise
 
 LIGHT = (-0.35, -0.75, -0.55)

@@ -13,7 +13,7 @@ ALLOWED = 2.0
 """A disturbance may cost this many times the undisturbed error."""
 HEADINGS = (
     "clip", "inputs", "disturbance", "frames", "height mm", "×", "p95 mm", "PA-MPJPE mm", "×", "IoU %", "fit s", "GB",
-    "within", "said",
+    "within", "message",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def overview(rows: Sequence[Row]) -> str:
     lines = []
     for name in dict.fromkeys(row["disturbance"] for row in rows if row["disturbance"] != "undisturbed"):
         same = [found.get((name, *way)) for way in ways]
-        lines.append([name, *("–" if row is None else _gist(row, undisturbed(row, rows)) for row in same)])
+        lines.append([name, *("–" if row is None else _summary(row, undisturbed(row, rows)) for row in same)])
     return markdown_table(
         ["disturbance", *(f"{clip}, {inputs}, {count} frames" for clip, inputs, count in ways)], lines
     )
@@ -39,39 +39,39 @@ def undisturbed(row: Row, rows: Sequence[Row]) -> Row | None:
     """Return the row of the same clip as it was, if it was fitted."""
     same = ("clip", "inputs", "frames_wanted")
     others = (r for r in rows if r["disturbance"] == "undisturbed" and all(r[k] == row[k] for k in same))
-    calm = next(others, None)
-    return calm if calm is not None and calm["outcome"] == "fitted" else None
+    baseline = next(others, None)
+    return baseline if baseline is not None and baseline["outcome"] == "fitted" else None
 
 
-def within(row: Row, calm: Row | None) -> str:
+def within(row: Row, baseline: Row | None) -> str:
     """Return whether a disturbance costs no more than allowed, or is refused as it should be."""
     if row["outcome"] == "refused":
         return "refused" if row["exit_code"] == 2 else "NO"
-    if row["outcome"] != "fitted" or calm is None:
+    if row["outcome"] != "fitted" or baseline is None:
         return "NO"
-    if all(row[key] <= ALLOWED * calm[key] for key in ("height_mm", "pa_mpjpe_mm")):
+    if all(row[key] <= ALLOWED * baseline[key] for key in ("height_mm", "pa_mpjpe_mm")):
         return "yes"
-    return "NO, but warned" if row["warnings"] else "NO"
+    return "NO, but warned" if set(row["warnings"]) - set(baseline["warnings"]) else "NO"
 
 
-def _ratios(row: Row, calm: Row | None) -> list[str]:
-    return ["–" if calm is None else f"{row[key] / calm[key]:.2f}" for key in ("height_mm", "pa_mpjpe_mm")]
+def _ratios(row: Row, baseline: Row | None) -> list[str]:
+    return ["–" if baseline is None else f"{row[key] / baseline[key]:.2f}" for key in ("height_mm", "pa_mpjpe_mm")]
 
 
-def _gist(row: Row, calm: Row | None) -> str:
-    verdict = within(row, calm)
+def _summary(row: Row, baseline: Row | None) -> str:
+    verdict = within(row, baseline)
     if row["outcome"] != "fitted":
         return verdict if verdict == "refused" else f"{verdict}: {row['outcome']}"
-    ratios = " / ".join(_ratios(row, calm))
+    ratios = " / ".join(_ratios(row, baseline))
     return ratios if verdict == "yes" else f"{ratios} ({verdict})"
 
 
-def _cells(row: Row, calm: Row | None) -> list[str]:
-    verdict, start = within(row, calm), [row["clip"], row["inputs"], row["disturbance"]]
+def _cells(row: Row, baseline: Row | None) -> list[str]:
+    verdict, start = within(row, baseline), [row["clip"], row["inputs"], row["disturbance"]]
     if row["outcome"] != "fitted":
         code = f" (exit code {row['exit_code']})" if "exit_code" in row else ""
         return [*start, *["–"] * 9, verdict, f"{row['outcome']}{code}: {row['said'].strip().splitlines()[-1]}"]
-    height, pose = _ratios(row, calm)
+    height, pose = _ratios(row, baseline)
     return [
         *start, str(row["frames"]), f"{row['height_mm']:.2f}", height, f"{row['height_p95_mm']:.1f}",
         f"{row['pa_mpjpe_mm']:.1f}", pose, f"{100 * row['iou']:.1f}", f"{row['fit_s']:.0f}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,11 +12,13 @@ from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera
-from fit_avatar.fitting import ClipState, Problem, Unknowns
-from fit_avatar.fitting.stage import POSE_AND_SHAPE, tracking_terms
+from fit_avatar.fitting import video_avatar
+from fit_avatar.solvers import ClipState, Optimiser, Problem, Solution, Unknowns, solve
+from fit_avatar.solvers.state import stacked
 
 CAMERA = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
 NOISE_PX = 4.0
+FIRST_SOLVE = video_avatar().solves[0]
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,30 @@ class Turn:
 
     @property
     def problem(self) -> Problem:
-        """Tracking from keypoints: terms and weights of the default preset's first stage, without schedules."""
-        terms = tracking_terms(keypoint_kernel=6.0, move_sigma_m=0.03)
-        return Problem(terms, Unknowns.of(self.body, self.start, POSE_AND_SHAPE), self.observations(slice(None)))
+        """Tracking from keypoints by the terms of the default schedule's first solve; one frame has no motion."""
+        frames = self.keypoints.shape[-3]
+        terms = [term for term in FIRST_SOLVE.terms if frames > 1 or "acceleration" not in term.name]
+        intervals = torch.full((frames - 1,), 2 / 30, device=self.keypoints.device)
+        observations = {"keypoints": self.keypoints, "camera": CAMERA, "height_m": self.height_m}
+        return Problem(terms, {**observations, "frame_intervals_s": intervals})
 
-    def frame(self, t: int) -> Problem:
+    @property
+    def initial(self) -> Unknowns:
+        """Where the fit begins."""
+        return Unknowns.of(self.body, self.start, FIRST_SOLVE.free)
+
+    def solve(self, optimiser: Optimiser) -> Solution:
+        """Fit the clip."""
+        return solve(self.problem, self.initial, optimiser)
+
+    def frame(self, t: int) -> Turn:
         """The same for one frame alone, where nothing is known of its neighbours."""
-        one = slice(t, t + 1)
-        values = {name: getattr(self.start, name) for name in ("betas", "mean_pose", "keypoint_bias")}
-        start = ClipState(self.start.rotations[one], self.start.transl[one], **values)
-        terms = tuple(term for term in tracking_terms(keypoint_kernel=6.0) if "acceleration" not in term.name)
-        return Problem(terms, Unknowns.of(self.body, start, POSE_AND_SHAPE), self.observations(one))
+        return replace(self, keypoints=self.keypoints[t : t + 1], start=self.start.frames(torch.tensor([t])))
 
-    def observations(self, frames: slice) -> dict[str, object]:
-        """Return the data fields of some frames."""
-        keypoints = self.keypoints[frames]
-        return {
-            "keypoints": keypoints,
-            "camera": CAMERA,
-            "frame_intervals_s": torch.full((len(keypoints) - 1,), 2 / 30, device=keypoints.device),
-            "height_m": self.height_m,
-        }
+    def as_batch(self) -> Turn:
+        """All frames as clips of one frame each, solved at once but knowing nothing of each other."""
+        starts = [self.frame(t).start for t in range(len(self.keypoints))]
+        return replace(self, keypoints=self.keypoints[:, None], start=stacked(starts))
 
 
 def turn(frames: int, device: str = "cpu") -> Turn:
@@ -87,5 +92,4 @@ def turn(frames: int, device: str = "cpu") -> Turn:
         a_pose(body),
         torch.zeros(len(body.keypoint_regressor), 3),
     )
-    on_device = ClipState(*(v if v is None else v.to(device) for v in vars(start).values()))  # type: ignore[arg-type]
-    return Turn(body.to(device), truth, keypoints.to(device), on_device)
+    return Turn(body.to(device), truth, keypoints.to(device), start.to(device))

@@ -16,10 +16,10 @@ from fit_avatar.body import Body, BodyState
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
+from fit_avatar.fitting import some_frames
 from fit_avatar.texture import bake, relighting
-from fit_avatar.visibility import FrameViews
-from fit_avatar.visibility.raster import rasterize
-from lib.inputs import spread, take
+from fit_avatar.visibility import FrameViews, rasterize
+from lib.inputs import spread
 from lib.true_clip import TrueClip
 
 Image = NDArray[np.uint8]
@@ -31,15 +31,15 @@ INSIDE_PX = 2
 _CHUNK = 1 << 15
 
 
-def score_texture(body: Body, state: BodyState, seen: Capture, truth: TrueClip) -> dict[str, float]:
+def score_texture(body: Body, state: BodyState, capture: Capture, truth: TrueClip) -> dict[str, float]:
     """Return PSNR (dB) and SSIM in frames between those that the texture was made from.
 
     ``texture`` is drawn under the light that was estimated from those frames, ``unlit`` without light; ``median`` is
     the median colour of those frames at each texel.
     """
-    chosen = spread(seen, FRAMES).frame_indices
-    at = np.searchsorted(seen.frame_indices, chosen)
-    (used, making), (unused, testing) = ((take(seen, at[k::2]), _frames(state, at[k::2])) for k in (0, 1))
+    chosen = spread(capture, FRAMES).frame_indices
+    at = np.searchsorted(capture.frame_indices, chosen)
+    (used, making), (unused, testing) = ((some_frames(capture, at[k::2]), _frames(state, at[k::2])) for k in (0, 1))
     made = FrameViews(body, making, used)
     texture = bake(body, making, used, _pictures(truth, used), SIZE, frame_views=made)
     median = median_texture(body, made, _pictures(truth, used))
@@ -48,7 +48,7 @@ def score_texture(body: Body, state: BodyState, seen: Capture, truth: TrueClip) 
     scores: dict[str, list[float]] = {}
     for t, (_, frame) in enumerate(_pictures(truth, unused)):
         light = torch.from_numpy(relighting(texture, body, shown.vertices[t].cpu().numpy()))
-        raster = rasterize(shown.vertices[t].cpu(), faces, seen.camera, cull_backfaces=True)
+        raster = rasterize(shown.vertices[t].cpu(), faces, capture.camera, cull_backfaces=True)
         uv = raster.interpolate(body.uvs.cpu(), body.uv_faces.cpu()).numpy()
         lit = raster.interpolate(light, faces).numpy()
         inside = _inside(unused.masks[t] & raster.mask.numpy())
@@ -105,5 +105,5 @@ def _frames(state: BodyState, chosen: NDArray[np.int64]) -> BodyState:
     return replace(state, **parts)
 
 
-def _pictures(truth: TrueClip, seen: Capture) -> Iterator[tuple[int, Image]]:
-    yield from read_frames(truth.folder / "video.mp4", seen.frame_indices.tolist())
+def _pictures(truth: TrueClip, capture: Capture) -> Iterator[tuple[int, Image]]:
+    yield from read_frames(truth.folder / "video.mp4", capture.frame_indices.tolist())

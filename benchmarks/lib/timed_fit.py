@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from fit_avatar.body import Body, load_body
-from fit_avatar.capture import Capture, read_frames
-from fit_avatar.correspondence import SurfaceTracker
-from fit_avatar.energies import Term, joint_positions
-from fit_avatar.fitting import CONTOUR_POINTS, Preset, Stage, calibrated, fit, gather_evidence, preset
-from fit_avatar.fitting.run import key_frames
-from lib.inputs import Observed, observe_clip, spread, take
+from fit_avatar.capture import Capture
+from fit_avatar.capture.source import Source
+from fit_avatar.energies import PosedBody, Term, energy
+from fit_avatar.fitting import Action, Context, FitState, Schedule, Solve, some_frames, video_avatar
+from fit_avatar.io.runner import Runner
+from fit_avatar.pipeline import Options, build
+from fit_avatar.progress import Silent
+from lib.inputs import Observed, observe_clip, spread
 from lib.measure import compare_surfaces, measure
 from lib.page import Pictures, draw_pictures
 from lib.process import peak_memory_gb
@@ -58,20 +59,6 @@ class Job:
         return f"{self.clip.name}-{self.inputs}-{self.way}-{self.frames}f-{self.num_betas}b"
 
 
-class Clock:
-    """The seconds of each stage: a progress callback."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._last = time.perf_counter()
-
-    def __call__(self, name: str, done: int = 1, total: int = 1) -> None:
-        """Count the time since the last call for a stage."""
-        now = time.perf_counter()
-        self.seconds[name.rstrip("0123456789/ ")] += now - self._last
-        self._last = now
-
-
 def observed_clip(job: Job) -> Observed:
     """Return what is observed in a job's clip."""
     return observe_clip(read_clip(job.clip), job.inputs, job.camera == "guessed", job.out / "observed")
@@ -84,60 +71,85 @@ def observe_first(job: Job) -> float:
 
 def run(job: Job) -> tuple[dict[str, Any], Pictures]:
     """Fit one clip and measure the avatar: a row of numbers, and pictures."""
-    torch.set_grad_enabled(False)
-    truth = read_clip(job.clip)
-    observed = observed_clip(job)
+    truth, observed = read_clip(job.clip), observed_clip(job)
     every = observed.capture
-    seen = spread(take(every, np.arange(0, len(every.frame_indices), 2)) if job.hold_out else every, job.frames)
+    capture = spread(some_frames(every, slice(None, None, 2)) if job.hold_out else every, job.frames)
     height = truth.height_m if job.height else None
     body = average(load_body(1), height) if job.num_betas == 0 else load_body(job.num_betas)
-    body = body.to(job.device)
-    plan = planned(job, seen, truth)
+    options = Options(scheduled(job, capture, truth), height, texture_size=0, check=False)
+    pictures = Source(capture.camera, job.clip / "video.mp4").pictures(capture)
 
-    tracker = SurfaceTracker(body, seen, read_frames(job.clip / "video.mp4", seen.frame_indices.tolist()))
-
-    clock, began = Clock(), time.perf_counter()
-    with torch.enable_grad():
-        fitted = fit(body, seen, height_m=height, schedule=plan, device=job.device, progress=clock, find=tracker.find)
+    runner = Runner(None, Silent())
+    avatar = build(capture, pictures, body.to(job.device), options, runner).avatar
     row: dict[str, Any] = {
-        "clip": job.clip.name, "inputs": job.inputs, "variant": job.way, "frames": len(seen.frame_indices),
-        "num_betas": job.num_betas, "fit_s": time.perf_counter() - began,
+        "clip": job.clip.name, "inputs": job.inputs, "variant": job.way, "frames": len(capture.frame_indices),
+        "num_betas": job.num_betas, "fit_s": sum(stage["seconds"] for stage in runner.done),
         "fit_gb": peak_memory_gb(),
     }  # fmt: skip
-    seen, state = calibrated(seen, fitted.state), fitted.state.body_state(body)
+    body, state, capture = avatar.body, avatar.state, avatar.capture
     if job.texture:
-        clock("")
-        row["painted"] = score_texture(body, state, seen, truth)
-        clock("texture, made and scored")
-    row["seconds"] = {"observing": observed.seconds, **{name: s for name, s in clock.seconds.items() if name}}
+        row["painted"] = runner.ready("texture, made and scored", lambda _: score_texture(body, state, capture, truth))
+    row["seconds"] = {"observing": observed.seconds, **action_seconds(runner)}
     row["peak_gb"] = peak_memory_gb()
-    surfaces = compare_surfaces(body, state, seen.frame_indices, truth)
-    row |= measure(body, state, seen, truth, surfaces)
-    return row, draw_pictures(job.name, job.clip, body, state, seen, surfaces)
+    surfaces = compare_surfaces(body, state, capture.frame_indices, truth)
+    row |= measure(body, state, capture, truth, surfaces)
+    return row, draw_pictures(job.name, job.clip, body, state, capture, surfaces)
 
 
-def planned(job: Job, seen: Capture, truth: TrueClip) -> Preset:
+def action_seconds(runner: Runner) -> dict[str, float]:
+    """Return the seconds of every action; those that are repeated in rounds (1/3, 2/3, …) count together."""
+    seconds: dict[str, float] = defaultdict(float)
+    for stage in runner.done:
+        seconds[stage["name"].rstrip("0123456789/ ")] += stage["seconds"]
+    return dict(seconds)
+
+
+def scheduled(job: Job, capture: Capture, truth: TrueClip) -> Schedule:
     """Return the schedule of a job."""
-    plan = VARIANTS[job.variant](preset("video-avatar"))
+    plan = VARIANTS[job.variant](video_avatar())
     if job.num_betas == 0:
         plan = frozen("betas")(plan)
-    return with_true_joints(plan, seen, truth) if job.variant == TRUE_JOINTS else plan
+    return with_true_joints(plan, capture, truth) if job.variant == TRUE_JOINTS else plan
 
 
-def with_true_joints(plan: Preset, seen: Capture, truth: TrueClip) -> Preset:
-    """Return a schedule with a term for the true joints: the error that remains is not that of the poses."""
-    device = torch.device("cpu")
-    keys = key_frames(gather_evidence(seen, CONTOUR_POINTS, device), plan.key_frames)
-    joints = torch.tensor(truth.joints[seen.frame_indices], dtype=torch.float32)
-    known = torch.cat([joints, torch.ones_like(joints[..., :1])], -1)
-    stages = []
-    for stage in plan.stages:
-        keys = None if isinstance(stage, Stage) and (stage.every_frame or stage.pictures) else keys
-        if isinstance(stage, Stage) and stage.moves_body:
-            data = {"positions": known if keys is None else known[keys]}
-            stage = stage.with_terms(Term(joint_positions, TRUE_JOINT_SIGMA_M**-2, data=data))
-        stages.append(stage)
-    return replace(plan, stages=tuple(stages))
+@energy(vector=True, positions="T J 3")
+def true_joints(x: PosedBody, positions: Tensor) -> Tensor:
+    """The body's joints minus the true ones in camera coordinates. [T, J, 3] metres"""
+    return x.joints - positions
+
+
+@dataclass(frozen=True)
+class SolveWithTrueJoints:
+    """A solve for poses with a term for the true joints: the error that remains is not that of the poses."""
+
+    solve: Solve
+    joints: Tensor
+    """True positions in all frames. [T, 24, 3]"""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the solve."""
+        return self.solve.name
+
+    def run(self, state: FitState, context: Context) -> FitState:
+        """Return the state of least energy."""
+        return self.at(state).run(state, context)
+
+    def at(self, state: FitState) -> Solve:
+        """Return the solve with the term, for the frames that are fitted."""
+        known = self.joints if state.key_frames is None else self.joints[state.key_frames.cpu()]
+        return self.solve.with_terms(Term(true_joints, TRUE_JOINT_SIGMA_M**-2, data={"positions": known}))
+
+
+def with_true_joints(plan: Schedule, capture: Capture, truth: TrueClip) -> Schedule:
+    """Return a schedule whose solves for poses are given the true joints."""
+    known = torch.tensor(truth.joints[capture.frame_indices], dtype=torch.float32)
+
+    def informed(action: Action) -> Action:
+        poses = isinstance(action, Solve) and action.moves_body
+        return SolveWithTrueJoints(action, known) if poses else action
+
+    return replace(plan, actions=tuple(map(informed, plan.actions)))
 
 
 def average(body: Body, height_m: float | None) -> Body:

@@ -1,15 +1,14 @@
-"""Ways to fit: the default preset with something changed, each under a name."""
+"""Ways to fit: the default schedule with something changed, each under a name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from fit_avatar.fitting import PRESETS, AnyStage, ConsensusStage, Preset, Stage, preset
-from fit_avatar.fitting.presets import video_avatar
+from fit_avatar.fitting import PRESETS, ConsensusShape, Initialise, MatchSurface, Schedule, Solve, preset, video_avatar
+from fit_avatar.fitting.actions.consensus_shape import OUTLINE_SIGMA_M
 
-Change = Callable[[Preset], Preset]
+Change = Callable[[Schedule], Schedule]
 
 HELD_BY = {
     "keypoint_bias_prior": "keypoint_bias",
@@ -22,83 +21,76 @@ TRUE_JOINTS = "true-joints"
 """The bound: the schedule with the true joints in 3D added, which takes the truth of a clip."""
 
 
-def each_stage(change: Callable[[AnyStage], AnyStage]) -> Change:
-    """Return a change of every stage."""
-    return lambda plan: replace(plan, stages=tuple(change(stage) for stage in plan.stages))
+def without(*names: str) -> Change:
+    """Return a change that leaves terms out of every solve that has them."""
+
+    def less(solve: Solve) -> Solve:
+        own = [term.name for term in solve.terms if term.name in names]
+        return _held(solve.without(*own), *(HELD_BY[name] for name in own if name in HELD_BY))
+
+    return lambda plan: plan.with_each(Solve, less)
 
 
-def without(term: str) -> Change:
-    """Return a change that leaves a term out of every stage that has it."""
-
-    def less(stage: AnyStage) -> AnyStage:
-        if not isinstance(stage, Stage) or term not in {each.name for each in stage.terms}:
-            return stage
-        return replace(stage.without(term), free=tuple(name for name in stage.free if name != HELD_BY.get(term)))
-
-    return each_stage(less)
+def frozen(*unknowns: str) -> Change:
+    """Return a change that keeps unknowns at their start."""
+    return lambda plan: plan.with_each(Solve, lambda solve: _held(solve, *unknowns))
 
 
-def frozen(unknown: str) -> Change:
-    """Return a change that keeps an unknown at its start."""
-
-    def held(stage: AnyStage) -> AnyStage:
-        if not isinstance(stage, Stage):
-            return stage
-        return replace(stage, free=tuple(name for name in stage.free if name != unknown))
-
-    return each_stage(held)
+def _held(solve: Solve, *unknowns: str) -> Solve:
+    return replace(solve, free=tuple(name for name in solve.free if name not in unknowns))
 
 
-def consensus(**fields: Any) -> Change:
-    """Return a change of every consensus stage."""
-    return each_stage(lambda stage: replace(stage, **fields) if isinstance(stage, ConsensusStage) else stage)
+def smooth_over(distance_m: float) -> Change:
+    """Return a change that makes offsets smooth over another distance."""
+    return lambda plan: plan.with_weights(laplacian=(distance_m**2 / OUTLINE_SIGMA_M) ** 2)
 
 
-def first_stages(count: int) -> Change:
-    """Return a change that stops after some stages."""
-    return lambda plan: replace(plan, stages=plan.stages[:count])
+def rounds_of_consensus(count: int) -> Change:
+    """Return a change that stops after so many consensus shapes, or before the first."""
+
+    def stopped(plan: Schedule) -> Schedule:
+        places = [i for i, action in enumerate(plan.actions) if isinstance(action, ConsensusShape)]
+        return replace(plan, actions=plan.actions[: places[count - 1] + 1 if count else places[0]])
+
+    return stopped
 
 
-def no_late_keypoints(plan: Preset) -> Preset:
-    """Leave keypoints out once there is a consensus shape."""
+def without_late_keypoints(plan: Schedule) -> Schedule:
+    """Leave keypoints out where poses follow the consensus shape."""
 
-    def less(stage: AnyStage) -> AnyStage:
-        late = isinstance(stage, Stage) and "consensus" in stage.name
-        return stage.without("keypoint_reprojection") if late and isinstance(stage, Stage) else stage
+    def less(solve: Solve) -> Solve:
+        late = solve.moves_body and "consensus" in solve.name
+        return solve.without("keypoint_reprojection") if late else solve
 
-    return each_stage(less)(plan)
-
-
-def without_pictures(plan: Preset) -> Preset:
-    """Leave out what looks for the surface in the pictures, rather than at outlines and keypoints."""
-    return replace(plan, stages=tuple(s for s in plan.stages if not (isinstance(s, Stage) and s.pictures)))
+    return plan.with_each(Solve, less)
 
 
-def _each_term_off() -> Iterator[tuple[str, Change]]:
-    """Yield a variant without each of the preset's terms."""
-    for name in dict.fromkeys(term.name for stage in video_avatar().solves for term in stage.terms):
-        yield f"without-{name}", without(name)
+def without_pictures(plan: Schedule) -> Schedule:
+    """Leave out the correspondences of the surface in the pictures: outlines and keypoints remain."""
+
+    def needs_pictures(action: object) -> bool:
+        return isinstance(action, MatchSurface) or (isinstance(action, Solve) and bool(action.needs))
+
+    return replace(plan, actions=tuple(action for action in plan.actions if not needs_pictures(action)))
 
 
 VARIANTS: dict[str, Change] = {
     "base": lambda plan: plan,
     "fast": lambda plan: video_avatar("fast"),
     "best": lambda plan: video_avatar("best"),
-    **dict(_each_term_off()),
-    "without-smoothness": lambda plan: without("rotation_acceleration")(without("translation_acceleration")(plan)),
-    "without-symmetry": consensus(symmetry=0.0),
-    "without-offset-prior": consensus(body=1e-5),
-    "no-late-keypoints": no_late_keypoints,
+    **{f"without-{term.name}": without(term.name) for solve in video_avatar().solves for term in solve.terms},
+    "without-smoothness": without("rotation_acceleration", "translation_acceleration"),
+    "no-late-keypoints": without_late_keypoints,
     "without-pictures": without_pictures,
-    "smoother": consensus(smooth_m=0.02),
-    "rougher": consensus(smooth_m=0.008),
-    "every-frame": lambda plan: replace(plan, key_frames=None),
-    "body-only": first_stages(2),
-    "one-consensus": first_stages(3),
+    "smoother": smooth_over(0.02),
+    "rougher": smooth_over(0.008),
+    "every-frame": lambda plan: plan.with_action("initialise", Initialise()),
+    "body-only": rounds_of_consensus(0),
+    "one-consensus": rounds_of_consensus(1),
     TRUE_JOINTS: lambda plan: plan,
     **{name: (lambda plan, name=name: preset(name)) for name in PRESETS if name != "video-avatar"},
 }
-"""Changes of the default preset by name. ``without-<term>`` is there for every term that it has."""
+"""Changes of the default schedule by name. ``without-<term>`` is there for every term that it has."""
 GROUPS: dict[str, tuple[str, ...]] = {
     "all": tuple(VARIANTS),
     "terms": ("base", *(name for name in VARIANTS if name.startswith("without-"))),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Capture
@@ -72,8 +73,8 @@ def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Obs
     )
 
 
-def some_frames(seen: Capture, frames: slice) -> Capture:
-    """Return some frames of a capture as a capture of its own."""
+def some_frames(seen: Capture, frames: slice | NDArray[np.int64]) -> Capture:
+    """Return some frames of a capture, by a slice or their places, as a capture of its own."""
     names = ("frame_indices", "keypoints", "masks", "frame_weights", "hands", "face")
     given = {name: getattr(seen, name) for name in names}
     return replace(seen, **{name: array[frames] for name, array in given.items() if array is not None})

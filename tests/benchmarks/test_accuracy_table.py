@@ -3,7 +3,7 @@
 from growth import exponent
 from growth import table as growth_table
 
-from lib.accuracy_table import COLUMNS, PAINTED, accuracy_columns, stage_columns, table
+from lib.accuracy_table import COLUMNS, PAINTED, accuracy_columns, seconds_columns, table
 
 
 def row(clip, height, **more):
@@ -11,6 +11,7 @@ def row(clip, height, **more):
     return {
         "clip": clip, "inputs": "given", "variant": "base", "frames": 8, "num_betas": 10,
         **dict.fromkeys(("similarity", "height", "camera", "shape"), distances),
+        "regions": dict.fromkeys(("head", "face", "hands", "feet"), height),
         "mpjpe_camera_mm": 1.0, "mpjpe_root_mm": 2.0, "pa_mpjpe_mm": 3.0, "scale_error_percent": 0.5,
         "focal_error_percent": 0.0, "iou": 0.98, "iou_left_out": None, "seconds": {"observing": 4.0, "pose": 5.0},
         "fit_s": 6.0, "fit_gb": 0.5, "peak_gb": 0.75, **more,
@@ -46,9 +47,9 @@ def test_columns_of_textures_are_there_if_one_row_has_them():
     assert [columns["PSNR"](each) for each in (plain, painted)] == [None, 27.5]
 
 
-def test_stages_of_all_rows_become_columns():
+def test_actions_of_all_rows_become_columns():
     rows = [row("one", 3.0), row("two", 3.0, seconds={"observing": 1.0, "consensus": 2.0})]
-    columns = stage_columns(rows)
+    columns = seconds_columns(rows)
     assert list(columns) == ["observing", "pose", "consensus", "fit", "GB"]
     assert [column(rows[1]) for column in columns.values()] == [1.0, None, 2.0, 6.0, 0.75]
 

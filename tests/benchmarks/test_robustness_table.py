@@ -13,7 +13,7 @@ def row(disturbance, clip="one", height=3.0, pose=10.0, **more):
     }  # fmt: skip
 
 
-CALM = row("undisturbed")
+BASELINE = row("undisturbed")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,12 @@ CALM = row("undisturbed")
     ],
 )
 def test_within(worse, verdict):
-    assert within(worse, CALM) == verdict
+    assert within(worse, BASELINE) == verdict
+
+
+def test_a_warning_that_the_undisturbed_clip_gets_too_does_not_count():
+    warnings = ["it is dark."]
+    assert within(row("dark", height=6.1, warnings=warnings), row("undisturbed", warnings=warnings)) == "NO"
 
 
 def test_without_the_undisturbed_clip_nothing_is_within():
@@ -38,7 +43,7 @@ def test_without_the_undisturbed_clip_nothing_is_within():
 
 def test_overview_has_a_column_for_each_clip():
     refused = row("late", outcome="refused", exit_code=2, said="late")
-    rows = [CALM, row("dark", height=4.5), refused, row("undisturbed", "two"), row("dark", "two", height=9.0)]
+    rows = [BASELINE, row("dark", height=4.5), refused, row("undisturbed", "two"), row("dark", "two", height=9.0)]
     heading, _, dark, late = overview(rows).splitlines()
     assert heading == "| disturbance | one, given, 8 frames | two, given, 8 frames |"
     assert dark == "| dark | 1.50 / 1.00 | 3.00 / 1.00 (NO) |"
@@ -46,6 +51,6 @@ def test_overview_has_a_column_for_each_clip():
 
 
 def test_table_tells_why_a_clip_was_refused():
-    lines = table([CALM, row("dark", outcome="refused", exit_code=2, said="it is dark")]).splitlines()
+    lines = table([BASELINE, row("dark", outcome="refused", exit_code=2, said="it is dark")]).splitlines()
     assert lines[-1].endswith("| refused | refused (exit code 2): it is dark |")
     assert len({line.count("|") for line in lines}) == 1

@@ -10,13 +10,15 @@ from determinism import difference
 
 from fit_avatar.body import pose_body
 from fit_avatar.capture import Camera, Capture
-from fit_avatar.fitting import preset
+from fit_avatar.fitting import FitState, Solve, video_avatar
+from fit_avatar.io.runner import Runner
+from fit_avatar.progress import Silent
 from fit_avatar.visibility import FrameViews
 from fit_avatar.visibility.raster import rasterize
 from lib.inputs import spread
 from lib.measure import interpolated
 from lib.texture_scores import draw, median_texture
-from lib.timed_fit import Job, average, with_true_joints
+from lib.timed_fit import Job, action_seconds, average, with_true_joints
 
 CAMERA = Camera(300.0, 300.0, 128.0, 128.0, 256, 256)
 
@@ -44,14 +46,25 @@ def test_spread_takes_the_frames_asked_for(seen):
     assert spread(seen, 100) is seen
 
 
-def test_true_joints_stand_in_every_stage_that_poses(seen):
+def test_true_joints_are_given_to_every_solve_for_poses(seen, body):
     truth = SimpleNamespace(joints=np.random.default_rng(0).normal(size=(100, 24, 3)))
-    plan = with_true_joints(replace(preset("video-avatar"), key_frames=3), seen, truth)
-    for stage in plan.solves:
-        positions = stage.term("joint_positions").data["positions"]
-        followed = seen.frame_indices if stage.every_frame or stage.pictures else seen.frame_indices[[0, 2, 5]]
-        assert positions.shape == (len(followed), 24, 4)
-        assert np.allclose(positions[..., :3], truth.joints[followed], atol=1e-6)
+    base, start = video_avatar(), FitState.upright(body, len(seen.frame_indices))
+    plan = with_true_joints(base, seen, truth)
+    for before, after in zip(base.actions, plan.actions, strict=True):
+        assert after.name == before.name
+        if not (isinstance(before, Solve) and before.moves_body):
+            assert after is before
+            continue
+        for keys in (None, torch.tensor([0, 2, 5])):
+            positions = after.at(replace(start, key_frames=keys)).term("true_joints").data["positions"]
+            fitted = seen.frame_indices if keys is None else seen.frame_indices[keys.numpy()]
+            assert np.allclose(positions, truth.joints[fitted], atol=1e-6)
+
+
+def test_seconds_of_rounds_count_together():
+    names = ["initialise", "consensus shape 1/3", "consensus shape 2/3", "final consensus shape"]
+    runner = Runner(None, Silent(), [{"name": name, "seconds": 1.5} for name in names])
+    assert action_seconds(runner) == {"initialise": 1.5, "consensus shape": 3.0, "final consensus shape": 1.5}
 
 
 def test_names_tell_jobs_apart(tmp_path):
