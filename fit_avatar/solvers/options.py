@@ -34,7 +34,7 @@ class SparseOffsets:
 
     tolerance: float = 1e-3
     """Stop when the residual has shrunk to this part of the largest right side so far."""
-    max_products: int = 60
+    max_products: int = 120
 
 
 LinearSolver = BandedCholesky | ConjugateGradient | SparseOffsets
