@@ -65,12 +65,12 @@ class Codec:
             return {"$list": [self.encode(each, f"{where}[{i}]") for i, each in enumerate(value)]}
         if isinstance(value, Mapping):
             return self._encode_mapping(value, where)
+        name = self._name_of(value)  # before dataclasses, since an energy term is one
+        if name is not None:
+            return {"$name": name}
         if is_dataclass(value) and not isinstance(value, type):
             return self._encode_dataclass(value, where)
-        name = self._name_of(value)
-        if name is None:
-            raise CodecError(f"{where or 'the value'} is a {type(value).__name__}, which a file cannot hold")
-        return {"$name": name}
+        raise CodecError(f"{where or 'the value'} is a {type(value).__name__}, which a file cannot hold")
 
     def _encode_mapping(self, value: Mapping[Any, Any], where: str) -> dict[str, Any]:
         for key in value:
