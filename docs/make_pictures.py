@@ -6,7 +6,6 @@
 Needs matplotlib (`pip install -r requirements-docs.txt`) and, the first time, about a minute to observe the clip.
 """
 
-import importlib.util
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -28,7 +27,7 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera, Capture, observe, read_frames
 from fit_avatar.energies import GemanMcClure, Huber, PosedBody, cone_planes, contour_distance
-from fit_avatar.fitting import ConsensusShape, Context, FitState, Initialise, Observations, video_avatar
+from fit_avatar.fitting import ConsensusShape, Context, FitState, Initialise, Observations, load_extension, video_avatar
 from fit_avatar.report import draw_overlay
 from fit_avatar.solvers import Unknowns
 from fit_avatar.texture import bake
@@ -284,13 +283,19 @@ def texture() -> np.ndarray:
 
 def repose() -> np.ndarray:
     """Show what the example 06 draws."""
-    spec = importlib.util.spec_from_file_location("repose", ROOT / "examples" / "06_repose_and_render.py")
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_extension(ROOT / "examples" / "06_repose_and_render.py")
     with tempfile.TemporaryDirectory() as folder:
         avatar().save(folder)
         _, strip = example.main(folder, folder)
     return shrink(strip[..., ::-1], 1500)
+
+
+def custom() -> np.ndarray:
+    """Show what the example 08 draws."""
+    example = load_extension(ROOT / "examples" / "08_custom_action.py")
+    with tempfile.TemporaryDirectory() as folder:
+        example.main(DEMO, HEIGHT_M, out=folder, camera=CAMERA, frames=FRAMES)
+        return shrink(cv2.imread(str(Path(folder) / "difference.png")), 1500)
 
 
 @cache
@@ -385,6 +390,7 @@ def shrink(picture: np.ndarray, width: int) -> np.ndarray:
 
 PICTURES: tuple[Callable[[], np.ndarray | plt.Figure], ...] = (
     kernels, betas, keypoints, contours, directions, mean_pose, planes, offsets, consensus, texture, repose,
+    custom,
 )  # fmt: skip
 
 
