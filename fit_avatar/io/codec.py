@@ -65,7 +65,7 @@ class Codec:
             return {"$list": [self.encode(each, f"{where}[{i}]") for i, each in enumerate(value)]}
         if isinstance(value, Mapping):
             return self._encode_mapping(value, where)
-        name = self._name_of(value)  # before dataclasses, since an energy term is one
+        name = self._name_of(value)
         if name is not None:
             return {"$name": name}
         if is_dataclass(value) and not isinstance(value, type):
