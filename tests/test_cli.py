@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fit_avatar import cli, pipeline
+from fit_avatar import cli, command
 from fit_avatar.body import read_smpl
 from fit_avatar.config import PRESETS as NAMES
 from fit_avatar.config import Config
@@ -35,7 +35,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def replace_run(monkeypatch: pytest.MonkeyPatch, run: Callable[..., RunSummary]) -> None:
-    monkeypatch.setattr(pipeline, "run", run)
+    monkeypatch.setattr(command, "run", run)
 
 
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
