@@ -6,10 +6,9 @@
 Needs matplotlib (`pip install -r requirements-docs.txt`) and, the first time, about a minute to observe the clip.
 """
 
-import importlib.util
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,11 +27,11 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera, Capture, observe, read_frames
 from fit_avatar.energies import GemanMcClure, Huber, PosedBody, cone_planes, contour_distance
-from fit_avatar.fitting import ClipState, ConsensusStage, Evidence, gather_evidence, initialise, run_stage, stages
+from fit_avatar.fitting import ConsensusShape, Context, FitState, Initialise, Observations, load_extension, video_avatar
 from fit_avatar.report import draw_overlay
 from fit_avatar.solvers import Unknowns
 from fit_avatar.texture import bake
-from fit_avatar.visibility.raster import rasterize
+from fit_avatar.visibility import rasterize
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -48,24 +47,32 @@ plt.rcParams.update(
 )
 
 
+START, KEYPOINTS, OUTLINES = "initialise", "pose from keypoints", "pose and shape from outlines"
+TRACKED_AGAIN, CONSENSUS = "pose with the consensus shape 1/1", "final consensus shape"
+"""Actions of the schedule after which something is drawn."""
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """The bundled clip after every stage of the schedule ``fast``."""
+    """The bundled clip after every action of the schedule ``fast``, over all frames from the start."""
 
-    body: Body
+    context: Context
     seen: Capture
-    evidence: Evidence
-    states: tuple[ClipState, ...]
-    """Start, keypoints, outlines, consensus, re-tracked, final consensus."""
+    states: Mapping[str, FitState]
+    """By the name of the action that led there."""
 
-    def posed_body(self, stage: int) -> PosedBody:
-        """Return what terms see after a stage."""
-        state = self.states[stage].with_offsets(self.body)
-        return Unknowns.of(self.body, state).posed_body()
+    @property
+    def body(self) -> Body:
+        """Return the body."""
+        return self.context.body
 
-    def body_state(self, stage: int) -> BodyState:
-        """Return the body after a stage."""
-        return self.states[stage].body_state(self.body)
+    def posed_body(self, action: str) -> PosedBody:
+        """Return what terms see after an action."""
+        return Unknowns.of(self.body, self.states[action].clip.with_offsets(self.body)).posed_body()
+
+    def body_state(self, action: str) -> BodyState:
+        """Return the body after an action."""
+        return self.states[action].body_state(self.body)
 
     def picture(self, t: int) -> np.ndarray:
         """Return a frame. BGR"""
@@ -77,23 +84,24 @@ def fitted() -> Fitted:
     """Observe and fit the bundled clip."""
     body = load_body()
     seen = observe(DEMO, camera=CAMERA, frames=FRAMES)
-    evidence = gather_evidence(seen, 800, torch.device("cpu"))
-    states = [initialise(body, evidence, HEIGHT_M)]
-    for stage in stages("fast"):
-        states.append(run_stage(body, evidence, states[-1], stage, HEIGHT_M).state)
-    return Fitted(body, seen, evidence, tuple(states))
+    observations = Observations.of(seen, torch.device("cpu"), HEIGHT_M)
+    context = Context(body, lambda: observations)
+    state, states = FitState.upright(body, len(seen.frame_indices)), {}
+    for action in video_avatar("fast").with_action(START, Initialise()).actions:
+        states[action.name] = state = action.run(state, context)
+    return Fitted(context, seen, states)
 
 
-# -- evidence and its terms -----------------------------------------------------------------------------------
+# -- observations and their terms ------------------------------------------------------------------------------
 
 
 def keypoints() -> np.ndarray:
     """Draw detected keypoints and the body's, before and after the first solve."""
     found, t = fitted(), 6
     halves = []
-    for stage in (0, 1):
+    for action in (START, KEYPOINTS):
         canvas = (found.picture(t) * 0.6 + 90).astype(np.uint8)
-        body = CAMERA.project(found.posed_body(stage).keypoints)[t].numpy()
+        body = CAMERA.project(found.posed_body(action).keypoints)[t].numpy()
         for (u, v, confidence), point in zip(found.seen.keypoints[t], body, strict=True):
             if confidence > 0.3:
                 line(canvas, (u, v), point, (60, 60, 60), 2)
@@ -106,8 +114,8 @@ def keypoints() -> np.ndarray:
 def contours() -> np.ndarray:
     """Draw outline points, their normals, and the rim vertices that they pull, near an arm."""
     found, t, zoom = fitted(), 6, 4
-    x = found.posed_body(1)
-    made = contour_distance.prepare(x, found.evidence.contours, CAMERA, 0.0, stride=2)["match"]
+    x = found.posed_body(KEYPOINTS)
+    made = contour_distance.prepare(x, found.context.observations.contours, CAMERA, 0.0, stride=2)["match"]
     rim = CAMERA.project(x.vertices[t])[made.vertices[t]].numpy()
     points, normals = made.contours.points[t].numpy(), made.contours.normals[t].numpy()
     left, top, side = 545, 280, 230
@@ -131,9 +139,11 @@ def planes() -> plt.Figure:
     found = fitted()
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.9), sharex=True, sharey=True)
     level = float(found.body.joint_template[9, 1]) - 0.06  # below spine3
-    for axis, stage, title in zip(axes, (2, 5), ("body from the betas", "consensus shape"), strict=True):
-        x = found.posed_body(stage)
-        made = cone_planes.prepare(x, found.evidence.contours, CAMERA, 1.0)["planes"]
+    for axis, action, title in zip(
+        axes, (OUTLINES, CONSENSUS), ("body from the betas", "consensus shape"), strict=True
+    ):
+        x = found.posed_body(action)
+        made = cone_planes.prepare(x, found.context.observations.contours, CAMERA, 1.0)["planes"]
         normals, shift = made.normals.reshape(-1, 3), made.shift.flatten()
         surface = x.surface[0]
         vertices = surface[made.vertices.flatten()]
@@ -161,8 +171,8 @@ def directions() -> plt.Figure:
     """Plot the direction that the person faces over the frames: the start, and the end."""
     found = fitted()
     figure, axis = plt.subplots(figsize=(7, 3))
-    for stage, name, style in ((0, "start: best of 24 directions in each frame", "o"), (5, "after all stages", "-")):
-        front = found.states[stage].rotations[:, 0, :, 2]  # the body's +z in camera coordinates
+    for action, name, style in ((START, "start: best of 24 directions in each frame", "o"), (CONSENSUS, "fitted", "-")):
+        front = found.states[action].clip.rotations[:, 0, :, 2]  # the body's +z in camera coordinates
         yaw = torch.atan2(front[:, 0], -front[:, 2]).numpy()
         axis.plot(found.seen.frame_indices, np.degrees(np.unwrap(yaw)), style, markersize=3, label=name)
     axis.set_xlabel("frame")
@@ -174,8 +184,8 @@ def directions() -> plt.Figure:
 def mean_pose() -> np.ndarray:
     """Draw the mean pose and, behind it, the pose of every frame without its turn."""
     found = fitted()
-    state, stance = found.body_state(5), found.states[5]
-    poses = torch.cat([rotation.log(stance.mean_pose)[None], state.body_pose])
+    state, clip = found.body_state(CONSENSUS), found.states[CONSENSUS].clip
+    poses = torch.cat([rotation.log(clip.mean_pose)[None], state.body_pose])
     views = []
     for yaw in (0.0, 1.2):
         posed = pose_body(found.body, standing(state, poses, yaw))
@@ -207,18 +217,21 @@ def betas() -> np.ndarray:
 
 
 def offsets() -> np.ndarray:
-    """Draw the consensus' offsets along the normal, with less and more smoothness and symmetry."""
+    """Draw the offsets of the consensus shape along the normal, with less and more smoothness and symmetry."""
     found = fitted()
+    usual = ConsensusShape("consensus shape")
+    smooth = usual.term("laplacian").weight  # it grows with the fourth power of the distance, which is 12 mm
     choices = (
-        ("default", ConsensusStage("")),
-        ("hardly smooth", ConsensusStage("", smooth_m=0.004)),
-        ("no symmetry", ConsensusStage("", symmetry=0.0)),
-        ("very smooth", ConsensusStage("", smooth_m=0.08)),
+        ("default", usual),
+        ("hardly smooth", usual.with_weights(laplacian=smooth * (4 / 12) ** 4)),
+        ("no symmetry", usual.without("symmetry")),
+        ("very smooth", usual.with_weights(laplacian=smooth * (80 / 12) ** 4)),
     )
     views = []
-    for title, stage in choices:
-        start = replace(found.states[4], offsets=None)
-        state = run_stage(found.body, found.evidence, start, stage, HEIGHT_M).state
+    for title, action in choices:
+        before = found.states[TRACKED_AGAIN]
+        start = replace(before, clip=replace(before.clip, offsets=None))
+        state = action.run(start, found.context).clip
         naked = shaped(found.body, state.betas)
         along = (state.offsets * vertex_normals(naked, found.body.faces)).sum(-1)
         colours = torch.from_numpy(mpl.colormaps["coolwarm"]((along / 0.08 + 0.5).clamp(0, 1).numpy())[:, :3])
@@ -232,8 +245,8 @@ def consensus() -> np.ndarray:
     """Draw the fit over a frame before and after the consensus shape."""
     found, views = fitted(), []
     for t in (6, 20):
-        for stage in (2, 5):
-            vertices = found.posed_body(stage).vertices[t]
+        for action in (OUTLINES, CONSENSUS):
+            vertices = found.posed_body(action).vertices[t]
             drawn = draw_overlay(found.picture(t), vertices, found.body.faces, CAMERA)
             views.append(drawn[50:1030, 280:800])
     return shrink(np.concatenate(views, 1), 1200)
@@ -270,20 +283,26 @@ def texture() -> np.ndarray:
 
 def repose() -> np.ndarray:
     """Show what the example 06 draws."""
-    spec = importlib.util.spec_from_file_location("repose", ROOT / "examples" / "06_repose_and_render.py")
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_extension(ROOT / "examples" / "06_repose_and_render.py")
     with tempfile.TemporaryDirectory() as folder:
         avatar().save(folder)
-        _, strip = example.main(folder, Path(folder) / "strip.png")
+        _, strip = example.main(folder, folder)
     return shrink(strip[..., ::-1], 1500)
+
+
+def custom() -> np.ndarray:
+    """Show what the example 08 draws."""
+    example = load_extension(ROOT / "examples" / "08_custom_action.py")
+    with tempfile.TemporaryDirectory() as folder:
+        example.main(DEMO, HEIGHT_M, out=folder, camera=CAMERA, frames=FRAMES)
+        return shrink(cv2.imread(str(Path(folder) / "difference.png")), 1500)
 
 
 @cache
 def avatar() -> Avatar:
     """Bake the texture of the fitted clip."""
     found = fitted()
-    state = found.body_state(5)
+    state = found.body_state(CONSENSUS)
     image = bake(found.body, state, found.seen, read_frames(DEMO, found.seen.frame_indices.tolist()), 1024, None)
     return Avatar(found.body, state, found.seen, image)
 
@@ -371,6 +390,7 @@ def shrink(picture: np.ndarray, width: int) -> np.ndarray:
 
 PICTURES: tuple[Callable[[], np.ndarray | plt.Figure], ...] = (
     kernels, betas, keypoints, contours, directions, mean_pose, planes, offsets, consensus, texture, repose,
+    custom,
 )  # fmt: skip
 
 

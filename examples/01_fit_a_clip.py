@@ -18,14 +18,15 @@ def main(video=DEMO, height_m=1.79, out="out/01_fit_a_clip", quality="fast", **o
     """Return the avatar. Options are those of fit_video: frames, keypoints, masks, camera, device, …"""
     avatar = fit_video(video, height_m=float(height_m), schedule=preset("video-avatar", quality), **options)
 
-    # Every solve tells what its terms were worth before and after.
-    for stage, summary in avatar.summaries:
-        print(f"\n{stage}\n{summary}")
+    # The table of a solve has the energy of every term before and after.
+    for name, summary in avatar.solves:
+        print(f"\n{name}\n{summary}")
 
     state = avatar.state
     print(f"\nbetas {state.betas.numpy().round(2)}, motion of {len(state.transl)} frames")
     for file in avatar.save(out):
         print(file)
+    print(f"\n{Path(out) / 'preview.png'} shows the avatar from four sides")
     return avatar
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fit_avatar import Term, fit_capture, preset
 from fit_avatar.capture import camera_from, observe, probe
+from fit_avatar.fitting import Initialise
 from fit_avatar.solvers import LBFGS, Adam, GaussNewton
 
 DEMO = Path(__file__).parents[1] / "assets" / "demo.mp4"
@@ -23,21 +24,29 @@ def ankles_apart(x, distance_m):
     return (x.joint("left_ankle") - x.joint("right_ankle")).norm(dim=-1) - distance_m
 
 
-def main(video=DEMO, height_m=1.79, distance_m=0.29, camera=None, frames=30, quick=False, **options):
+def main(
+    video=DEMO, height_m=1.79, distance_m=0.29, out="out/03_custom_energy", camera=None, frames=30, quick=False,
+    **options,
+):  # fmt: skip
     """Return an avatar for each optimiser. Options are those of observe: keypoints, masks, …"""
     info = probe(Path(video))
     seen = observe(Path(video), camera=camera or camera_from(info.width, info.height)[0], frames=frames, **options)
     measured = Term(ankles_apart, 1 / 0.005**2, data={"distance_m": float(distance_m)})  # to 5 mm
+    solve = preset("video-avatar").action("pose from keypoints")
 
+    Path(out).mkdir(parents=True, exist_ok=True)
     avatars = []
     few = 0.2 if quick else 1.0
     for optimiser in (GaussNewton(15), LBFGS(int(200 * few)), Adam(int(600 * few))):
-        stage = replace(preset("video-avatar").stages[0], optimiser=optimiser)
-        avatar = fit_capture(seen, height_m=float(height_m), schedule=[stage], terms=[measured])
+        schedule = [Initialise(), replace(solve, optimiser=optimiser)]
+        avatar = fit_capture(seen, height_m=float(height_m), schedule=schedule, terms=[measured])
         left, right = (avatar.body.joint_names.index(f"{side}_ankle") for side in ("left", "right"))
         apart = (avatar.posed().joints[:, left] - avatar.posed().joints[:, right]).norm(dim=-1)
-        print(f"\n{avatar.summaries[0][1]}\nankles are {apart.mean():.3f} ± {apart.std():.3f} m apart")
+        _, summary = avatar.solves[0]
+        print(f"\n{summary}\nankles are {apart.mean():.3f} ± {apart.std():.3f} m apart")
+        summary.plot().savefig(Path(out) / f"{summary.optimiser}.png")
         avatars.append(avatar)
+    print(f"\n{out} has a figure for each optimiser: the energy over time, and the terms before and after")
     return avatars
 
 

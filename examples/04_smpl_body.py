@@ -34,6 +34,7 @@ def main(model, video=DEMO, height_m=1.79, out="out/04_smpl_body", schedule=None
     # The state has the names and conventions of the smplx package, in camera coordinates.
     for name in ("betas", "global_orient", "body_pose", "transl"):
         print(f"{name}: {list(getattr(avatar.state, name).shape)}")
+    print(f"{Path(out) / 'preview.png'} shows the avatar from four sides")
     return avatar
 
 

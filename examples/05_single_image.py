@@ -3,8 +3,8 @@
     python examples/05_single_image.py                    a frame of the bundled clip
     python examples/05_single_image.py friend.jpg 1.75    your own, with the person's height in metres
 
-One picture does not tell how far limbs reach towards the camera: priors on the pose decide that, so look at the result
-from the side before you trust it.
+One picture does not show how far limbs reach towards the camera: priors on the pose decide that, so look at
+preview.png, which shows the result from the side, before you trust it.
 """
 
 import sys
@@ -29,8 +29,8 @@ def main(photo=None, height_m=1.79, out="out/05_single_image", schedule="smplify
         cv2.imwrite(str(photo), frame)
 
     avatar = fit_images([photo], height_m=float(height_m), schedule=schedule, **options)
-    for stage, summary in avatar.summaries:
-        print(f"\n{stage}\n{summary}")
+    for name, summary in avatar.solves:
+        print(f"\n{name}\n{summary}")
 
     camera = avatar.capture.camera
     picture = undistort(read_image(Path(photo)), camera)

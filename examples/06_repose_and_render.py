@@ -1,10 +1,10 @@
-"""Give a finished avatar poses of your own, and draw it.
+"""Give a finished avatar poses of your own, draw it, and hand it to another program.
 
     python examples/06_repose_and_render.py                  what 01_fit_a_clip.py has written
     python examples/06_repose_and_render.py out/friend       the results folder of a clip of yours
 
-avatar.npz holds shape and poses; together with the body they give the surface in any pose. The package's own rasteriser
-draws it, without a graphics card or a window.
+A results folder holds shape, poses and body; together they give the surface in any pose. The package's own rasteriser
+draws it, without a graphics card or a window. to_trimesh and to_open3d return it as a textured mesh of these packages.
 """
 
 import sys
@@ -15,21 +15,12 @@ import cv2
 import numpy as np
 import torch
 
-from fit_avatar import load_body
-from fit_avatar.body import BodyState, pose_body, rotation
+from fit_avatar import Avatar
+from fit_avatar.body import rotation
 from fit_avatar.capture import Camera
-from fit_avatar.visibility.raster import rasterize
+from fit_avatar.visibility import rasterize
 
 CAMERA = Camera(900.0, 900.0, 240.0, 320.0, 480, 640)
-
-
-def load(folder, body=None):
-    """Return body, state and texture (RGB) of a results folder."""
-    with np.load(Path(folder) / "avatar.npz") as z:
-        body = body or load_body(num_betas=len(z["betas"]))
-        names = ("betas", "offsets", "global_orient", "body_pose", "transl")
-        state = BodyState(**{name: torch.from_numpy(z[name]) for name in names})
-    return body, state, cv2.imread(str(Path(folder) / "avatar.png"))[..., ::-1]
 
 
 def poses(body, count=8):
@@ -50,6 +41,20 @@ def poses(body, count=8):
     return pose
 
 
+def reposed(avatar):
+    """Return the same avatar, walking and waving in front of the camera."""
+    pose = poses(avatar.body)
+    upright = rotation.exp(torch.tensor([np.pi, 0.0, 0.0]))  # the camera's y points down, the body's up
+    aside = rotation.exp(torch.tensor([0.0, -0.6, 0.0]))
+    state = replace(
+        avatar.state,
+        body_pose=pose,
+        global_orient=rotation.log(upright @ aside).expand(len(pose), -1),
+        transl=torch.tensor([0.0, -0.1, 3.4]).expand(len(pose), -1),
+    )
+    return replace(avatar, state=state)
+
+
 def render(vertices, body, texture, camera=CAMERA):
     """Return a picture of the textured surface. RGB [H, W, 3]"""
     seen = rasterize(vertices, body.faces, camera, cull_backfaces=True)
@@ -59,24 +64,18 @@ def render(vertices, body, texture, camera=CAMERA):
     return np.where(seen.mask.numpy()[..., None], colours, 236).astype(np.uint8)
 
 
-def main(folder="out/01_fit_a_clip", out="out/06_repose_and_render.png", body=None):
-    """Write a strip of pictures; return the posed vertices [T, V, 3] and the strip."""
-    body, state, texture = load(folder, body)
-    pose = poses(body)
-    upright = rotation.exp(torch.tensor([np.pi, 0.0, 0.0]))  # the camera's y points down, the body's up
-    aside = rotation.exp(torch.tensor([0.0, -0.6, 0.0]))
-    state = replace(
-        state,
-        body_pose=pose,
-        global_orient=rotation.log(upright @ aside).expand(len(pose), -1),
-        transl=torch.tensor([0.0, -0.1, 3.4]).expand(len(pose), -1),
-    )
-    with torch.no_grad():
-        vertices = pose_body(body, state).vertices
-    strip = np.concatenate([render(v, body, texture) for v in vertices], axis=1)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(out), strip[..., ::-1])
-    print(out)
+def main(folder="out/01_fit_a_clip", out="out/06_repose_and_render"):
+    """Write a strip of pictures and a mesh; return the posed vertices [T, V, 3] and the strip."""
+    avatar, out = reposed(Avatar.load(folder)), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    vertices = avatar.posed().vertices
+    strip = np.concatenate([render(v, avatar.body, avatar.image) for v in vertices], axis=1)
+    cv2.imwrite(str(out / "strip.png"), strip[..., ::-1])
+
+    mesh = avatar.to_trimesh(frame=0)  # for Open3D: avatar.to_open3d(frame=0)
+    mesh.apply_transform(np.diag([1.0, -1.0, -1.0, 1.0]))  # from the camera's axes to y up
+    mesh.export(out / "wave.glb")
+    print(f"{out / 'strip.png'} shows the avatar in new poses, and {out / 'wave.glb'} is the first one as a mesh")
     return vertices, strip
 
 

@@ -16,17 +16,17 @@ from fit_avatar.fitting import some_frames, stack_captures
 from fit_avatar.solvers import GaussNewton, Problem, Unknowns
 
 DEMO = Path(__file__).parents[1] / "assets" / "demo.mp4"
-STAGE = preset("video-avatar").stages[0]  # pose from keypoints
+SOLVE = preset("video-avatar").action("pose from keypoints")
 
 
 def fit_all(body, captures, height_m, optimiser):
     """Fit clips of equal length together; return the summary and the state, [C, …]."""
     start, observed = stack_captures(body, captures, height_m)
-    solution = solve(Problem(STAGE.terms, Unknowns.of(body, start, STAGE.free), observed), optimiser)
+    solution = solve(Problem(SOLVE.terms, observed), Unknowns.of(body, start, SOLVE.free), optimiser)
     return solution.summary, solution.unknowns.body_state()
 
 
-def main(*videos, captures=None, height_m=1.79, body=None):
+def main(*videos, captures=None, height_m=1.79, out="out/07_batch_of_clips.png", body=None):
     """Return the batched state, and the states that one clip after the other gives."""
     if captures is None:
         paths = [Path(video) for video in videos] or [DEMO]
@@ -47,6 +47,9 @@ def main(*videos, captures=None, height_m=1.79, body=None):
     print(summary)
     print(f"{len(captures)} clips of {frames} frames: {middle - began:.1f} s one by one, {end - middle:.1f} s together")
     print(f"betas of the {len(captures)} clips:\n{together.betas[:, :4].numpy().round(2)}")
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    summary.plot(f"{len(captures)} clips together").savefig(out)
+    print(f"{out} shows the energy of all clips over time, and the terms before and after")
     return together, alone
 
 

@@ -44,11 +44,11 @@ class Avatar:
     solves: tuple[tuple[str, SolveSummary], ...] = ()
     """The name of every solve, and what it did: its text is a table."""
     warnings: tuple[str, ...] = ()
-    """What the user should know: what is doubtful about camera, observations and fit, one sentence each."""
+    """What is uncertain about camera, observations and fit: one sentence each."""
     agreement: Agreement | None = None
     """How well the avatar agrees with what was observed."""
     quality: Quality | None = None
-    """How far each vertex can be trusted."""
+    """The confidence of each vertex."""
     regions: tuple[Region, ...] = ()
     """The same by parts of the body."""
     keypoint_bias: Tensor | None = None

@@ -16,7 +16,7 @@ MAX_BETAS, MAX_BETAS_OF_A_FILE = 16, 300
 MAX_IMAGES = 8
 BODIES = ("anny", "anny-hands")
 PRESETS = ("video-avatar", "videoavatars-2018", "smplify", "smplify-x", "octopus")
-"""Their names, told without loading what they are made of."""
+"""Their names, known without loading what they are made of."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Config:
     frames: int = 120
     """How many frames to use at most, spread evenly over the clip."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; auto takes the graphics card if there is one."""
+    """The device to compute on; auto takes a CUDA graphics card if there is one."""
     quality: Literal["fast", "balanced", "best"] = "balanced"
-    """How long the preset video-avatar refines; the others are as long as they are."""
+    """How many key frames the preset video-avatar fits, and how often it alternates between pose and shape."""
     texture_size: int = 2048
     """Side of the square texture in pixels."""
     delight: bool = False
-    """Take the clip's light out of the texture as far as the turn tells it from the colours."""
+    """Remove the lighting of the clip from the texture, as far as the turn separates it from the colours."""
     normal_map: bool = False
     """Also write a normal map: folds finer than the mesh, read from the shading, and in levels of detail what was lost
     with their triangles."""
@@ -88,10 +88,10 @@ class Config:
     fresh: bool = False
     """Do everything again, even what an earlier run has left in the results folder."""
     log: Literal["bar", "quiet", "verbose", "json"] = "bar"
-    """What is told on the way. bar: progress and a table at the end, on stderr. quiet: only mistakes. verbose: what
-    every solve did, too. json: one JSON object a line on stdout, for programs."""
+    """What is printed during the run. bar: progress and a table at the end, on stderr. quiet: only mistakes. verbose:
+    what every solve did, too. json: one JSON object a line on stdout, for programs."""
     view: bool = False
-    """Watch the fit in a browser while it runs; the address is told. Needs viser."""
+    """Watch the fit in a browser while it runs; the address is printed. Needs viser."""
 
     @property
     def folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""The one exception family of the package: a user's mistake, told in one sentence."""
+"""The one exception family of the package: a user's mistake, explained in one sentence."""
 
 
 class FitAvatarError(Exception):

@@ -43,9 +43,9 @@ class Options:
     texture_size: int = 2048
     """Side of the texture in pixels; 0 leaves it out."""
     delight: bool = False
-    """Take the clip's light out of the texture as far as the turn tells it from the colours."""
+    """Remove the lighting of the clip from the texture, as far as the turn separates it from the colours."""
     check: bool = True
-    """Compare the avatar with what was observed: refuse nonsense, and warn of what is doubtful."""
+    """Compare the avatar with what was observed: an error if they clearly disagree, warnings of what is uncertain."""
     all_sides: bool = True
     """The pictures are meant to show the person from all sides, so that what they do not show is worth a warning."""
 
@@ -184,7 +184,7 @@ class _KeptActions:
 
 
 def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runner, keys: Mapping[str, str]) -> Avatar:
-    """Return the avatar with its agreement with what was observed, and warnings of what is doubtful.
+    """Return the avatar with its agreement with what was observed, and warnings of what is uncertain.
 
     Raises:
         NoPersonError: the fit is nonsense.
@@ -221,7 +221,7 @@ def _painted(
 
 
 def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner, keys: dict[str, str]) -> Avatar:
-    """Return the avatar with how far each part of it can be trusted, and warnings of what no frame shows."""
+    """Return the avatar with the confidence of each of its parts, and warnings of what no frame shows."""
     given = (avatar.body, avatar.state, avatar.capture)
     stage = runner.run(
         "quality",

@@ -182,7 +182,7 @@ def options_of(config: Config) -> dict[str, Any]:
 
 
 def peak_memory_gb() -> float:
-    """Return the most memory this process has used; 0 where the system does not tell."""
+    """Return the most memory this process has used; 0 where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""The whole way in a script: a video or photographs in, an avatar out."""
+"""Fitting in a script: a video or photographs in, an avatar out."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def fit_video(
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
         terms: further terms of your own, in every solve for poses or betas.
         texture_size: side of the texture; None leaves it out.
-        delight: take the clip's light out of the texture as far as the turn tells it from the colours.
-        check: compare the avatar with the clip: refuse nonsense, and warn of what is doubtful.
+        delight: remove the lighting of the clip from the texture, as far as the turn separates it from the colours.
+        check: compare the avatar with the clip: an error if they clearly disagree, warnings of what is uncertain.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
 
@@ -124,7 +124,7 @@ def fit_capture(
         schedule: a schedule, its actions, or the name of a preset.
         terms: further terms.
         texture_size: side of the texture; None leaves it out.
-        delight: take the light out of it.
+        delight: remove the lighting from it.
         check: compare the avatar with the capture.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.

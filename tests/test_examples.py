@@ -1,6 +1,5 @@
 """The examples, on tiny clips with known truth: each does what it says."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +7,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import trimesh
 from synthetic import CAMERA, write_clip
 
+from fit_avatar import Avatar
 from fit_avatar.body import BodyState, load_body, pose_body
 from fit_avatar.capture import observe
-from fit_avatar.fitting import stages
+from fit_avatar.cli import main
+from fit_avatar.fitting import Initialise, load_extension, video_avatar
 from fit_avatar.report import measure_agreement
+from fit_avatar.solvers import Unknowns
 from tests.body.smpl_files import write_pkl
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -22,11 +25,7 @@ HEAD, RIGHT_HAND = 15, 23
 
 
 def example(number):
-    name = next(name for name in NAMES if name.startswith(number))
-    spec = importlib.util.spec_from_file_location(f"example_{number}", EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_extension(next(EXAMPLES.glob(f"{number}_*.py")))
 
 
 def given(folder):
@@ -57,23 +56,26 @@ def test_fit_a_clip_is_near_the_truth(clip, finished):
     avatar, out = finished
     assert {"avatar.glb", "avatar.obj", "avatar.npz", "preview.png"} <= {path.name for path in out.iterdir()}
     assert (avatar.posed().joints - clip.joints).norm(dim=-1).mean() < 0.03
-    assert all(summary.energy_after < summary.energy_before for _, summary in avatar.summaries)
+    assert all(summary.energy_after < summary.energy_before for _, summary in avatar.solves)
 
 
-def test_change_weights_makes_motion_smoother(clip):
+def test_change_weights_makes_motion_smoother(clip, tmp_path):
     module = example("02")
-    before, after = module.main(clip.folder / "video.mp4", clip.height_m, **given(clip.folder))
+    before, after = module.main(clip.folder / "video.mp4", clip.height_m, tmp_path, **given(clip.folder))
     assert module.shake(after) < 0.5 * module.shake(before)
+    assert all(cv2.imread(str(tmp_path / name)) is not None for name in ("usual.png", "stiffer.png"))
 
 
-def test_custom_energy_is_met_by_every_optimiser(clip):
+def test_custom_energy_is_met_by_every_optimiser(clip, tmp_path):
     module = example("03")
     left, right = clip.joints[:, 7], clip.joints[:, 8]
     truth = (left - right).norm(dim=-1).mean() + 0.05  # what keypoints alone would not give
     avatars = module.main(
-        clip.folder / "video.mp4", clip.height_m, float(truth), quick=True, **given(clip.folder)
+        clip.folder / "video.mp4", clip.height_m, float(truth), tmp_path, quick=True, **given(clip.folder)
     )  # fmt: skip
-    assert [avatar.summaries[0][1].optimiser for avatar in avatars] == ["GaussNewton", "LBFGS", "Adam"]
+    names = ["GaussNewton", "LBFGS", "Adam"]
+    assert [avatar.solves[0][1].optimiser for avatar in avatars] == names
+    assert all(cv2.imread(str(tmp_path / f"{name}.png")) is not None for name in names)
     for avatar in avatars:
         joints = avatar.posed().joints
         apart = (joints[:, 7] - joints[:, 8]).norm(dim=-1)
@@ -114,10 +116,10 @@ def test_smpl_body_is_converted_and_fitted(tmp_path):
     body = load_body(path=model)
     clip = write_clip(body, tmp_path / "clip", frames=6)
     avatar = example("04").main(
-        model, clip.folder / "video.mp4", clip.height_m, tmp_path / "out", schedule=stages("fast")[:1],
-        texture_size=None, **given(clip.folder),
+        model, clip.folder / "video.mp4", clip.height_m, tmp_path / "out",
+        schedule=[Initialise(), video_avatar().action("pose from keypoints")], texture_size=None, **given(clip.folder),
     )  # fmt: skip
-    assert (tmp_path / "out" / "model.npz").is_file()
+    assert {"model.npz", "preview.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
     assert avatar.body.name == "smpl" and avatar.state.body_pose.shape == (6, 23, 3)
     assert (avatar.posed().joints - clip.joints).norm(dim=-1).mean() < 0.04
 
@@ -142,8 +144,11 @@ def test_single_image_agrees_with_the_photograph(clip, tmp_path):
 def test_repose_raises_the_hand_and_draws_it(finished, tmp_path):
     avatar, out = finished
     module = example("06")
-    vertices, strip = module.main(out, tmp_path / "strip.png")
+    vertices, strip = module.main(out, tmp_path)
     assert cv2.imread(str(tmp_path / "strip.png")).shape == strip.shape
+    mesh = trimesh.load(tmp_path / "wave.glb", force="mesh")
+    assert len(mesh.faces) == len(avatar.body.faces)
+    np.testing.assert_allclose(np.ptp(mesh.vertices, 0), np.ptp(vertices[0].numpy(), 0), atol=1e-4)
     weights = avatar.body.lbs_weights
     height = [-(vertices[..., 1] * weights[:, j]).sum(1) / weights[:, j].sum() for j in (RIGHT_HAND, HEAD)]
     assert (height[0] > height[1]).all()
@@ -151,12 +156,38 @@ def test_repose_raises_the_hand_and_draws_it(finished, tmp_path):
     assert 0.03 < drawn < 0.4
 
 
-def test_batch_gives_what_single_clips_give(clip):
+def test_batch_gives_what_single_clips_give(clip, tmp_path):
     module = example("07")
     seen = observe(clip.folder / "video.mp4", **given(clip.folder))
     mirrored = replace(seen, keypoints=seen.keypoints[::-1].copy(), masks=seen.masks[::-1].copy())
-    together, alone = module.main(captures=[seen, mirrored], height_m=clip.height_m)
+    figure = tmp_path / "batch.png"
+    together, alone = module.main(captures=[seen, mirrored], height_m=clip.height_m, out=figure)
+    assert cv2.imread(str(figure)) is not None
     for c, one in enumerate(alone):
         torch.testing.assert_close(together.betas[c], one.betas[0], atol=0.02, rtol=0)
         torch.testing.assert_close(together.transl[c], one.transl[0], atol=0.002, rtol=0)
     assert np.allclose(together.transl[0], clip.state.transl, atol=0.1)
+
+
+def farthest(avatar):
+    """Return how far the surface stands off the body at most, along the body's normals, in metres."""
+    normals = example("08").outward(Unknowns.of(avatar.body, avatar.state).posed_body())["normals"][0]
+    return float((avatar.state.offsets * normals).sum(-1)[avatar.body.skin].amax())
+
+
+def test_own_action_and_term_give_the_same_from_a_script_and_from_the_command_line(clip, tmp_path, capsys):
+    module = example("08")
+    height_m = round(clip.height_m, 4)  # as in the options of the command line
+    usual, own = module.main(clip.folder / "video.mp4", height_m, 0.002, tmp_path, **given(clip.folder))
+    assert farthest(own) < 0.006 < farthest(usual)
+    jerk = [float(avatar.state.transl.diff(n=2, dim=0).norm(dim=-1).mean()) for avatar in (usual, own)]
+    assert jerk[1] < 0.5 * jerk[0]
+    assert len(np.unique(cv2.imread(str(tmp_path / "difference.png")))) > 50
+    told = f"--preset {tmp_path / 'own.json'} --extension {module.__file__}"
+    assert told in capsys.readouterr().out
+
+    options = ["--out", str(tmp_path / "out"), "--texture-size", "64", *told.split()]
+    assert main([*clip.given, *options]) == 0
+    same = Avatar.load(tmp_path / "out").state
+    for name, value in vars(own.state).items():
+        assert value is None or torch.equal(value, getattr(same, name)), name

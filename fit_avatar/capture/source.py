@@ -54,7 +54,7 @@ class Source:
         masks: Path | str | None = None,
         detector: str = "mediapipe",
     ) -> Source:
-        """Look at the size of the pictures and at what is said of the camera.
+        """Read the size of the pictures, and work out the camera from what is given.
 
         Args:
             video: the clip; or

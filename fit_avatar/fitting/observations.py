@@ -33,7 +33,7 @@ FIELD_STRIDE = 4
 class Observations(Mapping[str, Any]):
     """What T frames show. As a mapping it holds what is there, by name, for terms to observe.
 
-    A frame that is trusted less has less confidence in its keypoints and contours.
+    The confidence of keypoints and contours includes that of their frame.
     """
 
     keypoints: Tensor
@@ -44,7 +44,7 @@ class Observations(Mapping[str, Any]):
     times_s: Tensor
     """When each frame was taken, seconds. [T]"""
     frame_weights: Tensor
-    """How far each frame is trusted; 0: not at all. [T]"""
+    """Confidence in each frame, in [0, 1]. [T]"""
     masks: NDArray[np.bool_]
     """True on the person. [..., T, H, W]"""
     height_m: float | Tensor | None = None

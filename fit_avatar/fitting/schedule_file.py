@@ -106,15 +106,16 @@ def read_schedule(path: Path, extensions: Sequence[ModuleType] = ()) -> Schedule
 def _codec(extensions: Sequence[ModuleType]) -> Codec:
     known = dict(BUILT_IN)
     for module in extensions:
+        public = {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
         known |= {
             name: value
-            for name, value in vars(module).items()
-            if callable(value) and not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+            for name, value in public.items()
+            if getattr(_function(value), "__module__", "") == module.__name__
         }
-    names = {id(value.function if isinstance(value, Energy) else value): name for name, value in known.items()}
+    names = {id(_function(value)): name for name, value in known.items()}
 
     def name_of(value: Any) -> str | None:
-        return names.get(id(value.function if isinstance(value, Energy) else value))
+        return names.get(id(_function(value)))
 
     def named(name: str) -> Any:
         if name not in known:
@@ -123,6 +124,11 @@ def _codec(extensions: Sequence[ModuleType]) -> Codec:
         return known[name]
 
     return Codec(name_of, named, _put, _get)
+
+
+def _function(value: Any) -> Any:
+    """Return the function of an energy, which a term wraps anew; anything else as it is."""
+    return value.function if isinstance(value, Energy) else value
 
 
 def _put(array: Array) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class CodecError(ValueError):
 class Codec:
     """Writes dataclasses, arrays, tensors, tuples, lists, dictionaries and plain values as JSON values, losslessly.
 
-    Where classes and arrays go is told by four functions. A dataclass becomes ``{"kind": …}`` with its fields beside
+    Four functions say where classes and arrays go. A dataclass becomes ``{"kind": …}`` with its fields beside
     it, a tuple a list; what JSON has no word for becomes a dictionary of one key that begins with ``$``.
     """
 

@@ -54,13 +54,13 @@ class ClipState:
         """
         after = torch.searchsorted(known, times, right=True).clamp(1, len(known) - 1)
         before = after - 1
-        share = ((times - known[before]) / (known[after] - known[before])).clamp(0, 1)
+        fraction = ((times - known[before]) / (known[after] - known[before])).clamp(0, 1)
 
         def between(values: Tensor, depth: int) -> Tensor:
             """Interpolate [..., T, (depth more)], rotations where depth is 3."""
             axis = -1 - depth
             start, end = values.index_select(axis, before), values.index_select(axis, after)
-            part = share.reshape(-1, *[1] * depth)
+            part = fraction.reshape(-1, *[1] * depth)
             if depth == 1:
                 return start + part * (end - start)
             turn = rotation.log(start.transpose(-1, -2) @ end)

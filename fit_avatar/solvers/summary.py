@@ -19,11 +19,11 @@ class TermValue:
 
     name: str
     raw: float
-    """Σ r² of residuals that are trusted at all"""
+    """Σ r² of residuals whose confidence is not 0"""
     robust: float
     """Σ confidence · ρ(r²)"""
     weighted: float
-    """weight · robust: its share of the energy"""
+    """weight · robust: its part of the energy"""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from synthetic import write_clip
 
-from fit_avatar import pipeline
+from fit_avatar import command
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.cli import parse
@@ -89,17 +89,17 @@ def test_a_run_closes_the_viewer_also_when_it_is_interrupted(
             super().__init__()
             events.append("open")
 
-        def close(self) -> None:
+        def __exit__(self, *_: object) -> None:
             events.append("close")
 
     def interrupt(*_: object) -> Body:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "LiveViewer", Viewer)
-    monkeypatch.setattr(pipeline, "load_body", interrupt)
+    monkeypatch.setattr(command, "LiveViewer", Viewer)
+    monkeypatch.setattr(command, "load_body", interrupt)
     clip = write_clip(body, tmp_path, 4)
     with pytest.raises(KeyboardInterrupt):
-        pipeline.run(parse([*clip.given, "--out", str(tmp_path / "out"), "--view"]))
+        command.run(parse([*clip.given, "--out", str(tmp_path / "out"), "--view"]))
     assert events == ["open", "close"]
 
 

@@ -19,9 +19,9 @@ class EstimateFocalLength(Solve):
     """Find the focal length with which a solve explains the clip best; a camera that is known stays.
 
     A longer lens farther away shows the same person with less perspective: limbs that turn towards the camera grow
-    less, feet rise less. So the keypoints of a person who turns around tell the focal length. From where the solve ends
-    with the guess it is run with a few focal lengths, and the lowest point of a parabola through their energies is the
-    best one.
+    less, feet rise less. So the keypoints of a person who turns around determine the focal length. From where the solve
+    ends with the guess it is run with a few focal lengths, and the lowest point of a parabola through their energies is
+    the best one.
     """
 
     trials: tuple[float, ...] = (1.25, 1.0, 0.8, 0.6)

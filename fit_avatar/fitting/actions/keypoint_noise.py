@@ -25,7 +25,7 @@ class MeasureKeypointNoise:
     outlier_m: float = 0.1
     """Keypoints farther from the fit, in metres, are mistakes rather than noise; chosen by hand."""
     range_m: tuple[float, float] = (0.006, 0.03)
-    """What is measured is not believed beyond these: the body is no better, and a good fit may look worse at first;
+    """Bounds of the result: the body is no more exact than the lower one, and a good fit may look worse at first;
     chosen on the rendered clips."""
 
     def run(self, state: FitState, context: Context) -> FitState:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 class MatchSurface:
     """Find points of the fitted surface in the pictures of all frames, for solves with ``surface_reprojection``.
 
-    Without pictures nothing is found, which is said.
+    Without pictures nothing is found, and a warning says so.
     """
 
     name: str = "match the surface in the pictures"

@@ -107,5 +107,5 @@ class Solve:
 
 
 def _options(data: Mapping[str, Any]) -> str:
-    told = [f"{name}={value}" for name, value in data.items() if isinstance(value, (int, float, str, Annealed))]
-    return f" ({', '.join(told)})" if told else ""
+    shown = [f"{name}={value}" for name, value in data.items() if isinstance(value, (int, float, str, Annealed))]
+    return f" ({', '.join(shown)})" if shown else ""
