@@ -169,7 +169,8 @@ class _KeptActions:
     def __call__(self, action: Action, state: FitState, context: Context) -> FitState:
         own, device = type(action).__module__, context.body.template.device
         looks = isinstance(action, MatchSurface) or not own.startswith("fit_avatar.")  # at the pictures
-        code = code_identity(own, "fit_avatar.correspondence") if looks else code_identity(own)
+        modules = (own, "fit_avatar.correspondence") if looks else (own,)
+        code = "" if self.runner.store is None else code_identity(*modules)
 
         def compute(advance: Advance) -> FitState:
             return action.run(state, replace(context, on_step=under(action.name, advance)))

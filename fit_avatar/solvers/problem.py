@@ -56,7 +56,7 @@ class Problem:
         """
         terms = tuple(term for term in self.terms if not self._left_out(term))
         sizes, like = _sizes(unknowns), unknowns.named["transl"].value
-        fields = tuple(_bound(term, self.observations, like, sizes) for term in terms)
+        fields = tuple(_bound(term, self.observations, like, dict(sizes)) for term in terms)
         return Objective(terms, fields, unknowns.batch, unknowns.frames)
 
     def _left_out(self, term: Term) -> bool:

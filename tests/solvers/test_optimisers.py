@@ -412,3 +412,20 @@ def test_cuda_gives_the_same(body, truth, observations):
     there = Unknowns.of(body.to("cuda"), moved)
     one, other = (solve(problem, at, GaussNewton(8)).unknowns.posed_body().vertices.cpu() for at in (here, there))
     assert (one - other).abs().max() < 1e-3
+
+
+def test_a_letter_of_a_shape_means_one_number_within_a_term(body, truth):
+    @energy(points="T N 3")
+    def first(x, points):
+        return points - x.transl[..., None, :]
+
+    @energy(points="T N 3", others="T N 3")
+    def second(x, points, others):
+        return points - others + x.transl[..., None, :]
+
+    many, few = torch.zeros(FRAMES, 7, 3), torch.zeros(FRAMES, 4, 3)
+    start = Unknowns.of(body, truth)
+    terms = [Term(first, data={"points": many}), Term(second, data={"points": few, "others": few})]
+    assert len(Problem(terms).bind(start).terms) == 2
+    with pytest.raises(BadInputError, match=r"it must be \[T, N, 3\] with T = 5, N = 4"):
+        Problem([Term(second, data={"points": few, "others": many})]).bind(start)
