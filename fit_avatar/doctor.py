@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
-MODULES = {"opencv-contrib-python": "cv2", "usd-core": "pxr"}
+MODULES = {"ai-edge-litert": "ai_edge_litert", "opencv-python-headless": "cv2", "usd-core": "pxr"}
 """Names of the modules that differ from those of their packages."""
 DEVELOPMENT = ("dev", "docs")
 """Extras for the development of fit-avatar itself."""
