@@ -21,10 +21,7 @@ from fit_avatar.progress import reporter_for
 
 USER_ERROR = 2
 INTERRUPTED = 130
-REMEDY = (
-    ": install the packages of requirements.txt, and if a system library (.so) is missing, on Debian and Ubuntu "
-    "apt install libgl1 libegl1 libglib2.0-0"
-)
+REMEDY = ": install the packages of requirements.txt in a new virtual environment"
 ENVIRONMENT = {
     # Idle threads of PyTorch otherwise spin for milliseconds, which makes everything three times slower where other
     # programs compete for the cores.
@@ -32,7 +29,6 @@ ENVIRONMENT = {
     # Libraries that would write their own messages between ours.
     "OPENCV_LOG_LEVEL": "ERROR",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
-    "GLOG_minloglevel": "2",
 }
 """What libraries read when they are loaded; a user's setting wins."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -11,11 +11,12 @@ import platform
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
-MODULES = {"opencv-contrib-python": "cv2", "usd-core": "pxr"}
+MODULES = {"ai-edge-litert": "ai_edge_litert", "opencv-python-headless": "cv2", "usd-core": "pxr"}
 """Names of the modules that differ from those of their packages."""
 DEVELOPMENT = ("dev", "docs")
 """Extras for the development of fit-avatar itself."""
@@ -30,7 +31,8 @@ PURPOSES = {
     "detector rtmlib": "keypoints with hands and face (--detector rtmlib)",
     "detector openpose": "keypoints with hands and face (--detector openpose)",
 }
-SYSTEM_LIBRARIES = "on Debian and Ubuntu: apt install libgl1 libegl1 libglib2.0-0"
+PYTHONS = ((3, 10), (3, 14))
+"""The oldest and the newest Python for which all packages have wheels."""
 RTMLIB = "pip install onnxruntime tqdm && pip install --no-deps rtmlib"
 OPENPOSE = "build OpenPose with BUILD_PYTHON=ON and put its folder build/python on PYTHONPATH"
 SPECIFIED = re.compile(r"(==|>=|<=|<|>)\s*([\d.]+)")
@@ -96,9 +98,9 @@ def examine() -> Findings:
         wanted = requires("fit-avatar") or []
     except PackageNotFoundError:
         missing = Part("fit-avatar", problem="it is not installed", remedy="in its folder: pip install .")
-        return Findings(system(), (missing,), ())
+        return Findings(system(), (python(), missing), ())
     needed = tuple(needed_part(requirement) for requirement in wanted if "extra ==" not in requirement)
-    return Findings((*system(), device()), (*needed, encoder(), body()), (*extras(wanted), *detectors()))
+    return Findings((*system(), device()), (python(), *needed, encoder(), body()), (*extras(wanted), *detectors()))
 
 
 def system() -> tuple[str, ...]:
@@ -111,6 +113,19 @@ def system() -> tuple[str, ...]:
     return (
         f"fit-avatar {own}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         f"{os.cpu_count()} processor cores, {_memory()}{free:.0f} GB of free disk space",
+    )
+
+
+def python() -> Part:
+    """Return whether this Python is one for which all packages have wheels."""
+    oldest, newest = PYTHONS
+    found = platform.python_version()
+    if oldest <= sys.version_info[:2] <= newest:
+        return Part("Python", found)
+    first, last = (".".join(map(str, numbers)) for numbers in PYTHONS)
+    age = "old" if sys.version_info[:2] < oldest else "new"
+    return Part(
+        "Python", found, f"it is too {age}", f"python{last} -m venv .venv, with any Python from {first} to {last}"
     )
 
 
@@ -140,7 +155,8 @@ def needed_part(requirement: str) -> Part:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             importlib.import_module(_module(found.name))
     except (ImportError, OSError) as error:
-        remedy = SYSTEM_LIBRARIES if ".so" in str(error) else found.remedy
+        # Most often another package's files lie over it: opencv-python, which needs libGL, over opencv-python-headless.
+        remedy = found.remedy.replace("install", "install --force-reinstall --no-deps", 1)
         return Part(found.name, found.version, f"it does not load ({error})", remedy)
     return found
 

@@ -10,7 +10,7 @@ from fit_avatar import cli, doctor
 from fit_avatar.doctor import Extra, Findings, Part, examine, extras, installed, needed_part, satisfies
 
 WANTED = [
-    "numpy<2,>=1.26",
+    "numpy<3,>=1.26",
     "no-such-package<3,>=2.1",
     "h5py>=3.11; extra == 'smpl'",
     "no-such-viewer>=1.0; extra == 'view'",
@@ -22,14 +22,14 @@ WANTED = [
 @pytest.mark.parametrize(
     ("version", "specified", "fits"),
     [
-        ("1.26.4", "numpy<2,>=1.26", True),
-        ("2.0.0", "numpy<2,>=1.26", False),
-        ("1.25", "numpy<2,>=1.26", False),
-        ("0.10.21", "mediapipe==0.10.21", True),
-        ("0.10.22", "mediapipe==0.10.21", False),
+        ("1.26.4", "numpy<3,>=1.26", True),
+        ("3.0.0", "numpy<3,>=1.26", False),
+        ("1.25", "numpy<3,>=1.26", False),
+        ("2.3.0", "ai-edge-litert==2.3.0", True),
+        ("2.3.1", "ai-edge-litert==2.3.0", False),
         ("2.13.0+cpu", "torch>=2.4", True),
         ("2.4", "torch>=2.4.0", True),
-        ("4.11.0.86", "opencv-contrib-python<4.12,>=4.10", True),
+        ("4.11.0.86", "opencv-python-headless<5,>=4.10", True),
         ("9", "anything", True),
     ],
 )
@@ -40,7 +40,9 @@ def test_versions_are_compared(version: str, specified: str, fits: bool) -> None
 def test_everything_a_run_needs_is_found_here() -> None:
     found = examine()
     assert found.usable, str(found)
-    assert {"torch", "mediapipe", "H.264 encoder", "default body"} <= {part.name for part in found.needed}
+    assert {"Python", "torch", "ai-edge-litert", "H.264 encoder", "default body"} <= {
+        part.name for part in found.needed
+    }
     assert any(line.startswith("device: ") for line in found.system)
     assert {"smpl", "evaluate", "detector rtmlib", "detector openpose"} <= {extra.name for extra in found.optional}
 
@@ -53,13 +55,24 @@ def test_what_is_missing_comes_with_the_command_that_adds_it() -> None:
     assert "the version does not fit >=99" in str(old) and old.remedy == "pip install 'numpy>=99'"
 
 
-def test_a_missing_system_library_is_distinguished_from_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_whose_files_are_overwritten_is_to_be_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str) -> None:
         raise ImportError("libGL.so.1: cannot open shared object file")
 
     monkeypatch.setattr(importlib, "import_module", fail)
     told = str(needed_part("numpy>=1"))
-    assert "it does not load (libGL.so.1" in told and told.endswith("apt install libgl1 libegl1 libglib2.0-0")
+    assert "it does not load (libGL.so.1" in told
+    assert told.endswith("pip install --force-reinstall --no-deps 'numpy>=1'")
+
+
+@pytest.mark.parametrize(("running", "age"), [((3, 9, 18), "old"), ((3, 15, 0), "new")])
+def test_a_python_without_wheels_is_named(
+    monkeypatch: pytest.MonkeyPatch, running: tuple[int, int, int], age: str
+) -> None:
+    assert not doctor.python().problem
+    monkeypatch.setattr(doctor.sys, "version_info", running)
+    told = str(doctor.python())
+    assert f"it is too {age}; python3.14 -m venv .venv, with any Python from 3.10 to 3.14" in told
 
 
 def test_extras_are_those_of_the_package_without_the_developers() -> None:

@@ -57,8 +57,7 @@ class _MediaPipePeople:
     def __enter__(self) -> _MediaPipePeople:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._detector.__exit__()
+    def __exit__(self, *_: object) -> None: ...
 
     def detect(self, frame: NDArray[np.uint8]) -> People:
         found = self._detector.detect(frame)

@@ -1,20 +1,14 @@
-"""The default detector: MediaPipe's pose model, which gives 33 keypoints and a coarse mask of one person."""
+"""The default detector: MediaPipe's pose models, which give 33 keypoints and a coarse mask of one person."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.blazepose import PoseEstimator
 from fit_avatar.capture.points import MIDPOINTS
-from fit_avatar.errors import MissingDependencyError
 
 _BODY_25_FROM = {
     0: 0, 2: 12, 3: 14, 4: 16, 5: 11, 6: 13, 7: 15, 9: 24, 10: 26, 11: 28, 12: 23, 13: 25, 14: 27,
@@ -50,46 +44,35 @@ class Detection:
     """BODY_25 points (u, v, confidence) in pixels of the frame. [25, 3]"""
     probability: NDArray[np.uint8]
     """Probability of the person, as 0..255, over the whole frame at a smaller size. [h, w]"""
+    world: NDArray[np.float32] | None = None
+    """MediaPipe's 33 points in metres in the camera's axes, from the middle of the hips. [33, 3]"""
 
 
 class MediaPipeDetector:
     """Finds the person in single frames; use it as a context manager.
 
     Raises:
-        MissingDependencyError: mediapipe, its pose model, or a system library it needs is not installed.
+        MissingDependencyError: ai-edge-litert, which runs the models, is not installed or does not load.
     """
 
     def __init__(self, config: MediaPipeConfig = DEFAULT_MEDIAPIPE) -> None:
-        self.config, module = config, _import_pose()
-        with _quiet_stderr():
-            self._pose: Any = module.Pose(static_image_mode=True, model_complexity=1, enable_segmentation=True)
-            self._pose.process(np.zeros((64, 64, 3), np.uint8))  # waits until the graph's threads have started
-        self._warm = False
+        self.config, self._estimator = config, PoseEstimator()
 
     def __enter__(self) -> MediaPipeDetector:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._pose.close()
+    def __exit__(self, *_: object) -> None: ...
 
     def detect(self, frame: NDArray[np.uint8]) -> Detection | None:
         """Find the person in a BGR frame [H, W, 3]; ``None`` if there is nobody."""
-        # C++ code writes to the terminal until each part of the graph has run once, which takes a frame with a person.
-        with contextlib.nullcontext() if self._warm else _quiet_stderr():
-            result = self._pose.process(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-        self._warm = self._warm or result.pose_landmarks is not None
-        if result.pose_landmarks is None or result.segmentation_mask is None:
+        pose = self._estimator.estimate(frame)
+        if pose is None:
             return None
         height, width = frame.shape[:2]
-        landmarks = np.array(
-            [(p.x * width, p.y * height, p.z * width, p.visibility) for p in result.pose_landmarks.landmark],
-            np.float32,
-        )
         scale = min(1.0, self.config.mask_px / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(result.segmentation_mask, size, interpolation=cv2.INTER_AREA)
-        probability = np.clip(small * 255.0 + 0.5, 0, 255).astype(np.uint8)
-        return Detection(to_body_25(landmarks, width, height, self.config), probability)
+        small = pose.probability(max(1, round(height * scale)), max(1, round(width * scale)), scale)
+        probability = (small * 255.0 + 0.5).astype(np.uint8)
+        return Detection(to_body_25(pose.landmarks, width, height, self.config), probability, pose.world)
 
 
 def to_body_25(
@@ -138,41 +121,3 @@ def _face_confidence(landmarks: NDArray[np.float32], config: MediaPipeConfig) ->
         ]
     )
     return np.clip(0.5 - 2.0 * (outward - config.face_cosine), 0.0, 1.0).astype(np.float32)
-
-
-def _import_pose() -> ModuleType:
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with _quiet_stderr():
-            import mediapipe.python.solutions.pose as pose
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"the default detector needs the package mediapipe==0.10.21 ({error}): install it with "
-            "'pip install mediapipe==0.10.21' on Python 3.10–3.12, or give --keypoints and --masks"
-        ) from None
-    except (ImportError, OSError) as error:
-        raise MissingDependencyError(
-            f"mediapipe cannot be loaded ({error}): on a bare server install its system libraries with "
-            "'apt-get install libgl1 libegl1 libgles2 libglib2.0-0', or give --keypoints and --masks"
-        ) from None
-    module: ModuleType = pose
-    return module
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Discard what C++ code writes to the terminal while models load."""
-    try:
-        saved = os.dup(2)
-    except OSError:
-        yield
-        return
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)

@@ -20,6 +20,7 @@ from fit_avatar.capture.box import Box, bounding_box, mask_height
 from fit_avatar.capture.edge import DEFAULT_EDGE, EdgeConfig, refine_edge
 from fit_avatar.capture.palette import DEFAULT_PALETTE, Palette, PaletteConfig
 from fit_avatar.capture.points import Points
+from fit_avatar.capture.smoothing import smooth_within_edges
 from fit_avatar.capture.types import PERSON_LEVEL, Image, Mask
 
 Probability = NDArray[np.uint8]
@@ -224,8 +225,7 @@ class MaskRefiner:
 
     def _smooth(self, score: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
         certainty, c = np.tanh(score / 2.0).astype(np.float32), self.config
-        smoother = cv2.ximgproc.fastGlobalSmootherFilter
-        return np.asarray(4.0 * smoother(image, certainty, c.smoothness, c.smoothing_colour_sigma))
+        return np.asarray(4.0 * smooth_within_edges(certainty, image, c.smoothness, c.smoothing_colour_sigma))
 
 
 def _learn(

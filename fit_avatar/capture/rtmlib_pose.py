@@ -28,7 +28,7 @@ class RtmlibDetector:
 
     def __init__(self, mode: str = "balanced", device: str = "cpu") -> None:
         """Load the models; ``mode`` is rtmlib's ``lightweight``, ``balanced`` or ``performance``."""
-        # Not with rtmlib's own dependencies: its opencv-python would overwrite the opencv-contrib-python used here.
+        # Not with rtmlib's own dependencies: its opencv-python would overwrite the opencv-python-headless used here.
         try:
             module: Any = importlib.import_module("rtmlib")
             self._wholebody: Any = module.Wholebody(mode=mode, to_openpose=False, backend="onnxruntime", device=device)

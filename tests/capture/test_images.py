@@ -167,7 +167,6 @@ def test_lens_distortion_is_undone(photos: list[Path], about: dict[str, Path]) -
 
 
 def test_mediapipe_on_a_photograph_without_people(tmp_path: Path) -> None:
-    pytest.importorskip("mediapipe")
     assert MediaPipeDetector  # not the stand-in
     with pytest.raises(NoPersonError, match="nobody was found"):
         observe_images([write(tmp_path / "grey.png", np.full((HEIGHT, WIDTH, 3), 128, np.uint8))], camera=CAMERA)

@@ -68,12 +68,12 @@ def test_given_inputs(clip: Path, masks: Path, keypoints: Path) -> None:
     assert observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks, frames=4).masks.shape[0] == 4
 
 
-def test_given_inputs_need_no_mediapipe(clip: Path, masks: Path, keypoints: Path) -> None:
+def test_given_inputs_load_no_detector(clip: Path, masks: Path, keypoints: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from fit_avatar.capture import observe, camera_from\n"
         f"c, _ = camera_from({WIDTH}, {HEIGHT}, focal_px=150)\n"
         f"observe(Path({str(clip)!r}), camera=c, keypoints=Path({str(keypoints)!r}), masks=Path({str(masks)!r}))\n"
-        "assert not any(m.split('.')[0] in ('mediapipe', 'torch') for m in sys.modules)"
+        "assert not any(m.split('.')[0] in ('ai_edge_litert', 'torch') for m in sys.modules)"
     )
     root = Path(mediapipe_pose.__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
