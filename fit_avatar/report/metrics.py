@@ -27,7 +27,7 @@ from fit_avatar.report.coverage import Region
 from fit_avatar.report.measurements import Measurement
 from fit_avatar.visibility.frame_views import FrameViews
 
-PACKAGES = ("fit-avatar", "anny", "av", "mediapipe", "numpy", "opencv-contrib-python", "scipy", "torch")
+PACKAGES = ("fit-avatar", "av", "mediapipe", "numpy", "opencv-contrib-python", "scipy", "torch")
 """Packages whose versions ``metrics.json`` records."""
 MIN_CONFIDENCE = 0.3
 """Keypoints of lower detection confidence, in [0, 1], are not compared. Chosen by hand."""
