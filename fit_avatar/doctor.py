@@ -16,9 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
+from fit_avatar.errors import BadInputError
+
 MODULES = {"ai-edge-litert": "ai_edge_litert", "opencv-python-headless": "cv2", "usd-core": "pxr"}
 """Names of the modules that differ from those of their packages."""
-DEVELOPMENT = ("dev", "docs")
+DEVELOPMENT = ("anny", "dev", "docs")
 """Extras for the development of fit-avatar itself."""
 PURPOSES = {
     "smpl": "SMPL-family bodies without texture coordinates, People-Snapshot's files",
@@ -208,15 +210,17 @@ def encoder() -> Part:
 
 
 def body() -> Part:
-    """Return where the default body is cached."""
+    """Return the default body that comes with the package."""
     try:
-        from fit_avatar.body.cache import cache_folder
+        from fit_avatar.body.default_body import read_default
     except (ImportError, OSError):  # reported as a missing package already
         return Part("default body", "unknown until all packages load")
-    kept = sorted(cache_folder().glob("anny-v*.npz"))
-    return Part(
-        "default body", f"in {kept[-1]}" if kept else "will be prepared by the first run, once, in about a minute"
-    )
+    try:
+        vertices = len(read_default().template)
+    except BadInputError as error:
+        problem, _, remedy = str(error).rpartition(": ")
+        return Part("default body", problem=problem, remedy=remedy)
+    return Part("default body", f"with {vertices} vertices, comes with fit-avatar")
 
 
 def extras(wanted: Sequence[str]) -> tuple[Extra, ...]:

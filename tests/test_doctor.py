@@ -3,10 +3,12 @@
 import builtins
 import importlib
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 
 from fit_avatar import cli, doctor
+from fit_avatar.body import default_body
 from fit_avatar.doctor import Extra, Findings, Part, examine, extras, installed, needed_part, satisfies
 
 WANTED = [
@@ -16,6 +18,7 @@ WANTED = [
     "no-such-viewer>=1.0; extra == 'view'",
     "no-such-other==2; extra == 'view'",
     "ruff; extra == 'dev'",
+    "anny; extra == 'anny'",
 ]
 
 
@@ -80,6 +83,12 @@ def test_extras_are_those_of_the_package_without_the_developers() -> None:
     assert (smpl.name, smpl.remedy) == ("smpl", "")
     assert view.remedy == "pip install 'no-such-viewer>=1.0' no-such-other==2"
     assert "watching the fit" in str(view) and "missing: pip install" in str(view)
+
+
+def test_the_default_body_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "with 13718 vertices" in str(doctor.body()) and not doctor.body().problem
+    monkeypatch.setattr(default_body, "FILE", tmp_path / "anny.npz")
+    assert "is missing or damaged" in doctor.body().problem and doctor.body().remedy == "install fit-avatar again"
 
 
 def test_the_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fit_avatar.body.cache import load_body
+    from fit_avatar.body.default_body import face_shapes
     from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
+    from fit_avatar.body.load import load_body
     from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
     from fit_avatar.body.skinning import Posed, pose_body
     from fit_avatar.body.smpl import convert_body, hand_pose, read_smpl
@@ -23,13 +24,14 @@ __all__ = [
     "BodyState",
     "Posed",
     "convert_body",
+    "face_shapes",
     "hand_pose",
     "load_body",
     "pose_body",
     "read_smpl",
 ]
 
-_MODULES = ("cache", "joints", "model", "skinning", "smpl", "state")
+_MODULES = ("load", "default_body", "joints", "model", "skinning", "smpl", "state")
 
 
 def __getattr__(name: str) -> Any:

