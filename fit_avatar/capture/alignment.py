@@ -96,6 +96,8 @@ def align(
         BadInputError: a factor helps, but it is no ratio of two usual sizes.
     """
     common = sorted(points.keys() & masks.keys())
+    if not common:
+        return None
     chosen = [common[i] for i in np.unique(np.linspace(0, len(common) - 1, config.frames).round().astype(int))]
     pairs = [pair for i in chosen if (pair := _Pair.of(points[i][BODY], masks[i], size, config)) is not None]
     if not pairs or _fraction(pairs, Alignment()) >= config.agrees:

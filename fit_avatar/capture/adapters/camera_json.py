@@ -73,7 +73,7 @@ def from_matrix(matrix: Any, path: Path) -> Numbers:
         values = np.full(1, np.nan)
     if values.size == 9:
         values = values.reshape(3, 3)
-    if values.size == 4 and np.isfinite(values).all():  # [fx, fy, cx, cy]
+    if values.shape == (4,) and np.isfinite(values).all():  # [fx, fy, cx, cy]
         return dict(zip(("fx", "fy", "cx", "cy"), values.ravel().tolist(), strict=True))
     if values.ndim < 2 or values.shape[-2:] not in ((3, 3), (3, 4), (4, 4)) or not np.isfinite(values).all():
         raise BadInputError(f"{path} has a camera matrix that is not 3 × 3 finite numbers: calibrate the camera again")
