@@ -43,15 +43,16 @@ class Config:
     height_m: float | None = None
     """The person's height in metres, without shoes. It fixes the scale, which is otherwise an estimate."""
     keypoints: Path | None = None
-    """2D keypoints instead of a detector's: a folder of OpenPose JSON files (BODY_25 or COCO-18, face and hands too
-    where they are there), one a frame; a COCO-WholeBody .json; or People-Snapshot's keypoints.hdf5."""
+    """2D keypoints instead of a detector's: a folder of OpenPose JSON files, one a frame; a COCO-WholeBody .json; or
+    files of MMPose, Sapiens, AlphaPose, EasyMocap, MediaPipe, YOLO and others, recognised by what is in them."""
     detector: Literal["mediapipe", "openpose", "rtmlib"] = "mediapipe"
     """What finds keypoints that are not given; the last two where you have installed them."""
     masks: Path | None = None
-    """Folder of PNG files, or a video, white on the person, or masks.hdf5, instead of the built-in segmentation."""
+    """Masks instead of the built-in segmentation: a folder of pictures (white on the person, class numbers, or
+    transparent elsewhere), a video, or masks.hdf5."""
     camera: Path | None = None
-    """JSON file with fx, fy, cx, cy, width and height in pixels, and optionally k (five OpenCV distortions); or
-    People-Snapshot's camera.pkl."""
+    """JSON file with fx, fy, cx, cy, width and height in pixels, and optionally k (five OpenCV distortions); or a file
+    of COLMAP, NeRF, OpenCV, EasyMocap, Kalibr or People-Snapshot."""
     fov_deg: float | None = None
     """Horizontal field of view in degrees, where there is no camera file."""
     focal_px: float | None = None
@@ -163,11 +164,11 @@ def _missing_inputs(config: Config) -> Iterator[str]:
     elif not config.video.is_file():
         yield f"there is no video file {config.video}: check the path"
     if config.keypoints is not None and not config.keypoints.exists():
-        yield f"there is no --keypoints {config.keypoints}: give the folder that holds the OpenPose JSON files"
+        yield f"there is no --keypoints {config.keypoints}: give the folder or file that holds them"
     if config.masks is not None and not config.masks.exists():
         yield f"there is no --masks {config.masks}: give a folder of PNG files or a video"
     yield from (f"there is no --extension {path}: check the path" for path in config.extension if not path.is_file())
-    if config.camera is not None and not config.camera.is_file():
+    if config.camera is not None and not config.camera.exists():
         yield f"there is no --camera file {config.camera}: check the path"
 
 

@@ -93,7 +93,8 @@ def reconstruct(
     observed = runner.run("observe", depends_on, source.observe)
     options = replace(options, all_sides=source.video is not None)
     made = build(observed.value, source.pictures(observed.value), body, options, runner, observed.key, watch)
-    if made.avatar.capture.camera != source.camera:  # the notes are about a guess that the fit has replaced
+    if source.camera.focal_sigma > 0 and made.avatar.capture.camera != source.camera:
+        # The notes are about a guess that the fit has replaced.
         return made
     return replace(made, avatar=replace(made.avatar, warnings=(*source.notes, *made.avatar.warnings)))
 

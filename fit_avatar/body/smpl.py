@@ -199,7 +199,8 @@ def _keypoints(
 
 
 def _pair(model: ModelFile, key: str) -> Tensor | None:
-    return _f32(np.stack([model[key + "l"], model[key + "r"]])) if key + "l" in model else None
+    both = key + "l" in model and key + "r" in model
+    return _f32(np.stack([model[key + "l"], model[key + "r"]])) if both else None
 
 
 def _f32(array: NDArray[np.generic]) -> Tensor:

@@ -25,6 +25,16 @@ KINDS = {24: ("SMPL", SMPL_JOINTS), 52: ("SMPL-H", SMPLH_JOINTS), 55: ("SMPL-X",
 
 REQUIRED = ("v_template", "f", "shapedirs", "J_regressor", "posedirs", "weights", "kintree_table")
 HANDS = ("hands_componentsl", "hands_componentsr", "hands_meanl", "hands_meanr")
+"""Only SMPL-H and SMPL-X; AMASS's SMPL-H and the locked-head SMPL-X have none: full rotations need none."""
+OTHERS = {
+    16: "MANO, a model of one hand",
+    5: "FLAME, a model of the head",
+    33: "SMAL, a model of animals",
+    35: "SMAL, a model of animals",
+}
+"""What other models of the same family are, by their numbers of joints."""
+STAR_POSEDIRS = 93
+"""STAR's pose-dependent shape has this many columns: 4 for each of 23 joints, and the body-mass term."""
 OPTIONAL = ("vt", "ft", "lmk_faces_idx", "lmk_bary_coords")
 
 
@@ -63,13 +73,17 @@ def read_model_file(path: Path) -> ModelFile:
     tree = arrays["kintree_table"]
     if tree.ndim != 2 or tree.shape[0] != 2:
         raise BadInputError(f"{path} has a kintree_table of shape {list(tree.shape)} where [2, joints] is expected")
-    if tree.shape[1] not in KINDS:
+    if arrays["posedirs"].ndim == 3 and arrays["posedirs"].shape[2] == STAR_POSEDIRS:
         raise BadInputError(
-            f"{path} has {tree.shape[1]} joints, but only SMPL (24), SMPL-H (52) and SMPL-X (55) can be fitted"
+            f"{path} is a STAR model, whose pose-dependent shape is computed in another way: give a file of SMPL, "
+            "SMPL-H or SMPL-X"
+        )
+    if tree.shape[1] not in KINDS:
+        what = f": it is {OTHERS[tree.shape[1]]}" if tree.shape[1] in OTHERS else ""
+        raise BadInputError(
+            f"{path} has {tree.shape[1]} joints, but only SMPL (24), SMPL-H (52) and SMPL-X (55) can be fitted{what}"
         )
     kind, names = KINDS[tree.shape[1]]
-    if kind != "SMPL":
-        _require(path, arrays, HANDS)
     _check(path, arrays, len(names))
     parents = (-1, *(int(parent) for parent in tree[0, 1:].astype(np.int64)))
     if any(not 0 <= parent < j for j, parent in enumerate(parents[1:], start=1)):
@@ -87,6 +101,7 @@ def read_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, Arra
     """
     if not path.is_file():
         raise BadInputError(f"{path} does not exist: give the path of a model file of SMPL, SMPL-H or SMPL-X")
+    _refuse_stand_ins(path)
     try:
         if zipfile.is_zipfile(path):
             with np.load(path, allow_pickle=False) as z:
@@ -99,6 +114,21 @@ def read_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, Arra
     if not isinstance(content, dict):
         raise BadInputError(f"{path} is not a body model: give the file of SMPL, SMPL-H or SMPL-X as downloaded")
     return dict(_plain((key, value) for key, value in content.items() if keys is None or key in keys))
+
+
+def _refuse_stand_ins(path: Path) -> None:
+    """Refuse what is often saved in a model's place: a pointer of Git LFS, or a page that asks for a login."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(512).lstrip()
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be opened: {error.strerror or error}") from error
+    if beginning.startswith(b"version https://git-lfs"):
+        raise BadInputError(f"{path} is a pointer of Git LFS, not the file itself: run git lfs pull in its folder")
+    if beginning[:200].lower().startswith((b"<!doctype", b"<html", b"<?xml")) or b"<html" in beginning.lower():
+        raise BadInputError(
+            f"{path} is a web page, not a model: log in at the model's site with a browser and download the file"
+        )
 
 
 def _member(archive: Any, key: str) -> Any:

@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.files import read_json
-from fit_avatar.capture.snapshot_files import read_snapshot_camera
+from fit_avatar.capture.adapters.camera_file import read_camera_file
 from fit_avatar.capture.types import PERSON_LEVEL, Camera
 from fit_avatar.errors import BadInputError
 
@@ -33,6 +32,11 @@ class FocalConfig:
     """Relative standard deviation of the guess, for other lenses and crops. Chosen by hand."""
     accepted: tuple[float, float] = (0.3, 20.0)
     """Focal lengths outside these multiples of the picture's longer side are refused as mistakes. Chosen by hand."""
+    usual: float = 4.0
+    """Above this multiple, a 140 mm lens in 35 mm equivalents, the user is warned: programs that work with weak
+    perspective write such values. Chosen by hand."""
+    max_stretch: float = 0.03
+    """Relative difference of fx and fy above which the user is warned. Chosen by hand."""
 
 
 DEFAULT_FOCAL = FocalConfig()
@@ -41,13 +45,12 @@ DEFAULT_FOCAL = FocalConfig()
 def load_camera(
     path: Path, width: int, height: int, config: FocalConfig = DEFAULT_FOCAL
 ) -> tuple[Camera, tuple[str, ...]]:
-    """Read a camera from JSON: ``{fx, fy, cx, cy, width, height, k}``, in pixels; ``k`` may be missing.
+    """Read a camera: JSON with ``{fx, fy, cx, cy, width, height, k}`` in pixels, or a file that another program wrote.
 
-    A ``.pkl`` is read as People-Snapshot's ``camera.pkl``
-    (:func:`~fit_avatar.capture.snapshot_files.read_snapshot_camera`).
+    ``docs/formats.md`` lists them; a file that does not say the pictures' size is for the video's.
 
     Args:
-        path: the file.
+        path: the file, or a folder in the layout of COLMAP, EasyMocap or People-Snapshot.
         width: width of the upright video frame in pixels.
         height: its height.
         config: the range of focal lengths that are accepted.
@@ -58,7 +61,7 @@ def load_camera(
     Raises:
         BadInputError: unreadable file, missing or impossible numbers, or a size that does not fit the video.
     """
-    data = read_snapshot_camera(path) if path.suffix.lower() == ".pkl" else _read_json(path)
+    data = read_camera_file(path, (width, height))
     fx, fy, cx, cy, w, h = (_number(data, name, path) for name in ("fx", "fy", "cx", "cy", "width", "height"))
     if w < 1 or h < 1 or w != int(w) or h != int(h):
         raise BadInputError(f"{path}: width and height must be whole pixels, not {w:g} × {h:g}")
@@ -69,7 +72,8 @@ def load_camera(
     if not (0 <= cx <= w and 0 <= cy <= h):
         raise BadInputError(f"{path}: the principal point ({cx:g}, {cy:g}) lies outside the {w:g} × {h:g} picture")
     camera = Camera(fx, fy, cx, cy, int(w), int(h), _distortion(data, path), source=f"given in {path.name}")
-    return _fit_to_video(camera, width, height, path)
+    fitted, warnings = _fit_to_video(camera, width, height, path)
+    return fitted, (*warnings, *_oddities(fitted, path, config))
 
 
 def camera_from(
@@ -194,43 +198,94 @@ def _index_intrinsics(camera: Camera) -> NDArray[np.float64]:
     return matrix
 
 
+def _oddities(camera: Camera, path: Path, config: FocalConfig) -> tuple[str, ...]:
+    """Return warnings about numbers that are possible but seldom right."""
+    warnings = []
+    long_side, focal = max(camera.width, camera.height), max(camera.fx, camera.fy)
+    if focal > config.usual * long_side:
+        warnings.append(
+            f"The focal length in {path.name} is {focal / long_side:.0f} times the picture's longer side "
+            f"({focal:.0f} px): unless it is a long telephoto lens, it comes from a program "
+            "that ignores perspective, and the result is better without it."
+        )
+    if abs(camera.fx / camera.fy - 1.0) > config.max_stretch:
+        warnings.append(
+            f"fx and fy in {path.name} differ by {100 * abs(camera.fx / camera.fy - 1.0):.0f} %: unless the video's "
+            "pixels are not square, the calibration is wrong."
+        )
+    return tuple(warnings)
+
+
 def _fit_to_video(camera: Camera, width: int, height: int, path: Path) -> tuple[Camera, tuple[str, ...]]:
     if (camera.width, camera.height) == (width, height):
         return camera, ()
-    if abs(width / camera.width / (height / camera.height) - 1.0) > 0.01:
-        turned = " (the picture seems turned by 90°)" if (camera.width, camera.height) == (height, width) else ""
-        raise BadInputError(
-            f"{path} is for {camera.width} × {camera.height} pixels but the video has {width} × {height}{turned}: "
-            "calibrate the camera at the video's size"
+    if _same_shape(camera.width, camera.height, width, height):
+        return camera.fitted_to(width, height), (
+            f"{path.name} is for {camera.width} × {camera.height} pixels; its numbers were scaled to the video's "
+            f"{width} × {height}.",
         )
-    return camera.fitted_to(width, height), (
-        f"{path.name} is for {camera.width} × {camera.height} pixels; its numbers were scaled to the video's "
-        f"{width} × {height}.",
+    what = f"{path} is for {camera.width} × {camera.height} pixels but the video has {width} × {height}"
+    if not _same_shape(camera.height, camera.width, width, height):
+        raise BadInputError(f"{what}: calibrate the camera at the video's size")
+    if not _turns_to_one(camera):
+        raise BadInputError(
+            f"{what} (the picture seems turned by 90°), and the principal point is not in the middle, so that the "
+            "direction of the turn matters: give the numbers of the turned picture"
+        )
+    turned = replace(
+        camera, fx=camera.fy, fy=camera.fx, cx=camera.cy, cy=camera.cx, width=camera.height, height=camera.width
+    )
+    return turned.fitted_to(width, height), (
+        f"{path.name} is for {camera.width} × {camera.height} pixels but the video has {width} × {height}; "
+        "its numbers were turned by 90°.",
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    data = read_json(path, "camera file")
-    if not isinstance(data, dict):
-        raise BadInputError(f"the camera file {path} must hold one JSON object with fx, fy, cx, cy, width, height")
-    return data
+def _same_shape(a_width: int, a_height: int, b_width: int, b_height: int) -> bool:
+    return abs(b_width / a_width / (b_height / a_height) - 1.0) <= 0.01
+
+
+def _turns_to_one(camera: Camera) -> bool:
+    """Return whether turning the picture to the left and to the right gives the same camera."""
+    middle = max(abs(camera.cx - camera.width / 2.0), abs(camera.cy - camera.height / 2.0))
+    return middle <= 0.5 and not any(camera.k[2:4])
 
 
 def _number(data: dict[str, Any], name: str, path: Path) -> float:
     if name not in data:
-        raise BadInputError(f"the camera file {path} lacks {name}: it needs fx, fy, cx, cy, width and height in pixels")
-    value = data[name]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise BadInputError(f"{path}: {name} must be a number in pixels, not {value!r}")
-    return float(value)
+        raise BadInputError(
+            f"the camera file {path} lacks {name}: it needs fx, fy, cx, cy, width and height in pixels, or the layout "
+            "of another program (see docs/formats.md)"
+        )
+    value = _as_float(data[name])
+    if not math.isfinite(value):
+        raise BadInputError(f"{path}: {name} must be a number in pixels, not {data[name]!r:.60}")
+    return value
+
+
+def _as_float(value: Any) -> float:
+    """Return a number, also from text; NaN for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _distortion(data: dict[str, Any], path: Path) -> tuple[float, ...]:
-    k = data.get("k") or [0.0] * 5
-    numbers = isinstance(k, list) and all(isinstance(x, (int, float)) and math.isfinite(x) for x in k)
-    if not numbers or len(k) not in (4, 5, 8) or max(abs(x) for x in k) > 100.0:
-        raise BadInputError(f"{path}: k must be OpenCV's distortion coefficients [k1, k2, p1, p2, k3], not {k!r}")
-    return tuple(float(x) for x in k) + (0.0,) * (5 - len(k))
+    given = data.get("k") or [0.0] * 5
+    k = [_as_float(x) for x in given] if isinstance(given, list) else [math.nan]
+    if not all(map(math.isfinite, k)) or len(k) not in (4, 5, 8) or max(map(abs, k)) > 100.0:
+        raise BadInputError(
+            f"{path}: k must be OpenCV's distortion coefficients [k1, k2, p1, p2, k3], not {given!r:.100}"
+        )
+    if len(k) == 4 and any(k):
+        raise BadInputError(
+            f"{path} has four distortion coefficients, which may be those of a fisheye lens: if they are k1, k2, p1, "
+            "p2, write 0 as the fifth; if it is a fisheye, undistort the video first"
+        )
+    return tuple(k) + (0.0,) * (5 - len(k))
 
 
 def _check_focal(focal: float, long_side: float, what: str, config: FocalConfig) -> None:

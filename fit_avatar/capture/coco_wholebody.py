@@ -1,32 +1,31 @@
-"""Reading COCO-WholeBody keypoints (133 points: body, feet, face, hands), and plain COCO's 17.
+"""Reading lists of COCO's annotations or results: COCO's 17 points, COCO-WholeBody's 133, Halpe's 26 and 136.
 
-The orders are those of the COCO-WholeBody data format (Jin et al., "Whole-Body Human Pose Estimation in the Wild",
-ECCV 2020); MMPose and others write their results in the same layout.
+COCO-WholeBody's data format (Jin et al., "Whole-Body Human Pose Estimation in the Wild", ECCV 2020) is also what MMPose
+writes; AlphaPose writes the same list with other numbers of points and with confidences up to 6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.keypoint_sets import COCO_17, COCO_WHOLEBODY_133, HALPE_26, HALPE_136
+from fit_avatar.capture.adapters.found import Found, common_size
 from fit_avatar.capture.files import frame_number, read_json
-from fit_avatar.capture.points import MID_HIP, NECK, People, Points, join_parts, read_points, with_midpoints
+from fit_avatar.capture.points import People, Points, from_named, names_by_count, read_points
 from fit_avatar.errors import BadInputError
 
-COCO_17, COCO_FEET, COCO_FACE, COCO_LEFT, COCO_RIGHT = (
-    slice(0, 17), slice(17, 23), slice(23, 91), slice(91, 112), slice(112, 133),
-)  # fmt: skip
-"""Where the parts are among the 133 points."""
-PARTS = {"foot_kpts": COCO_FEET, "face_kpts": COCO_FACE, "lefthand_kpts": COCO_LEFT, "righthand_kpts": COCO_RIGHT}
-"""Names of the parts in a file, beside ``keypoints``."""
-BODY_25_FROM = {
-    0: 0, 2: 6, 3: 8, 4: 10, 5: 5, 6: 7, 7: 9, 9: 12, 10: 14, 11: 16, 12: 11, 13: 13, 14: 15,
-    15: 2, 16: 1, 17: 4, 18: 3, 19: 17, 20: 18, 21: 19, 22: 20, 23: 21, 24: 22,
+SETS = names_by_count((COCO_17, COCO_WHOLEBODY_133, HALPE_26, HALPE_136))
+"""The sets of points that an entry may have, by their number; all begin with COCO's 17."""
+PARTS = {
+    "foot_kpts": slice(17, 23), "face_kpts": slice(23, 91), "lefthand_kpts": slice(91, 112),
+    "righthand_kpts": slice(112, 133),
 }  # fmt: skip
-"""BODY_25 index → COCO-WholeBody index."""
+"""Names of the parts in a file, beside ``keypoints``, and where they are among COCO-WholeBody's points."""
 OCCLUDED_CONFIDENCE = 0.5
 """Confidence of a point that is labelled as occluded (visibility 1; visible is 2). Chosen by hand."""
 
@@ -48,12 +47,7 @@ def from_coco_wholebody(points: NDArray[np.float32]) -> Points:
     """
     if points.shape not in ((133, 3), (17, 3)):
         raise ValueError(f"COCO-WholeBody has 133 points and COCO 17, each of 3 numbers: not {points.shape}")
-    every = np.zeros((133, 3), np.float32)
-    every[: len(points)] = points
-    every[:, 2] = np.clip(every[:, 2], 0.0, 1.0)
-    body = np.zeros((25, 3), np.float32)
-    body[list(BODY_25_FROM)] = every[list(BODY_25_FROM.values())]
-    return join_parts(with_midpoints(body, NECK, MID_HIP), every[COCO_FACE], every[COCO_LEFT], every[COCO_RIGHT])
+    return _clipped(from_named(points, SETS[len(points)]))
 
 
 def load_coco_wholebody(path: Path) -> dict[int, People]:
@@ -81,24 +75,44 @@ def people_by_frame(data: Any, path: Path) -> dict[int, People]:
     Raises:
         BadInputError: as :func:`load_coco_wholebody`.
     """
-    entries = data.get("annotations") if isinstance(data, dict) else data
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    found = read(data, path)
+    if found is None:
         raise BadInputError(
             f"the keypoint file {path} holds neither OpenPose's 'people' nor COCO's list of annotations: check the path"
         )
-    images = data.get("images") if isinstance(data, dict) else None
-    names = {i["id"]: i.get("file_name") for i in images or () if isinstance(i, dict) and "id" in i}
-    people: dict[int, list[Points]] = {}
+    return {int(index or 0): _clipped(np.stack(people)) for index, people in found.people.items()}
+
+
+def read(data: Any, path: Path) -> Found | None:
+    """Read the people of all pictures, confidences as in the file; ``None`` for another layout.
+
+    Raises:
+        BadInputError: NaN, a wrong number of points, nobody, or an entry whose frame is unknown.
+    """
+    entries = data.get("annotations") if isinstance(data, dict) else data
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return None
+    pictures = data.get("images") if isinstance(data, dict) else None
+    images = {i["id"]: i for i in pictures or () if isinstance(i, dict) and isinstance(i.get("id"), (int, str))}
+    people: dict[int, list[tuple[Points, Sequence[str]]]] = {}
     for entry in entries:
-        people.setdefault(_frame_of(entry, names, path), []).append(_points(entry, path))
+        people.setdefault(_frame_of(entry, images, path), []).append(_points(entry, path))
     if not people:
         raise BadInputError(f"the keypoint file {path} holds nobody: make it again")
-    values = np.concatenate([points[COCO_17, 2] for found in people.values() for points in found])
+    values = np.concatenate([points[:17, 2] for found in people.values() for points, _ in found])
     labelled = bool(np.isin(values, (0, 1, 2)).all() and (values == 2).any())
-    return {
-        index: np.stack([from_coco_wholebody(_with_confidence(points) if labelled else points) for points in found])
-        for index, found in people.items()
-    }
+    return Found(
+        {
+            index: [from_named(_with_confidence(points) if labelled else points, names) for points, names in found]
+            for index, found in people.items()
+        },
+        common_size([(image.get("width"), image.get("height")) for image in images.values()], path),
+    )
+
+
+def _clipped(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    points[..., 2] = np.minimum(points[..., 2], 1.0)
+    return points
 
 
 def _with_confidence(points: Points) -> Points:
@@ -108,25 +122,27 @@ def _with_confidence(points: Points) -> Points:
     return np.column_stack([points[:, :2], confidence]).astype(np.float32)
 
 
-def _points(entry: dict[str, Any], path: Path) -> Points:
-    """Return an entry's points with visibility or confidence as in the file. [133, 3]"""
-    points = np.zeros((133, 3), np.float32)
-    values = {"keypoints": COCO_17, **PARTS}
-    for name, place in values.items():
-        numbers = entry.get(name)
-        if numbers is None or numbers == []:
-            if name == "keypoints":
-                raise BadInputError(f"the keypoint file {path} has an entry without 'keypoints': make it again")
-            continue
-        counts = (17, 133) if name == "keypoints" else (place.stop - place.start,)
-        found = read_points(numbers, counts, path, "person" if name == "keypoints" else name, top=2.0)
-        points[place.start : place.start + len(found)] = found
-    return points
+def _points(entry: dict[str, Any], path: Path) -> tuple[Points, Sequence[str]]:
+    """Return an entry's points with visibility or confidence as in the file, and their names. [N, 3]"""
+    numbers = entry.get("keypoints")
+    if numbers is None or numbers == []:
+        raise BadInputError(f"the keypoint file {path} has an entry without 'keypoints': make it again")
+    body = read_points(numbers, tuple(SETS), path, "person", top=np.inf)
+    parts = {name: entry[name] for name in PARTS if entry.get(name)}
+    if len(body) != len(COCO_17) or not parts:
+        return body, SETS[len(body)]
+    points = np.zeros((len(COCO_WHOLEBODY_133), 3), np.float32)
+    points[: len(body)] = body
+    for name, values in parts.items():
+        place = PARTS[name]
+        points[place] = read_points(values, (place.stop - place.start,), path, name, top=np.inf)
+    return points, COCO_WHOLEBODY_133
 
 
-def _frame_of(entry: dict[str, Any], names: dict[Any, Any], path: Path) -> int:
+def _frame_of(entry: dict[str, Any], images: dict[Any, dict[str, Any]], path: Path) -> int:
     image = entry.get("image_id")
-    name = entry.get("file_name", names.get(image) if isinstance(image, (int, str)) else None)
+    known = images.get(image, {}) if isinstance(image, (int, str)) else {}
+    name = entry.get("file_name", known.get("file_name"))
     if name is None and isinstance(image, int):
         return image
     index = frame_number(Path(str(name if name is not None else image)).stem)

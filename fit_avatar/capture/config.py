@@ -25,6 +25,9 @@ class CaptureConfig:
     max_second_person: float = 0.5
     """The video is refused if more than this fraction of the frames show a second person of about the same size. Chosen
     by hand."""
+    max_mismatch: float = 0.5
+    """Given keypoints or masks are refused if they do not show the same person in more than this fraction of the
+    frames. Chosen by hand."""
     many_swapped: float = 0.1
     """The user is warned if left and right were exchanged in more than this fraction of the frames. Chosen by hand."""
     few_used: float = 0.7

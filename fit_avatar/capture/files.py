@@ -4,35 +4,111 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from fit_avatar.errors import BadInputError
 
+MAX_NUMBERS = 4
+"""So many numbers at the end of a name are looked at."""
+MAX_NAME = 255
+"""Characters at the end of a name in which a number is looked for: file systems have no longer names."""
+MAX_DEPTH = 2
+"""So far below a folder its files are looked for."""
 
-def files_by_frame(folder: Path, suffix: str, what: str) -> dict[int, Path]:
+
+def files_by_frame(folder: Path, suffix: str | tuple[str, ...], what: str) -> dict[int, Path]:
     """Map frame index → file for the files with a suffix in a folder.
+
+    The last number in a name is the frame's index, unless it is the same in every name and another number is not
+    (``000012_1.png``, ``000013_1.png``, … of one object).
 
     Args:
         folder: where to look (not below).
-        suffix: such as ``.png``; upper and lower case alike.
+        suffix: such as ``.png``, or several of them; upper and lower case alike.
         what: what the files are, for the message.
 
     Raises:
         BadInputError: no such folder, no such file in it, a name without a number, or two files for one frame.
     """
-    found: dict[int, Path] = {}
-    for path in files_in(folder, suffix, what):
-        index = frame_number(path.stem)
-        if index is None:
+    paths = files_in(folder, suffix, what)
+    numbers = [[int(digits) for digits in re.findall(r"\d+", path.stem)[-MAX_NUMBERS:]] for path in paths]
+    for path, found in zip(paths, numbers, strict=True):
+        if not found:
             raise BadInputError(f"{path} has no number in its name: the last number must be the frame's index")
-        if index in found:
-            raise BadInputError(f"{found[index].name} and {path.name} in {folder} are both for frame {index}: keep one")
-        found[index] = path
-    return found
+    place = _running_place(numbers)
+    files: dict[int, Path] = {}
+    for path, found in zip(paths, numbers, strict=True):
+        index = found[place]
+        if index in files:
+            raise BadInputError(f"{files[index].name} and {path.name} in {folder} are both for frame {index}: keep one")
+        files[index] = path
+    return files
 
 
-def files_in(folder: Path, suffix: str, what: str) -> list[Path]:
+def _running_place(numbers: list[list[int]]) -> int:
+    """Return the place, from the end, of the number that counts the frames in names that hold several numbers."""
+    columns = min(map(len, numbers))
+    distinct = [k for k in range(-1, -columns - 1, -1) if len({found[k] for found in numbers}) == len(numbers)]
+    if len(numbers) < 2 or not distinct or len({len(found) for found in numbers}) > 1:
+        return -1
+    return distinct[0]
+
+
+def from_zero(indices: Collection[int], frame_count: int) -> tuple[int, str]:
+    """Find out whether frames are counted from 1, as FFmpeg counts the files that it writes.
+
+    Args:
+        indices: the numbers in the names.
+        frame_count: number of frames of the video.
+
+    Returns:
+        What to subtract from each number, and a sentence that says so (empty if there is nothing to say).
+    """
+    first, last = min(indices), max(indices)
+    if first == 1 and last == frame_count:
+        return 1, f"count frames from 1 (the last is {last} of {frame_count}) and were moved to count from 0"
+    if first > 1 and last == frame_count:
+        return 1, f"end with frame {last} of {frame_count}, so that they count from 1; they were moved to count from 0"
+    if first == 1 and len(indices) == last == frame_count - 1:
+        return 0, (
+            "begin with frame 1 and were taken to count from 0, as the last one is the video's last frame; "
+            "if they count from 1, subtract 1 from the numbers"
+        )
+    return 0, ""
+
+
+def only_folder_with(folder: Path, suffixes: tuple[str, ...], what: str) -> Path | None:
+    """Return a folder itself if it holds such files, or else the only folder below it that does, if there is one.
+
+    Raises:
+        BadInputError: several folders below hold such files.
+    """
+    level = [folder] if folder.is_dir() else []
+    for _ in range(MAX_DEPTH + 1):
+        holding = [place for place in level if any(_is_one(path, suffixes) for path in _children(place))]
+        if len(holding) > 1:
+            names = ", ".join(str(place.relative_to(folder)) for place in holding[:5])
+            raise BadInputError(f"{folder} holds several folders of {what} ({names}): give one of them")
+        if holding:
+            return holding[0]
+        level = [path for place in level for path in _children(place) if path.is_dir()]
+    return None
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    except OSError as error:
+        raise BadInputError(f"the folder {folder} cannot be read ({error.strerror or error}): check it") from None
+
+
+def _is_one(path: Path, suffixes: tuple[str, ...]) -> bool:
+    return path.suffix.lower() in suffixes and path.is_file()
+
+
+def files_in(folder: Path, suffix: str | tuple[str, ...], what: str) -> list[Path]:
     """Return the files with a suffix in a folder, sorted by name.
 
     Raises:
@@ -40,15 +116,16 @@ def files_in(folder: Path, suffix: str, what: str) -> list[Path]:
     """
     if not folder.is_dir():
         raise BadInputError(f"there is no folder of {what} {folder}: check the path")
-    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == suffix and not p.name.startswith(".")]
+    suffixes = (suffix,) if isinstance(suffix, str) else suffix
+    found = [path for path in _children(folder) if _is_one(path, suffixes)]
     if not found:
-        raise BadInputError(f"there is no {suffix} file in {folder}: it must hold the {what}, one file per frame")
+        raise BadInputError(f"there is no {suffixes[0]} file in {folder}: it must hold the {what}, one file per frame")
     return found
 
 
 def frame_number(stem: str) -> int | None:
     """Return the last number in a file's name without its suffix; ``None`` if there is none."""
-    numbers = re.findall(r"\d+", stem)
+    numbers = re.findall(r"\d+", stem[-MAX_NAME:])
     return int(numbers[-1]) if numbers else None
 
 
@@ -62,5 +139,5 @@ def read_json(path: Path, what: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"there is no {what} {path}: check the path") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"the {what} {path} is not readable JSON ({error}): make it again") from None

@@ -9,20 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.alignment import align
 from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.files import files_in
-from fit_avatar.capture.keypoints import load_keypoints
+from fit_avatar.capture.keypoints import load_keypoints, load_picture
 from fit_avatar.capture.mask_check import MaskCheck, check_photo, clean_mask
-from fit_avatar.capture.masks import read_mask
+from fit_avatar.capture.masks import read_masks
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.openpose import read_people
 from fit_avatar.capture.person import body_size, is_person
 from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
-from fit_avatar.capture.types import Camera, Capture, Image, Mask, Progress
+from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, Mask, Progress
 from fit_avatar.errors import BadInputError, NoPersonError
 
 MAX_IMAGES = 8
@@ -89,8 +89,9 @@ def observe_images(
     """
     report: Progress = progress or (lambda step, done, total: None)
     images = _read_all(paths, camera)
-    given = _given_masks(masks, paths, (camera.width, camera.height)) if masks else None
-    people = _given_people(keypoints, paths) if keypoints else None
+    size = (camera.width, camera.height)
+    given, mask_notes = _given_masks(masks, paths, size) if masks else (None, ())
+    people, point_notes = _given_people(keypoints, paths, size) if keypoints else (None, ())
     if people is None and detector != "mediapipe":
         with make_detector(detector) as other:
             people = [other.detect(image) for image in images]
@@ -98,6 +99,9 @@ def observe_images(
     if people is None:
         people = [join_parts(detection.keypoints)[None] for detection in detections]
     points = np.stack([_largest(found, path, keypoints) for found, path in zip(people, paths, strict=True)])
+    if keypoints is not None:
+        points, note = _aligned(points, given, detections, size, keypoints)
+        point_notes += (note,) if note else ()
     raw = given if given is not None else _refine(images, detections, points, report, config)
     cleaned = [clean_mask(mask, p[BODY], config.mask_check) for mask, p in zip(raw, points, strict=True)]
     checks = [check_photo(mask, p[BODY], config.mask_check) for mask, p in zip(cleaned, points, strict=True)]
@@ -111,7 +115,7 @@ def observe_images(
         frame_indices=np.arange(len(paths)),
         frame_weights=np.array([check.weight for check in checks], np.float32),
         fps=1.0,
-        warnings=_warnings(checks, config),
+        warnings=(*dict.fromkeys((*point_notes, *mask_notes)), *_warnings(checks, config)),
         sources={**input_sources(keypoints, masks, detector), "images": [str(path) for path in paths]},
     )
 
@@ -131,20 +135,38 @@ def _read_all(paths: Sequence[Path], camera: Camera) -> list[Image]:
     return images
 
 
-def _given_people(keypoints: Path, paths: Sequence[Path]) -> list[People]:
+def _given_people(
+    keypoints: Path, paths: Sequence[Path], size: tuple[int, int]
+) -> tuple[list[People], tuple[str, ...]]:
+    """Return the people in each photograph, and what was put right."""
     if keypoints.is_dir():
-        return [read_people(path) for path in _matched(keypoints, paths, ".json", "OpenPose JSON files")]
-    by_number = load_keypoints(keypoints)
+        files = _matched(keypoints, paths, ".json", "OpenPose JSON files")
+        found = [load_picture(path, size) for path in files]
+        return [people for people, _ in found], tuple(note for _, notes in found for note in notes)
+    by_number = load_keypoints(keypoints, None, size)
     if len(by_number) != len(paths):
         raise BadInputError(f"{keypoints} has keypoints for {len(by_number)} pictures, not for {len(paths)}")
-    return [by_number[number] for number in sorted(by_number)]
+    return [by_number[number] for number in sorted(by_number)], by_number.warnings
 
 
-def _given_masks(masks: Path, paths: Sequence[Path], size: tuple[int, int]) -> list[Mask]:
+def _aligned(
+    points: NDArray[np.float32],
+    given: list[Mask] | None,
+    detections: list[Detection],
+    size: tuple[int, int],
+    keypoints: Path,
+) -> tuple[NDArray[np.float32], str]:
+    """Return given keypoints [N, 137, 3] for the photographs' size, and what was put right."""
+    masks = given if given is not None else [detection.probability > PERSON_LEVEL for detection in detections]
+    change = align(dict(enumerate(points)), dict(enumerate(masks)), size, str(keypoints))
+    return (points, "") if change is None else (change.apply(points), change.note(keypoints.name))
+
+
+def _given_masks(masks: Path, paths: Sequence[Path], size: tuple[int, int]) -> tuple[list[Mask], tuple[str, ...]]:
     if not masks.is_dir() and len(paths) > 1:
         raise BadInputError(f"{masks} is one mask for {len(paths)} images: give a folder with one PNG for each")
     files = _matched(masks, paths, ".png", "PNG masks") if masks.is_dir() else [masks]
-    return [read_mask(file, size) for file in files]
+    return read_masks(files, size)
 
 
 def _matched(folder: Path, paths: Sequence[Path], suffix: str, what: str) -> list[Path]:

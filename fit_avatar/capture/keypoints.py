@@ -1,54 +1,154 @@
-"""Reading given keypoints, whatever their format."""
+"""Reading given keypoints, whatever program wrote them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from fit_avatar.capture import coco_wholebody, openpose
-from fit_avatar.capture.files import frame_number, read_json
-from fit_avatar.capture.points import People
+from fit_avatar.capture.adapters import (
+    alphapose,
+    bare_array,
+    easy_vitpose,
+    easymocap,
+    mediapipe_json,
+    mmpose,
+    yolo_text,
+)
+from fit_avatar.capture.adapters.found import Found
+from fit_avatar.capture.files import files_by_frame, files_in, frame_number, from_zero, only_folder_with, read_json
+from fit_avatar.capture.points import NUM_POINTS, People, Points
 from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, read_snapshot_keypoints
+from fit_avatar.capture.units import resolve_body_25b, scale_confidences, to_pixels
 from fit_avatar.errors import BadInputError
 
+LAYOUTS = (openpose, mmpose, mediapipe_json, easymocap, easy_vitpose, alphapose, bare_array, coco_wholebody)
+"""Modules whose ``read`` recognises a parsed JSON file, the most particular layout first."""
+SUFFIXES = (".json", ".txt")
+SNAPSHOT = "keypoints.hdf5"
 
-def load_keypoints(path: Path, frame_count: int | None = None) -> dict[int, People]:
-    """Read keypoints in the format that the path's kind and content show.
+
+class GivenKeypoints(dict[int, People]):
+    """Frame index → people [P, 137, 3] in pixels of the frame, and what had to be put right to get there."""
+
+    def __init__(self, people: Mapping[int, People], warnings: tuple[str, ...] = ()) -> None:
+        """Keep the people by frame, and one sentence for everything that was put right."""
+        super().__init__(people)
+        self.warnings = warnings
+
+
+def load_keypoints(path: Path, frame_count: int | None = None, size: tuple[int, int] | None = None) -> GivenKeypoints:
+    """Read keypoints in the layout that the content shows; ``docs/formats.md`` lists them.
 
     Args:
-        path: a folder of OpenPose JSON; one JSON file of COCO-WholeBody or COCO, or of OpenPose for one frame; or
-            People-Snapshot's ``keypoints.hdf5``.
-        frame_count: number of frames of the video, to detect keypoints of another one.
+        path: a folder with one file per frame, a file with all frames or one, or People-Snapshot's
+            ``keypoints.hdf5``.
+        frame_count: number of frames of the video, to detect keypoints of another one and frames counted from 1.
+        size: width and height of the video in pixels, for keypoints that are fractions or for another size.
 
     Returns:
-        Frame index → people [P, 137, 3], in pixels of the video's frame.
+        Frame index → people [P, 137, 3], in pixels of the video's frame; and ``warnings``.
 
     Raises:
-        BadInputError: no such file, broken, or a number of frames that does not fit the video.
+        BadInputError: no such file, broken, of no known layout, or a number of frames that does not fit the video.
         MissingDependencyError: it is HDF5 and h5py is not installed.
     """
-    people = _load(path)
+    found = _load(path)
+    alone = frame_number(path.stem) or 0
+    people = {alone if index is None else index: _stacked(persons) for index, persons in found.people.items()}
+    if not people:
+        raise BadInputError(f"the keypoint file {path} holds no frame: make it again")
+    notes: list[str] = []
+    if frame_count is not None and not found.from_one:
+        offset, note = from_zero(people, frame_count)
+        people = {index - offset: persons for index, persons in people.items()}
+        notes += [f"The keypoints in {path.name} {note}."] if note else []
+    elif found.from_one:
+        people = {index - 1: persons for index, persons in people.items()}
     if frame_count is not None:
         _check_count(people, frame_count, path)
-    return people
+    people = scale_confidences(people)
+    if found.may_be_25b:
+        people, note = resolve_body_25b(people, path)
+        notes += [note] if note else []
+    people, note = to_pixels(people, found.size, size, path)
+    return GivenKeypoints(people, (*notes, *([note] if note else ())))
 
 
-def _load(path: Path) -> dict[int, People]:
+def load_picture(path: Path, size: tuple[int, int]) -> tuple[People, tuple[str, ...]]:
+    """Read the keypoints of one photograph of a size in pixels: people [P, 137, 3], and warnings.
+
+    Raises:
+        BadInputError: as :func:`load_keypoints`, or the file is about several pictures.
+    """
+    given = load_keypoints(path, None, size)
+    if len(given) != 1:
+        raise BadInputError(f"{path} has keypoints for {len(given)} pictures: give those of one")
+    return next(iter(given.values())), given.warnings
+
+
+def _load(path: Path) -> Found:
     if path.is_dir():
-        return openpose.load_openpose(path)
+        return _load_folder(path)
     if not path.exists():
         raise BadInputError(f"there are no keypoints {path}: check the path")
-    if path.suffix.lower() in HDF5_SUFFIXES:
-        return dict(enumerate(read_snapshot_keypoints(path)))
-    if path.suffix.lower() != ".json":
+    suffix = path.suffix.lower()
+    if suffix in HDF5_SUFFIXES:
+        return Found({index: list(people) for index, people in enumerate(read_snapshot_keypoints(path))})
+    if suffix == ".txt":
+        return yolo_text.read_text(path)
+    if suffix != ".json":
         raise BadInputError(
-            f"{path} holds no keypoints that can be read: give a folder of OpenPose JSON, a COCO-WholeBody .json "
-            "or a keypoints.hdf5"
+            f"{path} holds no keypoints that can be read: give a folder of OpenPose JSON, a COCO-WholeBody .json, "
+            "another layout of docs/formats.md, or a keypoints.hdf5"
         )
-    data = read_json(path, "keypoint file")
-    if isinstance(data, dict) and "people" in data:
-        return {frame_number(path.stem) or 0: openpose.parse_people(data, path)}
-    return coco_wholebody.people_by_frame(data, path)
+    return _parse(read_json(path, "keypoint file"), path)
+
+
+def _load_folder(folder: Path) -> Found:
+    """Read one file per frame, or the only file, which then may hold all frames."""
+    places = ((only_folder_with(folder, (suffix,), "keypoint files"), suffix) for suffix in SUFFIXES)
+    place, suffix = next(((place, suffix) for place, suffix in places if place), (folder, SUFFIXES[0]))
+    if place == folder and (folder / SNAPSHOT).is_file():
+        return _load(folder / SNAPSHOT)
+    files = files_in(place, suffix, "OpenPose JSON files")
+    if len(files) == 1:
+        only = _load(files[0])
+        if None not in only.people:
+            return only
+    by_frame = {index: _load(path) for index, path in files_by_frame(place, suffix, "OpenPose JSON files").items()}
+    for found in by_frame.values():
+        if len(found.people) > 1:
+            raise BadInputError(f"{place} holds several files with many frames each: give one of them")
+    people: dict[int | None, list[Points]] = {
+        index: next(iter(found.people.values()), []) for index, found in by_frame.items()
+    }
+    sizes = {found.size for found in by_frame.values() if found.size is not None}
+    if len(sizes) > 1:
+        raise BadInputError(
+            f"the keypoint files in {place} are for pictures of different sizes: give those of one video"
+        )
+    return Found(people, next(iter(sizes), None), any(found.may_be_25b for found in by_frame.values()))
+
+
+def _parse(data: Any, path: Path) -> Found:
+    if data == []:
+        return Found({None: []})
+    for layout in LAYOUTS:
+        found: Found | None = layout.read(data, path)
+        if found is not None:
+            return found
+    raise BadInputError(
+        f"the keypoint file {path} has no layout that is known (OpenPose, COCO, MMPose, Sapiens, AlphaPose, MediaPipe, "
+        "EasyMocap and others): see docs/formats.md"
+    )
+
+
+def _stacked(people: list[Points]) -> People:
+    return np.array(people, np.float32).reshape(-1, NUM_POINTS, 3)
 
 
 def _check_count(frames: Collection[int], frame_count: int, path: Path) -> None:

@@ -16,6 +16,9 @@ from fit_avatar.capture.types import Image, Mask
 TRUNK = (2, 3, 5, 6, 9, 10, 12, 13)
 """BODY_25 shoulders, elbows, hips and knees: far enough inside the body to lie on its mask."""
 
+MISMATCH = "keypoints and mask do not show the same person"
+"""Why a frame is left out whose mask does not cover the trunk's keypoints."""
+
 
 @dataclass(frozen=True)
 class MaskCheckConfig:
@@ -172,7 +175,7 @@ def _mismatch(mask: Mask, keypoints: Points, config: MaskCheckConfig) -> MaskChe
     if not mask.any():
         return MaskCheck(0.0, "the mask is empty")
     if fraction_on_mask(mask, keypoints, config) < config.min_on_mask:
-        return MaskCheck(0.0, "keypoints and mask do not show the same person")
+        return MaskCheck(0.0, MISMATCH)
     return None
 
 

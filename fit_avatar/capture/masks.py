@@ -1,99 +1,181 @@
-"""Reading given masks: a folder of PNG files, a video (white on the person) or masks.hdf5."""
+"""Reading given masks: a folder of pictures, a video (white on the person) or masks.hdf5."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.files import files_by_frame
+from fit_avatar.capture.files import files_by_frame, from_zero, only_folder_with
+from fit_avatar.capture.mask_values import MaskValues, Picture
 from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, SnapshotMasks
-from fit_avatar.capture.types import PERSON_LEVEL, Mask
+from fit_avatar.capture.types import Mask
 from fit_avatar.capture.video import count_frames, read_frames
 from fit_avatar.errors import BadInputError
 
 MAX_COUNT_DIFFERENCE = 2
 """Frames by which two encodings of one video may differ in length. Chosen by hand."""
+MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
+SAMPLES = 12
+"""What the values mean is found out from so many masks. Chosen by hand."""
+MAX_SHAPE_DIFFERENCE = 0.01
+"""Relative difference of two pictures' aspect ratios, by rounding, up to which one is a scaled copy. Chosen by
+hand."""
 
 
 class GivenMasks:
-    """Masks on disk, one per frame of the video, read on demand."""
+    """Masks on disk, read on demand; ``warnings`` says what had to be put right, one sentence each."""
 
     def __init__(self, path: Path, width: int, height: int, frame_count: int) -> None:
         """Check that the masks belong to a video of this size (upright, in pixels) and length.
 
         Raises:
-            BadInputError: no such path, or the number of masks differs from the video's.
+            BadInputError: no such path, or the number of masks does not fit the video's.
             MissingDependencyError: it is HDF5 and h5py is not installed.
         """
         if not path.exists():
             raise BadInputError(f"there are no masks {path}: check the path")
         self.path, self.size = path, (width, height)
+        self.warnings: tuple[str, ...] = ()
         self._files: dict[int, Path] | None = None
         self._snapshot: SnapshotMasks | None = None
         if path.is_dir():
-            self._files = files_by_frame(path, ".png", "PNG masks")
-            count, last = len(self._files), max(self._files)
+            self._files = self._numbered(path, frame_count)
+            numbers = sorted(self._files)
         elif path.suffix.lower() in HDF5_SUFFIXES:
             self._snapshot = SnapshotMasks(path)
             check_size((self._snapshot.width, self._snapshot.height), self.size, str(path))
-            count, last = self._snapshot.count, self._snapshot.count - 1
+            numbers = list(range(self._snapshot.count))
         else:
-            count = count_frames(path)
-            last = count - 1
-        if abs(count - frame_count) > MAX_COUNT_DIFFERENCE or last >= frame_count + MAX_COUNT_DIFFERENCE:
-            raise BadInputError(
-                f"{path} holds {count} masks (the last for frame {last}) but the video has {frame_count} frames: "
-                "there must be one mask for each frame, counted from 0"
-            )
+            numbers = list(range(count_frames(path)))
+        self._check_count(numbers, frame_count)
+        self.indices = frozenset(numbers)
+        """The frames that have a mask."""
+        self.is_sparse = frame_count - len(numbers) > MAX_COUNT_DIFFERENCE
+        """Whether only some frames have one."""
+        self._values = self._recognise(numbers)
 
     def read(self, indices: list[int]) -> dict[int, Mask]:
         """Return frame index → mask [H, W] for those of the frames that have one.
 
         Raises:
-            BadInputError: a mask is unreadable or its size differs from the video's.
+            BadInputError: a mask is unreadable, or its shape differs from the video's.
         """
         if self._snapshot is not None:
             return dict(self._snapshot.read(indices))
+        return {i: self._values.person(image, self.size) for i, image in self._pictures(indices).items()}
+
+    def _pictures(self, indices: list[int]) -> dict[int, Picture]:
         if self._files is None:
-            frames = read_frames(self.path, indices)
-            return {i: _from_image(frame, self.size, f"frame {i} of {self.path}") for i, frame in frames}
-        return {i: read_mask(self._files[i], self.size) for i in indices if i in self._files}
+            frames = _frames(self.path, indices)
+            return {i: _checked(frame, self.size, f"frame {i} of {self.path}") for i, frame in frames}
+        return {i: _read(self._files[i], self.size) for i in indices if i in self._files}
+
+    def _numbered(self, path: Path, frame_count: int) -> dict[int, Path]:
+        place = only_folder_with(path, MASK_SUFFIXES, "masks") or path
+        files = files_by_frame(place, MASK_SUFFIXES, "PNG masks")
+        offset, note = from_zero(files, frame_count)
+        if note:
+            self.warnings += (f"The masks in {path.name} {note}.",)
+        return {index - offset: file for index, file in files.items()}
+
+    def _check_count(self, numbers: Sequence[int], frame_count: int) -> None:
+        """Check that the masks are about the whole clip: one for every frame, or for some frames by their numbers."""
+        count, first, last = len(numbers), numbers[0], numbers[-1]
+        missing = frame_count - count
+        some = missing > MAX_COUNT_DIFFERENCE and last - first + 1 > count and last >= 0.5 * frame_count
+        if last >= frame_count + MAX_COUNT_DIFFERENCE or (missing > MAX_COUNT_DIFFERENCE and not some):
+            raise BadInputError(
+                f"{self.path} holds {count} masks (the last for frame {last}) but the video has {frame_count} frames: "
+                "give one mask for each frame, counted from 0, or name those of some frames after them"
+            )
+        if some:
+            self.warnings += (
+                f"There are masks in {self.path.name} for {count} of {frame_count} frames; only those are used.",
+            )
+
+    def _recognise(self, numbers: Sequence[int]) -> MaskValues:
+        if self._snapshot is not None:
+            return MaskValues()
+        chosen = [numbers[i] for i in np.unique(np.linspace(0, len(numbers) - 1, SAMPLES).round().astype(int))]
+        lossless = self._files is not None and not any(f.suffix.lower() in LOSSY_SUFFIXES for f in self._files.values())
+        samples = [image for image in self._raw(chosen) if image is not None]
+        values = MaskValues.of(samples, str(self.path), lossless)
+        found = {(image.shape[1], image.shape[0]) for image in samples} - {self.size}
+        if found and all(_same_shape(size, self.size) for size in found):
+            width, height = min(found)
+            self.warnings += (
+                f"The masks in {self.path.name} have {width} × {height} pixels and were scaled to {self.size[0]} × "
+                f"{self.size[1]}.",
+            )
+        if values.note:
+            self.warnings += (f"In the masks in {self.path.name} {values.note}.",)
+        return values
+
+    def _raw(self, indices: list[int]) -> list[Picture | None]:
+        if self._files is None:
+            return [frame for _, frame in _frames(self.path, indices)]
+        return [_decode(self._files[i]) for i in indices]
 
 
-def read_mask(path: Path, size: tuple[int, int]) -> Mask:
-    """Read one picture that is white on the person. [H, W]
+def read_masks(paths: Sequence[Path], size: tuple[int, int]) -> tuple[list[Mask], tuple[str, ...]]:
+    """Read one mask for each of a few photographs: masks [H, W], and warnings.
 
     Args:
-        path: of the picture.
-        size: width and height that it must have, in pixels.
+        paths: of the masks.
+        size: width and height of the photographs, in pixels.
 
     Raises:
-        BadInputError: unreadable, or of another size.
+        BadInputError: unreadable, or of another shape.
     """
-    if not path.is_file():
-        raise BadInputError(f"there is no mask {path}: check the path")
-    return _from_image(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), size, str(path))
+    images = [_read(path, size) for path in paths]
+    where = paths[0] if len(paths) == 1 else paths[0].parent
+    values = MaskValues.of(images, str(where), not any(path.suffix.lower() in LOSSY_SUFFIXES for path in paths))
+    notes = (f"In the masks in {where.name} {values.note}.",) if values.note else ()
+    return [values.person(image, size) for image in images], notes
 
 
 def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> None:
-    """Refuse a mask whose width and height are not the picture's.
+    """Refuse a mask that is not the picture at any scale.
 
     Raises:
-        BadInputError: they differ.
+        BadInputError: width and height are in another proportion.
     """
-    if found != size:
+    if not _same_shape(found, size):
         raise BadInputError(
             f"the mask {where} has {found[0]} × {found[1]} pixels but the picture has {size[0]} × {size[1]}: "
-            "they must be equal"
+            "they must have the same shape"
         )
 
 
-def _from_image(image: NDArray[np.uint8] | None, size: tuple[int, int], where: str) -> Mask:
+def _same_shape(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    # One pixel more or less, by rounding, is no other shape.
+    ratio = a[0] * b[1] / max(a[1] * b[0], 1)
+    return abs(ratio - 1.0) <= max(MAX_SHAPE_DIFFERENCE, 1.0 / max(min(*a, *b), 1)) if a != b else True
+
+
+def _frames(path: Path, indices: list[int]) -> list[tuple[int, NDArray[np.uint8]]]:
+    return list(read_frames(path, indices))
+
+
+def _decode(path: Path) -> Picture | None:
+    """Return a picture as it is in the file; its palette's colours where it has one."""
+    if not path.is_file():
+        raise BadInputError(f"there is no mask {path}: check the path")
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return None if image is None else np.asarray(image)
+
+
+def _read(path: Path, size: tuple[int, int]) -> Picture:
+    return _checked(_decode(path), size, str(path))
+
+
+def _checked(image: Picture | None, size: tuple[int, int], where: str) -> Picture:
     if image is None:
         raise BadInputError(f"the mask {where} cannot be read as an image: make it again")
     check_size((image.shape[1], image.shape[0]), size, where)
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return np.asarray(grey > PERSON_LEVEL)
+    return image

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.alignment import align
 from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.keypoints import load_keypoints
-from fit_avatar.capture.mask_check import check_masks, clean_mask, fraction_on_mask, person_sharpness
+from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
 from fit_avatar.capture.person import is_person
@@ -24,7 +25,7 @@ from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.selection import measure_frames, relative_sharpness, select_frames
 from fit_avatar.capture.slots import NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.track import Track, fix_points
-from fit_avatar.capture.types import Camera, Capture, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, LeftOut, Mask, Progress
 from fit_avatar.errors import BadInputError, NoPersonError
 
 Slots = tuple[tuple[int, ...], ...]
@@ -84,15 +85,19 @@ def observe(
         MissingDependencyError: a detector or h5py is needed and not installed.
     """
     report: Progress = progress or (lambda step, done, total: None)
-    observer = _Observer(video, _open(video, camera, frames, config), config, report)
+    observer = _Observer(video, _open(video, camera, frames, config), config, report, keypoints, masks)
     other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
     measured = measure_frames(video, lambda done, total: report("Reading the video", done, total), config.selection)
     size = (camera.width, camera.height)
     given = GivenMasks(masks, *size, measured.frame_count) if masks else None
-    people = load_keypoints(keypoints, measured.frame_count) if keypoints else None
+    given_people = load_keypoints(keypoints, measured.frame_count, size) if keypoints else None
+    people: dict[int, People] | None = given_people
+    notes = [*(given_people.warnings if given_people is not None else ()), *(given.warnings if given else ())]
     selection = select_frames(measured, frames, config.selection)
     observer.left_out += selection.left_out
     slots: Slots = selection.slots
+    if given is not None and given.is_sparse:
+        slots = tuple(slot for slot in (tuple(i for i in slot if i in given.indices) for slot in slots) if slot)
     if other is not None:
         people, slots = observer.detect_people(slots, other)
     track = Track.of(people, config) if people is not None else None
@@ -105,6 +110,13 @@ def observe(
     else:
         swapped &= track.swapped
     given_masks = given.read(list(points)) if given else None
+    if keypoints is not None and track is not None:
+        change = align(points, given_masks if given_masks is not None else _coarse_masks(found), size, str(keypoints))
+        if change is not None:
+            notes.append(change.note(keypoints.name))
+            track = track.changed(change.apply)
+            points = {index: change.apply(p) for index, p in points.items()}
+            found = {index: replace(candidate, points=points[index]) for index, candidate in found.items()}
     if track is not None:
         observer.require_one_person(track, points, given_masks or {})
     masked = observer.mask_frames(found, points, given_masks)
@@ -117,7 +129,7 @@ def observe(
         frame_weights=np.array(list(weights.values()), np.float32),
         fps=observer.clip.fps,
         left_out=tuple(sorted(observer.left_out, key=lambda x: x.frame_index)),
-        warnings=_warnings(cut_off, len(selection.slots), len(weights), len(swapped), config),
+        warnings=(*notes, *_warnings(cut_off, len(slots), len(weights), len(swapped), config)),
         sources={
             **input_sources(keypoints, masks, detector),
             "frames_in_video": measured.frame_count,
@@ -134,6 +146,8 @@ class _Observer:
     clip: Clip
     config: CaptureConfig
     report: Progress
+    keypoints: Path | None
+    masks: Path | None
     left_out: list[LeftOut] = field(default_factory=list)
 
     def detect_people(self, slots: Slots, detector: Detector) -> tuple[dict[int, People], Slots]:
@@ -207,6 +221,7 @@ class _Observer:
         self._require_frames(len(frames), candidates)
         keypoints = np.stack([frame.points[BODY] for frame in frames])
         checks = check_masks([frame.mask for frame in frames], keypoints, config.mask_check)
+        self._require_agreement(sum(check.reason == MISMATCH for check in checks), len(checks))
         cut_off = sum(check.cut_off for check in checks)
         if cut_off > config.max_cut_off * len(checks):
             raise NoPersonError(
@@ -237,6 +252,16 @@ class _Observer:
                 "film one person alone, or give masks of the one who is meant"
             )
 
+    def _require_agreement(self, mismatched: int, count: int) -> None:
+        """Refuse given keypoints or masks that do not show the same person in most frames."""
+        if (self.keypoints or self.masks) and mismatched > self.config.max_mismatch * count:
+            keypoints = f"the keypoints in {self.keypoints}" if self.keypoints else "the detector's keypoints"
+            masks = f"the masks in {self.masks}" if self.masks else f"the person that is found in {self.video}"
+            raise BadInputError(
+                f"{keypoints} do not lie on {masks} in {mismatched} of {count} frames: check that both belong to this "
+                "video, frame by frame and in its pixels"
+            )
+
     def _fill(self, slots: Slots, examine: Examine[T]) -> dict[int, T]:
         found, rejected = fill_slots(slots, examine, self.report)
         self.left_out += rejected
@@ -262,6 +287,11 @@ class _Observer:
                 f"only {count} frames of {self.video} can be used ({', '.join(reasons)}): "
                 "film the whole person against a calm background, or give better masks"
             )
+
+
+def _coarse_masks(found: Mapping[int, _Candidate]) -> dict[int, Mask]:
+    """Return where the detector sees the person, at the size of its own masks. Frame index → [h, w]"""
+    return {index: c.probability > PERSON_LEVEL for index, c in found.items() if c.probability is not None}
 
 
 def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Clip:

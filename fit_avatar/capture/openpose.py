@@ -1,4 +1,4 @@
-"""Reading 2D keypoints in OpenPose's JSON format: BODY_25 or COCO-18, face and hands."""
+"""Reading 2D keypoints in OpenPose's JSON format: BODY_25, COCO-18 or MPI-15, face and hands."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.keypoint_sets import BODY_25, COCO_18, MPI_15
+from fit_avatar.capture.adapters.found import Found, common_size
 from fit_avatar.capture.files import files_by_frame, read_json
-from fit_avatar.capture.points import MID_HIP, NUM_POINTS, People, Points, join_parts, read_points, with_midpoints
+from fit_avatar.capture.points import BODY, NUM_POINTS, People, Points, from_named, join_parts, read_points
 from fit_avatar.errors import BadInputError
 
-COCO_18_IN_BODY_25 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
-"""BODY_25 index of each COCO-18 point; BODY_25 adds the mid-hip and the feet."""
-PARTS = {"pose": (25, 18), "face": (70,), "hand_left": (21,), "hand_right": (21,)}
+BODIES = {25: BODY_25, 18: COCO_18, 15: MPI_15}
+"""The named set of a body's points, by their number."""
+PARTS = {"pose": tuple(BODIES), "face": (70,), "hand_left": (21,), "hand_right": (21,)}
 """How many points each part may have; the key is the part's name in the file without ``_keypoints_2d``."""
 
 
@@ -55,11 +57,22 @@ def parse_people(data: Any, path: Path) -> People:
     return np.array([_person(p, path) for p in people], np.float32).reshape(-1, NUM_POINTS, 3)
 
 
+def read(data: Any, path: Path) -> Found | None:
+    """Read the people of one frame, or a list of frames as ComfyUI writes it; ``None`` for another layout."""
+    frames = data if isinstance(data, list) else [data]
+    if not frames or not all(isinstance(frame, dict) and "people" in frame for frame in frames):
+        return None
+    people = [list(parse_people(frame, path)) for frame in frames]
+    size = common_size([(frame.get("canvas_width"), frame.get("canvas_height")) for frame in frames], path)
+    every = [person for frame in frames for person in frame["people"] if isinstance(person, dict)]
+    may_be_25b = any(len(_pose(person) or ()) == 3 * len(BODY_25) for person in every)
+    numbers = range(len(people)) if isinstance(data, list) else (None,)
+    return Found(dict(zip(numbers, people, strict=True)), size, may_be_25b)
+
+
 def from_coco_18(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Convert COCO-18 points [18, 3] to BODY_25 [25, 3]; the mid-hip is seen if both hips are."""
-    body = np.zeros((25, 3), np.float32)
-    body[list(COCO_18_IN_BODY_25)] = points
-    return with_midpoints(body, MID_HIP)
+    return from_named(points, COCO_18)[BODY]
 
 
 def _person(person: Any, path: Path) -> Points:
@@ -67,8 +80,12 @@ def _person(person: Any, path: Path) -> Points:
     if all(points is None for points in found.values()):
         raise BadInputError(f"the keypoint file {path} has a person without pose_keypoints_2d: make it again")
     pose = found["pose"]
-    body = np.zeros((25, 3), np.float32) if pose is None else pose if len(pose) == 25 else from_coco_18(pose)
+    body = np.zeros((25, 3), np.float32) if pose is None else from_named(pose, BODIES[len(pose)])[BODY]
     return join_parts(body, found["face"], found["hand_left"], found["hand_right"])
+
+
+def _pose(person: dict[str, Any]) -> Any:
+    return person.get("pose_keypoints_2d", person.get("pose_keypoints"))
 
 
 def _part(person: dict[str, Any], part: str, path: Path) -> Points | None:

@@ -46,11 +46,12 @@ def load_people_snapshot(folder: Path) -> PeopleSnapshot:
     path = folder / "masks.hdf5"
     shape = SnapshotMasks(path)
     camera, warnings = load_camera(folder / "camera.pkl", shape.width, shape.height)
-    keypoints = load_keypoints(folder / "keypoints.hdf5")
+    keypoints = load_keypoints(folder / "keypoints.hdf5", None, (shape.width, shape.height))
     if len(keypoints) != shape.count:
         raise BadInputError(
             f"{folder} has keypoints for {len(keypoints)} frames but masks for {shape.count}: "
             "they seem to belong to different clips"
         )
     masks = GivenMasks(path, shape.width, shape.height, shape.count)
-    return PeopleSnapshot(camera, keypoints, masks, shape.count, warnings)
+    notes = (*warnings, *keypoints.warnings, *masks.warnings)
+    return PeopleSnapshot(camera, keypoints, masks, shape.count, notes)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.keypoint_sets import OPENPOSE_137
 from fit_avatar.errors import BadInputError
 
 Points = NDArray[np.float32]
@@ -22,6 +23,41 @@ NECK, MID_HIP = 1, 8
 """BODY_25 points that are midpoints of two others."""
 MIDPOINTS = {NECK: (2, 5), MID_HIP: (9, 12)}
 """The shoulders and the hips, whose midpoints they are."""
+HAND_WRISTS = {LEFT_HAND.start: "left_wrist", RIGHT_HAND.start: "right_wrist"}
+"""A hand's first point is the wrist, which sets without a point of that name have in the body alone."""
+
+
+def from_named(points: Points, names: Sequence[str]) -> Points:
+    """Return all 137 points from a named set of them.
+
+    What the set lacks is unseen; neck and mid-hip are then the midpoints of shoulders and hips, where both are seen.
+
+    Args:
+        points: (u, v, confidence). [N, 3]
+        names: one of the tables in :mod:`fit_avatar.body.keypoint_sets`. N names
+
+    Raises:
+        ValueError: not as many points as names.
+    """
+    if points.shape != (len(names), 3):
+        raise ValueError(f"there must be {len(names)} points of 3 numbers each: not {points.shape}")
+    place = {name: k for k, name in enumerate(names)}
+    out = np.zeros((NUM_POINTS, 3), np.float32)
+    known = [k for k, name in enumerate(OPENPOSE_137) if name in place]
+    out[known] = points[[place[OPENPOSE_137[k]] for k in known]]
+    for first, wrist in HAND_WRISTS.items():
+        fingers = out[first + 1 : first + 21]
+        if OPENPOSE_137[first] not in place and wrist in place and (fingers[:, 2] > 0).any():
+            out[first] = points[place[wrist]]
+    out[:, 2] = np.maximum(out[:, 2], 0.0)
+    missing = [k for k in MIDPOINTS if OPENPOSE_137[k] not in place]
+    out[BODY] = with_midpoints(out[BODY], *missing)
+    return out
+
+
+def names_by_count(sets: Sequence[Sequence[str]]) -> Mapping[int, Sequence[str]]:
+    """Return named sets of points by their numbers of points."""
+    return {len(names): names for names in sets}
 
 
 def join_parts(
@@ -80,7 +116,7 @@ def read_points(values: object, counts: Sequence[int], path: Path, part: str, to
         counts: the numbers of points that are valid.
         path: the file, for the message.
         part: "body", "face", …, for the message.
-        top: the largest valid confidence.
+        top: the largest valid confidence; larger ones are set to it.
 
     Returns:
         The points, with confidences clipped to 0..top. [N, 3]
@@ -90,7 +126,7 @@ def read_points(values: object, counts: Sequence[int], path: Path, part: str, to
     """
     try:
         numbers = np.array(values, np.float64).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = np.array([np.nan])
     if not np.isfinite(numbers).all():
         raise BadInputError(f"the keypoint file {path} holds something that is not a finite number: make it again")

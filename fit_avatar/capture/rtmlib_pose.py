@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.coco_wholebody import COCO_17, from_coco_wholebody
+from fit_avatar.capture.coco_wholebody import from_coco_wholebody
 from fit_avatar.capture.points import NUM_POINTS, People
 from fit_avatar.errors import MissingDependencyError
 
+NUM_BODY = 17
+"""The first of COCO-WholeBody's points are COCO's."""
 MIN_MEDIAN_SCORE = 0.3
 """A body with a lower median score is not there: where rtmlib finds nobody, it takes the whole picture for a person.
 Chosen by hand."""
@@ -52,5 +54,5 @@ class RtmlibDetector:
         """Return everybody in a BGR frame [H, W, 3]. [P, 137, 3]"""
         keypoints, scores = self._wholebody(frame)
         points = np.concatenate([keypoints, np.asarray(scores)[..., None]], axis=-1).astype(np.float32)
-        found = [from_coco_wholebody(p) for p in points if np.median(p[COCO_17, 2]) >= MIN_MEDIAN_SCORE]
+        found = [from_coco_wholebody(p) for p in points if np.median(p[:NUM_BODY, 2]) >= MIN_MEDIAN_SCORE]
         return np.array(found, np.float32).reshape(-1, NUM_POINTS, 3)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,11 @@ class Track:
         person = track_person(people, sorted(people), config.tracking)
         points, swapped = fix_points(person, config.left_right)
         return cls(points, swapped, find_second_person(people, person, config.tracking))
+
+    def changed(self, change: Callable[[Points], Points]) -> Track:
+        """Return the track with all its points changed in the same way."""
+        points, second = ({index: change(p) for index, p in some.items()} for some in (self.points, self.second_person))
+        return replace(self, points=points, second_person=second)
 
 
 def fix_points(points: Mapping[int, Points], config: LeftRightConfig) -> tuple[dict[int, Points], frozenset[int]]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.keypoint_sets import COCO_18_IN_BODY_25
 from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.state import BodyState
-from fit_avatar.capture.openpose import COCO_18_IN_BODY_25
 from fit_avatar.capture.snapshot_files import import_h5py
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.io.atomic import atomic_path

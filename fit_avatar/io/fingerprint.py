@@ -19,6 +19,8 @@ import numpy as np
 
 PACKAGE = __name__.partition(".")[0]
 ROOT = Path(__file__).parents[1]
+FOLDER_LEVELS = ("*", "*/*", "*/*/*")
+"""What counts of a folder: some programs put one file per frame two folders below the one that is given."""
 PROBE_BYTES = 1 << 16
 """How much of either end of a file is read to tell it from a changed one of the same size and time."""
 
@@ -36,7 +38,8 @@ def digest(*parts: Any) -> str:
 def file_identity(path: Path) -> list[Any]:
     """Return what tells a file or folder from a changed one without reading all of it."""
     if path.is_dir():
-        return [[child.name, *stamp(child)] for child in sorted(path.iterdir())]
+        children = [child for level in FOLDER_LEVELS for child in path.glob(level)]
+        return [[child.relative_to(path).as_posix(), *stamp(child)] for child in sorted(children)]
     size, modified = stamp(path)
     with path.open("rb") as file:
         head = file.read(PROBE_BYTES)

@@ -221,3 +221,33 @@ def test_unreadable_files_are_told(files, tmp_path):
         read_smpl(tmp_path / "mesh.obj")
     with pytest.raises(BadInputError, match=r"model\.pkl does not end in \.npz"):
         convert_body(files["smpl"], tmp_path / "model.pkl")
+
+
+@pytest.mark.parametrize("kind", ["smplh", "smplx"])
+def test_files_without_components_of_the_hands(kind, arrays, tmp_path):
+    """AMASS's SMPL-H and the locked-head SMPL-X: full rotations of the fingers need no components."""
+    left = {key: value for key, value in arrays[kind].items() if not key.startswith("hands_")}
+    body = read_smpl(write_npz(tmp_path / "body.npz", left))
+    assert body.hand_components is None and body.hand_mean is None and len(body.joint_names) in (52, 55)
+    with pytest.raises(BadInputError, match="no principal components of the hands"):
+        hand_pose(body, torch.zeros(1, 6), torch.zeros(1, 6))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><html><body>Please log in", "is a web page, not a model: log in"),
+    ],
+)
+@pytest.mark.parametrize("name", ["SMPL_NEUTRAL.pkl", "SMPLX_NEUTRAL.npz"])
+def test_what_is_saved_in_place_of_a_model_is_named(content, message, name, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInputError, match=message):
+        read_smpl(tmp_path / name)
+
+
+def test_star_is_named(arrays, tmp_path):
+    changed = arrays["smpl"] | {"posedirs": np.zeros((6890, 3, 93), np.float32)}
+    with pytest.raises(BadInputError, match="is a STAR model"):
+        read_smpl(write_npz(tmp_path / "star.npz", changed))

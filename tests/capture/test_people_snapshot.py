@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from cardboard import HEIGHT, WIDTH, frame, person, write_video
 
+from fit_avatar.body.keypoint_sets import COCO_18_IN_BODY_25
 from fit_avatar.capture import load_camera, load_keypoints, load_people_snapshot, observe
 from fit_avatar.capture.masks import GivenMasks
-from fit_avatar.capture.openpose import COCO_18_IN_BODY_25
 from fit_avatar.capture.points import BODY
 from fit_avatar.errors import BadInputError, MissingDependencyError
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from fit_avatar.body.keypoint_sets import COCO_18_IN_BODY_25
 from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture import Camera, Capture, load_people_snapshot
-from fit_avatar.capture.openpose import COCO_18_IN_BODY_25
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.export import write_people_snapshot
 from fit_avatar.export.people_snapshot import smpl_pose
@@ -28,7 +28,7 @@ def capture() -> Capture:
     masks[:, 5:35, 8:20] = rng.random((6, 30, 12)) > 0.3
     return Capture(
         frame_indices=np.array([0, 2, 4, 6, 8, 11]),
-        keypoints=rng.random((6, 25, 3)).astype(np.float32),
+        keypoints=(rng.random((6, 25, 3)) * (30, 40, 1)).astype(np.float32),
         masks=masks,
         camera=Camera(50.0, 51.0, 14.5, 20.0, 30, 40),
         frame_weights=np.ones(6, np.float32),

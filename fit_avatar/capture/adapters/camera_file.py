@@ -1,0 +1,101 @@
+"""Reading a camera from the file of any program that is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fit_avatar.capture.adapters.camera_json import Numbers, from_mapping, from_matrix
+from fit_avatar.capture.adapters.camera_text import from_colmap, from_colmap_binary, from_matrix_text, from_yaml
+from fit_avatar.capture.files import files_in, read_json
+from fit_avatar.capture.snapshot_files import read_snapshot_camera
+from fit_avatar.errors import BadInputError
+
+IN_FOLDERS = (
+    "intri.yml", "cameras.txt", "sparse/0/cameras.txt", "sparse/cameras.txt", "cameras.bin", "sparse/0/cameras.bin",
+    "transforms.json", "cameras.npz", "camera.pkl", "camera.json",
+)  # fmt: skip
+"""Where the camera is in the folders of EasyMocap, COLMAP, NeRFs, InstantAvatar and People-Snapshot."""
+MAX_BYTES = 50_000_000
+"""Larger files are no descriptions of cameras. Chosen by hand."""
+
+
+def read_camera_file(path: Path, video: tuple[int, int]) -> Numbers:
+    """Return the numbers of a camera by the names fx, fy, cx, cy, width, height, k.
+
+    Args:
+        path: a file or folder.
+        video: width and height of the video in pixels, for files that do not say their pictures' size.
+
+    Raises:
+        BadInputError: no such file, or of no known layout.
+    """
+    numbers = _read(path, video)
+    if not {"fx", "fy"} & numbers.keys():
+        return numbers
+    return {"width": video[0], "height": video[1], **numbers} if not {"width", "height"} & numbers.keys() else numbers
+
+
+def _read(path: Path, video: tuple[int, int]) -> Numbers:
+    if path.is_dir():
+        return _read_folder(path, video)
+    suffix = path.suffix.lower()
+    if suffix == ".pkl":
+        return read_snapshot_camera(path)
+    if not path.is_file():
+        raise BadInputError(f"there is no camera file {path}: check the path")
+    if path.stat().st_size > MAX_BYTES:
+        raise BadInputError(f"{path} is too large for a description of a camera: check the path")
+    if suffix in (".npz", ".npy"):
+        return _from_arrays(path, video)
+    if suffix == ".bin":
+        return from_colmap_binary(path.read_bytes(), path)
+    if suffix in (".txt", ".yml", ".yaml", ".csv"):
+        return _from_text(path)
+    data = read_json(path, "camera file")
+    if isinstance(data, list) and len(data) in (3, 4) and all(isinstance(row, list) for row in data):
+        return from_matrix(data, path)
+    if not isinstance(data, dict):
+        raise BadInputError(f"the camera file {path} must hold one JSON object with fx, fy, cx, cy, width, height")
+    return from_mapping(data, path, video)
+
+
+def _read_folder(folder: Path, video: tuple[int, int]) -> Numbers:
+    found = next((folder / name for name in IN_FOLDERS if (folder / name).is_file()), None)
+    if found is not None:
+        return _read(found, video)
+    files = files_in(folder, ".json", "camera files")
+    cameras = [_read(path, video) for path in files]
+    if any(camera != cameras[0] for camera in cameras):
+        raise BadInputError(f"the cameras in {folder} differ from frame to frame: give the one of a camera at rest")
+    return cameras[0]
+
+
+def _from_arrays(path: Path, video: tuple[int, int]) -> Numbers:
+    try:
+        content: Any = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return from_matrix(content, path)
+        with content:
+            arrays = {name: content[name] for name in content.files}
+    except Exception as error:  # a damaged file can raise anything
+        if isinstance(error, BadInputError):
+            raise
+        raise BadInputError(f"the camera file {path} cannot be read ({error}): make it again") from None
+    return from_mapping({name: a.tolist() if a.size < 4096 else a for name, a in arrays.items()}, path, video)
+
+
+def _from_text(path: Path) -> Numbers:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"the camera file {path} cannot be read ({error}): make it again") from None
+    for numbers in (reader(text, path) for reader in (from_colmap, from_matrix_text, from_yaml)):
+        if numbers is not None:
+            return numbers
+    raise BadInputError(
+        f"the camera file {path} has no layout that is known (COLMAP's cameras.txt, a 3 × 3 matrix, OpenCV's, "
+        "EasyMocap's or Kalibr's YAML): see docs/formats.md"
+    )
