@@ -112,7 +112,7 @@ def observe_images(
         frame_weights=np.array([check.weight for check in checks], np.float32),
         fps=1.0,
         warnings=_warnings(checks, config),
-        sources={**input_sources(keypoints, masks, detector), "images": [str(path) for path in paths]},
+        sources={**input_sources(keypoints, masks, detector), "images": [path.name for path in paths]},
     )
 
 
