@@ -193,7 +193,7 @@ def _unknown_names(config: Config) -> Iterator[str]:
 
 def _absurd_numbers(config: Config) -> Iterator[str]:
     most_betas = MAX_BETAS if config.body in BODIES else MAX_BETAS_OF_A_FILE
-    bounds: list[tuple[str, float | None, float, float, str]] = [
+    bounds: list[tuple[str, float | int | None, float, float, str]] = [
         ("--height-m", config.height_m, *HEIGHT_RANGE_M, "metres"),
         ("--fov-deg", config.fov_deg, 5, 150, "degrees"),
         ("--focal-px", config.focal_px, 1, MOST, "pixels"),

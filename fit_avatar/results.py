@@ -35,7 +35,6 @@ from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.texture import find_displacement
 
-
 PREVIEW, OVERLAY, REPORT, METRICS = "preview.png", "overlay.mp4", "report.html", "metrics.json"
 
 
@@ -128,9 +127,7 @@ class _Written:
                 "people-snapshot files", of_the_fit, lambda advance: write_people_snapshot(targets[0], *given), targets
             ).value
         if "frames" in config.export:
-            joints, *meshes = runner.write(
-                "posed frames", of_the_fit, write_posed, extra_files(folder, "frames")
-            ).value
+            joints, *meshes = runner.write("posed frames", of_the_fit, write_posed, extra_files(folder, "frames")).value
             files += (meshes[0].parent, joints)
         return files
 

@@ -65,9 +65,15 @@ def avatar_files(folder: Path, normal_map: bool) -> list[Path]:
 
 
 def extra_files(folder: Path, name: str) -> list[Path]:
-    """Return the files of :func:`write_extra`, and folders for ``frames`` and ``people-snapshot``."""
-    others = {"frames": POSED_FILES, "people-snapshot": ("people_snapshot",)}
-    return [folder / file for file in (EXTRA_FILES | others)[name]]
+    """Return the files of :func:`write_extra`, and of ``frames`` and ``people-snapshot``, whose folders stand for them.
+
+    Raises:
+        ValueError: there is no such extra.
+    """
+    known = EXTRA_FILES | {"frames": POSED_FILES, "people-snapshot": ("people_snapshot",)}
+    if name not in known:
+        raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
+    return [folder / file for file in known[name]]
 
 
 def check_installed(exports: Iterable[str]) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from fit_avatar.io.atomic import atomic_path
 
+npy: Any = np.lib.format  # which has no types
 Array = NDArray[Any]
 
 MAX_BYTES = 1 << 30

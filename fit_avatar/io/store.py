@@ -157,9 +157,7 @@ class Store:
             write_bytes(self._folder / _TAG, _TAG_TEXT.encode())
 
 
-def _encoded(
-    name: str, key: str, seconds: float, value: Any, classes: Mapping[str, type]
-) -> dict[str, NDArray[Any]]:
+def _encoded(name: str, key: str, seconds: float, value: Any, classes: Mapping[str, type]) -> dict[str, NDArray[Any]]:
     """Return what the file of a stage holds."""
     arrays: dict[str, NDArray[Any]] = {}
     try:

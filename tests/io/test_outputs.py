@@ -40,7 +40,9 @@ def test_own_files_are_known_after_the_folder_was_moved(tmp_path: Path) -> None:
 
 def test_a_foreign_file_is_kept_unless_forced(tmp_path: Path) -> None:
     (tmp_path / "avatar.png").write_text("theirs")
-    with pytest.raises(BadInputError, match=r"avatar\.png was not written by fit-avatar, or was changed since: .*--force"):
+    with pytest.raises(
+        BadInputError, match=r"avatar\.png was not written by fit-avatar, or was changed since: .*--force"
+    ):
         write(tmp_path)
     assert (tmp_path / "avatar.png").read_text() == "theirs"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["avatar.png"]

@@ -17,7 +17,6 @@ from fit_avatar.io import store
 from fit_avatar.io.arrays import read_npz, write_npz
 from fit_avatar.io.store import Store
 
-
 CLASSES = (BodyState, Camera, Capture, LeftOut)
 
 
