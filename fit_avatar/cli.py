@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from fit_avatar.errors import FitAvatarError, UsageError
 
 USER_ERROR = 2
+STDERR = 2
 INTERRUPTED = 130
 REMEDY = (
     ": install the packages of requirements.txt, and if a system library (.so) is missing, on Debian and Ubuntu "
@@ -29,6 +30,8 @@ ENVIRONMENT = {
     "OPENCV_LOG_LEVEL": "ERROR",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     "GLOG_minloglevel": "2",
+    # What OpenCV decodes of pictures whose size nothing else limits.
+    "CV_IO_MAX_IMAGE_PIXELS": str(1 << 27),
 }
 """What libraries read when they are loaded; a user's setting wins."""
 MAX_WORD, MAX_LINE = 240, 1200
@@ -58,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = parse(argv)
         from fit_avatar.progress import reporter_for
 
-        with _termination_like_interruption(), reporter_for(config.log) as reporter:
+        quiet = contextlib.nullcontext() if config.log == "verbose" else _silent_libraries()
+        with quiet, _termination_like_interruption(), reporter_for(config.log) as reporter:
             from fit_avatar import command  # after the options are read: --help needs no torch
 
             summary = command.run(config, reporter)
@@ -100,6 +104,32 @@ def _termination_like_interruption() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """Keep what libraries in C print (FFmpeg's and libpng's remarks on a damaged file) from the terminal."""
+    own = sys.stderr
+    try:
+        shared = own.fileno() == STDERR
+    except (AttributeError, OSError, ValueError):
+        shared = False
+    if not shared:  # somebody has redirected it, such as a test
+        yield
+        return
+    own.flush()
+    before = os.dup(STDERR)
+    with open(before, "w", encoding=own.encoding, errors="backslashreplace", buffering=1) as stream:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, STDERR)
+        os.close(nothing)
+        sys.stderr = stream
+        try:
+            yield
+        finally:
+            sys.stderr = own
+            stream.flush()
+            os.dup2(before, STDERR)
 
 
 def _escape_what_the_terminal_lacks() -> None:

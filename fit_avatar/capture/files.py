@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import read_json, require_folder
+
+__all__ = ["files_by_frame", "files_in", "frame_number", "read_json"]
+
+MAX_DIGITS = 15
+"""Of a number in a name; of longer ones (times, say) the last digits count."""
 
 
 def files_by_frame(folder: Path, suffix: str, what: str) -> dict[int, Path]:
@@ -38,8 +42,7 @@ def files_in(folder: Path, suffix: str, what: str) -> list[Path]:
     Raises:
         BadInputError: no such folder, or no such file in it.
     """
-    if not folder.is_dir():
-        raise BadInputError(f"there is no folder of {what} {folder}: check the path")
+    require_folder(folder, f"folder of {what}")
     found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == suffix and not p.name.startswith(".")]
     if not found:
         raise BadInputError(f"there is no {suffix} file in {folder}: it must hold the {what}, one file per frame")
@@ -48,19 +51,5 @@ def files_in(folder: Path, suffix: str, what: str) -> list[Path]:
 
 def frame_number(stem: str) -> int | None:
     """Return the last number in a file's name without its suffix; ``None`` if there is none."""
-    numbers = re.findall(r"\d+", stem)
-    return int(numbers[-1]) if numbers else None
-
-
-def read_json(path: Path, what: str) -> Any:
-    """Parse a JSON file.
-
-    Raises:
-        BadInputError: no such file, or not JSON; the message names it as ``what``.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInputError(f"there is no {what} {path}: check the path") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise BadInputError(f"the {what} {path} is not readable JSON ({error}): make it again") from None
+    numbers = re.findall(r"[0-9]+", stem)
+    return int(numbers[-1][-MAX_DIGITS:]) if numbers else None

@@ -13,6 +13,7 @@ from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, SnapshotMasks
 from fit_avatar.capture.types import PERSON_LEVEL, Mask
 from fit_avatar.capture.video import count_frames, read_frames
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.pictures import read_picture
 
 MAX_COUNT_DIFFERENCE = 2
 """Frames by which two encodings of one video may differ in length. Chosen by hand."""
@@ -73,9 +74,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> Mask:
     Raises:
         BadInputError: unreadable, or of another size.
     """
-    if not path.is_file():
-        raise BadInputError(f"there is no mask {path}: check the path")
-    return _from_image(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), size, str(path))
+    return _from_image(read_picture(path, "mask", cv2.IMREAD_GRAYSCALE), size, str(path))
 
 
 def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> None:
@@ -91,9 +90,7 @@ def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> Non
         )
 
 
-def _from_image(image: NDArray[np.uint8] | None, size: tuple[int, int], where: str) -> Mask:
-    if image is None:
-        raise BadInputError(f"the mask {where} cannot be read as an image: make it again")
+def _from_image(image: NDArray[np.uint8], size: tuple[int, int], where: str) -> Mask:
     check_size((image.shape[1], image.shape[0]), size, where)
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return np.asarray(grey > PERSON_LEVEL)

@@ -126,15 +126,14 @@ def _whole(digits: str) -> int | float:
     return number if -(1 << 63) <= number < 1 << 63 else float(digits)
 
 
-def finite(value: Any) -> float | None:
-    """Return a value as a finite number; None if it is none. Truth values and texts are not numbers."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+def numbers_in(value: Any, count: int) -> list[float] | None:
+    """Return a number, or so many in an array, list or tuple; None if it is anything else. They may be infinite."""
+    values = value.ravel().tolist() if hasattr(value, "ravel") else value
+    values = list(values) if isinstance(values, (list, tuple)) else [values]
+    single = [each.item() if getattr(each, "size", 0) == 1 else each for each in values]  # NumPy's own numbers
+    if len(single) != count or any(isinstance(x, bool) or not isinstance(x, (int, float)) for x in single):
         return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    return [float(x) if abs(x) < 2**63 or isinstance(x, float) else math.inf for x in single]
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class Outputs:
         return Path(os.path.relpath(path, self._folder)).as_posix()
 
     def _read(self) -> dict[str, Any]:
-        """Return name → [size, time], or None for what was being written when a run ended; empty if it is unreadable."""
+        """Return name → [size, time], or None for what was being written when a run ended."""
         file = self._folder / LIST
         if not self._recognised(file):
             return {}

@@ -218,7 +218,7 @@ def _load_files(path: Path, key: str) -> StageResult[tuple[Path, ...]] | None:
 
 
 def _codec(arrays: dict[str, NDArray[Any]], classes: Mapping[str, type]) -> Codec:
-    """Return a codec whose arrays are those of an .npz file, booleans with one bit each, and that knows some classes."""
+    """Return a codec of arrays in an .npz file, booleans with one bit each, that knows some classes."""
 
     def name_of(value: Any) -> str | None:
         name = f"{value.__module__}:{value.__qualname__}" if isinstance(value, type) else ""
