@@ -16,6 +16,8 @@ from fit_avatar.body import Body, BodyState, Posed, pose_body
 from fit_avatar.capture import Capture, read_image
 from fit_avatar.export import (
     Style,
+    avatar_files,
+    extra_files,
     read_npz,
     to_open3d,
     to_trimesh,
@@ -24,6 +26,7 @@ from fit_avatar.export import (
     write_frames,
     write_people_snapshot,
 )
+from fit_avatar.io.outputs import Outputs
 from fit_avatar.report import Agreement, Quality, Region, write_preview
 from fit_avatar.solvers import SolveSummary
 from fit_avatar.texture import Texture, find_displacement
@@ -124,6 +127,7 @@ class Avatar:
         extras: Sequence[str] = (),
         style: Style | None = None,
         normal_map: bool = False,
+        force: bool = False,
     ) -> tuple[Path, ...]:
         """Write the avatar: OBJ, MTL and PNG, skinned and animated GLB, NPZ, and a picture of it.
 
@@ -134,23 +138,28 @@ class Avatar:
             extras: of "bvh", "usd", "amass" and "lods", see :func:`fit_avatar.export.write_extra`.
             style: names of joints, bind pose, axis that is up and unit.
             normal_map: also write folds finer than the mesh, read from the texture's shading.
+            force: also write over files of the folder that this package did not write.
 
         Raises:
-            BadInputError: the disk is full or the folder cannot be written to.
+            BadInputError: a file is there already and is not this package's, the disk is full, or the folder cannot be
+                written to.
             MissingDependencyError: an optional package that an extra needs is not installed.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         painted = self.image if self.image is not None else np.full((64, 64, 3), 180, np.uint8)
         displacement = None
         if normal_map and self.texture is not None:
             displacement = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
         avatar = (folder, self.body, self.state, self.capture, painted, style, displacement)
-        files = [*write_avatar(*avatar), write_preview(folder / "preview.png", self.body, self.state, painted)]
-        for extra in extras:
-            files += write_extra(extra, *avatar)
-        if frames:
-            files.append(write_frames(folder, self.body, self.state, self.capture.frame_indices))
-        if people_snapshot:
-            files += write_people_snapshot(folder / "people_snapshot", self.body, self.state, self.capture)
+        names = (*extras, *(["frames"] if frames else []), *(["people-snapshot"] if people_snapshot else []))
+        targets = [*avatar_files(folder, displacement is not None), folder / "preview.png"]
+        targets += [file for name in names for file in extra_files(folder, name)]
+        with Outputs(folder, force).writing(targets):
+            files = [*write_avatar(*avatar), write_preview(folder / "preview.png", self.body, self.state, painted)]
+            for extra in extras:
+                files += write_extra(extra, *avatar)
+            if frames:
+                files.append(write_frames(folder, self.body, self.state, self.capture.frame_indices))
+            if people_snapshot:
+                files += write_people_snapshot(folder / "people_snapshot", self.body, self.state, self.capture)
         return tuple(files)

@@ -13,13 +13,14 @@ from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import check_installed
 from fit_avatar.fitting import load_extension, preset
+from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import Options, reconstruct
+from fit_avatar.pipeline import KEPT, Options, reconstruct
 from fit_avatar.progress import Reporter, RunSummary, Silent
 from fit_avatar.report.live import LiveViewer
 from fit_avatar.report.numbers import key_numbers
-from fit_avatar.results import write_results
+from fit_avatar.results import inputs, planned, write_results
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +47,16 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
         masks=config.masks, detector=config.detector,
     )  # fmt: skip
+    outputs = Outputs(config.folder, config.force)
+    outputs.refuse_foreign(planned(config), inputs(config))
+    store = Store(config.folder / "cache", config.fresh, KEPT, outputs)
+    store.check_folder(config.force)
     with contextlib.ExitStack() as opened:
         told: Reporter = reporter or Silent()
         viewer = opened.enter_context(LiveViewer(told)) if config.view else None
         if viewer is not None:
             logger.warning("watch the fit at %s", viewer.address)
-        runner = Runner(Store(config.folder / "cache", config.fresh), viewer or told)
+        runner = Runner(store, viewer or told)
         body = runner.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
         made = reconstruct(source, body, options, runner, None if viewer is None else viewer.show)
         results = write_results(runner, config, source, made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import require_file, require_path
 
 HEIGHT_RANGE_M = (0.5, 2.6)
 MAX_BETAS, MAX_BETAS_OF_A_FILE = 16, 300
 MAX_IMAGES = 8
+MOST = 10_000_000
+"""More frames, or pixels of a focal length, are a mistake."""
+MAX_NAME_BYTES = 200
+"""Of a new folder's name: most file systems take 255, of which temporary names need some."""
 BODIES = ("anny", "anny-hands")
 PRESETS = ("video-avatar", "videoavatars-2018", "smplify", "smplify-x", "octopus")
 """Their names, known without loading what they are made of."""
@@ -88,6 +93,10 @@ class Config:
     """The unit of OBJ, USD and BVH files; GLB files are always in metres."""
     fresh: bool = False
     """Do everything again, even what an earlier run has left in the results folder."""
+    force: bool = False
+    """Also write over files of the results folder that fit-avatar did not write, or that were changed since."""
+    full_paths: bool = False
+    """Show paths in full in report.html and metrics.json, rather than names alone."""
     log: Literal["bar", "quiet", "verbose", "json"] = "bar"
     """What is printed during the run. bar: progress and a table at the end, on stderr. quiet: only mistakes. verbose:
     what every solve did, too. json: one JSON object a line on stdout, for programs."""
@@ -155,49 +164,52 @@ def _missing_inputs(config: Config) -> Iterator[str]:
         yield "--video is missing: give the clip, or photographs with --image"
     elif config.video is not None and config.image:
         yield "--video and --image are both given: give only one of them"
-    elif config.video is None:
-        yield from (f"there is no image {image}: check the path" for image in config.image if not image.is_file())
-        if len(config.image) > MAX_IMAGES:
-            yield f"--image got {len(config.image)} photographs: give 1 to {MAX_IMAGES}, or a video"
-    elif config.video.is_dir():
-        yield f"--video {config.video} is a folder: give the video file itself"
-    elif not config.video.is_file():
-        yield f"there is no video file {config.video}: check the path"
-    if config.keypoints is not None and not config.keypoints.exists():
-        yield f"there is no --keypoints {config.keypoints}: give the folder or file that holds them"
-    if config.masks is not None and not config.masks.exists():
-        yield f"there is no --masks {config.masks}: give a folder of PNG files or a video"
-    yield from (f"there is no --extension {path}: check the path" for path in config.extension if not path.is_file())
-    if config.camera is not None and not config.camera.exists():
-        yield f"there is no --camera file {config.camera}: check the path"
+    elif len(config.image) > MAX_IMAGES:
+        yield f"--image got {len(config.image)} photographs: give 1 to {MAX_IMAGES}, or a video"
+    if config.video is not None:
+        if os.path.isdir(config.video):
+            yield f"--video {config.video} is a folder: give the video file itself"
+        require_file(config.video, "video file")
+    for image in config.image:
+        require_file(image, "image")
+    if config.keypoints is not None:
+        require_path(config.keypoints, "--keypoints", "give the folder or file that holds them")
+    if config.masks is not None:
+        require_path(config.masks, "--masks", "give a folder of pictures or a video")
+    for extension in config.extension:
+        require_file(extension, "--extension")
+    if config.camera is not None:
+        require_file(config.camera, "--camera file")
 
 
 def _unknown_names(config: Config) -> Iterator[str]:
-    if config.body not in BODIES and not Path(config.body).is_file():
-        yield f"there is no body {config.body}: give {', '.join(BODIES)} or the path of a SMPL, SMPL-H or SMPL-X file"
+    if config.body not in BODIES:
+        bodies = f"give {', '.join(BODIES)} or the path of a SMPL, SMPL-H or SMPL-X file"
+        require_file(Path(config.body), "body", bodies)
     if config.preset is not None and config.preset not in PRESETS:
-        if not Path(config.preset).is_file():
-            yield f"there is no preset {config.preset}: choose one of {', '.join(PRESETS)}, or give a .json file"
-        elif not config.preset.endswith(".json"):
+        require_file(Path(config.preset), "preset", f"choose one of {', '.join(PRESETS)}, or give a .json file")
+        if not config.preset.endswith(".json"):
             yield f"the preset {config.preset} is no .json file: print one with `fit-avatar presets smplify`"
 
 
 def _absurd_numbers(config: Config) -> Iterator[str]:
     most_betas = MAX_BETAS if config.body in BODIES else MAX_BETAS_OF_A_FILE
-    bounds: list[tuple[str, float | None, float, float, str]] = [
+    bounds: list[tuple[str, float | int | None, float, float, str]] = [
         ("--height-m", config.height_m, *HEIGHT_RANGE_M, "metres"),
         ("--fov-deg", config.fov_deg, 5, 150, "degrees"),
-        ("--focal-px", config.focal_px, 1, math.inf, "pixels"),
+        ("--focal-px", config.focal_px, 1, MOST, "pixels"),
         ("--focal-35mm", config.focal_35mm, 5, 400, "millimetres"),
-        ("--frames", config.frames, 4, math.inf, "frames"),
+        ("--frames", config.frames, 4, MOST, "frames"),
         ("--texture-size", config.texture_size, 64, 8192, "pixels"),
         ("--num-betas", config.num_betas, 1, most_betas, "coefficients"),
     ]
     for option, value, low, high, unit in bounds:
-        if value is None or (math.isfinite(value) and low <= value <= high):
+        if value is None or low <= value <= high:
             continue
-        allowed = f"at least {low:g} {unit}" if math.isinf(high) else f"between {low:g} and {high:g} {unit}"
-        yield f"{option} {value:g} cannot be right: it must be {allowed}"
+        told = f"{value:g}" if isinstance(value, float) or abs(value) < MOST else "without end"
+        least = f"at least {low:g}" if not value > high else f"at most {high:.0f}"
+        allowed = least if high == MOST else f"between {low:g} and {high:g}"
+        yield f"{option} {told} cannot be right: it must be {allowed} {unit}"
 
 
 def _contradictions(config: Config) -> Iterator[str]:
@@ -219,15 +231,22 @@ def _contradictions(config: Config) -> Iterator[str]:
 
 def _unwritable(folder: Path) -> Iterator[str]:
     """Try to write where the results will go, and leave nothing behind."""
-    existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        yield f"results cannot be written to {folder}, because {existing} is a file: choose another folder with --out"
-        return
+    remedy = "choose another folder with --out"
     try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        yield f"results cannot be written to {folder} ({reason}): choose another folder with --out"
+        existing = folder
+        while not os.path.lexists(existing) and existing != existing.parent:
+            existing = existing.parent
+        if existing.is_symlink() and not existing.exists():
+            yield f"results cannot be written to {folder}, because {existing} is a link that leads nowhere: {remedy}"
+        elif not existing.is_dir():
+            yield f"results cannot be written to {folder}, because {existing} is a file: {remedy}"
+        else:
+            with tempfile.TemporaryFile(dir=existing):
+                pass
+            if existing != folder:  # names that the file system does not take
+                for part in (each for each in (folder, *folder.parents) if each != existing):
+                    if len(os.fsencode(part.name)) > MAX_NAME_BYTES:
+                        yield f"results cannot be written to {folder} (file name too long): {remedy}"
+    except (OSError, ValueError, RuntimeError) as error:  # the last two: null characters, and links in a circle
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        yield f"results cannot be written to {folder} ({reason}): {remedy}"

@@ -13,6 +13,10 @@ class BadInputError(FitAvatarError):
     """A file, folder or option that the user gave cannot be used."""
 
 
+class UsageError(BadInputError):
+    """The command line has an option that does not exist, or a value that an option does not take."""
+
+
 class NoPersonError(FitAvatarError):
     """The clip does not show one whole person in enough frames."""
 

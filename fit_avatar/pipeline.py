@@ -11,17 +11,39 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
+from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState
-from fit_avatar.capture import Capture
+from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.source import Picture, Source
+from fit_avatar.capture.types import LeftOut
 from fit_avatar.correspondence import SurfaceTracker
+from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import Action, Context, FitState, MatchSurface, Observations, Schedule, calibrated
+from fit_avatar.fitting import (
+    Action,
+    Context,
+    FitState,
+    FocalLength,
+    MatchSurface,
+    Observations,
+    Schedule,
+    calibrated,
+)
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.progress import Advance
-from fit_avatar.report import coverage_warnings, diagnose, measure_agreement, measure_quality, summarise_regions
+from fit_avatar.report import (
+    Agreement,
+    Quality,
+    coverage_warnings,
+    diagnose,
+    measure_agreement,
+    measure_quality,
+    summarise_regions,
+)
+from fit_avatar.solvers import ClipState, SolveSummary
+from fit_avatar.solvers.summary import TermValue
 from fit_avatar.texture import Texture, bake
 from fit_avatar.visibility import FrameViews
 
@@ -29,6 +51,11 @@ logger = logging.getLogger(__name__)
 
 Watch = Callable[[Body, BodyState], None]
 """Is shown the body after every action of the schedule."""
+KEPT: tuple[type, ...] = (
+    Capture, Camera, LeftOut, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue, Agreement,
+    Quality, Texture, Light,
+)  # fmt: skip
+"""The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = ("body", "observe", "agreement", "texture", "quality", "displacement", "preview", "overlay", "report")
 """Names of stages that no action may have."""
 

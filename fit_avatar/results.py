@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +16,16 @@ from fit_avatar import report
 from fit_avatar.avatar import Avatar
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config
-from fit_avatar.export import EXTRAS, Style, write_avatar, write_extra, write_frames, write_people_snapshot
+from fit_avatar.export import (
+    EXTRAS,
+    Style,
+    avatar_files,
+    extra_files,
+    write_avatar,
+    write_extra,
+    write_frames,
+    write_people_snapshot,
+)
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.io.fingerprint import code_identity, file_identity
 from fit_avatar.io.runner import Runner, under
@@ -24,6 +34,8 @@ from fit_avatar.progress import Advance
 from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.texture import find_displacement
+
+PREVIEW, OVERLAY, REPORT, METRICS = "preview.png", "overlay.mp4", "report.html", "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,22 @@ class Results:
     """Most useful first."""
     metrics: Mapping[str, Any]
     """What ``metrics.json`` holds."""
+
+
+def planned(config: Config) -> list[Path]:
+    """Return the files and folders that a run will write, so that they can be checked before it begins."""
+    folder = config.folder
+    files = avatar_files(folder, config.normal_map)
+    for extra in config.export:
+        files += extra_files(folder, extra)
+    return [*files, *(folder / name for name in (PREVIEW, OVERLAY, REPORT, METRICS))]
+
+
+def inputs(config: Config) -> list[Path]:
+    """Return the files and folders that a run reads."""
+    given = (config.video, *config.image, config.keypoints, config.masks, config.camera, *config.extension)
+    named = (Path(name) for name in (config.body, config.preset or "") if name and Path(name).exists())
+    return [path for path in (*given, *named) if path is not None]
 
 
 def write_results(runner: Runner, config: Config, source: Source, made: Reconstruction) -> Results:
@@ -47,7 +75,7 @@ def write_results(runner: Runner, config: Config, source: Source, made: Reconstr
     files = written.avatar_files()
     preview, overlay = written.preview(), written.overlay()
     page, metrics = written.report(overlay)
-    file = report.write_metrics(config.folder / "metrics.json", metrics)
+    (file,) = written.metrics(metrics)
     return Results((page, *files, *preview, *overlay, file), metrics)
 
 
@@ -87,17 +115,19 @@ class _Written:
         def write_further(extra: str) -> Callable[[Advance], list[Path]]:
             return lambda advance: write_extra(extra, *painted)
 
-        files = runner.write("avatar files", depends_on, lambda advance: write_avatar(*painted)).value
+        targets = avatar_files(folder, config.normal_map)
+        files = runner.write("avatar files", depends_on, lambda advance: write_avatar(*painted), targets).value
         for extra in EXTRAS:
             if extra in config.export:
-                files += runner.write(f"{extra} file", depends_on, write_further(extra)).value
+                targets = extra_files(folder, extra)
+                files += runner.write(f"{extra} file", depends_on, write_further(extra), targets).value
         if "people-snapshot" in config.export:
-            target = folder / "people_snapshot"
+            targets = extra_files(folder, "people-snapshot")
             files += runner.write(
-                "people-snapshot files", of_the_fit, lambda advance: write_people_snapshot(target, *given)
+                "people-snapshot files", of_the_fit, lambda advance: write_people_snapshot(targets[0], *given), targets
             ).value
         if "frames" in config.export:
-            joints, *meshes = runner.write("posed frames", of_the_fit, write_posed).value
+            joints, *meshes = runner.write("posed frames", of_the_fit, write_posed, extra_files(folder, "frames")).value
             files += (meshes[0].parent, joints)
         return files
 
@@ -114,16 +144,17 @@ class _Written:
 
     def preview(self) -> tuple[Path, ...]:
         """Draw the avatar from four sides."""
-        path, avatar = self.config.folder / "preview.png", self.avatar
+        path, avatar = self.config.folder / PREVIEW, self.avatar
         return self.runner.write(
             "preview",
             {"texture": self.made.keys["texture"], "code": code_identity("fit_avatar.report.preview")},
             lambda advance: [report.write_preview(path, avatar.body, avatar.state, self.image)],
+            [path],
         ).value
 
     def overlay(self) -> tuple[Path, ...]:
         """Draw the surface over the pictures."""
-        path, avatar = self.config.folder / "overlay.mp4", self.avatar
+        path, avatar = self.config.folder / OVERLAY, self.avatar
 
         def draw(advance: Advance) -> list[Path]:
             pictures = self.source.pictures(avatar.capture)
@@ -131,11 +162,12 @@ class _Written:
             return [report.write_overlay(path, *given, under("overlay", advance))]
 
         code = code_identity("fit_avatar.report.overlay")
-        return self.runner.write("overlay", {"fit": self.made.keys["fit"], "code": code}, draw).value
+        return self.runner.write("overlay", {"fit": self.made.keys["fit"], "code": code}, draw, [path]).value
 
     def report(self, overlay: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
         """Write the report; return its file and the metrics of the whole run."""
         avatar, options, folder = self.avatar, options_of(self.config), self.config.folder
+        path = folder / REPORT
         depends_on = {
             "shown": [dict(self.made.keys), command(options), *avatar.warnings],
             "assets": [file_identity(file) for file in sorted(ASSETS.iterdir())],
@@ -145,10 +177,16 @@ class _Written:
         given = (avatar.body, avatar.state, avatar.capture, self.image, avatar.quality)
 
         def write(advance: Advance) -> list[Path]:
-            return [report.write_report(folder / "report.html", self._metrics(), *given, overlay[0])]
+            return [report.write_report(path, self._metrics(), *given, overlay[0])]
 
-        page = self.runner.write("report", depends_on, write)
+        page = self.runner.write("report", depends_on, write, [path])
         return page.value[0], self._metrics()
+
+    def metrics(self, metrics: Mapping[str, Any]) -> tuple[Path, ...]:
+        """Write the metrics, which are new in every run since they hold its times."""
+        path, store = self.config.folder / METRICS, self.runner.store
+        with contextlib.nullcontext() if store is None else store.writing([path]):
+            return (report.write_metrics(path, metrics),)
 
     def _metrics(self) -> dict[str, Any]:
         """Return what ``metrics.json`` holds after the stages that have been run so far."""
@@ -177,8 +215,19 @@ def scale_source(config: Config) -> str:
 
 
 def options_of(config: Config) -> dict[str, Any]:
-    """Return the options as JSON values."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+    """Return the options as JSON values; of paths outside the working directory the name alone, unless asked for."""
+    return {name: _shown(value, config) for name, value in asdict(config).items()}
+
+
+def _shown(value: Any, config: Config) -> Any:
+    if isinstance(value, tuple):
+        return [_shown(each, config) for each in value]
+    private = isinstance(value, Path) or (isinstance(value, str) and value in (config.body, config.preset))
+    if not private:
+        return value
+    path = Path(value)
+    inside = not path.is_absolute() and ".." not in path.parts
+    return str(path if inside or config.full_paths else path.name or path.resolve().name)
 
 
 def peak_memory_gb() -> float:

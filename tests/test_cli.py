@@ -205,5 +205,18 @@ def test_a_body_is_converted(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert cli.main(["convert-body", str(old), str(new)]) == 0
     assert capsys.readouterr().out == f"{new} holds a SMPL body: use it with --body {new}\n"
     assert read_smpl(new).template.shape == (6890, 3)
+    before = new.read_bytes()
+    for source, target, sentence in (
+        (old, new, "is there already: give another name, or replace it with --force"),
+        (new, new, "is the file that is read: give another name"),
+        (old, tmp_path, "is a folder: give the name of the file"),
+    ):
+        assert cli.main(["convert-body", str(source), str(target)]) == 2
+        assert f"{target} {sentence}" in capsys.readouterr().err
+    assert new.read_bytes() == before
+    assert cli.main(["convert-body", str(new), str(new), "--force"]) == 2
+    assert "is the file that is read" in capsys.readouterr().err
+    assert cli.main(["convert-body", str(old), str(new), "--force"]) == 0
+    assert capsys.readouterr().err == ""
     assert cli.main(["convert-body", str(tmp_path / "missing.pkl"), str(new)]) == 2
     assert capsys.readouterr().err.count("\n") == 1

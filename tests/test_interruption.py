@@ -12,8 +12,8 @@ from synthetic import write_clip
 from toy_body import toy_body
 
 from fit_avatar import command
+from fit_avatar.arguments import parse
 from fit_avatar.capture import read_frames
-from fit_avatar.cli import parse
 from fit_avatar.progress import Silent
 
 RUN = (

@@ -47,7 +47,8 @@ def test_importing_changes_no_environment_variable():
 @pytest.mark.parametrize(("given", "expected"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
 def test_the_command_line_shortens_the_spinning_of_idle_threads_before_torch_is_loaded(given, expected):
     code = (
-        "import os, sys, fit_avatar.cli as cli; cli.parse = lambda argv: sys.exit('torch' in sys.modules)\n"
+        "import os, sys, fit_avatar.cli as cli, fit_avatar.arguments as arguments\n"
+        "arguments.parse = lambda argv: sys.exit('torch' in sys.modules)\n"
         "try: cli.main([])\n"
         "except SystemExit as stop: print(os.environ['GOMP_SPINCOUNT'], stop.code)"
     )

@@ -25,7 +25,7 @@ from fit_avatar.body.landmarks import (
 from fit_avatar.body.model import Body
 from fit_avatar.body.smpl_file import ModelFile, read_arrays, read_model_file
 from fit_avatar.errors import BadInputError
-from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io.arrays import write_npz
 
 NUM_EXPRESSION = 10
 """How many coefficients of expression are used: as many as the ``smplx`` package uses by default."""
@@ -105,8 +105,7 @@ def convert_body(source: Path, target: Path) -> str:
         raise BadInputError(f"{target} does not end in .npz: give a name that does, for that is what is written")
     kind = read_model_file(source).kind
     arrays = read_arrays(source)
-    with atomic_path(target) as temporary:
-        np.savez_compressed(temporary, **arrays)
+    write_npz(target, arrays)
     return kind
 
 

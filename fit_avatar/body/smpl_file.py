@@ -16,6 +16,8 @@ from scipy import sparse
 from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
 from fit_avatar.body.model import SMPL_JOINTS
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.arrays import ArraysError, read_npz, shape_fault
+from fit_avatar.io.files import require_file
 from fit_avatar.io.safe_pickle import load_pickle
 
 Array = NDArray[Any]
@@ -71,7 +73,7 @@ def read_model_file(path: Path) -> ModelFile:
         raise BadInputError(f"{path} is not a body model: give the file of SMPL, SMPL-H or SMPL-X as downloaded")
     _require(path, arrays, REQUIRED)
     tree = arrays["kintree_table"]
-    if tree.ndim != 2 or tree.shape[0] != 2:
+    if tree.ndim != 2 or tree.shape[0] != 2 or tree.dtype.kind not in "iuf":
         raise BadInputError(f"{path} has a kintree_table of shape {list(tree.shape)} where [2, joints] is expected")
     if arrays["posedirs"].ndim == 3 and arrays["posedirs"].shape[2] == STAR_POSEDIRS:
         raise BadInputError(
@@ -85,7 +87,7 @@ def read_model_file(path: Path) -> ModelFile:
         )
     kind, names = KINDS[tree.shape[1]]
     _check(path, arrays, len(names))
-    parents = (-1, *(int(parent) for parent in tree[0, 1:].astype(np.int64)))
+    parents = (-1, *(int(parent) for parent in np.nan_to_num(tree[0, 1:], nan=-1).astype(np.int64)))
     if any(not 0 <= parent < j for j, parent in enumerate(parents[1:], start=1)):
         raise BadInputError(f"{path} has a kintree_table in which a joint comes before its parent: get the file again")
     return ModelFile(path, kind, names, parents, arrays)
@@ -99,17 +101,15 @@ def read_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, Arra
     Raises:
         BadInputError: the file cannot be read.
     """
-    if not path.is_file():
-        raise BadInputError(f"{path} does not exist: give the path of a model file of SMPL, SMPL-H or SMPL-X")
+    require_file(path, "body", "give the path of a model file of SMPL, SMPL-H or SMPL-X")
     _refuse_stand_ins(path)
     try:
         if zipfile.is_zipfile(path):
-            with np.load(path, allow_pickle=False) as z:
-                return dict(_plain((key, _member(z, key)) for key in z if keys is None or key in keys))
-        if path.suffix == ".npz":
-            raise BadInputError(f"{path} is damaged or not an .npz file: get the file again")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise BadInputError(f"{path} cannot be read ({error}): get the file again") from error
+            return dict(_plain(read_npz(path, None if keys is None else tuple(keys)).items()))
+    except ArraysError as error:
+        raise BadInputError(f"{path} cannot be read ({error}): get the file again") from None
+    if path.suffix == ".npz":
+        raise BadInputError(f"{path} is damaged or not an .npz file: get the file again")
     content = load_pickle(path)
     if not isinstance(content, dict):
         raise BadInputError(f"{path} is not a body model: give the file of SMPL, SMPL-H or SMPL-X as downloaded")
@@ -131,13 +131,6 @@ def _refuse_stand_ins(path: Path) -> None:
         )
 
 
-def _member(archive: Any, key: str) -> Any:
-    try:
-        return archive[key]
-    except ValueError:  # objects, which would be unpickled: SMPL-X's lists of names of joints and parts
-        return None
-
-
 def _plain(items: Iterable[tuple[Any, Any]]) -> Iterable[tuple[str, Array]]:
     for key, value in items:
         if sparse.issparse(value) and math.prod(value.shape) <= MAX_DENSE:
@@ -155,23 +148,21 @@ def _require(path: Path, arrays: dict[str, Array], keys: Iterable[str]) -> None:
 
 
 def _check(path: Path, arrays: dict[str, Array], joints: int) -> None:
-    """Check shapes (−1 is any length) and values."""
-    vertices = len(np.atleast_1d(arrays["v_template"]))
-    shapes = {
-        "v_template": (vertices, 3), "shapedirs": (vertices, 3, -1), "J_regressor": (joints, vertices),
-        "posedirs": (vertices, 3, 9 * (joints - 1)), "weights": (vertices, joints), "f": (-1, 3),
-        "hands_componentsl": (-1, 45), "hands_componentsr": (-1, 45), "hands_meanl": (45,), "hands_meanr": (45,),
-        "vt": (-1, 2), "ft": (len(np.atleast_1d(arrays["f"])), 3), "lmk_faces_idx": (-1,), "lmk_bary_coords": (-1, 3),
-    }  # fmt: skip
-    for key, shape in shapes.items():
-        if key not in arrays:
-            continue
-        array = arrays[key]
-        if array.ndim != len(shape) or any(n not in (m, -1) for n, m in zip(shape, array.shape, strict=True)):
-            expected = ", ".join("any" if n < 0 else str(n) for n in shape)
-            raise BadInputError(f"{path} has {key} of shape {list(array.shape)} where [{expected}] is expected")
-        if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-            raise BadInputError(f"{path} has values in {key} that are not finite numbers: get the file again")
+    """Check shapes and values."""
+    fault = shape_fault(
+        arrays,
+        {
+            "v_template": ("V", 3), "shapedirs": ("V", 3, "*"), "J_regressor": (joints, "V"),
+            "posedirs": ("V", 3, 9 * (joints - 1)), "weights": ("V", joints), "f": ("F", 3),
+            "hands_componentsl": ("*", 45), "hands_componentsr": ("*", 45), "hands_meanl": (45,), "hands_meanr": (45,),
+            "vt": ("*", 2), "ft": ("F", 3), "lmk_faces_idx": ("*",), "lmk_bary_coords": ("*", 3),
+        },
+    )  # fmt: skip
+    if fault is not None:
+        raise BadInputError(f"{path} has {fault}: get the file again")
+    if not len(arrays["f"]):
+        raise BadInputError(f"{path} has no triangles: get the file again")
+    vertices = len(arrays["v_template"])
     corners = {"f": vertices, "ft": len(arrays.get("vt", ())), "lmk_faces_idx": len(arrays["f"])}
     for key, count in corners.items():
         if key in arrays and arrays[key].size and not 0 <= arrays[key].min() <= arrays[key].max() < count:

@@ -29,8 +29,8 @@ def assemble_capture(points: NDArray[np.float32], masks: Sequence[Mask], camera:
 
 
 def input_sources(keypoints: Path | None, masks: Path | None, detector: str) -> dict[str, Any]:
-    """Say where keypoints and masks came from, for the report."""
+    """Say where keypoints and masks came from, for the report, which may be passed on: names without folders."""
     return {
-        "keypoints": str(keypoints) if keypoints else DETECTORS[detector],
-        "masks": str(masks) if masks else "MediaPipe, refined",
+        "keypoints": keypoints.name if keypoints else DETECTORS[detector],
+        "masks": masks.name if masks else "MediaPipe, refined",
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import read_json, require_folder
+
+__all__ = ["files_by_frame", "files_in", "frame_number", "read_json"]
+
+MAX_DIGITS = 15
+"""Of a number in a name; of longer ones (times, say) the last digits count."""
 
 MAX_NUMBERS = 4
 """So many numbers at the end of a name are looked at."""
@@ -33,7 +37,9 @@ def files_by_frame(folder: Path, suffix: str | tuple[str, ...], what: str) -> di
         BadInputError: no such folder, no such file in it, a name without a number, or two files for one frame.
     """
     paths = files_in(folder, suffix, what)
-    numbers = [[int(digits) for digits in re.findall(r"\d+", path.stem)[-MAX_NUMBERS:]] for path in paths]
+    numbers = [
+        [int(digits[-MAX_DIGITS:]) for digits in re.findall(r"[0-9]+", path.stem)[-MAX_NUMBERS:]] for path in paths
+    ]
     for path, found in zip(paths, numbers, strict=True):
         if not found:
             raise BadInputError(f"{path} has no number in its name: the last number must be the frame's index")
@@ -114,8 +120,7 @@ def files_in(folder: Path, suffix: str | tuple[str, ...], what: str) -> list[Pat
     Raises:
         BadInputError: no such folder, or no such file in it.
     """
-    if not folder.is_dir():
-        raise BadInputError(f"there is no folder of {what} {folder}: check the path")
+    require_folder(folder, f"folder of {what}")
     suffixes = (suffix,) if isinstance(suffix, str) else suffix
     found = [path for path in _children(folder) if _is_one(path, suffixes)]
     if not found:
@@ -125,19 +130,5 @@ def files_in(folder: Path, suffix: str | tuple[str, ...], what: str) -> list[Pat
 
 def frame_number(stem: str) -> int | None:
     """Return the last number in a file's name without its suffix; ``None`` if there is none."""
-    numbers = re.findall(r"\d+", stem[-MAX_NAME:])
-    return int(numbers[-1]) if numbers else None
-
-
-def read_json(path: Path, what: str) -> Any:
-    """Parse a JSON file.
-
-    Raises:
-        BadInputError: no such file, or not JSON; the message names it as ``what``.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInputError(f"there is no {what} {path}: check the path") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInputError(f"the {what} {path} is not readable JSON ({error}): make it again") from None
+    numbers = re.findall(r"[0-9]+", stem[-MAX_NAME:])
+    return int(numbers[-1][-MAX_DIGITS:]) if numbers else None

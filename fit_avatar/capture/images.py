@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, Mask, Progress
 from fit_avatar.errors import BadInputError, NoPersonError
+from fit_avatar.io.pictures import read_picture
 
 MAX_IMAGES = 8
 """More pictures are better given as a video, whose frames are checked against each other. Chosen by hand."""
@@ -37,12 +37,7 @@ def read_image(path: Path) -> Image:
     Raises:
         BadInputError: no such file, or not an image.
     """
-    if not path.is_file():
-        raise BadInputError(f"there is no image {path}: check the path")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise BadInputError(f"{path} is not an image that can be read: save it as JPEG or PNG")
-    return np.asarray(image, np.uint8)
+    return np.asarray(read_picture(path, "image"), np.uint8)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -116,7 +111,7 @@ def observe_images(
         frame_weights=np.array([check.weight for check in checks], np.float32),
         fps=1.0,
         warnings=(*dict.fromkeys((*point_notes, *mask_notes)), *_warnings(checks, config)),
-        sources={**input_sources(keypoints, masks, detector), "images": [str(path) for path in paths]},
+        sources={**input_sources(keypoints, masks, detector), "images": [path.name for path in paths]},
     )
 
 

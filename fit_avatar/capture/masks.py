@@ -15,6 +15,7 @@ from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, SnapshotMasks
 from fit_avatar.capture.types import Mask
 from fit_avatar.capture.video import count_frames, read_frames
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.pictures import read_picture
 
 MAX_COUNT_DIFFERENCE = 2
 """Frames by which two encodings of one video may differ in length. Chosen by hand."""
@@ -103,7 +104,7 @@ class GivenMasks:
             return MaskValues()
         chosen = [numbers[i] for i in np.unique(np.linspace(0, len(numbers) - 1, SAMPLES).round().astype(int))]
         lossless = self._files is not None and not any(f.suffix.lower() in LOSSY_SUFFIXES for f in self._files.values())
-        samples = [image for image in self._raw(chosen) if image is not None]
+        samples = self._raw(chosen)
         values = MaskValues.of(samples, str(self.path), lossless)
         found = {(image.shape[1], image.shape[0]) for image in samples} - {self.size}
         if found and all(_same_shape(size, self.size) for size in found):
@@ -116,10 +117,10 @@ class GivenMasks:
             self.warnings += (f"In the masks in {self.path.name} {values.note}.",)
         return values
 
-    def _raw(self, indices: list[int]) -> list[Picture | None]:
+    def _raw(self, indices: list[int]) -> list[Picture]:
         if self._files is None:
             return [frame for _, frame in _frames(self.path, indices)]
-        return [_decode(self._files[i]) for i in indices]
+        return [read_picture(self._files[i], "mask", cv2.IMREAD_UNCHANGED) for i in indices]
 
 
 def read_masks(paths: Sequence[Path], size: tuple[int, int]) -> tuple[list[Mask], tuple[str, ...]]:
@@ -162,20 +163,10 @@ def _frames(path: Path, indices: list[int]) -> list[tuple[int, NDArray[np.uint8]
     return list(read_frames(path, indices))
 
 
-def _decode(path: Path) -> Picture | None:
-    """Return a picture as it is in the file; its palette's colours where it has one."""
-    if not path.is_file():
-        raise BadInputError(f"there is no mask {path}: check the path")
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    return None if image is None else np.asarray(image)
-
-
 def _read(path: Path, size: tuple[int, int]) -> Picture:
-    return _checked(_decode(path), size, str(path))
+    return _checked(read_picture(path, "mask", cv2.IMREAD_UNCHANGED), size, str(path))
 
 
-def _checked(image: Picture | None, size: tuple[int, int], where: str) -> Picture:
-    if image is None:
-        raise BadInputError(f"the mask {where} cannot be read as an image: make it again")
+def _checked(image: Picture, size: tuple[int, int], where: str) -> Picture:
     check_size((image.shape[1], image.shape[0]), size, where)
     return image

@@ -108,7 +108,7 @@ def select_frames(measured: FrameMeasurements, count: int, config: SelectionConf
     blurred[originals[~sharp]] = True
     usable = originals[sharp]
     slots = []
-    for part in np.array_split(usable, min(max(count, 1), len(usable))):
+    for part in np.array_split(usable, min(max(count, 1), len(usable))) if len(usable) else ():
         middle = (len(part) - 1) / 2.0
         order = np.argsort(np.abs(np.arange(len(part)) - middle), kind="stable")
         slots.append(tuple(int(i) for i in part[order]))

@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from fit_avatar.capture.openpose import from_coco_18
 from fit_avatar.capture.points import People, join_parts, read_points
 from fit_avatar.errors import BadInputError, MissingDependencyError
+from fit_avatar.io.files import numbers_in, require_file
 from fit_avatar.io.safe_pickle import load_pickle
 
 HDF5_SUFFIXES = (".hdf5", ".h5")
+MAX_BYTES = {"keypoints": 1 << 28, "masks": 32 << 30}
+"""Of each data set; masks are read one by one. Chosen by hand."""
 MASK_THRESHOLD = 100
 """Values above this (in masks from 0 to 1: above 100/255) are the person. From the code of Alldieck et al. 2018."""
 
@@ -116,14 +119,11 @@ def read_snapshot_camera(path: Path) -> dict[str, Any]:
 def _numbers(data: dict[Any, Any], name: str, count: int, path: Path) -> list[float]:
     if name not in data:
         raise BadInputError(f"the camera file {path} lacks {name}: it needs camera_f, camera_c, width and height")
-    try:
-        values = np.asarray(data[name], np.float64).ravel()
-    except (TypeError, ValueError):
-        values = np.zeros(0)
-    if len(values) != count:
+    values = numbers_in(data[name], count)
+    if values is None:
         numbers = "one number" if count == 1 else f"{count} numbers"
-        raise BadInputError(f"{path}: {name} must be {numbers}, not {data[name]!r}")
-    return [float(value) for value in values]
+        raise BadInputError(f"{path}: {name} must be {numbers}: make the file again")
+    return values
 
 
 def _unsigned(values: Any) -> NDArray[Any]:
@@ -135,8 +135,7 @@ def _unsigned(values: Any) -> NDArray[Any]:
 @contextmanager
 def _dataset(path: Path, name: str) -> Iterator[Any]:
     h5py = import_h5py()
-    if not path.is_file():
-        raise BadInputError(f"there is no file {path}: check the path")
+    require_file(path, "file")
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -146,6 +145,8 @@ def _dataset(path: Path, name: str) -> Iterator[Any]:
             names = ", ".join(sorted(file)) or "nothing"
             raise BadInputError(f"{path} has no dataset '{name}' but {names}: give People-Snapshot's {name}.hdf5")
         try:
+            if file[name].nbytes > MAX_BYTES[name]:
+                raise BadInputError(f"{path} claims {file[name].nbytes / 1e9:.3g} GB of {name}: make it again")
             yield file[name]
         except OSError as error:  # a chunk is cut off or cannot be decompressed
             raise BadInputError(f"{path} is not a readable HDF5 file ({error}): copy or make it again") from None

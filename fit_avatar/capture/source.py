@@ -16,6 +16,8 @@ from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import probe, read_frames
 from fit_avatar.errors import BadInputError
 
+MIN_SIDE_PX = 48
+"""Smaller pictures are refused. Chosen by hand."""
 Picture = tuple[int, NDArray[np.uint8]]
 """The index of a frame, and its picture: BGR [H, W, 3]."""
 
@@ -79,6 +81,11 @@ class Source:
         else:
             info = probe(Path(video))
             width, height = info.width, info.height
+        if min(width, height) < MIN_SIDE_PX:
+            raise BadInputError(
+                f"{paths[0] if video is None else video} has {width} × {height} pixels, too few to show a person: give "
+                f"one with at least {MIN_SIDE_PX} on either side"
+            )
         notes: tuple[str, ...] = ()
         if camera is None:
             camera, notes = camera_from(width, height, fov_deg=fov_deg, focal_px=focal_px, focal_35mm=focal_35mm)

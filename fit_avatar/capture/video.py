@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import plain_name, require_file
+from fit_avatar.io.pictures import check_pixels
 
 Frame = NDArray[np.uint8]
 
@@ -106,13 +108,13 @@ def count_frames(path: Path) -> int:
 
 
 def _open(path: Path) -> cv2.VideoCapture:
-    if not path.exists():
-        raise BadInputError(f"there is no video {path}: check the path")
-    if not path.is_file():
-        raise BadInputError(f"{path} is not a file: give the path of one video")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    require_file(path, "video")
+    with plain_name(path) as name:
+        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise BadInputError(f"{path} is not a video that FFmpeg can read: convert it to an MP4 (H.264) and try again")
+    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    check_pixels(width, height, str(path))
     # This is OpenCV's default; it is explicit because everything downstream relies on upright frames.
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture

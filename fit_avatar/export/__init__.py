@@ -5,7 +5,15 @@ from fit_avatar.export.axes import Axes
 from fit_avatar.export.bind import in_bind_pose
 from fit_avatar.export.bvh import write_bvh
 from fit_avatar.export.conversions import to_open3d, to_trimesh
-from fit_avatar.export.files import EXTRAS, Style, check_installed, write_avatar, write_extra
+from fit_avatar.export.files import (
+    EXTRAS,
+    Style,
+    avatar_files,
+    check_installed,
+    extra_files,
+    write_avatar,
+    write_extra,
+)
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.npz import read_npz, write_npz
 from fit_avatar.export.obj import write_frames, write_obj
@@ -19,7 +27,9 @@ __all__ = [
     "Style",
     "atomic_folder",
     "atomic_path",
+    "avatar_files",
     "check_installed",
+    "extra_files",
     "in_bind_pose",
     "read_npz",
     "to_open3d",

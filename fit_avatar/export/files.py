@@ -24,8 +24,17 @@ from fit_avatar.export.obj import write_obj
 from fit_avatar.export.skeletons import Skeleton
 from fit_avatar.export.usd import import_pxr, write_usdz
 
-EXTRAS = ("bvh", "usd", "amass", "lods")
+EXTRA_FILES = {
+    "bvh": ("avatar.bvh",),
+    "usd": ("avatar.usdz",),
+    "amass": ("avatar_amass.npz",),
+    "lods": tuple(f"avatar_lod{level}.glb" for level in range(1, len(LOD.levels) + 1)),
+}
+"""What :func:`write_extra` writes."""
+EXTRAS = tuple(EXTRA_FILES)
 """Names of the optional files of :func:`write_extra`."""
+POSED_FILES = ("joints.npz", "frames")
+"""What :func:`~fit_avatar.export.obj.write_frames` writes; the second is a folder."""
 
 _NEEDS = {"usd": import_pxr, "lods": import_meshoptimizer, "people-snapshot": import_h5py}
 
@@ -47,6 +56,24 @@ class Style:
     def axes(self) -> Axes:
         """Return the coordinate frame of files whose format leaves it open."""
         return Axes(self.up, self.unit)
+
+
+def avatar_files(folder: Path, normal_map: bool) -> list[Path]:
+    """Return the files of :func:`write_avatar`."""
+    names = ("avatar.glb", "avatar.obj", "avatar.mtl", "avatar.png", "avatar.npz")
+    return [folder / name for name in (*names, *(["avatar_normal.png"] if normal_map else []))]
+
+
+def extra_files(folder: Path, name: str) -> list[Path]:
+    """Return the files of :func:`write_extra`, and of ``frames`` and ``people-snapshot``, whose folders stand for them.
+
+    Raises:
+        ValueError: there is no such extra.
+    """
+    known = EXTRA_FILES | {"frames": POSED_FILES, "people-snapshot": ("people_snapshot",)}
+    if name not in known:
+        raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
+    return [folder / file for file in known[name]]
 
 
 def check_installed(exports: Iterable[str]) -> None:
@@ -108,19 +135,18 @@ def write_extra(
         BadInputError: the disk is full or the folder cannot be written to.
         MissingDependencyError: the optional package that it needs is not installed.
     """
-    style = style or Style()
+    if name not in EXTRAS:
+        raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
+    files, style = extra_files(folder, name), style or Style()
     motion, clip = (capture.fps, capture.frame_indices), (capture.fps, texture, capture.frame_indices)
     if name == "amass":
-        return [write_amass(folder / "avatar_amass.npz", body, state, *motion)]
+        return [write_amass(files[0], body, state, *motion)]
     bound, poses = in_bind_pose(body, state, style.bind)
     if name == "bvh":
-        return [write_bvh(folder / "avatar.bvh", bound, poses, *motion, style.skeleton, style.axes)]
+        return [write_bvh(files[0], bound, poses, *motion, style.skeleton, style.axes)]
     if name == "usd":
-        return [write_usdz(folder / "avatar.usdz", bound, poses, *clip, style.skeleton, style.axes, displacement)]
-    if name == "lods":
-        files = [folder / f"avatar_lod{level}.glb" for level in range(1, len(LOD.levels) + 1)]
-        return [
-            write_glb(file, bound, poses, *clip, skeleton=style.skeleton, detail=fraction, displacement=displacement)
-            for file, fraction in zip(files, LOD.levels, strict=True)
-        ]
-    raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
+        return [write_usdz(files[0], bound, poses, *clip, style.skeleton, style.axes, displacement)]
+    return [
+        write_glb(file, bound, poses, *clip, skeleton=style.skeleton, detail=fraction, displacement=displacement)
+        for file, fraction in zip(files, LOD.levels, strict=True)
+    ]

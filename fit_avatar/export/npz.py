@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -17,8 +16,20 @@ from fit_avatar.body.skinning import pose_body, shaped, weighted_sum
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.errors import BadInputError
-from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io import arrays as arrays_file
+from fit_avatar.io.files import require_file
 
+SHAPES: dict[str, tuple[int | str, ...]] = {
+    "frame_indices": ("T",), "template": ("V", 3), "shape_basis": ("V", 3, "S"), "joint_template": ("J", 3),
+    "joint_basis": ("J", 3, "S"), "bind_rotations": ("J", 3, 3), "lbs_weights": ("V", "J"), "faces": ("F", 3),
+    "uv": ("U", 2), "uv_faces": ("F", 3), "mirror": ("V",), "keypoint_regressor": (len(BODY_25), "V"), "skin": ("V",),
+    "part_weights": ("*", "V"), "parents": ("J",), "pose_basis": ("V", 3, "*"), "betas": ("B",), "offsets": ("V", 3),
+    "global_orient": ("T", 3), "body_pose": ("T", "*", 3), "transl": ("T", 3), "expression": ("T", "*"),
+    "intrinsics": (3, 3), "distortion": ("*",), "image_size": (2,), "fps": (), "num_expression": (),
+    "vertices_bind": ("V", 3), "joints_bind": ("J", 3), "keypoint_weights": (len(BODY_25), "J"),
+}  # fmt: skip
+"""Of the arrays in the file, with letters for sizes that must agree."""
+MAX_SIDE_PX = 1 << 16
 _NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence"}
 """Names in the file of the fields of a body that differ."""
 
@@ -54,16 +65,14 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
     arrays = {name: _array(tensor) for name, tensor in tensors.items()}
     arrays |= {_name(name): array for name, array in body.arrays().items()}
     camera = capture.camera
-    with atomic_path(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            **arrays,
-            intrinsics=camera.intrinsics,
-            distortion=np.array(camera.k),
-            image_size=np.array([camera.width, camera.height]),
-            frame_indices=capture.frame_indices,
-            fps=np.array(capture.fps),
-        )
+    arrays |= {
+        "intrinsics": camera.intrinsics,
+        "distortion": np.array(camera.k),
+        "image_size": np.array([camera.width, camera.height]),
+        "frame_indices": capture.frame_indices,
+        "fps": np.array(capture.fps),
+    }
+    arrays_file.write_npz(path, arrays)
     return path
 
 
@@ -76,11 +85,10 @@ def read_npz(path: Path) -> tuple[Body, BodyState, Capture]:
     Raises:
         BadInputError: there is no such file, or it was written by something else.
     """
-    if not path.is_file():
-        raise BadInputError(f"there is no {path}: give the folder that an avatar was saved to")
+    require_file(path, "avatar", "give the folder that an avatar was saved to")
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            z = {name: kept[name] for name in kept.files}
+        z = arrays_file.read_npz(path)
+        _check(z)
         body = Body.from_arrays({field.name: z[own] for field in fields(Body) if (own := _name(field.name)) in z})
         names = ("betas", "offsets", "global_orient", "body_pose", "transl")
         state = BodyState(**{name: torch.from_numpy(z[name]) for name in (*names, "expression") if name in z})
@@ -96,11 +104,29 @@ def read_npz(path: Path) -> tuple[Body, BodyState, Capture]:
             frame_weights=np.ones(count, np.float32),
             fps=float(z["fps"]),
         )
-    except (KeyError, ValueError, TypeError, OSError, BadZipFile) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise BadInputError(
             f"{path} is not what this version of fit-avatar writes ({error}): run the fit again in its folder"
         ) from None
     return body, state, capture
+
+
+def _check(z: dict[str, NDArray[Any]]) -> None:
+    """Check that arrays fit together.
+
+    Raises:
+        ValueError: they do not; the message says which.
+    """
+    fault = arrays_file.shape_fault(z, SHAPES)
+    if fault is not None:
+        raise ValueError(f"it has {fault}")
+    for name, limit in (("faces", "template"), ("uv_faces", "uv"), ("parents", "parents"), ("mirror", "template")):
+        indices = z[name]
+        if indices.dtype.kind not in "iu" or indices.max(initial=-1) >= len(z[limit]) or (indices < -1).any():
+            raise ValueError(f"it has indices in {name} that point nowhere")
+    width, height = z["image_size"].tolist()
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX and 0 < z["fps"] < 1e6 and len(z["frame_indices"])):
+        raise ValueError("its picture size, frame rate or number of frames is impossible")
 
 
 def _name(field: str) -> str:

@@ -23,7 +23,10 @@ from fit_avatar.errors import BadInputError, FitAvatarError
 from fit_avatar.fitting import actions
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.io.codec import Array, Codec, CodecError
+from fit_avatar.io.files import parse_json, read_text, require_file
 
+MAX_NAME, MAX_COUNT = 80, 10_000
+"""Characters of a name, and iterations and the like of an optimiser."""
 BUILT_IN: dict[str, Any] = {
     **{name: value for name, value in vars(energies).items() if isinstance(value, Energy)},
     **{kind.__name__: kind for kind in (Annealed, GemanMcClure, Huber, PartMultipliers, Schedule, Term)},
@@ -39,8 +42,7 @@ def load_extension(path: Path) -> ModuleType:
     Raises:
         BadInputError: there is none, or it fails.
     """
-    if not path.is_file():
-        raise BadInputError(f"there is no extension {path}: give the Python file with your terms and actions")
+    require_file(path, "extension", "give the Python file with your terms and actions")
     specification = importlib.util.spec_from_file_location(path.stem, path)
     if specification is None or specification.loader is None:
         raise BadInputError(f"the extension {path} is no Python file: give a file that ends in .py")
@@ -50,7 +52,7 @@ def load_extension(path: Path) -> ModuleType:
         specification.loader.exec_module(module)
     except FitAvatarError:
         raise
-    except Exception as error:  # whatever the user's file does wrong, the file is named
+    except (Exception, SystemExit) as error:  # whatever the user's file does wrong, the file is named
         raise BadInputError(f"the extension {path} fails: {type(error).__name__}: {error}") from error
     return module
 
@@ -79,9 +81,11 @@ def schedule_from_json(text: str, where: str, extensions: Sequence[ModuleType] =
         BadInputError: it is not a schedule, or names something that does not exist.
     """
     try:
-        schedule = _codec(extensions).decode(json.loads(text))
+        schedule = _codec(extensions).decode(parse_json(text))
         _check_types(schedule, "")
-    except (json.JSONDecodeError, CodecError, FitAvatarError, TypeError, ValueError) as error:
+    except RecursionError:
+        raise BadInputError(f"{where} is nested too deeply: print one with `fit-avatar presets smplify`") from None
+    except (FitAvatarError, AttributeError, OverflowError, TypeError, ValueError) as error:
         raise BadInputError(
             f"{where} is not a schedule ({error}): print one with `fit-avatar presets smplify`"
         ) from None
@@ -96,10 +100,7 @@ def read_schedule(path: Path, extensions: Sequence[ModuleType] = ()) -> Schedule
     Raises:
         BadInputError: it cannot be read, or is not a schedule.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"the schedule {path} cannot be read ({error})") from None
+    text = read_text(path, "schedule")
     return schedule_from_json(text, str(path), extensions)
 
 
@@ -167,7 +168,27 @@ def _check_types(value: Any, where: str) -> None:
             inner = getattr(value, f.name)
             if not _accepts(hints[f.name], inner):
                 raise CodecError(f"{f.name} of {here} must be {_in_words(hints[f.name])}, not {inner!r}")
+            fault = _range_fault(value, f.name, inner)
+            if fault:
+                raise CodecError(f"{f.name} of {here} must be {fault}, not {inner!r}")
             _check_types(inner, f.name)
+
+
+def _range_fault(owner: Any, name: str, value: Any) -> str | None:
+    """Return what a name or number of an optimiser, term or action must be, if it is not."""
+    if name == "name" and isinstance(value, str) and not (0 < len(value) <= MAX_NAME and value.isprintable()):
+        return f"1 to {MAX_NAME} printable characters"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if value != value:
+        return "a number"
+    if not (type(owner).__module__.startswith(solvers.__name__) or name == "weight"):
+        return None
+    if not 0 <= value < float("inf"):
+        return "finite and not negative"
+    if isinstance(value, int) and name != "weight" and not 1 <= value <= MAX_COUNT:
+        return f"between 1 and {MAX_COUNT}"
+    return None
 
 
 def _accepts(hint: Any, value: Any) -> bool:

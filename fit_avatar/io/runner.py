@@ -37,13 +37,17 @@ class Runner:
         return stage
 
     def write(
-        self, name: str, depends_on: Mapping[str, Any], write: Callable[[Advance], Sequence[Path]]
+        self,
+        name: str,
+        depends_on: Mapping[str, Any],
+        write: Callable[[Advance], Sequence[Path]],
+        targets: Sequence[Path] = (),
     ) -> StageResult[tuple[Path, ...]]:
-        """Return the files of a stage, written now or there from before."""
+        """Return the files of a stage, written now or there from before. ``targets``: as for :meth:`Store.run_files`"""
         if self.store is None:
             return self.run(name, depends_on, lambda advance: tuple(write(advance)))
         self.reporter.start(name)
-        stage = self.store.run_files(name, depends_on, lambda: write(self.reporter.advance))
+        stage = self.store.run_files(name, depends_on, lambda: write(self.reporter.advance), targets)
         self._finish(name, stage.seconds, stage.cached)
         return stage
 

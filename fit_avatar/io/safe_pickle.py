@@ -7,18 +7,22 @@ A pickle is a program that may call any function. Here every name that it may us
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import require_file
 
+MAX_FILE_BYTES = 1 << 30
 _PLAIN_DTYPE = re.compile(r"[<>=|]?(?:[biufc]\d{1,2}|[SU]\d{1,9}|O\d?|\?)")
 
 
@@ -182,10 +186,18 @@ class _Bytes(_Inert):
 
 
 class _Dict(_Inert):
-    """collections.OrderedDict; a dictionary keeps its order as well."""
+    """dict, and collections.OrderedDict: a dictionary keeps its order as well."""
 
     def __new__(cls, items: Any = ()) -> Any:
-        return dict(items)
+        pairs = list(items.items()) if isinstance(items, dict) else [(key, value) for key, value in items]
+        return {_key(key): value for key, value in pairs}
+
+
+class _Set(_Inert):
+    """set and frozenset."""
+
+    def __new__(cls, items: Any = ()) -> Any:
+        return {_key(item) for item in items}
 
 
 def _names(modules: str, **stand_ins: type) -> dict[tuple[str, str], type]:
@@ -202,7 +214,7 @@ ALLOWED: dict[tuple[str, str], type] = {
     **_names("scipy.sparse scipy.sparse.coo scipy.sparse._coo", coo_matrix=_Coo, coo_array=_Coo),
     **_names("chumpy chumpy.ch", Ch=_Ch),
     **_names("chumpy.reordering", Select=_ChSelect, Reshape=_ChReshape, Transpose=_ChTranspose),
-    **_names("__builtin__ builtins", dict=dict, list=list, tuple=tuple, set=set, frozenset=frozenset, object=object),
+    **_names("__builtin__ builtins", dict=_Dict, list=list, tuple=tuple, set=_Set, frozenset=_Set, object=object),
     **_names("__builtin__ builtins", bytes=_Bytes, complex=complex),
     **_names("copy_reg copyreg", _reconstructor=_Reconstructor),
     **_names("collections", OrderedDict=_Dict),
@@ -211,11 +223,60 @@ ALLOWED: dict[tuple[str, str], type] = {
 """The names that a pickle may use, and their stand-ins, which have no side effects."""
 
 
-class _Unpickler(pickle.Unpickler):
+_Reader: Any = pickle._Unpickler
+
+
+class _Unpickler(_Reader):  # type: ignore[misc]
+    """The reader in Python, whose steps can be changed: keys are checked before they are hashed.
+
+    The hash of nested tuples takes time without bound where they share their parts, and the stack of C where they are
+    deep.
+    """
+
+    dispatch: ClassVar[dict[int, Any]] = dict(_Reader.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
             raise _ForbiddenError(f"{module}.{name}")
         return ALLOWED[module, name]
+
+    def load_setitem(self) -> None:
+        _key(self.stack[-2])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        _keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        _keys(self.stack[::2])
+        super().load_dict()
+
+    def load_additems(self) -> None:
+        _keys(self.stack)
+        super().load_additems()
+
+    def load_frozenset(self) -> None:
+        _keys(self.stack)
+        super().load_frozenset()
+
+    dispatch |= {
+        pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems, pickle.DICT[0]: load_dict,
+        pickle.ADDITEMS[0]: load_additems, pickle.FROZENSET[0]: load_frozenset,
+    }  # fmt: skip
+
+
+def _keys(items: Iterable[Any]) -> None:
+    for item in items:
+        _key(item)
+
+
+def _key(item: Any) -> Any:
+    """Return what may be a key: text, bytes, a number, or a tuple of these."""
+    for part in item if isinstance(item, tuple) else (item,):
+        if part is not None and not isinstance(part, (str, bytes, int, float, complex, np.generic)):
+            _refuse(f"a {type(part).__name__.strip('_').lower()} as a key")
+    return item
 
 
 class _Resolver:
@@ -248,9 +309,11 @@ def load_pickle(path: Path) -> Any:
     Raises:
         BadInputError: the file imports or calls anything else, is damaged, or cannot be opened.
     """
-    try:
-        with path.open("rb") as file:
-            return _Resolver()(_Unpickler(file, encoding="latin1").load())
+    require_file(path, "pickle")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise BadInputError(f"{path} is larger than any body model or camera: check that it is the right file")
+    try:  # a length that the file claims is cut to what it holds, if all of it is in memory
+        return _Resolver()(_Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load())
     except OSError as error:
         raise BadInputError(f"{path} cannot be opened: {error.strerror or error}") from error
     except _ForbiddenError as error:
@@ -258,9 +321,10 @@ def load_pickle(path: Path) -> Any:
             f"{path} wants to run {error}, which is not data: it was not read; use the file from its original source"
         ) from error
     except Exception as error:  # a damaged file can raise anything
+        reason = " ".join(str(error).split())[:200]
         raise BadInputError(
-            f"{path} is damaged or not a pickle ({type(error).__name__}: {error}): get the file again"
-        ) from error
+            f"{path} is damaged or not a pickle ({type(error).__name__}: {reason}): get the file again"
+        ) from None
 
 
 def _array(

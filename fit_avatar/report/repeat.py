@@ -9,7 +9,7 @@ from typing import Any
 
 from fit_avatar.config import Config
 
-NEUTRAL = ("fresh", "log", "view")
+NEUTRAL = ("fresh", "force", "log", "view")
 """Options that do not change the result."""
 
 

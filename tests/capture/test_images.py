@@ -138,7 +138,7 @@ def test_bad_input(tmp_path: Path, photos: list[Path], about: dict[str, Path]) -
     with pytest.raises(BadInputError, match=r"^there is no image .*none\.jpg: check the path$"):
         observe_images([tmp_path / "none.jpg"], camera=CAMERA)
     (tmp_path / "a.jpg").write_text("hello")
-    with pytest.raises(BadInputError, match=r"a\.jpg is not an image that can be read"):
+    with pytest.raises(BadInputError, match=r"a\.jpg cannot be read as an image"):
         observe_images([tmp_path / "a.jpg"], camera=CAMERA)
     lying = write(tmp_path / "b.png", frame().transpose(1, 0, 2))
     with pytest.raises(BadInputError, match=r"b\.png has 128 × 96 pixels but .* has 96 × 128"):

@@ -40,7 +40,7 @@ def test_a_capture_with_or_without_hands_is_stored(tmp_path: Path, seen: bool) -
         frame_weights=np.ones(2, np.float32),
         hands=hands,
     )
-    Store(tmp_path).run("observe", {}, lambda: capture)
-    kept = Store(tmp_path).run("observe", {}, lambda: capture)
+    Store(tmp_path, classes=[Camera, Capture]).run("observe", {}, lambda: capture)
+    kept = Store(tmp_path, classes=[Camera, Capture]).run("observe", {}, lambda: capture)
     assert kept.cached and kept.value.face is None
     assert (kept.value.hands is None) if hands is None else (kept.value.hands == hands).all()

@@ -70,7 +70,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="is not a file: give the path of one video"):
+    with pytest.raises(BadInputError, match="is a folder: give the file itself"):
         probe(tmp_path)
 
 

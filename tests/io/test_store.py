@@ -1,6 +1,7 @@
 """Kept results: what is redone after a change, what survives damage and interruption."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,29 @@ import torch
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture, LeftOut
 from fit_avatar.errors import BadInputError
+from fit_avatar.io import store
+from fit_avatar.io.arrays import read_npz, write_npz
 from fit_avatar.io.store import Store
+
+CLASSES = (BodyState, Camera, Capture, LeftOut)
+
+
+def kept_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir() if file.name != "CACHEDIR.TAG")
 
 
 def chain(folder: Path, size: int = 1, colour: str = "red", fresh: bool = False) -> list[str]:
     """Run a → b(size) → c, and d(colour) on its own; return the stages that had to be computed."""
-    store = Store(folder, fresh)
+    kept = Store(folder, fresh)
     ran: list[str] = []
 
     def computing(name: str) -> Callable[[], str]:
         return lambda: ran.append(name) or name
 
-    a = store.run("a", {}, computing("a"))
-    b = store.run("b", {"before": a.key, "size": size}, computing("b"))
-    store.run("c", {"before": b.key}, computing("c"))
-    store.run("d", {"before": a.key, "colour": colour}, computing("d"))
+    a = kept.run("a", {}, computing("a"))
+    b = kept.run("b", {"before": a.key, "size": size}, computing("b"))
+    kept.run("c", {"before": b.key}, computing("c"))
+    kept.run("d", {"before": a.key, "colour": colour}, computing("d"))
     return ran
 
 
@@ -75,11 +84,11 @@ def test_a_stage_that_does_not_finish_keeps_nothing(tmp_path: Path) -> None:
     def interrupted() -> str:
         raise KeyboardInterrupt
 
-    store = Store(tmp_path / "cache")
+    own = Store(tmp_path / "cache")
     with pytest.raises(KeyboardInterrupt):
-        store.run("a", {}, interrupted)
+        own.run("a", {}, interrupted)
     assert not (tmp_path / "cache").exists()
-    assert store.run("a", {}, lambda: "done").value == "done"
+    assert own.run("a", {}, lambda: "done").value == "done"
 
 
 def test_an_interrupted_write_leaves_the_old_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,10 +98,10 @@ def test_an_interrupted_write_leaves_the_old_result(tmp_path: Path, monkeypatch:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "savez_compressed", interrupted)
+        patch.setattr(store, "write_npz", interrupted)
         with pytest.raises(KeyboardInterrupt):
             Store(tmp_path).run("a", {"size": 2}, lambda: "new")
-    assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
+    assert kept_in(tmp_path) == ["a.npz"]
     assert Store(tmp_path).run("a", {"size": 1}, lambda: "again").value == "old"
 
 
@@ -100,10 +109,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(tmp_path: Path, monkeypa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez_compressed", full)
+    monkeypatch.setattr("numpy.lib.format.write_array", full)
     with pytest.raises(BadInputError, match="the disk is full"):
         Store(tmp_path).run("a", {}, lambda: "x")
-    assert list(tmp_path.iterdir()) == []
+    assert kept_in(tmp_path) == []
 
 
 def test_seconds_are_those_of_the_run_that_computed(tmp_path: Path) -> None:
@@ -115,7 +124,7 @@ def test_seconds_are_those_of_the_run_that_computed(tmp_path: Path) -> None:
 
 def test_names_with_signs_are_files(tmp_path: Path) -> None:
     Store(tmp_path).run("consensus shape 1/3", {}, lambda: 1)
-    assert [file.name for file in tmp_path.iterdir()] == ["consensus-shape-1-3.npz"]
+    assert kept_in(tmp_path) == ["consensus-shape-1-3.npz"]
 
 
 def test_values_come_back_as_they_were(tmp_path: Path) -> None:
@@ -131,8 +140,8 @@ def test_values_come_back_as_they_were(tmp_path: Path) -> None:
         sources={"masks": "given", "share": 0.5, "list": [1, None]},
     )
     state = BodyState(torch.ones(10), torch.rand(4, 3), torch.rand(2, 3), torch.rand(2, 23, 3), torch.rand(2, 3))
-    Store(tmp_path).run("x", {}, lambda: (capture, state))
-    kept = Store(tmp_path).run("x", {}, lambda: None)
+    Store(tmp_path, classes=CLASSES).run("x", {}, lambda: (capture, state))
+    kept = Store(tmp_path, classes=CLASSES).run("x", {}, lambda: None)
     assert kept.cached
     capture_again, state_again = kept.value
     for name, value in vars(capture).items():
@@ -152,15 +161,73 @@ def test_masks_take_one_bit_a_pixel(tmp_path: Path) -> None:
     assert (tmp_path / "masks.npz").stat().st_size < masks.size / 8 * 1.1
 
 
-def test_nothing_but_our_dataclasses_is_ever_built(tmp_path: Path) -> None:
-    Store(tmp_path).run("x", {}, lambda: LeftOut(1, "y"))
-    file = tmp_path / "x.npz"
-    with np.load(file) as arrays:
+def rewritten(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the arrays of a kept result, as somebody who knows the layout of the file does."""
+    arrays = read_npz(file)
+    arrays.pop("checksum")
+    change(arrays)
+    write_npz(file, arrays | {"checksum": np.array(store._checksum(arrays))})
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "subprocess:Popen", "fit_avatar.io.store:os", "fit_avatar.cli:main", "fit_avatar.__main__:x",
+        "fit_avatar.capture.types:Capture", "antigravity:x", "",
+    ],
+)  # fmt: skip
+def test_only_listed_dataclasses_are_built_and_nothing_is_imported(
+    tmp_path: Path, forged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Store(tmp_path, classes=[LeftOut]).run("x", {}, lambda: LeftOut(1, "y"))
+
+    def forge(arrays: dict[str, Any]) -> None:
         manifest = json.loads(arrays["manifest"].tobytes())
-    for forged in ("subprocess:Popen", "fit_avatar.io.store:os", "fit_avatar.cli:main"):
         manifest["value"] = {"kind": forged, "args": ["false"]}
-        np.savez(file, manifest=np.frombuffer(json.dumps(manifest).encode(), np.uint8))
-        assert not Store(tmp_path).run("x", {}, lambda: 1).cached
+        arrays["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
+
+    rewritten(tmp_path / "x.npz", forge)
+    before = set(sys.modules)
+    again = Store(tmp_path, classes=[LeftOut]).run("x", {}, lambda: 1)
+    assert not again.cached and again.value == 1
+    assert set(sys.modules) == before
+    assert f"it names {forged!r}, which no kept result holds" in caplog.text
+
+
+def test_a_class_that_is_not_listed_cannot_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="x cannot be kept: the value is a LeftOut"):
+        Store(tmp_path).run("x", {}, lambda: LeftOut(1, "y"))
+
+
+@pytest.mark.parametrize("poison", [np.full((3, 4), np.nan), np.zeros((5, 0)), np.array(["a"]), np.array(1)])
+def test_a_result_that_was_edited_is_computed_again(
+    tmp_path: Path, poison: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = np.ones((3, 4))
+    Store(tmp_path).run("x", {}, lambda: values)
+    with np.load(tmp_path / "x.npz") as kept:
+        arrays = {name: kept[name] for name in kept.files}
+    np.savez(tmp_path / "x.npz", **{**arrays, "array0": poison})
+    again = Store(tmp_path).run("x", {}, lambda: values)
+    assert not again.cached
+    np.testing.assert_array_equal(again.value, values)
+    assert "it was changed since it was written" in caplog.text
+
+
+def test_a_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    Store(folder).check_folder()
+    (folder / "texture.npz").write_bytes(b"theirs")
+    with pytest.raises(BadInputError, match="is for kept results but holds other files"):
+        Store(folder).check_folder()
+    Store(folder).check_folder(force=True)
+    own = tmp_path / "own"
+    Store(own).run("x", {}, lambda: 1)
+    Store(own).check_folder()
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInputError, match="there is a file of that name"):
+        Store(tmp_path / "file").check_folder()
 
 
 def test_what_cannot_be_kept_is_told(tmp_path: Path) -> None:

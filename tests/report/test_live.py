@@ -11,9 +11,9 @@ import pytest
 from synthetic import write_clip
 
 from fit_avatar import command
+from fit_avatar.arguments import parse
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
-from fit_avatar.cli import parse
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.progress import Reporter, Silent
 from fit_avatar.report.live import LiveViewer

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from fit_avatar.arguments import parse
 from fit_avatar.body import pose_body
 from fit_avatar.capture.types import Camera, Capture, LeftOut
-from fit_avatar.cli import parse
 from fit_avatar.config import Config
 from fit_avatar.report import (
     build_metrics,

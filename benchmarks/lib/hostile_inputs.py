@@ -1,0 +1,309 @@
+"""Inputs that no program writes on purpose: damaged files, absurd numbers, strange names, things that are no files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pickle
+import random
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+SIZE, FRAMES = (160, 240), 8
+NUMBERS = (
+    "1e400",
+    "-1e308",
+    "NaN",
+    "-Infinity",
+    "1" + "0" * 400,
+    "9" * 5000,
+    "null",
+    '"12"',
+    "true",
+    "[[[1]]]",
+    "{}",
+    "-1",
+)
+NAMES = (
+    "a:b",
+    "pipe:1x",
+    "http:x",
+    "-",
+    "x\ny",
+    "tab\there",
+    "%05d",
+    "*",
+    "ü" * 90,
+    "n" * 300,
+    "é\udce4",
+    "con cat",
+    "\x1b[31m",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the command line."""
+
+    kind: str
+    argv: tuple[str, ...]
+
+
+def write_inputs(folder: Path) -> None:
+    """Write a small clip of an outlined person, with keypoints, masks, a camera, a schedule and a body."""
+    for name in ("masks", "keypoints"):
+        (folder / name).mkdir(parents=True)
+    video = cv2.VideoWriter(str(folder / "video.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 12.0, SIZE)
+    middle = SIZE[0] / 2
+    points = np.array([[middle + 14 * np.sin(3 * k), 20 + 8 * k, 0.9] for k in range(25)])
+    for k in range(FRAMES):
+        mask = np.zeros(SIZE[::-1], np.uint8)
+        cv2.ellipse(mask, (SIZE[0] // 2, SIZE[1] // 2), (30 + k % 3, 110), 0, 0, 360, 255, -1)
+        noise = np.random.default_rng(k).integers(0, 60, (*mask.shape, 3), np.uint8)
+        video.write(np.where(mask[..., None] > 0, 180, 60).astype(np.uint8) + noise)
+        cv2.imwrite(str(folder / "masks" / f"{k:06d}.png"), mask)
+        people = {"people": [{"pose_keypoints_2d": points.ravel().round(2).tolist()}]}
+        (folder / "keypoints" / f"{k:06d}_keypoints.json").write_text(json.dumps(people))
+    video.release()
+    cv2.imwrite(str(folder / "photo.png"), np.full((*SIZE[::-1], 3), 90, np.uint8))
+    camera = {"fx": 300.0, "fy": 300.0, "cx": 80.0, "cy": 120.0, "width": SIZE[0], "height": SIZE[1]}
+    (folder / "camera.json").write_text(json.dumps(camera))
+    snapshot = {"camera_f": np.array([300.0, 300]), "camera_c": np.array([80.0, 120]), "width": 160, "height": 240}
+    (folder / "camera.pkl").write_bytes(pickle.dumps(snapshot, protocol=2))
+    arrays = {"v_template": np.zeros((4, 3)), "f": np.zeros((1, 3), int), "kintree_table": np.zeros((2, 24), int)}
+    np.savez(folder / "body.npz", **arrays)
+    (folder / "body.pkl").write_bytes(pickle.dumps(arrays, protocol=2))
+
+
+class Hostile:
+    """Makes cases from a seed; what they need is written below a folder of their own."""
+
+    def __init__(self, inputs: Path, schedule: str, seed: int) -> None:
+        """Damage copies of the files of ``inputs``, and of a schedule."""
+        self._inputs, self._schedule, self._random = inputs, schedule, random.Random(seed)
+
+    def case(self, folder: Path) -> Case:
+        """Return one case, whose files are in ``folder``; results go to ``folder / "out"``."""
+        make = self._random.choice(
+            [
+                self._file,
+                self._file,
+                self._file,
+                self._file,
+                self._special,
+                self._option,
+                self._name,
+                self._out,
+                self._tool,
+            ]
+        )
+        folder.mkdir()
+        return make(folder)
+
+    # -- kinds ------------------------------------------------------------------------------------------------
+
+    def _file(self, folder: Path) -> Case:
+        """Damage one file."""
+        option, name = self._random.choice(
+            [
+                ("--video", "video.mp4"), ("--image", "photo.png"), ("--camera", "camera.json"),
+                ("--camera", "camera.pkl"), ("--keypoints", "keypoints"), ("--masks", "masks"),
+                ("--body", "body.npz"), ("--body", "body.pkl"), ("--preset", "preset.json"),
+            ]
+        )  # fmt: skip
+        source = self._inputs / name
+        if source.is_dir():
+            target = folder / name
+            target.mkdir()
+            for file in source.iterdir():
+                (target / file.name).write_bytes(file.read_bytes())
+            victim = self._random.choice(sorted(target.iterdir()))
+            victim.write_bytes(self._damaged(victim.read_bytes(), victim.suffix))
+        else:
+            target = folder / name
+            content = self._schedule.encode() if name == "preset.json" else source.read_bytes()
+            target.write_bytes(self._damaged(content, target.suffix))
+        return Case(f"damaged {name}", self._with(folder, {option: str(target)}))
+
+    def _special(self, folder: Path) -> Case:
+        """Give something that is no plain file."""
+        target = folder / "special.json"
+        kind = self._random.choice(["fifo", "zero", "dangling", "circle", "folder", "empty", "unreadable"])
+        if kind == "fifo":
+            os.mkfifo(target)
+        elif kind in ("zero", "dangling", "circle"):
+            target.symlink_to({"zero": "/dev/zero", "dangling": "nowhere", "circle": "special.json"}[kind])
+        elif kind == "folder":
+            target.mkdir()
+        else:
+            target.touch(0o000 if kind == "unreadable" else 0o644)
+        option = self._random.choice(
+            ["--video", "--image", "--camera", "--keypoints", "--masks", "--body", "--preset", "--extension"]
+        )
+        return Case(f"{kind} as {option}", self._with(folder, {option: str(target)}))
+
+    def _option(self, folder: Path) -> Case:
+        """Give an absurd number."""
+        option = self._random.choice(
+            ["--height-m", "--fov-deg", "--focal-px", "--focal-35mm", "--frames", "--texture-size", "--num-betas"]
+        )
+        value = self._random.choice([number.strip('"') for number in NUMBERS])
+        return Case(f"{option} {value[:20]}", self._with(folder, {option: value}))
+
+    def _name(self, folder: Path) -> Case:
+        """Give a file a strange name."""
+        option, name = self._random.choice(
+            [
+                ("--video", "video.mp4"),
+                ("--image", "photo.png"),
+                ("--camera", "camera.json"),
+                ("--keypoints", "keypoints"),
+            ]
+        )
+        target = folder / (self._random.choice(NAMES) + Path(name).suffix)
+        with contextlib.suppress(OSError, ValueError):  # longer than the file system allows: it is given all the same
+            target.symlink_to(self._inputs / name)
+        return Case(f"name {target.name[:20]!r}", self._with(folder, {option: str(target)}))
+
+    def _out(self, folder: Path) -> Case:
+        """Ask for results where they cannot or must not be written."""
+        out = folder / "out"
+        kind = self._random.choice(
+            ["dangling", "circle", "file", "cache", "foreign", "folder", "long", "frames", "control"]
+        )
+        extra: dict[str, str] = {}
+        if kind in ("dangling", "circle"):
+            out.symlink_to("nowhere" if kind == "dangling" else "out")
+        elif kind == "file":
+            out.touch()
+        elif kind in ("cache", "foreign", "folder", "frames"):
+            out.mkdir()
+            place = out / {"cache": "cache", "frames": "frames"}.get(
+                kind, self._random.choice(["avatar.npz", "report.html", "overlay.mp4", "metrics.json", "avatar.png"])
+            )
+            if kind in ("folder", "frames"):
+                place.mkdir()
+                (place / "mine.txt").write_text("mine")
+            else:
+                place.write_text("mine")
+            extra = {"--export": "frames"} if kind == "frames" else {}
+        else:
+            out = folder / ("o" * 300 if kind == "long" else "a\nb\x07")
+        return Case(f"--out {kind}", self._with(folder, {"--out": str(out), **extra}))
+
+    def _tool(self, folder: Path) -> Case:
+        """Call one of the small commands."""
+        source = self._inputs / self._random.choice(["body.npz", "body.pkl", "camera.json", "masks"])
+        damaged = folder / source.name
+        damaged.write_bytes(self._damaged(b"" if source.is_dir() else source.read_bytes(), source.suffix))
+        calls = [
+            ("convert-body", str(damaged), str(folder / "new.npz")),
+            ("convert-body", str(source), str(source)),
+            ("convert-body", str(source), str(self._inputs / "camera.json"), "--force")[:3],
+            ("presets", self._random.choice(NAMES).replace("\udce4", "")),
+        ]
+        return Case("tool", self._random.choice(calls))
+
+    def _with(self, folder: Path, changed: dict[str, str]) -> tuple[str, ...]:
+        given = {name: str(self._inputs / name[2:]) for name in ("--keypoints", "--masks")}
+        given |= {"--video": str(self._inputs / "video.mp4"), "--out": str(folder / "out"), "--log": "quiet"}
+        given |= changed
+        if "--image" in changed:
+            del given["--video"]
+        return tuple(word for option, value in given.items() for word in (option, value))
+
+    # -- damage -----------------------------------------------------------------------------------------------
+
+    def _damaged(self, content: bytes, suffix: str) -> bytes:
+        general: list[Callable[[bytes], bytes]] = [
+            self._flipped,
+            self._cut,
+            self._doubled,
+            lambda _: b"",
+            self._random_bytes,
+        ]
+        special: dict[str, list[Callable[[bytes], bytes]]] = {
+            ".json": [self._number, self._number, self._number, self._nested, self._token],
+            ".png": [self._huge_png],
+            ".pkl": [self._deep_pickle, self._wide_pickle],
+            ".npz": [self._claiming_npz, self._text_npz, self._bomb_npz],
+        }
+        return self._random.choice(special.get(suffix, []) * 2 + general)(content)
+
+    def _flipped(self, content: bytes) -> bytes:
+        changed = bytearray(content)
+        for _ in range(self._random.choice([1, 8, 64])):
+            if changed:
+                changed[self._random.randrange(len(changed))] = self._random.randrange(256)
+        return bytes(changed)
+
+    def _cut(self, content: bytes) -> bytes:
+        return content[: self._random.randrange(len(content) + 1)]
+
+    def _doubled(self, content: bytes) -> bytes:
+        return content + content
+
+    def _random_bytes(self, _: bytes) -> bytes:
+        return self._random.randbytes(self._random.choice([1, 100, 10_000]))
+
+    def _number(self, content: bytes) -> bytes:
+        """Replace one number of a text."""
+        found = list(re.finditer(rb"-?\d+(\.\d+)?(e-?\d+)?", content))
+        if not found:
+            return b"[]"
+        place = self._random.choice(found)
+        return content[: place.start()] + self._random.choice(NUMBERS).encode() + content[place.end() :]
+
+    def _token(self, content: bytes) -> bytes:
+        """Replace one text by another value."""
+        found = list(re.finditer(rb'"[^"]*"', content))
+        place = self._random.choice(found) if found else None
+        value = self._random.choice([b"null", b"7", b"[]", b'""', b'"' + b"n" * 400 + b'"', b'"a\\u0000b"'])
+        return value if place is None else content[: place.start()] + value + content[place.end() :]
+
+    def _nested(self, _: bytes) -> bytes:
+        return b"[" * 100_000 + b"]" * 100_000
+
+    def _huge_png(self, content: bytes) -> bytes:
+        side = self._random.choice([50_000, 30_000, 2**31 - 1]).to_bytes(4, "big")
+        return content[:16] + side + side + content[24:]
+
+    def _deep_pickle(self, _: bytes) -> bytes:
+        """Return a dictionary whose key is a tuple in a tuple in a tuple …"""
+        return b"}(" + b"K\x01" + b"\x85" * 200_000 + b"K\x01u."
+
+    def _wide_pickle(self, _: bytes) -> bytes:
+        """Return a dictionary whose key has 2⁶⁰ parts."""
+        shared = b"".join(b"q" + bytes([k]) + b"h" + bytes([k]) + b"\x86" for k in range(60))
+        return b"}K\x01" + shared + b"K\x01s."
+
+    def _claiming_npz(self, _: bytes) -> bytes:
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 3), }"
+        return self._zipped({"v_template.npy": b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header})
+
+    def _text_npz(self, _: bytes) -> bytes:
+        header = self._random.choice(
+            [b"{'descr': ", b"(" * 500, b"import os", b"{'descr': '|O', 'fortran_order': 0, 'shape': ()}"]
+        )
+        return self._zipped(
+            {"v_template.npy": b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header, "file.npy": b""}
+        )
+
+    def _bomb_npz(self, _: bytes) -> bytes:
+        return self._zipped({"kintree_table.npy": bytes(300 << 20)})
+
+    def _zipped(self, members: dict[str, Any]) -> bytes:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        return content.getvalue()
