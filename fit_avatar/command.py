@@ -39,6 +39,10 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     began = time.perf_counter()
     validate(config)
     check_installed(config.export)
+    outputs = Outputs(config.folder, config.force)
+    outputs.refuse_foreign(planned(config), inputs(config))
+    store = Store(config.folder / "cache", config.fresh, KEPT, outputs)
+    store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
     options = Options(schedule, config.height_m, config.texture_size, config.delight)
@@ -47,10 +51,6 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
         masks=config.masks, detector=config.detector,
     )  # fmt: skip
-    outputs = Outputs(config.folder, config.force)
-    outputs.refuse_foreign(planned(config), inputs(config))
-    store = Store(config.folder / "cache", config.fresh, KEPT, outputs)
-    store.check_folder(config.force)
     with contextlib.ExitStack() as opened:
         told: Reporter = reporter or Silent()
         viewer = opened.enter_context(LiveViewer(told)) if config.view else None

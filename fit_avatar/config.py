@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -233,6 +234,8 @@ def _unwritable(folder: Path) -> Iterator[str]:
     """Try to write where the results will go, and leave nothing behind."""
     remedy = "choose another folder with --out"
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            folder.lstat()  # says what is wrong with a name
         existing = folder
         while not os.path.lexists(existing) and existing != existing.parent:
             existing = existing.parent

@@ -1,6 +1,7 @@
 """The command line: what its help says, and one sentence and exit code for everything that goes wrong."""
 
 import errno
+import os
 import subprocess
 import sys
 import time
@@ -220,3 +221,108 @@ def test_a_body_is_converted(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert capsys.readouterr().err == ""
     assert cli.main(["convert-body", str(tmp_path / "missing.pkl"), str(new)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def run(argv: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fit_avatar", *argv], capture_output=True, check=False, encoding="utf-8",
+        env={**os.environ, **environment}, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["n" * 10_000, "x\ny.mp4", "\x1b[31m.mp4", os.fsdecode(b"\xe4.mp4"), "a b " * 2000])
+def test_any_name_is_told_on_one_short_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--video", name]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("fit-avatar: ") and told.count("\n") == 1 and len(told) < 1500
+    assert told.rstrip("\n").isprintable()
+
+
+def test_a_terminal_without_utf_8_shows_escapes() -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    told = run(["presets", "ü"], **ascii_only)
+    assert told.returncode == 2 and told.stderr.count("\n") == 1 and "Traceback" not in told.stderr
+    listed = run(["presets"], **ascii_only)
+    assert listed.returncode == 0 and listed.stdout.startswith("video-avatar")
+
+
+def test_libraries_say_nothing_beside_the_sentence(tmp_path: Path) -> None:
+    video = tmp_path / "v.mp4"
+    video.write_bytes(bytes.fromhex("000000186674797069736f6d0000020069736f6d69736f32") + bytes(5000))
+    told = run(["--video", str(video), "--out", str(tmp_path / "out")])
+    assert told.returncode == 2
+    assert told.stderr == (
+        f"fit-avatar: {video} is not a video that FFmpeg can read: convert it to an MP4 (H.264) and try again\n"
+    )
+
+
+def test_an_interruption_while_libraries_load_is_understood() -> None:
+    script = (
+        "import sys; from fit_avatar import cli\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'tyro': raise KeyboardInterrupt\n"
+        "assert 'tyro' not in sys.modules and 'numpy' not in sys.modules\n"
+        "sys.meta_path.insert(0, Interrupted()); sys.exit(cli.main(['--video', 'x']))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (130, "fit-avatar: interrupted; run the same command again to continue\n")
+
+
+def test_a_path_that_may_not_be_opened_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], video: Path
+) -> None:
+    def fail(*_: object) -> RunSummary:
+        raise PermissionError(errno.EACCES, "Permission denied", "masks/000001.png")
+
+    replace_run(monkeypatch, fail)
+    assert cli.main(["--video", str(video)]) == 2
+    told = capsys.readouterr().err
+    assert told == "fit-avatar: masks/000001.png cannot be opened (permission denied): check path and permissions\n"
+
+
+def folder_of(tmp_path: Path, *files: str) -> Path:
+    for name in files:
+        (tmp_path / "d" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "d" / name).write_bytes(b"theirs")
+    return tmp_path / "d"
+
+
+@pytest.mark.parametrize(
+    ("files", "extra", "sentence"),
+    [
+        (("avatar.png",), [], "avatar.png was not written by fit-avatar, or was changed since: choose another folder"),
+        (("report.html",), [], "report.html was not written by fit-avatar"),
+        (("frames/0001.jpg",), ["--export", "frames"], "frames was not written by fit-avatar"),
+        (("people_snapshot/notes.txt",), ["--export", "people-snapshot"], "people_snapshot was not written"),
+        (("avatar.npz/mine.txt",), ["--force"], "avatar.npz is to be written, but there is a folder of that name"),
+        (("cache",), [], "cache is needed, but there is a file of that name: move it away"),
+        (("cache/texture.npz",), [], "cache is for kept results but holds other files"),
+    ],
+)
+def test_nothing_of_the_users_is_written_over(
+    files: tuple[str, ...],
+    extra: list[str],
+    sentence: str,
+    tmp_path: Path,
+    video: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = folder_of(tmp_path, *files)
+    assert cli.main(["--video", str(video), "--out", str(out), *extra]) == 2
+    assert sentence in capsys.readouterr().err
+    assert all((out / name).read_bytes() == b"theirs" for name in files)
+    assert sorted(path for path in out.rglob("*") if path.is_file()) == sorted(out / name for name in files)
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_an_input_is_never_written_over(force: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder_of(tmp_path, "overlay.mp4", "frames/000000.png")
+    video = out / "overlay.mp4"
+    for given in (
+        ["--video", str(video)],
+        ["--video", str(video), "--masks", str(out / "frames"), "--export", "frames"],
+    ):
+        assert cli.main([*given, "--out", str(out), *force]) == 2
+        assert "is an input of this run: choose another folder" in capsys.readouterr().err
+    assert video.read_bytes() == (out / "frames" / "000000.png").read_bytes() == b"theirs"

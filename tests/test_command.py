@@ -70,6 +70,16 @@ def test_metrics_tell_how_well_it_went(finished):
     assert "iou" in text.lower() and "seconds" in text
 
 
+def test_no_path_of_this_machine_is_told_to_others(finished):
+    _, clip, out, _ = finished
+    for file in (*out.glob("*.json"), *out.glob("*.html"), *out.glob("*.obj"), *out.glob("*.glb"), *out.glob("*.bvh")):
+        content = file.read_bytes()
+        assert str(clip.folder).encode() not in content and str(clip.folder.parent).encode() not in content, file
+    options = json.loads((out / "metrics.json").read_text())["options"]
+    assert options["video"] == "video.mp4" and options["out"] == "out" and options["camera"] == "camera.json"
+    assert "--video video.mp4" in (out / "report.html").read_text()
+
+
 def test_archive_is_enough_to_pose_the_avatar_again(finished):
     *_, out, _ = finished
     with np.load(out / "avatar.npz") as z:

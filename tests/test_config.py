@@ -109,6 +109,42 @@ def test_out_below_a_file_is_told(config: Config) -> None:
         validate(replace(config, out=config.video))
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("dangling", "is a link that leads nowhere"), ("circle", "is a link that leads nowhere"),
+        ("dangling/out", "is a link that leads nowhere"), ("n" * 300, "file name too long"), ("a\0b", "null"),
+        ("n" * 300 + "/out", "file name too long"), ("/".join(["n" * 100] * 60), "file name too long"),
+    ],
+)  # fmt: skip
+def test_out_that_cannot_be_made_is_told(config: Config, tmp_path: Path, name: str, sentence: str) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(BadInputError, match=sentence):
+        validate(replace(config, out=tmp_path / name))
+
+
+@pytest.mark.parametrize("option", ["video", "image", "keypoints", "masks", "camera", "body", "preset", "extension"])
+def test_what_is_no_file_is_told_at_once(config: Config, tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "fifo.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    for name, sentence in (
+        ("fifo.json", "is a pipe or device"), ("zero.json", "is a pipe or device"), ("n" * 300, "file name too long"),
+        ("a\0b.json", "embedded null"),
+    ):  # fmt: skip
+        path = tmp_path / name
+        value = str(path) if option in ("body", "preset") else (path,) if option in ("image", "extension") else path
+        changed: dict[str, Any] = {option: value} | ({"video": None} if option == "image" else {})
+        with pytest.raises(BadInputError, match=sentence):
+            validate(replace(config, **changed))
+
+
+def test_whole_numbers_without_end_are_told(config: Config) -> None:
+    for option in ("frames", "texture_size", "num_betas"):
+        with pytest.raises(BadInputError, match=f"--{option.replace('_', '-')} without end cannot be right"):
+            validate(replace(config, **{option: 10**400}))
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_out_without_permission_is_told(config: Config, tmp_path: Path) -> None:
     locked = tmp_path / "locked"

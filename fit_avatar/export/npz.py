@@ -120,6 +120,14 @@ def _check(z: dict[str, NDArray[Any]]) -> None:
     fault = arrays_file.shape_fault(z, SHAPES)
     if fault is not None:
         raise ValueError(f"it has {fault}")
+    expected = {
+        "shape_basis": (2, len(z["betas"]) + int(z["num_expression"])), "body_pose": (1, len(z["parents"]) - 1),
+        "part_weights": (0, len(z["part_names"])), "joint_template": (0, len(z["joint_names"])),
+        "expression": (1, int(z["num_expression"])),
+    }  # fmt: skip
+    for name, (axis, size) in expected.items():
+        if name in z and z[name].shape[axis] != size:
+            raise ValueError(f"it has {name} of shape {list(z[name].shape)}, which does not fit its other arrays")
     for name, limit in (("faces", "template"), ("uv_faces", "uv"), ("parents", "parents"), ("mirror", "template")):
         indices = z[name]
         if indices.dtype.kind not in "iu" or indices.max(initial=-1) >= len(z[limit]) or (indices < -1).any():

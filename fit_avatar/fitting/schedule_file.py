@@ -91,6 +91,10 @@ def schedule_from_json(text: str, where: str, extensions: Sequence[ModuleType] =
         ) from None
     if not isinstance(schedule, Schedule):
         raise BadInputError(f"{where} is not a schedule: print one with `fit-avatar presets smplify`")
+    for action in schedule.actions:
+        if isinstance(action, Schedule) or not callable(getattr(action, "run", None)):
+            kind = type(action).__name__
+            raise BadInputError(f"{where} is not a schedule: one of its actions is a {kind}, which cannot be run")
     return schedule
 
 

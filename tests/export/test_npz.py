@@ -12,8 +12,11 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.export import write_npz
+from fit_avatar.errors import BadInputError
+from fit_avatar.export import read_npz, write_npz
 from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.npz import SHAPES
+from fit_avatar.io import arrays
 
 
 def repose(z: dict[str, np.ndarray], t: int) -> np.ndarray:
@@ -72,6 +75,64 @@ def test_a_body_with_expression_is_written(tmp_path: Path, body: Body, state: Bo
     moved = replace(state, expression=torch.ones(len(state.transl), 2))
     write_npz(tmp_path / "avatar.npz", smiling, moved, capture)
     rest = rest_mesh(smiling, moved)
-    with np.load(tmp_path / "avatar.npz") as arrays:
-        np.testing.assert_allclose(arrays["joints_bind"] + rest.floor_shift, rest.joints, atol=1e-5)
-        np.testing.assert_allclose(arrays["expression"], 1.0)
+    with np.load(tmp_path / "avatar.npz") as z:
+        np.testing.assert_allclose(z["joints_bind"] + rest.floor_shift, rest.joints, atol=1e-5)
+        np.testing.assert_allclose(z["expression"], 1.0)
+
+
+@pytest.fixture
+def saved(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> dict[str, np.ndarray]:
+    return arrays.read_npz(write_npz(tmp_path / "avatar.npz", body, state, capture))
+
+
+def test_what_was_written_is_read(tmp_path: Path, saved: dict[str, np.ndarray], state: BodyState) -> None:
+    _, again, capture = read_npz(tmp_path / "avatar.npz")
+    texts = {"part_names", "joint_names", "body_name", "body_licence", "landmark_names"}
+    assert set(saved) == (set(SHAPES) & set(saved)) | {"joints"} | texts
+    torch.testing.assert_close(again.transl, state.transl)
+    assert capture.camera.width == 4 and capture.fps == 25
+
+
+def variants(array: np.ndarray) -> list[np.ndarray]:
+    """Return arrays that cannot stand for this one."""
+    wrong = [np.full(array.shape, "x"), np.zeros((*array.shape, 2)), np.full(array.shape, np.nan)]
+    if array.ndim:
+        wrong += [array[..., :0], array[:0], np.zeros(())]
+    return wrong + ([array[:-1]] if array.ndim and len(array) > 1 else [])
+
+
+def test_arrays_that_do_not_fit_together_are_told(tmp_path: Path, saved: dict[str, np.ndarray]) -> None:
+    tried = 0
+    for name, array in saved.items():
+        for wrong in variants(array):
+            if name not in SHAPES or (name == "distortion" and wrong.ndim == 1 and wrong.dtype == array.dtype):
+                continue  # any number of coefficients will do
+            arrays.write_npz(tmp_path / "avatar.npz", {**saved, name: wrong})
+            with pytest.raises(BadInputError, match="is not what this version of fit-avatar writes") as caught:
+                read_npz(tmp_path / "avatar.npz")
+            assert "\n" not in str(caught.value)
+            tried += 1
+    assert tried > 150
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("faces", 10**6), ("uv_faces", -2), ("parents", 99), ("mirror", 10**6), ("image_size", 10**9),
+        ("image_size", 0), ("fps", 0), ("fps", np.inf),
+    ],
+)  # fmt: skip
+def test_values_that_are_impossible_are_told(
+    tmp_path: Path, saved: dict[str, np.ndarray], name: str, value: float
+) -> None:
+    wrong = np.full(saved[name].shape, value, saved[name].dtype)
+    arrays.write_npz(tmp_path / "avatar.npz", {**saved, name: wrong})
+    with pytest.raises(BadInputError, match="is not what this version of fit-avatar writes"):
+        read_npz(tmp_path / "avatar.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", bytes(1000)])
+def test_a_damaged_file_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "avatar.npz").write_bytes(content)
+    with pytest.raises(BadInputError, match="is not what this version of fit-avatar writes"):
+        read_npz(tmp_path / "avatar.npz")

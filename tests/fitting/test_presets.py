@@ -13,7 +13,7 @@ from fit_avatar.capture import Capture
 from fit_avatar.energies import Annealed, Huber, Term, joint_limits, joint_positions
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate import pa_mpjpe
-from fit_avatar.fitting import PRESETS, Schedule, Solve, fit, preset, schedule_to_json
+from fit_avatar.fitting import PRESETS, Schedule, Solve, fit, load_extension, preset, schedule_to_json
 from fit_avatar.solvers import GaussNewton
 from fit_avatar.visibility.raster import silhouette
 
@@ -194,3 +194,54 @@ def test_what_a_file_cannot_hold_is_named():
         Term(joint_limits, data={"parts": {1}})
     )
     assert "residual of Term 'mine' is a Energy" in refusal(Term(lambda x: x.betas, name="mine"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda w: w["actions"][1].update(name=7), "is not a schedule"),
+        (lambda w: w["actions"][1].update(name=None), "is not a schedule"),
+        (lambda w: w["actions"][1].update(name=""), "name of Solve must be 1 to 80 printable characters"),
+        (lambda w: w["actions"][1].update(name="n" * 300), "must be 1 to 80 printable characters"),
+        (lambda w: w["actions"][1].update(name="a\nb"), "must be 1 to 80 printable characters"),
+        (
+            lambda w: w["actions"][1]["optimiser"].update(damping=float("nan")),
+            "damping .* must be a number",
+        ),
+        (lambda w: w["actions"][1]["optimiser"].update(damping=-1.0), "must be finite and not negative"),
+        (lambda w: w["actions"][1]["optimiser"].update(iterations=100_000), "must be between 1 and 10000"),
+        (lambda w: w["actions"][1]["optimiser"].update(iterations=0), "must be between 1 and 10000"),
+        (lambda w: w["actions"][1]["optimiser"].update(refresh=10**400), "is not a schedule"),
+        (lambda w: w["actions"][1]["terms"][0].update(weight=-1), "weight of Term .* must be finite and not negative"),
+        (lambda w: w["actions"][1]["terms"][0].update(weight=10**400), "must be finite and not negative"),
+        (lambda w: w.update(actions="all"), "is not a schedule"),
+        (lambda w: w.update(actions=[1, 2]), "is not a schedule"),
+        (
+            lambda w: w.update(actions=[{"kind": "Schedule", "name": "x", "about": "", "actions": []}]),
+            "is not a schedule",
+        ),
+    ],
+)
+def test_hostile_values_in_a_file_are_one_sentence(change, sentence, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(edited(change))
+    with pytest.raises(BadInputError, match=sentence) as caught:
+        preset(str(file))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, '{"$list":' * 300 + "1" + "}" * 300, '"smplify"', "1", ""]
+)
+def test_a_text_that_is_no_schedule_is_one_sentence(text, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    with pytest.raises(BadInputError, match=r"mine\.json is (not a schedule|nested too deeply)"):
+        preset(str(file))
+
+
+def test_an_extension_that_ends_the_program_is_told(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("import sys; sys.exit(3)")
+    with pytest.raises(BadInputError, match=r"mine\.py fails: SystemExit: 3"):
+        load_extension(file)

@@ -7,6 +7,7 @@ import os
 import pickle
 import pickletools
 import sys
+import time
 from collections import OrderedDict
 from types import ModuleType
 
@@ -245,3 +246,36 @@ def test_reshaped_and_transposed_chumpy(read, chumpy):
     table = made(chumpy["chumpy.reordering"].Reshape, a=inner, newshape=(2, 3))
     again = read(pickle.dumps(made(chumpy["chumpy.reordering"].Transpose, a=table, axes=None), 2))
     assert again.tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"}(" + b"K\x01" + b"\x85" * 300_000 + b"K\x01u.",  # a tuple in a tuple in a tuple … as a key
+        b"}K\x01" + b"".join(b"q%ch%c\x86" % (k, k) for k in range(60)) + b"K\x01s.",  # a key of 2⁶⁰ parts
+        b"\x8f(" + b"K\x01" + b"".join(b"q%ch%c\x86" % (k, k) for k in range(60)) + b"\x90.",  # in a set
+        b"(K\x01" + b"".join(b"q%ch%c\x86" % (k, k) for k in range(60)) + b"\x91.",  # in a frozen set
+        b"cbuiltins\nset\n(](K\x01" + b"".join(b"q%ch%c\x86" % (k, k) for k in range(60)) + b"etR.",
+        b"ccollections\nOrderedDict\n(](](K\x01" + b"\x85" * 300_000 + b"K\x02eetR.",
+    ],
+)
+def test_keys_that_take_for_ever_are_refused_at_once(tmp_path, content):
+    path = tmp_path / "bad.pkl"
+    path.write_bytes(content)
+    start = time.perf_counter()
+    with pytest.raises(BadInputError, match="a tuple as a key"):
+        load_pickle(path)
+    assert time.perf_counter() - start < 5
+
+
+def test_plain_keys_and_sets_are_read(tmp_path):
+    data = {"a": {1, 2}, b"b": frozenset("x"), (1, "c"): None, 2.5: {"d": np.float64(1)}}
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        (tmp_path / "a.pkl").write_bytes(pickle.dumps(data, protocol))
+        assert load_pickle(tmp_path / "a.pkl") == data
+
+
+def test_a_length_that_the_file_does_not_have_takes_no_memory(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b"abc.")
+    with pytest.raises(BadInputError, match="is damaged or not a pickle"):
+        load_pickle(tmp_path / "a.pkl")
