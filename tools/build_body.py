@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fit_avatar.body.anny_body import build_anny_body, build_face_shapes, recipe_identity
-from fit_avatar.body.default_body import FILE, MAX_BETAS, pack
+from fit_avatar.body.default_body import FEW_BETAS, FILE, MAX_BETAS, pack
 from fit_avatar.io.atomic import atomic_path, write_bytes
 
 
@@ -21,8 +21,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FILE, help="the file to write (default: the package's)")
     file = parser.parse_args().out
-    bodies = [build_anny_body(MAX_BETAS, fingers) for fingers in (False, True)]
-    arrays = pack(bodies, build_face_shapes())
+    bodies, of_few_betas = (
+        [build_anny_body(count, hands) for hands in (False, True)] for count in (MAX_BETAS, FEW_BETAS)
+    )
+    arrays = pack(bodies, of_few_betas, build_face_shapes())
     source = " ".join(f"{name} {version(name)}" for name in ("anny", "numpy", "torch"))
     with atomic_path(file) as temporary:
         np.savez_compressed(temporary, **arrays, recipe=np.array(recipe_identity()), made_with=np.array(source))

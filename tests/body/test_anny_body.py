@@ -11,6 +11,7 @@ import torch
 
 from fit_avatar.body import SMPL_JOINTS, default_body, face_shapes
 from fit_avatar.body.anny_body import _joint_of_bone, build_anny_body, recipe_identity
+from fit_avatar.body.default_body import FEW_BETAS, FILE, MAX_BETAS, NAMES, read_default
 from fit_avatar.errors import MissingDependencyError
 
 TOOL = Path(__file__).parents[2] / "tools" / "build_body.py"
@@ -29,7 +30,7 @@ def again(tmp_path_factory):
 
 def test_the_file_was_made_by_this_recipe():
     """If not, run ``tools/build_body.py``."""
-    with np.load(default_body.FILE) as z:
+    with np.load(FILE) as z:
         assert str(z["recipe"]) == recipe_identity()
         assert str(z["made_with"]).startswith("anny 0.6.2 ")
 
@@ -41,11 +42,12 @@ def test_a_changed_recipe_is_noticed(monkeypatch):
     assert recipe_identity() != before
 
 
-@pytest.mark.parametrize("name", default_body.NAMES)
-def test_the_recipe_makes_the_bodies_again(again, name, monkeypatch):
-    shipped = default_body.read_default(name)
+@pytest.mark.parametrize("num_betas", [FEW_BETAS, MAX_BETAS])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_makes_the_bodies_again(again, name, num_betas, monkeypatch):
+    shipped = read_default(name, num_betas)
     monkeypatch.setattr(default_body, "FILE", again)
-    body = default_body.read_default(name)
+    body = read_default(name, num_betas)
     ours, theirs = shipped.arrays(), body.arrays()
     assert ours.keys() == theirs.keys()
     for field in ours.keys() - set(REGRESSORS):
@@ -53,11 +55,11 @@ def test_the_recipe_makes_the_bodies_again(again, name, monkeypatch):
             np.testing.assert_allclose(theirs[field], ours[field], rtol=0, atol=1e-6, err_msg=field)
         else:
             assert np.array_equal(theirs[field], ours[field]), field
-    for points, others in [(body.keypoint_points, shipped.keypoint_points)] + (
-        [(body.landmark_points, shipped.landmark_points)] if body.landmark_names else []
-    ):  # many regressors give the same points, and which one is found depends on rounding
-        torch.testing.assert_close(points.template, others.template, rtol=0, atol=1e-5)
-        torch.testing.assert_close(points.basis, others.basis, rtol=0, atol=1e-5)
+    # many regressors give the same points, and which one is found depends on rounding
+    for points in ("keypoint_points", "landmark_points")[: 1 + bool(body.landmark_names)]:
+        for part in ("template", "basis"):
+            one, other = (getattr(getattr(each, points), part) for each in (body, shipped))
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
 def test_the_recipe_makes_the_face_again(again, monkeypatch):

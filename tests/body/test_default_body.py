@@ -67,7 +67,9 @@ def test_t_pose_has_level_arms(anny):
     assert (wrist - shoulder)[0] > 0.4 and (wrist - shoulder)[1:].abs().max() < 0.01
 
 
-def test_keypoints_of_the_limbs_are_joints_whatever_the_shape(anny):
+@pytest.mark.parametrize("num_betas", [4, 10, 16])
+def test_keypoints_of_the_limbs_are_joints_whatever_the_shape(num_betas):
+    anny = load_body(num_betas)
     betas = torch.linspace(-2, 2, anny.num_betas)
     points, joints = anny.keypoint_points, anny.joint_template + anny.joint_basis @ betas
     places = points.template + points.basis @ betas

@@ -71,7 +71,7 @@ def test_packing_is_lossless(tmp_path, monkeypatch, prepare):
     other = replace(body, lbs_weights=body.lbs_weights.flip(1), landmark_names=("one",), name="other")
     shapes = FaceShapes(("one", "two"), torch.eye(2 * len(body.template), 3).reshape(2, -1, 3))
     monkeypatch.setattr(default_body, "FILE", tmp_path / "body.npz")
-    np.savez(default_body.FILE, **pack([body, other], shapes))
+    np.savez(default_body.FILE, **pack([body, other], [body, other], shapes))
     for given in (body, other):
         kept = read_default(given.name).arrays()
         assert kept.keys() == given.arrays().keys()
