@@ -6,6 +6,7 @@ The models are described in Loper et al. 2015 (SMPL), Romero et al. 2017 (SMPL-H
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def convert_body(source: Path, target: Path) -> str:
     if target.suffix != ".npz":
         raise BadInputError(f"{target} does not end in .npz: give a name that does, for that is what is written")
     kind = read_model_file(source).kind
-    arrays = read_arrays(source)
+    arrays: dict[str, Any] = read_arrays(source)
     with atomic_path(target) as temporary:
         np.savez_compressed(temporary, **arrays)
     return kind

@@ -101,7 +101,7 @@ class Store:
 
 
 def _save(path: Path, key: str, seconds: float, value: Any) -> None:
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Any] = {}
     try:
         manifest = json.dumps({"key": key, "seconds": seconds, "value": _codec(arrays).encode(value)})
     except CodecError as error:
