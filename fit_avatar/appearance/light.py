@@ -104,7 +104,8 @@ def estimate_light(
     sample_weight = weight[:, ::step][frame, point].astype(np.float64)
     colour = colours[:, ::step][frame, point].astype(np.float64)
     basis = _harmonics(normals[:, ::step][frame, point]).astype(np.float64)
-    light, exposure = Light.uniform().coefficients.astype(np.float64), np.ones((num_frames, 3))
+    light = Light.uniform().coefficients.astype(np.float64)
+    exposure: NDArray[np.float64] = np.ones((num_frames, 3))
     if not len(frame):
         return Light.uniform(), np.ones((num_frames, 3), np.float32)
 

@@ -86,7 +86,7 @@ class PersonCrop:
         return local
 
     def _ratio(self, image: NDArray[np.generic]) -> FloatArray:
-        return np.array(image.shape[1::-1], np.float32) / np.array(self.image.shape[1::-1], np.float32)
+        return np.divide(image.shape[1::-1], self.image.shape[1::-1], dtype=np.float32)
 
 
 def captured_frames(capture: Capture, frames: Iterable[tuple[int, ByteArray]]) -> Iterator[tuple[int, ByteArray]]:

@@ -168,7 +168,8 @@ class Body:
 
     def save(self, path: Path) -> None:
         """Write the arrays to one .npz file."""
-        np.savez_compressed(path, **self.arrays())
+        arrays: dict[str, Any] = self.arrays()
+        np.savez_compressed(path, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Body:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,9 @@ def skin_attachment(vertices: FloatArray, faces: IntArray, skin: NDArray[np.bool
     return _assembled(rows, columns, values, len(vertices))
 
 
-def _assembled(rows: list[IntArray], columns: list[IntArray], values: list[FloatArray], size: int) -> csr_matrix:
+def _assembled(
+    rows: Sequence[IntArray], columns: Sequence[IntArray], values: Sequence[FloatArray], size: int
+) -> csr_matrix:
     """Return the sparse matrix [size, size] with these entries; repeated ones are added."""
     entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
     return coo_matrix(entries, shape=(size, size)).tocsr()

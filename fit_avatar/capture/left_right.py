@@ -224,7 +224,8 @@ def _static_error(a: Points, b: Points, size: float, config: LeftRightConfig) ->
 def _velocity_error(a: Points, b: Points, c: Points, ratio: float, size: float, config: LeftRightConfig) -> float:
     """Return the distance of ``c`` from the extrapolation of ``a`` and ``b`` (of ``b`` alone where ``a`` is unseen)."""
     velocity = np.where((a[:, 2:] > MIN_CONFIDENCE), b[:, :2] - a[:, :2], 0.0)
-    return _mean_error(c[:, :2] - b[:, :2] - ratio * velocity, b[:, 2] * c[:, 2], size, config)
+    error = np.asarray(c[:, :2] - b[:, :2] - ratio * velocity, np.float32)
+    return _mean_error(error, b[:, 2] * c[:, 2], size, config)
 
 
 def _mean_error(error: NDArray[np.float32], weight: NDArray[np.float32], size: float, config: LeftRightConfig) -> float:

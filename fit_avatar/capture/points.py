@@ -127,7 +127,7 @@ def read_points(values: object, counts: Sequence[int], path: Path, part: str, to
         BadInputError: not finite numbers, or another number of them.
     """
     try:
-        numbers = np.array(values, np.float64).ravel()
+        numbers: NDArray[np.float64] = np.array(values, np.float64).ravel()
     except (TypeError, ValueError, OverflowError):
         numbers = np.array([np.nan])
     if not (np.abs(numbers) < MAX_NUMBER).all():

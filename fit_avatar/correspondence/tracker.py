@@ -206,7 +206,7 @@ class _PosedClip:
             mean.add(t, view, crop, camera, self.vertices[t], self.normals[t])
             viewed = view.at(self.vertices[t], self.normals[t], camera)
             weight = view.seen * viewed.confidence * viewed.cosine.clip(0, 1) ** mean.config.cosine_power
-            return crop.blurred_at(viewed.pixels), weight
+            return crop.blurred_at(viewed.pixels), np.asarray(weight, np.float32)
 
         colours, weight = (np.stack(each) for each in zip(*pool.map(add, averaged), strict=True))
         normals = lighting_normals(self.normals, self.neighbours, self.config.light)

@@ -71,14 +71,14 @@ def simplified(mesh: SplitMesh, vertices: NDArray[np.float64], fraction: float, 
     for slack in config.slack:
         kept, wanted = np.zeros_like(indices), 3 * int(len(mesh.faces) * min(fraction * slack, 1.0))
         count = simplify(kept, indices, positions, target_index_count=wanted, target_error=config.max_error)
-        faces = kept[:count].reshape(-1, 3)
+        faces: NDArray[np.uint32] = kept[:count].reshape(-1, 3)
         faces = faces[_proper(mesh.vertex[faces])]
         candidates.append((_pinches(mesh.vertex[faces]), faces))
         if candidates[-1][0] == 0:
             break
     _, faces = min(candidates, key=lambda candidate: candidate[0])
-    used, faces = np.unique(faces, return_inverse=True)
-    return SplitMesh(mesh.vertex[used], mesh.uv[used], faces.reshape(-1, 3).astype(np.int64))
+    used, corners = np.unique(faces, return_inverse=True)
+    return SplitMesh(mesh.vertex[used], mesh.uv[used], corners.reshape(-1, 3).astype(np.int64))
 
 
 def _proper(faces: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -62,7 +62,7 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
     }
     if state.expression is not None:
         tensors["expression"] = state.expression
-    arrays = {name: _array(tensor) for name, tensor in tensors.items()}
+    arrays: dict[str, Any] = {name: _array(tensor) for name, tensor in tensors.items()}
     arrays |= {_name(name): array for name, array in body.arrays().items()}
     camera = capture.camera
     arrays |= {

@@ -59,7 +59,7 @@ def spread(count: int, most: int = CONTACT_SHEET.max_frames) -> list[int]:
 
 def _box(masks: NDArray[np.bool_], margin: float) -> tuple[int, int, int, int]:
     """Return top, bottom, left and right of the union of all masks, with a margin. [T, H, W]"""
-    anywhere = masks.any(0)
+    anywhere: NDArray[np.bool_] = np.asarray(masks.any(0))
     rows, columns = np.flatnonzero(anywhere.any(1)), np.flatnonzero(anywhere.any(0))
     if not len(rows):
         return 0, masks.shape[1] - 1, 0, masks.shape[2] - 1

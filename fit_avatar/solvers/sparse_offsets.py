@@ -95,7 +95,8 @@ class SparseAssembly:
                 "GaussNewton(linear_solver=ConjugateGradient()), or free=('offsets',)"
             )
         size = 3 * len(unknowns.body.template)
-        matrix, gradient = csr_matrix((size, size)), np.zeros(size)
+        matrix = csr_matrix((size, size))
+        gradient: NDArray[np.float64] = np.zeros(size)
         others = []
         for i, (term, own, evaluation) in enumerate(zip(self._objective.terms, fields, found, strict=True)):
             jacobian = term.energy.offset_jacobian(x, own)

@@ -87,7 +87,7 @@ class KeyFrame:
         raster = rasterize(torch.from_numpy(self.vertices), body.faces.cpu(), window, cull_backfaces=True)
         person = mask[top : top + height, left : left + width].astype(np.uint8)
         flow = residual_flow(
-            render_textured(body, raster, texture, 1 / self.factor),
+            render_textured(body, raster, texture, np.reciprocal(self.factor)),
             raster.mask.numpy(),
             cv2.resize(self.crop.image, size, interpolation=cv2.INTER_AREA),
             cv2.resize(person, size, interpolation=cv2.INTER_NEAREST) > 0,

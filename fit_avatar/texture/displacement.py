@@ -95,7 +95,7 @@ def find_displacement(
     mask = atlas.to_image(usable[:, None])[..., 0] > 0
     posed = pose_body(body, state).vertices.detach().cpu().numpy()[key]
     to_slope, gradient = _shading_of_faces(body, posed, texture.light, size, config)
-    face = np.zeros(size * size, np.int64)
+    face: NDArray[np.int64] = np.zeros(size * size, np.int64)
     face[atlas.texel] = atlas.face
     face = face.reshape(size, size)[mask]
 

@@ -159,7 +159,7 @@ def view_from_raster(
     drawn, depth, face_index = drawn[box], depth[box], face_index[box]
 
     # what lies just behind the surface (gums behind lips) passes the depth test, but is far along the surface
-    seen = np.zeros(len(bind_vertices), bool)
+    seen: NDArray[np.bool_] = np.zeros(len(bind_vertices), bool)
     seen[faces[np.unique(face_index[drawn])]] = True
     seen = dilated(seen, neighbours, config.rings)
 

@@ -78,7 +78,9 @@ class PoseEstimator:
         if presence.item() < self.config.min_presence:
             return None
         decoded = points.reshape(-1, 5)
-        places = region.to_picture(refine_with_heatmap(decoded[:, :2] / INPUT, heatmap[0]).astype(np.float64))
+        places = region.to_picture(
+            refine_with_heatmap(decoded[:, :2] / np.float32(INPUT), heatmap[0]).astype(np.float64)
+        )
         body = slice(NUM_LANDMARKS)
         depth = decoded[body, 2] * (region.side / INPUT)
         positions = world.reshape(-1, 3)[body].copy()
