@@ -26,6 +26,9 @@ MIDPOINTS = {NECK: (2, 5), MID_HIP: (9, 12)}
 HAND_WRISTS = {LEFT_HAND.start: "left_wrist", RIGHT_HAND.start: "right_wrist"}
 """A hand's first point is the wrist, which sets without a point of that name have in the body alone."""
 
+MAX_COORDINATE = 1e6
+"""Larger numbers, in pixels, are damage."""
+
 
 def from_named(points: Points, names: Sequence[str]) -> Points:
     """Return all 137 points from a named set of them.
@@ -130,6 +133,10 @@ def read_points(values: object, counts: Sequence[int], path: Path, part: str, to
         numbers = np.array([np.nan])
     if not np.isfinite(numbers).all():
         raise BadInputError(f"the keypoint file {path} holds something that is not a finite number: make it again")
+    if numbers.size and np.abs(numbers).max() > MAX_COORDINATE:
+        raise BadInputError(
+            f"the keypoint file {path} holds coordinates that are outside of any picture: make it again"
+        )
     if numbers.size not in [3 * count for count in counts]:
         allowed = " or ".join(f"{3 * count} ({count} × 3)" for count in counts)
         raise BadInputError(

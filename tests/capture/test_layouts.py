@@ -128,6 +128,7 @@ def test_bodies_that_may_be_25b(tmp_path: Path) -> None:
         ({"annots": [{}]}, "without 'keypoints'"),
         ({"a.jpg": {"bodies": [{}]}}, "without a number|without 'joints'"),
         ([{"image_id": 1, "keypoints": [10**400] * 51}], "not a finite number"),
+        ([{"image_id": 1, "keypoints": [1e30] * 51}], "outside of any picture"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, data: Any, message: str) -> None:

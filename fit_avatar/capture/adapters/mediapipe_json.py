@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fit_avatar.body.keypoint_sets import MEDIAPIPE_33
 from fit_avatar.capture.adapters.found import FRACTIONS, Found
-from fit_avatar.capture.points import Points, from_named
+from fit_avatar.capture.points import Points, from_named, read_points
 from fit_avatar.errors import BadInputError
 
 LANDMARKS = ("pose_landmarks", "poseLandmarks", "landmarks", "pose")
@@ -65,13 +63,8 @@ def _person(landmarks: list[Any], path: Path) -> Points:
     """Return the points of landmarks with names, or of rows (x, y, z, visibility). [137, 3]"""
     if len(landmarks) != len(MEDIAPIPE_33):
         raise BadInputError(f"the keypoint file {path} has {len(landmarks)} landmarks: MediaPipe's pose has 33")
-    try:
-        numbers = np.array([_numbers(landmark) for landmark in landmarks], np.float64)
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.full((1, 3), np.nan)
-    if not np.isfinite(numbers).all():
-        raise BadInputError(f"the keypoint file {path} holds something that is not a finite number: make it again")
-    return from_named(numbers.astype(np.float32), MEDIAPIPE_33)
+    points = read_points([_numbers(landmark) for landmark in landmarks], (len(MEDIAPIPE_33),), path, "person")
+    return from_named(points, MEDIAPIPE_33)
 
 
 def _numbers(landmark: Any) -> tuple[Any, Any, Any]:
