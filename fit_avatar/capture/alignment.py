@@ -38,6 +38,8 @@ class AlignmentConfig:
     """Keypoints belong to a mask if at least this fraction of them lies on it … Chosen by hand."""
     convinces: float = 0.85
     """… and if they have to be changed for that, at least this fraction. Chosen by hand."""
+    min_gain: float = 0.15
+    """… which must be larger by this than before. Chosen by hand."""
     heights: tuple[float, float] = (0.7, 1.1)
     """Range of the height of all keypoints in heights of the mask. From the eyes to the toes it is about 0.9; chosen by
     hand."""
@@ -100,10 +102,11 @@ def align(
         return None
     chosen = [common[i] for i in np.unique(np.linspace(0, len(common) - 1, config.frames).round().astype(int))]
     pairs = [pair for i in chosen if (pair := _Pair.of(points[i][BODY], masks[i], size, config)) is not None]
-    if not pairs or _fraction(pairs, Alignment()) >= config.agrees:
+    as_given = _fraction(pairs, Alignment()) if pairs else 1.0
+    if as_given >= config.agrees:
         return None
     best = _best(pairs, ANY_FACTOR)
-    if best is None:
+    if best is None or _fraction(pairs, best) < as_given + config.min_gain:
         return None
     usual = [*RATIOS, 1.0, *(side / length for side in size for length in LENGTHS)]
     near = [factor for factor in usual if abs(factor / best.factor - 1.0) <= config.max_factor_error]

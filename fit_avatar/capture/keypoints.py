@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ LAYOUTS = (openpose, mmpose, mediapipe_json, easymocap, easy_vitpose, alphapose,
 """Modules whose ``read`` recognises a parsed JSON file, the most particular layout first."""
 SUFFIXES = (".json", ".txt")
 SNAPSHOT = "keypoints.hdf5"
+MAX_COUNT_DIFFERENCE = 2
+"""Frames by which two encodings of one video may differ in length. Chosen by hand."""
+MAX_DIGITS = 10
+"""Numbers of frames have fewer digits."""
 
 
 class GivenKeypoints(dict[int, People]):
@@ -57,6 +62,8 @@ def load_keypoints(path: Path, frame_count: int | None = None, size: tuple[int, 
         MissingDependencyError: it is HDF5 and h5py is not installed.
     """
     found = _load(path)
+    if list(found.people) == [None] and frame_count is not None and frame_count > 1 and path.is_file():
+        found = _one_person_per_frame(found, frame_count)
     alone = frame_number(path.stem) or 0
     people = {alone if index is None else index: _stacked(persons) for index, persons in found.people.items()}
     if not people:
@@ -134,9 +141,28 @@ def _load_folder(folder: Path) -> Found:
     return Found(people, next(iter(sizes), None), any(found.may_be_25b for found in by_frame.values()))
 
 
+def _one_person_per_frame(found: Found, frame_count: int) -> Found:
+    """Take the people of a file that is about one picture for one person in all frames, if there are as many."""
+    people = found.people[None]
+    if abs(len(people) - frame_count) > MAX_COUNT_DIFFERENCE or len(people) < 2:
+        return found
+    return replace(found, people={index: [person] for index, person in enumerate(people)})
+
+
+def _by_number(data: dict[str, Any], path: Path) -> Found:
+    """Read a file of documents by the frame's number. Frames whose document is empty show nobody."""
+    found = {int(number): _parse(document, path) for number, document in data.items() if document}
+    people: dict[int | None, list[Points]] = {int(number): [] for number in data}
+    people |= {number: next(iter(one.people.values()), []) for number, one in found.items()}
+    first = next(iter(found.values()), Found({}))
+    return replace(first, people=people, may_be_25b=any(one.may_be_25b for one in found.values()))
+
+
 def _parse(data: Any, path: Path) -> Found:
     if data == []:
         return Found({None: []})
+    if isinstance(data, dict) and data and all(key.isdecimal() and len(key) < MAX_DIGITS for key in data):
+        return _by_number(data, path)
     for layout in LAYOUTS:
         found: Found | None = layout.read(data, path)
         if found is not None:

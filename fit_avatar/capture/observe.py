@@ -310,7 +310,12 @@ def _no_person(video: Path, count: int, slots: int, keypoints: Path | None, conf
         )
     where = f"by the keypoints in {keypoints}" if keypoints else "by the detector"
     found = "nobody was found" if count == 0 else f"a person was found in only {count} frames"
-    return f"{found} in {video} {where}: film one whole person, well lit, from head to feet"
+    advice = (
+        "give keypoints of the body, not of face and hands alone, for all frames"
+        if keypoints
+        else "film one whole person, well lit, from head to feet"
+    )
+    return f"{found} in {video} {where}: {advice}"
 
 
 def _warnings(cut_off: int, selected: int, used: int, swapped: int, config: CaptureConfig) -> tuple[str, ...]:

@@ -18,8 +18,6 @@ People = NDArray[np.float32]
 
 BODY, FACE, LEFT_HAND, RIGHT_HAND = slice(0, 25), slice(25, 95), slice(95, 116), slice(116, 137)
 """Where the parts are: BODY_25, 70 points of the face, 21 of each hand."""
-MAX_NUMBER = 1e7
-"""Larger coordinates are mistakes: float32 does not resolve pixels beyond. Chosen by hand."""
 NUM_POINTS = 137
 NECK, MID_HIP = 1, 8
 """BODY_25 points that are midpoints of two others."""
@@ -27,6 +25,9 @@ MIDPOINTS = {NECK: (2, 5), MID_HIP: (9, 12)}
 """The shoulders and the hips, whose midpoints they are."""
 HAND_WRISTS = {LEFT_HAND.start: "left_wrist", RIGHT_HAND.start: "right_wrist"}
 """A hand's first point is the wrist, which sets without a point of that name have in the body alone."""
+
+MAX_COORDINATE = 1e6
+"""Larger numbers, in pixels, are damage."""
 
 
 def from_named(points: Points, names: Sequence[str]) -> Points:
@@ -130,10 +131,11 @@ def read_points(values: object, counts: Sequence[int], path: Path, part: str, to
         numbers: NDArray[np.float64] = np.array(values, np.float64).ravel()
     except (TypeError, ValueError, OverflowError):
         numbers = np.array([np.nan])
-    if not (np.abs(numbers) < MAX_NUMBER).all():
+    if not np.isfinite(numbers).all():
+        raise BadInputError(f"the keypoint file {path} holds something that is not a finite number: make it again")
+    if numbers.size and np.abs(numbers).max() > MAX_COORDINATE:
         raise BadInputError(
-            f"the keypoint file {path} holds something that is not a finite number, or a coordinate of more than "
-            f"{MAX_NUMBER:.0f} pixels: make it again"
+            f"the keypoint file {path} holds coordinates that are outside of any picture: make it again"
         )
     if numbers.size not in [3 * count for count in counts]:
         allowed = " or ".join(f"{3 * count} ({count} × 3)" for count in counts)

@@ -92,8 +92,8 @@ def to_pixels(
         BadInputError: the size is needed and not known, or it has another shape than the stated one.
     """
     uv = seen_points(people)
-    if stated is None and len(uv) and float(np.abs(uv).max()) <= MAX_FRACTION:
-        stated = (1.0, 1.0)
+    if len(uv) and float(np.abs(uv).max()) <= MAX_FRACTION:
+        stated = (1.0, 1.0)  # whatever size the file states, as ComfyUI does
     if stated is None or stated == size:
         return dict(people), _outside(uv, size, path)
     if size is None:

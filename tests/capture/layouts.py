@@ -156,3 +156,22 @@ def yolo(out: Path) -> Path:
 
 def counted_from_one(out: Path) -> Path:
     return per_frame(out, lambda k: {"people": [{"pose_keypoints_2d": flat(body(k).tolist())}]}, first=1)
+
+
+def mediapipe_rows(out: Path) -> Path:
+    def rows(k: int) -> list[list[float]]:
+        return [[u / WIDTH, v / HEIGHT, 0.0, c] for u, v, c in named(k, sets.MEDIAPIPE_33)]
+
+    return one_file(out / "landmarks.json", {str(k): rows(k) for k in range(COUNT)})
+
+
+def bare_frames(out: Path) -> Path:
+    return one_file(out.with_suffix(".json"), [named(k, sets.COCO_WHOLEBODY_133) for k in range(COUNT)])
+
+
+def comfyui_fractions(out: Path) -> Path:
+    def frame(k: int) -> dict[str, Any]:
+        points = flat([[u / WIDTH, v / HEIGHT, c] for u, v, c in named(k, sets.COCO_18)])
+        return {"people": [{"pose_keypoints_2d": points}], "canvas_width": WIDTH, "canvas_height": HEIGHT}
+
+    return one_file(out / "poses.json", [frame(k) for k in range(COUNT)])

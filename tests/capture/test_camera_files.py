@@ -68,6 +68,7 @@ TEXTS = {
     "transforms.json": json.dumps(NERF | {"k1": 0.01, "k2": -0.02, "p1": 0.0005, "p2": -0.0003}),
     "k.json": json.dumps({"K": K, "dist": [0.01, -0.02, 0.0005, -0.0003, 0], "img_size": [WIDTH, HEIGHT]}),
     "flat.json": json.dumps({"intrinsics": np.ravel(K).tolist(), "width": WIDTH, "height": HEIGHT}),
+    "nested.json": json.dumps({"intrinsics": {"fx": F, "fy": F, "cx": CX, "cy": CY, "width": 540, "height": 540}}),
     "matrix.json": json.dumps(K),
     "exavatar.json": json.dumps({"R": np.eye(3).tolist(), "t": [0, 0, 0], "focal": [F, F], "princpt": [CX, CY]}),
     "strings.json": json.dumps(dict(zip(NAMES, map(str, (F, F, CX, CY, WIDTH, HEIGHT)), strict=True))),

@@ -170,3 +170,18 @@ def test_mediapipe_on_a_photograph_without_people(tmp_path: Path) -> None:
     assert MediaPipeDetector  # not the stand-in
     with pytest.raises(NoPersonError, match="nobody was found"):
         observe_images([write(tmp_path / "grey.png", np.full((HEIGHT, WIDTH, 3), 128, np.uint8))], camera=CAMERA)
+
+
+def test_masks_of_classes_and_keypoints_as_fractions(photos: list[Path], about: dict[str, Path]) -> None:
+    """Human parsing gives dark colours to most parts; all that is not black is the person."""
+    for path, shift in zip(sorted(about["masks"].iterdir()), SHIFTS, strict=True):
+        mask, points = person(shift)
+        colours = np.where((np.arange(HEIGHT) < 60)[:, None, None], (0, 85, 85), (51, 0, 100)) * mask[..., None]
+        write(path, colours.astype(np.uint8))
+        write_json(about["keypoints"] / f"{path.stem}_keypoints.json", points / np.array([WIDTH, HEIGHT, 1]))
+    capture = observe_images(photos, camera=CAMERA, **about)
+    for t, shift in enumerate(SHIFTS):
+        mask, points = person(shift)
+        assert (capture.masks[t] == mask).all() and np.allclose(capture.keypoints[t], points, atol=1e-3)
+    said = " ".join(capture.warnings)
+    assert "all that is not black is the person" in said and "are fractions from 0 to 1" in said

@@ -42,6 +42,9 @@ LAYOUTS: dict[str, tuple[Writer, str]] = {
     "EasyMocap": (layouts.easymocap, ""),
     "ExAvatar": (layouts.exavatar, ""),
     "MediaPipe": (layouts.mediapipe, "are fractions from 0 to 1"),
+    "MediaPipe, rows by number": (layouts.mediapipe_rows, "are fractions from 0 to 1"),
+    "bare arrays of all frames": (layouts.bare_frames, ""),
+    "ComfyUI, fractions": (layouts.comfyui_fractions, "are fractions from 0 to 1"),
     "easy_ViTPose": (layouts.easy_vitpose, ""),
     "YOLO": (layouts.yolo, "count frames from 1"),
     "OpenPose, files from 1": (layouts.counted_from_one, "count frames from 1"),
@@ -125,6 +128,7 @@ def test_bodies_that_may_be_25b(tmp_path: Path) -> None:
         ({"annots": [{}]}, "without 'keypoints'"),
         ({"a.jpg": {"bodies": [{}]}}, "without a number|without 'joints'"),
         ([{"image_id": 1, "keypoints": [10**400] * 51}], "not a finite number"),
+        ([{"image_id": 1, "keypoints": [1e30] * 51}], "outside of any picture"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, data: Any, message: str) -> None:

@@ -197,7 +197,7 @@ def test_nobody(tmp_path: Path) -> None:
 
 def test_nobody_in_the_keypoints(clip: Path, masks: Path, tmp_path: Path) -> None:
     folder = write_openpose(tmp_path / "empty", [[] for _ in SHIFTS])
-    with pytest.raises(NoPersonError, match="by the keypoints in"):
+    with pytest.raises(NoPersonError, match=r"by the keypoints in"):
         observe(clip, camera=CAMERA, keypoints=folder, masks=masks)
 
 
@@ -244,3 +244,18 @@ def test_wrong_camera_and_frames(clip: Path) -> None:
         observe(clip, camera=replace(CAMERA, height=100))
     with pytest.raises(BadInputError, match="--frames 1 is too few"):
         observe(clip, camera=CAMERA, frames=1)
+
+
+def test_masks_of_some_frames_choose_the_frames(clip: Path, masks: Path, keypoints: Path) -> None:
+    for path in sorted(masks.iterdir()):
+        if int(path.stem.split("_")[-1]) % 3:
+            path.unlink()
+    capture = observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)
+    assert capture.frame_indices.tolist() == [0, 3, 6, 9] and capture.left_out == ()
+    assert "for 4 of 12 frames; only those are used" in capture.warnings[0]
+
+
+def test_keypoints_of_hands_alone_are_named(clip: Path, masks: Path, tmp_path: Path) -> None:
+    keypoints = write_openpose(tmp_path / "hands", [[] for _ in SHIFTS])
+    with pytest.raises(NoPersonError, match=r"by the keypoints in .*hands: give keypoints of the body"):
+        observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)

@@ -46,7 +46,9 @@ def from_mapping(data: Mapping[str, Any], path: Path, video: tuple[int, int]) ->
         raise BadInputError(f"{path} describes a fisheye lens: undistort the video, or calibrate a pinhole camera")
     numbers = {name: data[name] for name in ("fx", "fy", "cx", "cy") if name in data} | _size(data)
     matrix = next((data[name] for name in MATRICES if name in data), None)
-    if "fx" not in numbers and matrix is not None:
+    if "fx" not in numbers and isinstance(matrix, dict) and "fx" in matrix:
+        numbers |= from_mapping(matrix, path, video)
+    elif "fx" not in numbers and matrix is not None:
         numbers |= from_matrix(matrix, path)
     if "focal" in data and "princpt" in data:  # ExAvatar's and ARAH's names
         numbers |= dict(zip(("fx", "fy"), _pair(data["focal"]), strict=True))

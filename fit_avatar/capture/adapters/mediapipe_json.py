@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fit_avatar.body.keypoint_sets import MEDIAPIPE_33
 from fit_avatar.capture.adapters.found import FRACTIONS, Found
-from fit_avatar.capture.points import Points, from_named
+from fit_avatar.capture.points import Points, from_named, read_points
 from fit_avatar.errors import BadInputError
 
 LANDMARKS = ("pose_landmarks", "poseLandmarks", "landmarks", "pose")
@@ -55,18 +53,21 @@ def _people(frame: Any, path: Path) -> list[Points] | None:
 
 
 def _is_landmarks(value: Any) -> bool:
-    return (
-        isinstance(value, list) and bool(value) and all(isinstance(p, dict) and {"x", "y"} <= p.keys() for p in value)
-    )
+    if not isinstance(value, list) or not value:
+        return False
+    rows = len(value) == len(MEDIAPIPE_33) and all(isinstance(p, list) and len(p) == 4 for p in value)
+    return rows or all(isinstance(p, dict) and {"x", "y"} <= p.keys() for p in value)
 
 
-def _person(landmarks: list[dict[str, Any]], path: Path) -> Points:
+def _person(landmarks: list[Any], path: Path) -> Points:
+    """Return the points of landmarks with names, or of rows (x, y, z, visibility). [137, 3]"""
     if len(landmarks) != len(MEDIAPIPE_33):
         raise BadInputError(f"the keypoint file {path} has {len(landmarks)} landmarks: MediaPipe's pose has 33")
-    try:
-        numbers = np.array([[p["x"], p["y"], p.get("visibility", p.get("v", 1.0))] for p in landmarks], np.float64)
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.full((1, 3), np.nan)
-    if not np.isfinite(numbers).all():
-        raise BadInputError(f"the keypoint file {path} holds something that is not a finite number: make it again")
-    return from_named(numbers.astype(np.float32), MEDIAPIPE_33)
+    points = read_points([_numbers(landmark) for landmark in landmarks], (len(MEDIAPIPE_33),), path, "person")
+    return from_named(points, MEDIAPIPE_33)
+
+
+def _numbers(landmark: Any) -> tuple[Any, Any, Any]:
+    if isinstance(landmark, list):
+        return landmark[0], landmark[1], landmark[3]
+    return landmark["x"], landmark["y"], landmark.get("visibility", landmark.get("v", 1.0))
