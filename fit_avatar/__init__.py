@@ -1,7 +1,7 @@
 """fit-avatar: one video of a person turning around becomes a textured, rigged avatar.
 
-The public names are those of ``__init__.pyi``, which is read when one of them is first used; each is imported then, too.
-So the command line starts at once.
+The public names are those of ``__init__.pyi``, which is read when one of them is first used. Each is imported when it
+is used itself, so that the command line starts at once.
 """
 
 from functools import cache
