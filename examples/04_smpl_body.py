@@ -22,7 +22,7 @@ def main(model, video=DEMO, height_m=1.79, out="out/04_smpl_body", schedule=None
     model = Path(model)
     if model.suffix == ".pkl":
         clean = Path(out) / f"{model.stem}.npz"
-        print(f"{clean} holds a {convert_body(model, clean)} body")
+        print(f"{clean} holds a {convert_body(model, clean, force=True)} body")
         model = clean
     body = load_body(path=model)
     print(f"{body.name}: {len(body.template)} vertices, {len(body.parents)} joints, {body.num_betas} betas")

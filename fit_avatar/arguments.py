@@ -13,8 +13,6 @@ import tyro
 
 from fit_avatar.config import Config
 from fit_avatar.errors import UsageError
-from fit_avatar.io.files import require_file
-from fit_avatar.io.outputs import refuse_existing
 
 T = TypeVar("T")
 TOOLS = ("convert-body", "doctor", "presets")
@@ -49,11 +47,9 @@ def convert_body(source: tyro.conf.Positional[Path], target: tyro.conf.Positiona
         target: the .npz to write.
         force: write over a file that is there already.
     """
-    require_file(source, "body")
-    refuse_existing(target, [source], force)
     from fit_avatar import body
 
-    kind = body.convert_body(source, target)
+    kind = body.convert_body(source, target, force)
     print(f"{target} holds a {kind} body: use it with --body {target}")
     return True
 

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 
 from fit_avatar.errors import FitAvatarError, UsageError
@@ -104,7 +105,7 @@ def _termination_like_interruption() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent_libraries() -> Iterator[None]:
-    """Keep what libraries in C print (FFmpeg's and libpng's remarks on a damaged file) from the terminal."""
+    """Keep warnings of libraries, and what those in C print (FFmpeg's remarks on a damaged file), from the terminal."""
     own = sys.stderr
     try:
         shared = own.fileno() == STDERR
@@ -121,7 +122,9 @@ def _silent_libraries() -> Iterator[None]:
         os.close(nothing)
         sys.stderr = stream
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
         finally:
             sys.stderr = own
             stream.flush()

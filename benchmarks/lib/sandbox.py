@@ -65,6 +65,7 @@ def snapshot(folders: Sequence[Path]) -> dict[str, tuple[int, int, int]]:
 def _in_child(call: Callable[[], int], log: Path) -> int:
     with log.open("wb") as sink:
         os.dup2(sink.fileno(), 2)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)

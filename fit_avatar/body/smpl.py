@@ -27,6 +27,8 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.smpl_file import ModelFile, read_arrays, read_model_file
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.arrays import write_npz
+from fit_avatar.io.files import require_file
+from fit_avatar.io.outputs import refuse_existing
 
 NUM_EXPRESSION = 10
 """How many coefficients of expression are used: as many as the ``smplx`` package uses by default."""
@@ -94,14 +96,22 @@ def read_smpl(path: Path, num_betas: int = 10) -> Body:
     )
 
 
-def convert_body(source: Path, target: Path) -> str:
+def convert_body(source: Path, target: Path, force: bool = False) -> str:
     """Rewrite a model file as an .npz of plain arrays under their official names; return SMPL, SMPL-H or SMPL-X.
 
     What is not an array of numbers or text (training notes in old files) is left out.
 
+    Args:
+        source: the file that was downloaded; it is never written over.
+        target: the file to write.
+        force: write over a file that is there already.
+
     Raises:
-        BadInputError: ``source`` is not a usable model file, or ``target`` does not end in .npz or cannot be written.
+        BadInputError: ``source`` is not a usable model file, or ``target`` is there already, does not end in .npz or
+            cannot be written.
     """
+    require_file(source, "body")
+    refuse_existing(target, [source], force)
     if target.suffix != ".npz":
         raise BadInputError(f"{target} does not end in .npz: give a name that does, for that is what is written")
     kind = read_model_file(source).kind

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
 from fit_avatar.errors import BadInputError, MissingDependencyError
-from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io.arrays import read_npz, shape_fault, write_npz
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +40,11 @@ def with_atlas(body: Body, folder: Path) -> Body:
     """
     template, faces = body.template.cpu().numpy(), body.faces.cpu().numpy()
     path = folder / f"atlas-{_digest(template, faces)}.npz"
-    atlas = _read(path)
+    atlas = _read(path, len(faces))
     if atlas is None:
         atlas = unwrap(template, faces)
         try:
-            with atomic_path(path) as temporary:
-                np.savez_compressed(temporary, uvs=atlas[0], uv_faces=atlas[1])
+            write_npz(path, {"uvs": atlas[0], "uv_faces": atlas[1]})
         except (OSError, BadInputError) as error:
             logger.warning("the texture atlas could not be cached and will be made again next time: %s", error)
     uvs, uv_faces = (torch.from_numpy(array).to(body.template.device) for array in atlas)
@@ -95,12 +93,18 @@ def _digest(template: NDArray[np.float32], faces: NDArray[np.int64]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+def _read(path: Path, triangles: int) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as z:
-            return z["uvs"], z["uv_faces"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path)
+        uvs, uv_faces = arrays["uvs"], arrays["uv_faces"]
+        fault = shape_fault(arrays, {"uvs": ("*", 2), "uv_faces": (triangles, 3)})
+        if fault is None and not 0 <= uv_faces.min() <= uv_faces.max() < len(uvs):
+            fault = "indices in uv_faces that point nowhere"
+        if fault is not None:
+            raise ValueError(f"it has {fault}")
+        return uvs.astype(np.float32), uv_faces.astype(np.int64)
+    except (ValueError, KeyError) as error:
         logger.warning("the cached texture atlas %s cannot be read (%s); making it again", path, error)
         return None

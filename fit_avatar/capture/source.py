@@ -18,6 +18,8 @@ from fit_avatar.errors import BadInputError
 
 MIN_SIDE_PX = 48
 """Smaller pictures are refused. Chosen by hand."""
+MAX_ASPECT = 16
+"""Of the longer side to the shorter one."""
 Picture = tuple[int, NDArray[np.uint8]]
 """The index of a frame, and its picture: BGR [H, W, 3]."""
 
@@ -85,6 +87,11 @@ class Source:
             raise BadInputError(
                 f"{paths[0] if video is None else video} has {width} × {height} pixels, too few to show a person: give "
                 f"one with at least {MIN_SIDE_PX} on either side"
+            )
+        if max(width, height) > MAX_ASPECT * min(width, height):
+            raise BadInputError(
+                f"{paths[0] if video is None else video} has {width} × {height} pixels, which no camera takes: check "
+                "that it is the right file"
             )
         notes: tuple[str, ...] = ()
         if camera is None:

@@ -14,7 +14,7 @@ from fit_avatar.body.skinning import weighted_sum
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.axes import Z_UP
 from fit_avatar.export.motion import evenly_spaced, root_motion, seconds
-from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io.arrays import write_npz
 
 NUM_BETAS = 16
 """At least, as in AMASS."""
@@ -53,17 +53,16 @@ def write_amass(
         if name in body.joint_names:
             poses[:, column] = rotations[:, body.joint_names.index(name)]
     pelvis = (body.joint_template + weighted_sum(body.joint_basis, state.betas))[0].detach().cpu().double().numpy()
-    with atomic_path(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            poses=poses.reshape(len(poses), -1),
-            trans=motion.pelvis @ Z_UP.T - pelvis,
-            betas=_betas(body, state),
-            gender=np.array("neutral"),
-            mocap_framerate=np.array(rate),
-            mocap_frame_rate=np.array(rate),  # as AMASS's newer files call it
-            surface_model_type=np.array(kind),
-        )
+    arrays = {
+        "poses": poses.reshape(len(poses), -1),
+        "trans": motion.pelvis @ Z_UP.T - pelvis,
+        "betas": _betas(body, state),
+        "gender": np.array("neutral"),
+        "mocap_framerate": np.array(rate),
+        "mocap_frame_rate": np.array(rate),  # as AMASS's newer files call it
+        "surface_model_type": np.array(kind),
+    }
+    write_npz(path, arrays)
     return path
 
 

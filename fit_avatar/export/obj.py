@@ -16,6 +16,7 @@ from fit_avatar.export.axes import Axes
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.normal_map import normal_map
+from fit_avatar.io.arrays import write_npz
 from fit_avatar.io.atomic import atomic_folder, atomic_path
 from fit_avatar.progress import StepProgress
 
@@ -102,18 +103,18 @@ def write_frames(
     vertices = posed.vertices.detach().cpu().numpy()
     faces = body.faces.cpu().numpy() + 1
     face_text = ("f %d %d %d\n" * len(faces)) % tuple(faces.ravel().tolist())
+    every = posed.joints.detach().cpu().numpy()
+    arrays = {
+        "smpl24": every[:, _smpl24(body)],
+        "joints": every,
+        "joint_names": np.array(body.joint_names),
+        "frame_index": np.asarray(frame_indices),
+    }
     with (
         atomic_path(folder / "joints.npz") as joints,
         atomic_folder(folder / "frames") as frames,
     ):
-        every = posed.joints.detach().cpu().numpy()
-        np.savez_compressed(
-            joints,
-            smpl24=every[:, _smpl24(body)],
-            joints=every,
-            joint_names=np.array(body.joint_names),
-            frame_index=np.asarray(frame_indices),
-        )
+        write_npz(joints, arrays)
         for done, index in enumerate(frame_indices):
             (frames / f"{int(index):06d}.obj").write_text(_lines("v", vertices[done], 5) + face_text)
             if progress:

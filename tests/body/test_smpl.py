@@ -187,7 +187,7 @@ MISTAKES = {
     "not a number": ({"v_template": np.full((6890, 3), np.nan)}, "values in v_template that are not finite numbers"),
     "shape": ({"posedirs": np.zeros((6890, 3, 9))}, r"posedirs of shape \[6890, 3, 9\] where \[6890, 3, 207\] is"),
     "flat shape": ({"shapedirs": np.zeros((6890, 30))}, r"shapedirs of shape \[6890, 30\] where \[6890, 3, any\] is"),
-    "scalar": ({"v_template": np.array(3.0)}, r"v_template of shape \[\] where \[1, 3\] is expected"),
+    "scalar": ({"v_template": np.array(3.0)}, r"v_template of shape \[\] where \[V, 3\] is expected"),
     "joints": ({"kintree_table": np.zeros((2, 16), np.uint32)}, r"has 16 joints, but only SMPL \(24\), SMPL-H \(52\)"),
     "tree": ({"kintree_table": np.full((2, 24), 23)}, "a joint comes before its parent"),
     "faces": ({"f": np.full((5, 3), 6890)}, "indices in f that point outside of the mesh"),
