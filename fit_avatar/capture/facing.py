@@ -26,19 +26,19 @@ class FacingConfig:
 
     foot_length: float = 0.03
     """Distance of the toes below (front) or above (back) the heels in the picture at which the direction is certain;
-    0.05 from a camera at hip height. Chosen on benchmarks/accuracy.py's people."""
+    0.05 from a camera at hip height. Chosen on benchmark clips."""
     foot_area: float = 0.005
     """Area between the feet's distance and their length, at which left and right are certain; 0.009 is usual. Chosen on
-    benchmarks/accuracy.py's people."""
+    benchmark clips."""
     shoulder_width: float = 0.16
     """Signed width of the shoulders at which they are certain to be seen from the front or the back; 0.22 is usual.
     The certainty falls with the cube of the width, because heads and feet are turned against shoulders and a face is
-    seen from a little behind, too. Chosen on benchmarks/accuracy.py's people."""
+    seen from a little behind, too. Chosen on benchmark clips."""
     hip_width: float = 0.08
-    """The same for the hips. Chosen on benchmarks/accuracy.py's people."""
+    """The same for the hips. Chosen on benchmark clips."""
     side_step: float = 0.08
     """Distance of the toes beside the heels at which a person is certain to be seen from the side. Chosen on
-    benchmarks/accuracy.py's people."""
+    benchmark clips."""
     side_confidence: float = 0.3
     """Difference between the two sides' confidence at which the lower one is certain to be hidden. Chosen by hand."""
     face_seen: float = 0.7

@@ -52,8 +52,7 @@ class LeftRightConfig:
     """A frame is reported as exchanged if more than this fraction of its seen points were. Chosen by hand."""
     evidence_cost: float = 0.01
     """Cost of a frame whose own evidence is certain to be against the chosen state, in body sizes: less than a wrong
-    change of state where left and right are apart, more than one where they cross over. Chosen on the clips of
-    tests/capture/test_left_right.py."""
+    change of state where left and right are apart, more than one where they cross over. Chosen on benchmark clips."""
     sections: SectionConfig = DEFAULT_SECTIONS
     """Where gaps and cuts are."""
     facing: FacingConfig = DEFAULT_FACING

@@ -25,11 +25,10 @@ class SectionConfig:
     gap_ratio: float = 2.5
     """… if they are also this many times as far apart as usual. Chosen by hand."""
     jump: float = 0.03
-    """A body whose points move by more than this between two used frames may have been cut … Chosen on the clips of
-    tests/capture/test_left_right.py."""
+    """A body whose points move by more than this between two used frames may have been cut … Chosen on benchmark
+    clips."""
     jump_ratio: float = 4.0
-    """… if that is also this many times as much as in the frames around. Chosen on the clips of
-    tests/capture/test_left_right.py."""
+    """… if that is also this many times as much as in the frames around. Chosen on benchmark clips."""
     neighbours: int = 8
     """Steps on each side whose median movement is usual. Chosen by hand."""
     facing_frames: int = 3
