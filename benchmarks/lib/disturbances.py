@@ -220,6 +220,17 @@ def cut_feet(film: Film) -> Film:
     return replace(film.edited(cut, picture=True), camera=replace(film.camera, height=height))
 
 
+def mirror_floor(shot: Shot, t: int, rng: np.random.Generator, strength: float = 0.6) -> Shot:
+    """Reflect the person in a shining floor, down to the picture's border."""
+    soles = int(np.flatnonzero(shot.true_mask.any(1))[-1]) - 6  # shoes are round: the reflection begins a little higher
+    rows = len(shot.image) - soles
+    reflected, person = (picture[soles - rows : soles][::-1] for picture in (shot.image, shot.true_mask))
+    alpha = strength * (person & ~shot.true_mask[soles:])[..., None]
+    image = shot.image.copy()
+    image[soles:] = np.round((1 - alpha) * image[soles:] + alpha * reflected)
+    return replace(shot, image=image)
+
+
 def other_focal(film: Film, factor: float) -> Film:
     """State a wrong focal length."""
     return replace(film, camera=replace(film.camera, fx=factor * film.camera.fx, fy=factor * film.camera.fy))
@@ -232,7 +243,9 @@ def at_rate(film: Film, fps: float) -> Film:
 
 def each(edit: Callable[..., Shot], **options: Any) -> Callable[[Film], Film]:
     """Return the disturbance that edits every frame."""
-    return lambda film: film.edited(lambda shot, t, rng: edit(shot, t, rng, **options), edit is second_person)
+    return lambda film: film.edited(
+        lambda shot, t, rng: edit(shot, t, rng, **options), edit in (second_person, mirror_floor)
+    )
 
 
 DISTURBANCES: dict[str, Callable[[Film], Film]] = {
@@ -271,4 +284,5 @@ DISTURBANCES: dict[str, Callable[[Film], Film]] = {
     "60-fps": lambda film: at_rate(film, 60.0),
     "60-fps-doubled": doubled,
     "feet-cut-off": cut_feet,
+    "mirror-floor": each(mirror_floor),
 }

@@ -6,7 +6,6 @@ The models are described in Loper et al. 2015 (SMPL), Romero et al. 2017 (SMPL-H
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch

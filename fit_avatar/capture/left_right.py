@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
+from fit_avatar.capture.facing import DEFAULT_FACING, Facing, FacingConfig
 from fit_avatar.capture.person import MIN_CONFIDENCE, body_size
 from fit_avatar.capture.points import BODY, LEFT_HAND, NUM_POINTS, RIGHT_HAND, Points
+from fit_avatar.capture.sections import DEFAULT_SECTIONS, SectionConfig, find_sections
 
 GROUPS = {
     "upper": (2, 3, 4, 5, 6, 7, 15, 16, 17, 18),
@@ -48,6 +50,13 @@ class LeftRightConfig:
     """Bound on the ratio of two time intervals by which a velocity is extrapolated. Chosen by hand."""
     swapped_fraction: float = 0.25
     """A frame is reported as exchanged if more than this fraction of its seen points were. Chosen by hand."""
+    evidence_cost: float = 0.01
+    """Cost of a frame whose own evidence is certain to be against the chosen state, in body sizes: less than a wrong
+    change of state where left and right are apart, more than one where they cross over. Chosen on benchmark clips."""
+    sections: SectionConfig = DEFAULT_SECTIONS
+    """Where gaps and cuts are."""
+    facing: FacingConfig = DEFAULT_FACING
+    """How front and back, left and right are told in single frames."""
 
 
 DEFAULT_LEFT_RIGHT = LeftRightConfig()
@@ -87,6 +96,9 @@ def undo_left_right_swaps(
     before. Constant velocity carries limbs through each other where a turning person's left and right cross over,
     where a nearest-neighbour rule would exchange them.
 
+    Movement says nothing across a gap or a cut. There, each side is judged by itself
+    (:meth:`Facing.left_right_evidence`), and left as detected where nothing speaks clearly against it.
+
     Args:
         keypoints: points of one person in temporal order. The hands go with the arms; the points of the face stay.
             [T, 25 or 137, 3]
@@ -98,15 +110,18 @@ def undo_left_right_swaps(
     """
     fixed = keypoints.copy()
     swapped = np.zeros((len(keypoints), len(GROUPS)), bool)
-    sizes = _body_sizes(keypoints)
-    if len(keypoints) < 3 or not sizes:
+    size = _typical_size(keypoints)
+    if len(keypoints) < 3 or size == 0.0:
         return fixed, swapped
-    size = float(np.median(sizes))
+    facing = Facing.of(keypoints[:, BODY], size, config.facing)
+    evidence = facing.left_right_evidence(keypoints[:, BODY], size)
+    sections = find_sections(keypoints[:, BODY], times, size, facing.front, config.sections)
     for column, group in enumerate(GROUPS.values()):
         here = list(group)
         mirrored = [BODY_25_MIRROR[i] for i in here]
         choices = np.stack([keypoints[:, here], keypoints[:, mirrored]], 1)  # [T, 2, G, 3]
-        swapped[:, column] = _viterbi(choices, np.asarray(times, float), size, config)
+        for part in sections:
+            swapped[part, column] = _viterbi(choices[part], times[part], evidence[part, column], size, config)
         rows = np.flatnonzero(swapped[:, column])
         fixed[rows[:, None], here] = keypoints[rows[:, None], mirrored]
     if keypoints.shape[1] == NUM_POINTS:
@@ -161,8 +176,7 @@ def _outlier_limit(body: Points, expected: NDArray[np.float32], config: LeftRigh
     known = np.isfinite(distance).any(0)
     usual = np.zeros(distance.shape[1])
     usual[known] = np.nanmedian(distance[:, known], 0)
-    sizes = _body_sizes(body)
-    smallest = config.outlier_distance * float(np.median(sizes)) if sizes else np.inf
+    smallest = config.outlier_distance * _typical_size(body) or np.inf
     return np.maximum(smallest, config.outlier_ratio * usual)
 
 
@@ -172,31 +186,40 @@ def _far_from(body: Points, expected: NDArray[np.float32], limit: NDArray[np.flo
     return np.asarray((distance > limit) & (body[..., 2] > MIN_CONFIDENCE))
 
 
-def _body_sizes(keypoints: Points) -> list[float]:
-    """Return the body sizes in those of the frames [T, 25 or 137, 3] that show the person."""
-    return [size for size in map(body_size, keypoints) if size > 0]
+def _typical_size(keypoints: Points) -> float:
+    """Return the median body size in those of the frames [T, 25 or 137, 3] that show the person, 0 if none does."""
+    sizes = [size for size in map(body_size, keypoints) if size > 0]
+    return float(np.median(sizes)) if sizes else 0.0
 
 
-def _viterbi(choices: Points, times: NDArray[np.float64], size: float, config: LeftRightConfig) -> NDArray[np.bool_]:
+def _viterbi(
+    choices: Points, times: NDArray[np.int64], evidence: NDArray[np.float64], size: float, config: LeftRightConfig
+) -> NDArray[np.bool_]:
     """Choose state 0 or 1 for each frame by dynamic programming over pairs of neighbouring states. [T]
 
     Args:
         choices: a group's points in each frame as detected, and with left and right exchanged. [T, 2, G, 3]
         times: index of each frame in the video. [T]
+        evidence: of each frame, for state 0 (1) or against it (−1). [T]
         size: of the body, in pixels.
         config: settings.
     """
+    if len(choices) < 3:
+        return np.zeros(len(choices), bool)
+    interval = np.diff(times, prepend=times[0] - 1).astype(float)
+    state_cost = config.evidence_cost * np.maximum(np.stack([-evidence, evidence], 1), 0.0)
+    state_cost[:, 1] += config.swap_cost * np.minimum(interval, config.max_swap_frames)
     pairs = list(itertools.product((0, 1), (0, 1)))
     cost = {
-        (a, b): (a + b) * config.swap_cost
+        (a, b): state_cost[0, a]
+        + state_cost[1, b]
         + (a != b) * config.switch_cost
         + _static_error(choices[0, a], choices[1, b], size, config)
         for a, b in pairs
     }
     history: list[dict[tuple[int, int], int]] = []
     for t in range(2, len(choices)):
-        swap_cost = config.swap_cost * min(times[t] - times[t - 1], config.max_swap_frames)
-        ratio = min((times[t] - times[t - 1]) / max(times[t - 1] - times[t - 2], 1.0), config.max_interval_ratio)
+        ratio = min(interval[t] / max(interval[t - 1], 1.0), config.max_interval_ratio)
         best: dict[tuple[int, int], float] = {}
         origin: dict[tuple[int, int], int] = {}
         for b, c in pairs:
@@ -205,7 +228,7 @@ def _viterbi(choices: Points, times: NDArray[np.float64], size: float, config: L
                 for a in (0, 1)
             ]
             origin[b, c] = int(np.argmin(options))
-            best[b, c] = options[origin[b, c]] + c * swap_cost + (b != c) * config.switch_cost
+            best[b, c] = options[origin[b, c]] + state_cost[t, c] + (b != c) * config.switch_cost
         cost = best
         history.append(origin)
     b, c = min(cost, key=lambda pair: cost[pair])

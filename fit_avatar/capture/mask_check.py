@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.box import bounding_box, mask_height
+from fit_avatar.capture.feet import lowest_of_feet
 from fit_avatar.capture.points import Points
 from fit_avatar.capture.types import Image, Mask
 
@@ -47,6 +48,10 @@ class MaskCheckConfig:
     cut_off_contact: float = 0.02
     """Length of contact with the frame's border, as a fraction of the mask's larger side, above which the person is cut
     off there. Chosen by hand."""
+    sole: float = 0.01
+    """Feet this far above the frame's bottom, as a fraction of the mask's height, are whole: what touches it is a sole,
+    a shadow or a reflection on the floor. The soles are 0.007 to 0.03 below the points of toes and heels. Chosen on
+    benchmarks/mirror_floor.py."""
     area_neighbours: int = 3
     """Frames on each side whose median area a mask is compared with. Chosen by hand."""
     usual_area_jumps: float = 2.0
@@ -125,7 +130,7 @@ def check_masks(
 
 def check_photo(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> MaskCheck:
     """Check one photograph's mask by itself; the person may be cut off. [H, W], [25, 3]"""
-    return _mismatch(mask, keypoints, config) or MaskCheck(1.0, cut_off=bool(cut_off_sides(mask, config)))
+    return _mismatch(mask, keypoints, config) or MaskCheck(1.0, cut_off=bool(cut_off_sides(mask, keypoints, config)))
 
 
 def area_jumps(areas: NDArray[np.float64], config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> NDArray[np.float64]:
@@ -139,13 +144,19 @@ def area_jumps(areas: NDArray[np.float64], config: MaskCheckConfig = DEFAULT_MAS
     return np.asarray(np.maximum(jump - config.usual_area_jumps * np.median(jump), 0.0))
 
 
-def cut_off_sides(mask: Mask, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> tuple[str, ...]:
-    """Name the sides of the frame that cut the person off: top, bottom, left, right."""
+def cut_off_sides(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> tuple[str, ...]:
+    """Name the sides of the frame that cut the person off: top, bottom, left, right.
+
+    Feet that are seen whole are not cut off by the bottom, though the mask may touch it. [H, W], [25, 3]
+    """
     box = bounding_box(mask)
     if box is None:
         return ()
     limit = config.cut_off_contact * max(side.stop - side.start - 1 for side in box)
     edges = {"top": mask[0], "bottom": mask[-1], "left": mask[:, 0], "right": mask[:, -1]}
+    feet = lowest_of_feet(keypoints, config.min_confidence)
+    if feet is not None and feet < len(mask) - config.sole * mask_height(mask):
+        del edges["bottom"]
     return tuple(side for side, edge in edges.items() if edge.sum() > limit)
 
 
@@ -180,7 +191,7 @@ def _mismatch(mask: Mask, keypoints: Points, config: MaskCheckConfig) -> MaskChe
 
 
 def _check_frame(mask: Mask, keypoints: Points, jump: float, config: MaskCheckConfig) -> MaskCheck:
-    sides = cut_off_sides(mask, config)
+    sides = cut_off_sides(mask, keypoints, config)
     if "top" in sides or "bottom" in sides:
         return MaskCheck(0.0, f"the person is cut off at the frame's {' and '.join(sides)}", cut_off=True)
     if mask.any() and jump > config.max_area_jump:

@@ -8,6 +8,7 @@ TIP 2014) follows; the boundary itself is then placed by :mod:`~fit_avatar.captu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from fit_avatar.capture.background import DEFAULT_BACKGROUND, Background, BackgroundConfig, estimate_background
 from fit_avatar.capture.box import Box, bounding_box, mask_height
 from fit_avatar.capture.edge import DEFAULT_EDGE, EdgeConfig, refine_edge
+from fit_avatar.capture.feet import lowest_of_feet
 from fit_avatar.capture.palette import DEFAULT_PALETTE, Palette, PaletteConfig
 from fit_avatar.capture.points import Points
 from fit_avatar.capture.smoothing import smooth_within_edges
@@ -88,6 +90,9 @@ class RefinementConfig:
     foot_log_odds: float = 6.0
     """Log odds of the person on these bones: shoes often look like the floor and stand in their own shadow. Chosen by
     hand."""
+    below_feet: float = 0.05
+    """Pixels further below the lowest point of both feet than this, in heights, are the floor: its reflections and
+    shadows look like feet. The soles are up to 0.04 below that point. Chosen on benchmarks/mirror_floor.py."""
     palette_samples: int = 800
     """Pixels of each frame from which the colour clusters are made. Chosen by hand."""
     coarse_margins: tuple[float, float] = (0.02, 0.035)
@@ -141,6 +146,9 @@ class MaskRefiner:
             True on the person. [H, W]
         """
         mask = np.zeros(frame.shape[:2], bool)
+        floor = self._floor_below(probability, frame.shape[0], keypoints)
+        probability = probability.copy()
+        probability[math.ceil(floor * len(probability) / len(frame)) :] = 0
         found = _crop(probability, frame.shape[:2], self.config.crop_margin)
         if found is None:
             return mask
@@ -155,7 +163,17 @@ class MaskRefiner:
         known = self.background.known[box] if self.background else None
         reach = max(self.config.min_edge_band_px, round(self.config.edge_band * height))
         mask[box] = refine_edge(crop, score, plate, known, reach, self.config.edge)
+        mask[floor:] = False
         return mask
+
+    def _floor_below(self, probability: Probability, rows: int, keypoints: Points | None) -> int:
+        """Return below which of a frame's rows there is only floor, by the feet; all rows if they are not seen."""
+        lowest = None if keypoints is None else lowest_of_feet(keypoints, self.config.foot_min_confidence)
+        box = bounding_box(probability > PERSON_LEVEL)
+        if lowest is None or box is None:
+            return rows
+        height = max(lowest - float(box[0].start) * rows / len(probability), 0.0)
+        return min(rows, math.ceil(lowest + self.config.below_feet * height))
 
     def _score(
         self,

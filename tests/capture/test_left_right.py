@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from cardboard import person
+from turning_person import turning_person
 
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture.left_right import GROUPS, fix_left_right, undo_left_right_swaps
@@ -117,3 +119,38 @@ def test_missing_points_and_gaps_are_no_swaps() -> None:
     _, swapped = undo_left_right_swaps(track[keep], keep)
     assert not swapped.any()
     assert undo_left_right_swaps(track[:2], np.arange(2))[0].shape == (2, 25, 3)
+
+
+TURN = turning_person(np.arange(0, 360, 3.0))
+WITHOUT_FEET = turning_person(np.arange(0, 360, 3.0), feet=False)
+GAPS = [(first, first + lost) for lost in (7, 15, 30) for first in range(10, 95, 15) if first + lost < 115]
+
+
+@pytest.mark.parametrize("track", [TURN, WITHOUT_FEET], ids=["feet", "no feet"])
+def test_a_gap_exchanges_nothing(track: np.ndarray) -> None:
+    for first, last in GAPS:
+        keep = np.r_[0:first, last:120]
+        assert not undo_left_right_swaps(track[keep], keep)[1].any(), (first, last)
+
+
+def test_a_jump_cut_exchanges_nothing() -> None:
+    for first, last in [gap for gap in GAPS if gap[1] - gap[0] > 10]:
+        keep = np.r_[0:first, last:120]
+        assert not undo_left_right_swaps(TURN[keep], np.arange(len(keep)))[1].any(), (first, last)
+
+
+@pytest.mark.parametrize("track", [TURN, WITHOUT_FEET], ids=["feet", "no feet"])
+def test_what_is_exchanged_beside_a_gap_is_found(track: np.ndarray) -> None:
+    for first, last in ((25, 36), (50, 70), (80, 100)):
+        keep = np.r_[0:first, last:120]
+        for part in (slice(0, first), slice(first, None), slice(first, first + 12)):
+            broken = track[keep].copy()
+            broken[part] = broken[part][:, list(BODY_25_MIRROR)]
+            fixed, _ = undo_left_right_swaps(broken, keep)
+            wrong = (np.abs(fixed - track[keep]).max((1, 2)) > 20).sum()
+            assert wrong <= 1, (first, last, part)
+
+
+def test_a_clip_whose_sides_are_all_exchanged_is_put_right() -> None:
+    fixed, swapped = undo_left_right_swaps(TURN[:, list(BODY_25_MIRROR)], np.arange(120))
+    assert swapped.all() and (fixed == TURN).all()

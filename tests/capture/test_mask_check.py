@@ -73,7 +73,29 @@ def test_bad_masks_are_found() -> None:
     ("crop", "side"), [(np.s_[70:, :], "top"), (np.s_[:450, :], "bottom"), (np.s_[:, 140:], "left")]
 )
 def test_cut_off(crop: tuple[slice, slice], side: str) -> None:
-    assert cut_off_sides(MASK[crop]) == (side,)
+    assert cut_off_sides(MASK[crop], POINTS) == (side,)
+
+
+def test_whole_feet_on_the_border_are_not_cut_off() -> None:
+    without_heels = POINTS.copy()
+    without_heels[[21, 24], 2] = 0
+    soles = int(np.flatnonzero(MASK.any(1))[-1]) + 1
+    touching = MASK[: soles - 2]
+    assert touching[-1].sum() > 10
+    reflected = MASK.copy()
+    reflected[soles - 8 :] = MASK[soles - 8]  # the floor shines down to the border
+    for mask in (touching, reflected):
+        assert cut_off_sides(mask, POINTS) == ()
+        assert check_masks([mask] * 3, np.stack([POINTS] * 3))[0] == MaskCheck(1.0)
+        assert cut_off_sides(mask, without_heels) == ("bottom",), "nobody knows"
+
+
+def test_feet_below_the_border_are_cut_off() -> None:
+    points = POINTS.copy()
+    toes = int(points[19, 1])
+    assert cut_off_sides(MASK[: toes + 1], points) == ("bottom",)
+    points[19:25, 2] = 0  # a detector that does not see them
+    assert cut_off_sides(MASK[: toes + 1], points) == ("bottom",)
 
 
 def test_a_turning_body_changes_its_area_smoothly() -> None:

@@ -232,9 +232,11 @@ def test_swaps_are_found_with_the_frames_between(clip: Path, masks: Path, tmp_pa
     assert warning.startswith("The keypoints' left and right were exchanged in 2 of 4 selected frames")
 
 
-def test_always_cut_off(clip: Path, keypoints: Path, tmp_path: Path) -> None:
+def test_always_cut_off(clip: Path, tmp_path: Path) -> None:
     cut = [m | (person(s)[0].any(0) & (np.arange(HEIGHT) > 100)[:, None]) for s in SHIFTS for m in [person(s)[0]]]
     folder = write_masks(tmp_path / "cut", cut)
+    without_feet = [[np.r_[person(s)[1][:19], np.zeros((6, 3), np.float32)]] for s in SHIFTS]
+    keypoints = write_openpose(tmp_path / "without_feet", without_feet)
     with pytest.raises(NoPersonError, match="cut off at the top or bottom in 12 of 12 frames: film from further away"):
         observe(clip, camera=CAMERA, keypoints=keypoints, masks=folder)
 

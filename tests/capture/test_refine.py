@@ -94,3 +94,20 @@ def test_a_gap_narrower_than_the_coarse_mask_sees_is_cleared_before_a_known_back
     refiner = MaskRefiner.learn(clip)
     left = [refiner.refine(*frame)[gap].mean() for frame, gap in zip(clip, truth, strict=True)]
     assert np.mean(left) < 0.25
+
+
+def test_a_reflection_on_the_floor_is_no_foot() -> None:
+    clip = [render(s, i) for i, s in enumerate(SHIFTS)]
+    soles = int(np.flatnonzero(clip[0][1].any(1))[-1]) + 1
+    samples = []
+    for picture, mask in clip:
+        seen = mask.copy()
+        seen[soles - 4 :] = mask[soles - 8]
+        picture[seen & ~mask] = picture[soles - 8][mask[soles - 8]].mean(0)
+        samples.append((picture, coarse(seen)))
+    refiner = MaskRefiner.learn(samples)
+    for (picture, probability), (_, mask), shift in zip(samples, clip, SHIFTS, strict=True):
+        points = person(shift, *SIZE)[1]
+        assert refiner.refine(picture, probability)[-5].any()
+        refined = refiner.refine(picture, probability, points)
+        assert not refined[soles + 20 :].any() and iou(refined, mask) > 0.95
