@@ -31,5 +31,5 @@ def undocumented(node: ast.ClassDef) -> list[str]:
 def test_fields_are_documented_and_values_have_a_source(name: str) -> None:
     node = CONFIGURATIONS[name]
     assert undocumented(node) == []
-    words = " ".join(ast.unparse(node).split())
+    words = " ".join(ast.unparse(node).split()).lower()
     assert any(source in words for source in SOURCES), "say where the values come from"
