@@ -17,7 +17,7 @@ from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import Schedule, Solve, load_extension, schedule_to_json, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import Options, reconstruct
+from fit_avatar.pipeline import KEPT, Options, reconstruct
 from fit_avatar.progress import Silent
 from fit_avatar.solvers import GaussNewton
 
@@ -80,7 +80,7 @@ def test_a_run_and_a_script_agree(clip, given):
     source = Source.of(video=clip.folder / "video.mp4", camera=clip.folder / "camera.json", **given)
 
     def go():
-        runner = Runner(Store(clip.folder / "cache", fresh=False), Silent())
+        runner = Runner(Store(clip.folder / "cache", False, KEPT), Silent())
         return reconstruct(source, BODY, options, runner), runner
 
     kept, _ = go()

@@ -21,9 +21,9 @@ BONES = (
 """Pairs of points that are near each other in a body, and far apart if the points are taken for others."""
 MIN_BONES = 6
 """With fewer of them seen, a body does not tell the order of its points. Chosen by hand."""
-CLEAR_RATIO = 0.75
-"""An order is certain if its bones are shorter than this fraction of the other's. A standing person gives 0.4 to 0.5;
-chosen by hand."""
+CLEAR_RATIOS = (0.9, 1.33)
+"""The bones' length as BODY_25 over that as BODY_25B: below the first it is BODY_25, above the second BODY_25B. Standing
+people give 0.4 to 0.6, from the side up to 0.8. Chosen by hand."""
 MAX_FRACTION = 2.0
 """If all coordinates are below this, they are no pixels. Chosen by hand."""
 MAX_OUTSIDE = 0.1
@@ -59,9 +59,10 @@ def resolve_body_25b(people: Mapping[int, People], path: Path) -> tuple[dict[int
     """
     ratios = [ratio for found in people.values() for person in found if (ratio := _length_ratio(person)) is not None]
     ratio = float(np.median(ratios)) if ratios else 0.0
-    if ratio * CLEAR_RATIO <= 1.0 and not (ratio > CLEAR_RATIO and len(ratios) >= MIN_BONES):
+    low, high = CLEAR_RATIOS
+    if ratio <= low:
         return dict(people), ""
-    if ratio * CLEAR_RATIO <= 1.0:
+    if ratio < high:
         raise BadInputError(
             f"the 25 points of the bodies in {path} may be BODY_25 or BODY_25B: let OpenPose write them with "
             "--model_pose BODY_25"
