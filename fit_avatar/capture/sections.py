@@ -75,7 +75,7 @@ def _jumps(body: Points, size: float, config: SectionConfig) -> NDArray[np.bool_
     """Return where the pairs' centres and widths move much more than around. [T − 1]"""
     pairs = body[:, PAIRS]  # [T, P, 2, 3]
     shape = np.concatenate([pairs[..., :2].mean(2), np.abs(pairs[:, :, 0, :2] - pairs[:, :, 1, :2])], -1) / size
-    seen = (pairs[..., 2] > MIN_CONFIDENCE).all(2)
+    seen: NDArray[np.bool_] = np.all(pairs[..., 2] > MIN_CONFIDENCE, axis=2)
     both = seen[1:] & seen[:-1]
     distance = np.linalg.norm(np.diff(shape, axis=0), axis=-1)
     moved = np.where(both, distance, 0.0).sum(1) / np.maximum(both.sum(1), 1)

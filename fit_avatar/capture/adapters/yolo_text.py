@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fit_avatar.body.keypoint_sets import COCO_17
 from fit_avatar.capture.adapters.found import FRACTIONS, Found
@@ -35,9 +36,10 @@ def _person(words: list[str], path: Path) -> Points:
         count = width * len(COCO_17)
         if BEFORE + count <= len(words) <= BEFORE + count + AFTER:
             try:
-                values = np.array([float(word) for word in words[BEFORE : BEFORE + count]]).reshape(-1, width)
+                numbers = [float(word) for word in words[BEFORE : BEFORE + count]]
             except ValueError:
                 break
+            values: NDArray[np.float64] = np.array(numbers).reshape(-1, width)
             if width == 2:
                 values = np.column_stack([values, (values != 0).any(1)])
             return from_named(read_points(values, (len(COCO_17),), path, "person", top=2.0), COCO_17)
