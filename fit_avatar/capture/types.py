@@ -123,3 +123,13 @@ class Capture:
     hands: NDArray[np.float32] | None = None
     """Keypoints of the left and the right hand like ``keypoints``, in OpenPose's order: the wrist, then four of each
     finger from thumb to little finger. None if no frame shows them. [T, 2, 21, 3]"""
+    stated_times_s: NDArray[np.float64] | None = None
+    """Time of each frame since the video's first one, in seconds, as the video states it. None: ``fps`` is constant.
+    [T]"""
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """Return the time of each frame since the video's first one, in seconds. [T]"""
+        if self.stated_times_s is not None:
+            return self.stated_times_s
+        return np.asarray(self.frame_indices / self.fps, np.float64)

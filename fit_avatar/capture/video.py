@@ -107,6 +107,11 @@ def count_frames(path: Path) -> int:
         capture.release()
 
 
+def frame_times(path: Path) -> NDArray[np.float64]:
+    """Return the time of every frame that decodes since the first one, in seconds. [N]"""
+    return np.arange(count_frames(path)) / probe(path).fps
+
+
 def _open(path: Path) -> cv2.VideoCapture:
     require_file(path, "video")
     with plain_name(path) as name:

@@ -75,7 +75,7 @@ class Observations(Mapping[str, Any]):
             keypoints=torch.cat([keypoints[..., :2].nan_to_num(0, 0, 0), confidence[..., None]], -1),
             contours=replace(outlines, weights=outlines.weights * weights[:, None]),
             camera=capture.camera,
-            times_s=torch.from_numpy(capture.frame_indices).float().to(device) / max(capture.fps, 1.0),
+            times_s=torch.from_numpy(capture.times_s).float().to(device),
             frame_weights=weights,
             masks=capture.masks,
             height_m=height_m,
