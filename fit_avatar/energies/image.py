@@ -91,6 +91,10 @@ def _counted(only: tuple[str, ...], without: tuple[str, ...]) -> tuple[float, ..
 # -- outlines -------------------------------------------------------------------------------------------------
 
 
+MATCHED_FRAMES = 2
+"""Frames that are matched at once: the distances of more do not stay in a CPU's cache, which takes thrice the time."""
+
+
 @dataclass(frozen=True)
 class OutlineMatch:
     """For every outline point the vertex that it pulls; fixed while one step is made."""
@@ -171,7 +175,7 @@ def match_outlines(
         match_contours(
             camera.project(vertices[part]), vertices[part], turned[part], flat.frames(part), gates[part], rim
         )
-        for part in torch.split(torch.arange(len(vertices), device=vertices.device), 16)
+        for part in torch.split(torch.arange(len(vertices), device=vertices.device), MATCHED_FRAMES)
     ]
     index = chosen[torch.cat([m.vertices for m in found])].unflatten(0, frames)
     return OutlineMatch(contours, index, torch.cat([m.weights for m in found]).unflatten(0, frames))

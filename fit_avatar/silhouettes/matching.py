@@ -58,10 +58,11 @@ def match_contours(
     rim_pixels = pixels.gather(1, index2)
     rim_normals = torch.nn.functional.normalize(normals[..., :2].gather(1, index2), dim=-1)
 
+    gate = gate_px[:, None, None]
     distance = torch.cdist(contours.points, rim_pixels)  # [T, C, R]
     agreement = contours.normals @ rim_normals.transpose(1, 2)
-    cost = distance + gate_px[:, None, None] * (1 - agreement)
-    cost = torch.where((agreement > config.min_cosine) & (distance < gate_px[:, None, None]), cost, torch.inf)
+    apart = (distance >= gate).logical_or_(agreement <= config.min_cosine)
+    cost = distance.sub_(agreement.mul_(gate)).masked_fill_(apart, torch.inf)  # in place: bound by memory
     best = cost.min(-1)
     weights = contours.weights * torch.isfinite(best.values)
     return ContourMatches(candidates.gather(1, best.indices), weights)

@@ -33,7 +33,7 @@ class SparseOffsets:
     """
 
     tolerance: float = 1e-3
-    """Stop when the residual has shrunk to this part of the largest right side so far."""
+    """Stop when the residual has shrunk to this part of the right side for the offsets themselves."""
     max_products: int = 120
 
 

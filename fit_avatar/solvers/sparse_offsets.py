@@ -78,7 +78,7 @@ class SparseAssembly:
         self._objective, self._options = objective, options
         self._precondition: Product | None = None
         self._scale = 0.0
-        """Largest norm of the right side so far: steps near the end need no more digits than the first."""
+        """Largest norm so far of the right side for the offsets themselves: a small step needs fewer digits."""
 
     def __call__(
         self, unknowns: Unknowns, x: PosedBody, fields: Fields, found: list[Evaluation], progress: float
@@ -116,7 +116,8 @@ class SparseAssembly:
         matrix, gradient = matrix.tocsr()[free][:, free], gradient[free]
         if self._precondition is None:
             self._precondition = _mean_axis_factor(matrix, unknowns.body)
-        self._scale = max(self._scale, float(np.linalg.norm(gradient)))
+        offsets = unknowns.free["offsets"].value.double().cpu().numpy().ravel()[free]
+        self._scale = max(self._scale, float(np.linalg.norm(matrix @ offsets - gradient)))
         return SparseSystem(
             matrix, gradient, rest, self._precondition, self._options.tolerance * self._scale,
             self._options.max_products, x.transl,
