@@ -2,14 +2,16 @@
 
 Every outline point is matched to a vertex of the rim; the inverse of that vertex' skinning carries the point's viewing
 ray (or the plane that touches the outline there) into the bind pose, where the rays of all frames meet. The matches and
-the un-posing are held fixed during a step, so the terms move betas and offsets only.
+the un-posing are held fixed during a step, so the terms move betas and offsets only. With ``by_area`` the confidence of
+all outline points of a clip sums to the area of the skin in m²: the sum of squares is then an integral over the
+surface, as if the outlines touched all of it evenly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -75,6 +77,32 @@ class _Unposing:
         return cls(match.vertices, match.confidence, linear, shift, corrective)
 
 
+Unposed = TypeVar("Unposed", "Rays", "Planes")
+
+
+def _preparation(name: str, unpose: Callable[..., Unposed]) -> Callable[..., Mapping[str, Any]]:
+    """Return what makes the field of a name: the outlines of all frames, un-posed."""
+
+    def prepare(
+        x: PosedBody,
+        contours: Contours,
+        camera: Camera,
+        progress: float = 0.0,
+        gate_m: Value = GATE,
+        rim: int = RIM,
+        stride: int = 1,
+        spacing_m: float = 0.0,
+        by_area: bool = False,
+    ) -> Mapping[str, Any]:
+        found = unpose(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)
+        if by_area:
+            total = found.confidence.sum((-2, -1), keepdim=True).clamp_min(1e-9)
+            found = replace(found, confidence=found.confidence * (shaped_mesh(x).skin_area / total))
+        return {name: found}
+
+    return prepare
+
+
 # -- rays -----------------------------------------------------------------------------------------------------
 
 
@@ -92,19 +120,6 @@ def unpose_rays(x: PosedBody, contours: Contours, camera: Camera, gate_m: float,
     return Rays(found.vertices, directions, torch.linalg.cross(origins, directions), found.confidence)
 
 
-def _prepare_rays(
-    x: PosedBody,
-    contours: Contours,
-    camera: Camera,
-    progress: float = 0.0,
-    gate_m: Value = GATE,
-    rim: int = RIM,
-    stride: int = 1,
-    spacing_m: float = 0.0,
-) -> Mapping[str, Any]:
-    return {"rays": unpose_rays(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)}
-
-
 def _rays_by_offsets(x: PosedBody, rays: Rays) -> csr_matrix:
     a, b, c = rays.directions.flatten(0, -2).double().cpu().unbind(-1)
     zero = torch.zeros_like(a)
@@ -115,7 +130,7 @@ def _rays_by_offsets(x: PosedBody, rays: Rays) -> csr_matrix:
 @energy(
     vector=True,
     observes=("contours", "camera"),
-    prepare=_prepare_rays,
+    prepare=_preparation("rays", unpose_rays),
     makes=("rays",),
     offset_jacobian=_rays_by_offsets,
 )
@@ -145,35 +160,20 @@ def unpose_planes(
     return Planes(found.vertices, normals, shift, found.confidence)
 
 
-def _prepare_planes(
-    x: PosedBody,
-    contours: Contours,
-    camera: Camera,
-    progress: float = 0.0,
-    gate_m: Value = GATE,
-    rim: int = RIM,
-    stride: int = 1,
-    spacing_m: float = 0.0,
-    by_area: bool = False,
-) -> Mapping[str, Any]:
-    planes = unpose_planes(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)
-    if by_area:
-        total = planes.confidence.sum((-2, -1), keepdim=True).clamp_min(1e-9)
-        planes = replace(planes, confidence=planes.confidence * (shaped_mesh(x).skin_area / total))
-    return {"planes": planes}
-
-
 def _planes_by_offsets(x: PosedBody, planes: Planes) -> csr_matrix:
     return _by_vertex(x, planes.vertices, planes.normals.flatten(0, -2)[:, None].double().cpu())
 
 
-@energy(observes=("contours", "camera"), prepare=_prepare_planes, makes=("planes",), offset_jacobian=_planes_by_offsets)
+@energy(
+    observes=("contours", "camera"),
+    prepare=_preparation("planes", unpose_planes),
+    makes=("planes",),
+    offset_jacobian=_planes_by_offsets,
+)
 def cone_planes(x: PosedBody, planes: Planes) -> tuple[Tensor, Tensor]:
     """Distances of the vertices from their un-posed tangent planes, positive outside. [..., 1, M] metres
 
-    A plane leaves its vertex free to slide along the outline, which a ray does not. With ``by_area`` the confidence of
-    all M outline points of a clip sums to the area of the skin in m²: the sum of squares is then an integral over the
-    surface, as if the outlines touched all of it evenly.
+    A plane leaves its vertex free to slide along the outline, which a ray does not.
 
     Source: after Alldieck et al. 2018, section 3.2.
     """
