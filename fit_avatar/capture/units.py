@@ -23,7 +23,8 @@ MIN_BONES = 6
 """With fewer of them seen, a body does not tell the order of its points. Chosen by hand."""
 CLEAR_RATIOS = (0.9, 1.33)
 """The bones' length as BODY_25 over that as BODY_25B: up to the first it is BODY_25, from the second on BODY_25B.
-Standing people give 0.4 to 0.6, from the side up to 0.8. Chosen by hand."""
+In the median of a clip, people who walk, climb and jump (CMU motion capture), seen from twelve sides, give at most
+0.56 as BODY_25 and at least 1.37 as BODY_25B. Chosen by hand."""
 MAX_FRACTION = 2.0
 """If all coordinates are below this, they are no pixels. Chosen by hand."""
 MAX_OUTSIDE = 0.1
