@@ -19,6 +19,12 @@ FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 """Diagonal of a 36 mm × 24 mm frame, to which 35 mm-equivalent focal lengths refer."""
 
 
+BORDER_POINTS = 25
+"""Distortion is checked towards so many points of each side of the picture."""
+MAX_BORDER_ERROR_PX = 2.0
+"""By which a border point may miss itself when its distortion is undone and done again. Chosen by hand."""
+
+
 @dataclass(frozen=True)
 class FocalConfig:
     """The guess of an unknown focal length, and the range of those that are accepted."""
@@ -72,6 +78,7 @@ def load_camera(
     if not (0 <= cx <= w and 0 <= cy <= h):
         raise BadInputError(f"{path}: the principal point ({cx:g}, {cy:g}) lies outside the {w:g} × {h:g} picture")
     camera = Camera(fx, fy, cx, cy, int(w), int(h), _distortion(data, path), source=f"given in {path.name}")
+    _check_folds(camera, path)
     fitted, warnings = _fit_to_video(camera, width, height, path)
     return fitted, (*warnings, *_oddities(fitted, path, config))
 
@@ -286,6 +293,27 @@ def _distortion(data: dict[str, Any], path: Path) -> tuple[float, ...]:
             "p2, write 0 as the fifth; if it is a fisheye, undistort the video first"
         )
     return tuple(k) + (0.0,) * (5 - len(k))
+
+
+def _check_folds(camera: Camera, path: Path) -> None:
+    """Refuse a distortion that shows something twice, or that does not reach the picture's border."""
+    if not is_distorted(camera):
+        return
+    along = np.linspace(0.0, 1.0, BORDER_POINTS)
+    sides = [np.stack(pair, 1) for x in (0.0, 1.0) for pair in ((along, along * 0 + x), (along * 0 + x, along))]
+    border = np.concatenate(sides) * (camera.width, camera.height)
+    k, coefficients = camera.intrinsics, np.array(camera.k)
+    rays = cv2.undistortPoints(border[:, None], k, coefficients)[:, 0]
+    way = rays[:, None] * along[1:, None]  # from the axis to the border
+    points = cv2.convertPointsToHomogeneous(way.reshape(-1, 2))
+    seen = cv2.projectPoints(points, np.zeros(3), np.zeros(3), k, coefficients)[0]
+    seen = seen.reshape(len(rays), BORDER_POINTS - 1, 2)
+    outwards = np.diff(np.linalg.norm(seen - [camera.cx, camera.cy], axis=-1), axis=1) > 0
+    if not (np.isfinite(seen).all() and outwards.all() and np.abs(seen[:, -1] - border).max() <= MAX_BORDER_ERROR_PX):
+        raise BadInputError(
+            f"{path}: the distortion coefficients {[round(x, 4) for x in camera.k]} fold the picture over before its "
+            "border: calibrate again with views that reach into the corners"
+        )
 
 
 def _check_focal(focal: float, long_side: float, what: str, config: FocalConfig) -> None:

@@ -19,6 +19,9 @@ BODIES = {25: BODY_25, 18: COCO_18, 15: MPI_15}
 PARTS = {"pose": tuple(BODIES), "face": (70,), "hand_left": (21,), "hand_right": (21,)}
 """How many points each part may have; the key is the part's name in the file without ``_keypoints_2d``."""
 
+MAX_PEOPLE = 1000
+"""In one frame; more are damage. Chosen by hand."""
+
 
 def load_openpose(folder: Path) -> dict[int, People]:
     """Read a folder of OpenPose JSON files, the last number in a name being the frame's index.
@@ -54,6 +57,8 @@ def parse_people(data: Any, path: Path) -> People:
     people = data.get("people") if isinstance(data, dict) else None
     if not isinstance(people, list):
         raise BadInputError(f"the keypoint file {path} has no list 'people': it must be OpenPose's JSON")
+    if len(people) > MAX_PEOPLE:
+        raise BadInputError(f"the keypoint file {path} has {len(people)} people in one frame: make it again")
     return np.array([_person(p, path) for p in people], np.float32).reshape(-1, NUM_POINTS, 3)
 
 

@@ -51,6 +51,8 @@ def test_scales_to_a_video_of_the_same_shape(tmp_path: Path) -> None:
         ({"width": 0}, "whole pixels"),
         ({"k": [1, 2]}, "distortion coefficients"),
         ({"k": "none"}, "distortion coefficients"),
+        ({"k": [100] * 8}, "fold the picture over"),
+        ({"k": [-0.9, 0, 0, 0, 0]}, "fold the picture over"),
         ({"width": 1920, "height": 1080, "cx": 900, "cy": 540}, "turned by 90°"),
         ({"width": 1200}, "but the video has 1080 × 1920"),
     ],
@@ -112,3 +114,9 @@ def test_picture_and_points_are_undistorted_alike() -> None:
     assert points[2].tolist() == [0, 0, 0]
     assert pinhole(camera).k == (0.0,) * 5
     assert undistort(picture, pinhole(camera)) is picture
+
+
+@pytest.mark.parametrize("k", [(-0.3, 0.12, 0.001, -0.0005, -0.02), (0.2, -0.5, 0.0, 0.0, 0.4), (-0.05,) + (0.0,) * 4])
+def test_usual_distortions_are_accepted(tmp_path: Path, k: tuple[float, ...]) -> None:
+    camera, warnings = load_camera(write(tmp_path, k=k), 1080, 1920)
+    assert camera.k == k and warnings == ()

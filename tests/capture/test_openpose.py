@@ -82,6 +82,11 @@ def test_broken_files_are_named(tmp_path: Path, text: str, message: str) -> None
     assert "a_3.json" in str(caught.value)
 
 
+def test_thousands_of_people_are_damage(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="1001 people in one frame"):
+        read_people(write(tmp_path / "many.json", *[{"pose_keypoints_2d": some(25)}] * 1001))
+
+
 def test_folder_mistakes(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"^there is no folder of OpenPose JSON files .*none: check the path$"):
         load_openpose(tmp_path / "none")
