@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from fit_avatar.evaluate.align import ROBUST, RobustConfig, robust_weights
-from fit_avatar.evaluate.surface import Surface
+from fit_avatar.evaluate.surface import Surface, sample_triangles
 
 FloatArray = NDArray[np.float64]
 
@@ -70,8 +70,10 @@ def repose_onto(
     rest_joints, bones = np.array(joints, np.float64), [j for j, parent in enumerate(parents) if parent >= 0]
     truth = Surface(true_vertices, true_faces)
     rotations, shifts = np.tile(np.eye(3), (len(rest_joints), 1, 1)), np.zeros((len(rest_joints), 3))
-    own_face, own_bary = _samples(points, triangles, config.samples, 1)
-    true_face, true_bary = _samples(np.asarray(true_vertices, np.float64), np.asarray(true_faces), config.samples, 2)
+    own_face, own_bary = sample_triangles(points, triangles, config.samples, 1)
+    true_face, true_bary = sample_triangles(
+        np.asarray(true_vertices, np.float64), np.asarray(true_faces), config.samples, 2
+    )
     target = np.einsum(
         "nk,nkc->nc", true_bary, np.asarray(true_vertices, np.float64)[np.asarray(true_faces)[true_face]]
     )
@@ -166,17 +168,6 @@ def _add(
     matrix[above, own] -= weight * theirs.T @ mine
     rhs[own] += weight * mine.T @ target
     rhs[above] -= weight * theirs.T @ target
-
-
-def _samples(
-    vertices: FloatArray, faces: NDArray[np.int64], count: int, seed: int
-) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return triangles [N] and barycentric coordinates [N, 3] of points spread evenly by area."""
-    rng = np.random.default_rng(seed)
-    corners = vertices[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    chosen = rng.choice(len(area), count, p=area / area.sum())
-    return chosen, rng.dirichlet(np.ones(3), count)
 
 
 def _barycentric(points: FloatArray, corners: FloatArray) -> FloatArray:

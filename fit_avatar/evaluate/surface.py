@@ -61,16 +61,23 @@ def surface_distance(
 
 def sample_surface(vertices: ArrayLike, faces: ArrayLike, count: int, seed: int = 0) -> NDArray[np.float64]:
     """Return points spread evenly by area over a triangle mesh. vertices [V, 3], faces [F, 3] → [count, 3]"""
+    triangles, weights = sample_triangles(vertices, faces, count, seed)
+    corners = np.asarray(vertices, np.float64)[np.asarray(faces)[triangles]]
+    return np.asarray(np.einsum("nk,nkc->nc", weights, corners))
+
+
+def sample_triangles(
+    vertices: ArrayLike, faces: ArrayLike, count: int, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return triangles [count] and barycentric coordinates [count, 3] of points spread evenly by area."""
     rng = np.random.default_rng(seed)
     corners = np.asarray(vertices, np.float64)[np.asarray(faces)]
-    edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = np.linalg.norm(np.cross(edge_a, edge_b), axis=1)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     chosen = rng.choice(len(area), count, p=area / area.sum())
-    a, b = rng.random((2, count, 1))
+    a, b = rng.random((2, count))
     outside = a + b > 1  # the other half of the parallelogram folds back onto the triangle
     a, b = np.where(outside, 1 - a, a), np.where(outside, 1 - b, b)
-    points: NDArray[np.float64] = corners[chosen, 0] + a * edge_a[chosen] + b * edge_b[chosen]
-    return points
+    return chosen, np.stack([1 - a - b, a, b], 1)
 
 
 @dataclass(frozen=True)
