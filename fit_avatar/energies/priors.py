@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
+from fit_avatar.body.pose_prior import recorded_poses
 from fit_avatar.body.poses import a_pose
 from fit_avatar.energies.blocks import Blocks, block_diagonal
 from fit_avatar.energies.pose import joint_looseness
@@ -56,22 +57,38 @@ def _around_a_pose(body: Body) -> tuple[Tensor, Tensor]:
     return rotation.log(a_pose(body)).flatten(), torch.diag(1 / sigma)
 
 
-def _mixture_jacobian(x: PosedBody, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Blocks:
-    chosen = _likeliest(_whitened(x, means, precision_factors), log_weights)
-    slopes = _blocks(x, precision_factors[chosen]).frames["body_pose"]
+Mixture = tuple[Tensor, Tensor, Tensor]
+"""Means, precision factors and logarithms of the peaks of M components."""
+
+
+def _mixture_jacobian(
+    x: PosedBody,
+    means: Tensor | None = None,
+    precision_factors: Tensor | None = None,
+    log_weights: Tensor | None = None,
+) -> Blocks:
+    means, factors, log_weights = _mixture(x, means, precision_factors, log_weights)
+    chosen = _likeliest(_whitened(x, means, factors), log_weights)
+    slopes = _blocks(x, factors[chosen]).frames["body_pose"]
     return Blocks({"body_pose": torch.nn.functional.pad(slopes, (0, 0, 0, 1))})
 
 
 @energy(jacobian=_mixture_jacobian, means="M D", precision_factors="M D D", log_weights="M")
-def mixture_pose_prior(x: PosedBody, means: Tensor, precision_factors: Tensor, log_weights: Tensor) -> Tensor:
-    """The pose under the likeliest component of a mixture of Gaussians.
+def mixture_pose_prior(
+    x: PosedBody,
+    means: Tensor | None = None,
+    precision_factors: Tensor | None = None,
+    log_weights: Tensor | None = None,
+) -> Tensor:
+    """The pose under the likeliest component of a mixture of Gaussians; by default that of recorded motion.
 
     The sum of squares is −2 log of the largest component's density, up to a constant of the whole mixture, and has no
     step where the likeliest component changes.
 
     Args:
         x: the posed body.
-        means: of M components. [M, D] radians; D as for :func:`gaussian_pose_prior`
+        means: of M components, by default those of :func:`~fit_avatar.body.pose_prior.recorded_poses`; then nothing
+            else may be given. [M, D] radians; D as for :func:`gaussian_pose_prior`
         precision_factors: [M, D, D] per radian.
         log_weights: logarithm of each component's peak against the highest peak, not above 0. [M]; see
             :func:`mixture_prior`
@@ -81,11 +98,31 @@ def mixture_pose_prior(x: PosedBody, means: Tensor, precision_factors: Tensor, l
 
     Source: Bogo et al. 2016 (SMPLify), section 3.2.
     """
-    whitened = _whitened(x, means, precision_factors)
+    means, factors, log_weights = _mixture(x, means, precision_factors, log_weights)
+    whitened = _whitened(x, means, factors)
     chosen = _likeliest(whitened, log_weights)
     picked = whitened.gather(-2, chosen[..., None, None].expand(*chosen.shape, 1, whitened.shape[-1]))[..., 0, :]
     constant = (-2 * log_weights).clamp_min(0).sqrt()[chosen]
     return torch.cat([picked, constant[..., None]], -1)
+
+
+def _mixture(x: PosedBody, means: Tensor | None, factors: Tensor | None, log_weights: Tensor | None) -> Mixture:
+    """Return the mixture that is given, or the one of recorded motion if none is."""
+    if means is None and factors is None and log_weights is None:
+        own_means, own_factors, peaks = _recorded()
+        return own_means.to(x.rotations), own_factors.to(x.rotations), peaks.to(x.rotations)
+    if means is None or factors is None or log_weights is None:
+        raise BadInputError(
+            "mixture_pose_prior takes means, precision_factors and log_weights together: give all three"
+        )
+    return means, factors, log_weights
+
+
+@lru_cache(maxsize=1)
+def _recorded() -> Mixture:
+    prior = recorded_poses()
+    data = mixture_prior(prior.means, prior.covariances(), prior.weights)
+    return data["means"], data["precision_factors"], data["log_weights"]
 
 
 def gaussian_prior(mean: FloatArray, covariance: FloatArray) -> Mapping[str, Tensor]:

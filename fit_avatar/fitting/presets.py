@@ -31,6 +31,7 @@ from fit_avatar.energies import (
     landmark_reprojection,
     laplacian,
     mean_pose_prior,
+    mixture_pose_prior,
     offset_prior,
     pose_deviation,
     rotation_velocity,
@@ -133,7 +134,7 @@ def _smplify_actions(penetration: tuple[float, ...], hands: tuple[float, ...]) -
             Term(
                 keypoint_reprojection, pixel**-2, GemanMcClure(100 * pixel), data={"in_metres": True, "without": HIPS}
             ),
-            Term(gaussian_pose_prior, prior**2),
+            Term(mixture_pose_prior, prior**2),
             Term(bending_prior, (3.17 * prior) ** 2),
             Term(shape_prior, shape**2),
             Term(body_height, 1000.0**2, optional=True),
@@ -162,7 +163,7 @@ def smplify() -> Schedule:
     """Return the method of Bogo et al. 2016: the body from the keypoints of one image.
 
     The camera's translation is solved for first, then pose and shape under priors that fall over four stages, from two
-    starts that face opposite ways. Their mixture of Gaussians is not free; a Gaussian around a relaxed pose stands for
+    starts that face opposite ways. Their mixture of Gaussians is not free; one learnt from other recordings stands for
     it, and :func:`mixture_pose_prior` takes theirs.
     """
     return Schedule(

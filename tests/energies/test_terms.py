@@ -191,6 +191,7 @@ CASES = [
     Case(e.gaussian_pose_prior, "T 69", gaussian, zero=None),
     Case(e.gaussian_pose_prior, "T 69", zero=None, name="gaussian_pose_prior around the A-pose"),
     Case(e.mixture_pose_prior, "T 64", mixture, zero=None),
+    Case(e.mixture_pose_prior, "T 64", zero=None, name="mixture_pose_prior of recorded motion"),
     Case(e.joint_limits, "T 9 3", bend=0.5, zero=None),
     Case(e.bending_prior, "T 4", zero=None),
     Case(e.rotation_velocity, "T-1 J 3", timing, zero=None),

@@ -142,7 +142,7 @@ def test_a_whole_preset_is_edited():
     [
         (
             lambda w: w["actions"][2]["terms"][1].update(weight="much"),
-            "weight of Term 'gaussian_pose_prior' must be a number or Annealed, not 'much'",
+            "weight of Term 'mixture_pose_prior' must be a number or Annealed, not 'much'",
         ),
         (
             lambda w: w["actions"][2]["optimiser"].update(iterations="ten"),
