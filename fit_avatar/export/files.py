@@ -140,7 +140,7 @@ def write_extra(
     files, style = extra_files(folder, name), style or Style()
     motion, clip = (capture.fps, capture.frame_indices), (capture.fps, texture, capture.frame_indices)
     if name == "amass":
-        return [write_amass(files[0], body, state, *motion)]
+        return [write_amass(files[0], body, state, capture.times_s)]
     bound, poses = in_bind_pose(body, state, style.bind)
     if name == "bvh":
         return [write_bvh(files[0], bound, poses, *motion, style.skeleton, style.axes)]
