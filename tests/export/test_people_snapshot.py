@@ -18,7 +18,7 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture import Camera, Capture, load_people_snapshot
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.export import write_people_snapshot
-from fit_avatar.export.people_snapshot import smpl_pose
+from fit_avatar.export.smpl_family import joint_poses
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ def test_our_own_reader_understands_it(tmp_path: Path, body: Body, state: BodySt
     pytest.importorskip("h5py")
     files = write_people_snapshot(tmp_path / "snapshot", body, state, capture)
     names = ["reconstructed_poses.hdf5", "consensus.pkl", "keypoints.hdf5", "masks.hdf5", "camera.pkl"]
+    names += ["frame_indices.txt"]
     assert [file.name for file in files] == names and all(file.is_file() for file in files)
     snapshot = load_people_snapshot(tmp_path / "snapshot")
     assert snapshot.frame_count == 6 and snapshot.warnings == ()
@@ -85,8 +86,8 @@ def test_a_body_with_fingers(body: Body, state: BodyState) -> None:
     # The root is the first joint of every body; here the jaw stands second.
     swapped = torch.cat([joints[:, 1:2], joints[:, :1], joints[:, 2:]], 1)
     other = replace(body, joint_names=(fingers[1], fingers[0], *fingers[2:]))
-    pose = smpl_pose(other, replace(state, global_orient=swapped[:, 0], body_pose=swapped[:, 1:])).reshape(6, 24, 3)
-    np.testing.assert_allclose(pose[:, :22].reshape(6, 66), smpl_pose(body, state)[:, :66])
+    pose = joint_poses(other, replace(state, global_orient=swapped[:, 0], body_pose=swapped[:, 1:]), SMPL_JOINTS)
+    np.testing.assert_allclose(pose[:, :22], joint_poses(body, state, SMPL_JOINTS)[:, :22])
     assert (pose[:, 22:] == 0).all()
 
 
