@@ -42,14 +42,20 @@ opt:
     sampler: ${{sampler}}
     fitting: ${{model.opt.optimize_SMPL.enable}}
     refine: ${{model.opt.optimize_SMPL.is_refine}}
-  val: &shown
+  val:
     num_workers: 4
     batch_size: 1
     start: {first_shown}
     end: {last}
     skip: {every}
     downscale: 1
-  test: *shown
+  test:
+    num_workers: 4
+    batch_size: 1
+    start: {first_shown}
+    end: {last}
+    skip: {every}
+    downscale: 1
 """
 
 

@@ -35,10 +35,10 @@ def write_people_snapshot(
 ) -> list[Path]:
     """Write ``reconstructed_poses.hdf5``, ``consensus.pkl``, ``keypoints.hdf5``, ``masks.hdf5`` and ``camera.pkl``.
 
-    Programs that read the data set pair frame i of ``<folder>/<folder>.mp4`` with row i of the arrays. So where pictures
-    are given, a video of that name with the T fitted frames alone, undistorted, is written beside. Its sides are even,
-    and an odd last row or column is left out of masks and camera, too. ``frame_indices.txt`` has the index in the clip
-    of each row.
+    Programs that read the data set pair frame i of ``<folder>/<folder>.mp4`` with row i of the arrays. So where
+    pictures are given, a video of that name with the T fitted frames alone, undistorted, is written beside. Its sides
+    are even, and an odd last row or column is left out of masks and camera, too. ``frame_indices.txt`` has the index in
+    the clip of each row.
 
     As in the data set, the camera looks along +z with y down, so the root rotation of an upright person is about π
     about x; ``trans`` is added after the rotation about the pelvis. ``pose`` has SMPL's 24 joints; a hand joint is zero

@@ -50,8 +50,8 @@ def check_masks(capture: Capture, name: str) -> None:
     empty = [int(index) for index, mask in zip(capture.frame_indices, capture.masks, strict=True) if not mask.any()]
     if empty:
         raise BadInputError(
-            f"{name} files need the masks of the clip, but that of frame {empty[0]} is empty (an avatar that was loaded "
-            f"from a folder has none): run fit-avatar on the clip with --export {name}"
+            f"{name} files need the masks of the clip, but that of frame {empty[0]} is empty (an avatar that was "
+            f"loaded from a folder has none): run fit-avatar on the clip with --export {name}"
         )
 
 

@@ -20,20 +20,20 @@ from tests.body.smpl_files import model_arrays, write_npz
 FRAMES = 4
 
 
-def moving(body: Body) -> BodyState:
+def moving(body: Body, frames: int = FRAMES) -> BodyState:
     """Return a motion without the hand joints of SMPL, which AMASS does not have, and without clothes."""
     generator = torch.Generator().manual_seed(3)
-    pose = 0.4 * torch.randn(FRAMES, len(body.parents) - 1, 3, generator=generator)
+    pose = 0.4 * torch.randn(frames, len(body.parents) - 1, 3, generator=generator)
     for joint, name in enumerate(body.joint_names[1:]):
         if name in ("left_hand", "right_hand"):
             pose[:, joint] = 0
     return BodyState(
         betas=torch.randn(body.num_betas, generator=generator),
         offsets=torch.zeros_like(body.template),
-        global_orient=torch.tensor([[np.pi, 0.0, 0.0]]) + 0.2 * torch.randn(FRAMES, 3, generator=generator),
+        global_orient=torch.tensor([[np.pi, 0.0, 0.0]]) + 0.2 * torch.randn(frames, 3, generator=generator),
         body_pose=pose,
-        transl=torch.tensor([0.0, 0.1, 3.0]) + 0.1 * torch.randn(FRAMES, 3, generator=generator),
-        expression=torch.zeros(FRAMES, body.num_expression) if body.num_expression else None,
+        transl=torch.tensor([0.0, 0.1, 3.0]) + 0.1 * torch.randn(frames, 3, generator=generator),
+        expression=torch.zeros(frames, body.num_expression) if body.num_expression else None,
     )
 
 
