@@ -134,7 +134,8 @@ class Avatar:
         Args:
             folder: where; it is made if it is not there.
             frames: also write the posed mesh of every frame, and its joints.
-            people_snapshot: also write the files that projects on top of People-Snapshot ask for.
+            people_snapshot: also write the files that projects on top of People-Snapshot ask for, without their video
+                (with it: :func:`fit_avatar.export.write_people_snapshot`, which takes pictures).
             extras: of "bvh", "usd", "amass" and "lods", see :func:`fit_avatar.export.write_extra`.
             style: names of joints, bind pose, axis that is up and unit.
             normal_map: also write folds finer than the mesh, read from the texture's shading.

@@ -11,7 +11,7 @@ import torch
 from fit_avatar.body import load_body
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
-from fit_avatar.export import check_installed
+from fit_avatar.export import check_body, check_installed
 from fit_avatar.fitting import load_extension, preset
 from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner
@@ -58,6 +58,7 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
             logger.warning("watch the fit at %s", viewer.address)
         runner = Runner(store, viewer or told)
         body = runner.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
+        check_body(config.export, body)
         made = reconstruct(source, body, options, runner, None if viewer is None else viewer.show)
         results = write_results(runner, config, source, made)
     avatar = made.avatar

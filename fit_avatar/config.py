@@ -80,12 +80,19 @@ class Config:
     with their triangles."""
     num_betas: int = 10
     """How many coefficients describe the body's shape, up to 16."""
-    export: tuple[Literal["frames", "people-snapshot", "bvh", "usd", "amass", "lods"], ...] = ()
+    export: tuple[
+        Literal[
+            "frames", "people-snapshot", "instantavatar", "gaussianavatar", "exavatar", "bvh", "usd", "amass", "lods"
+        ],
+        ...,
+    ] = ()  # fmt: skip
     """Further outputs. frames: the posed mesh of every fitted frame, and its joints. people-snapshot: the files of
-    that data set, which other projects ask for. bvh: the motion alone. usd: avatar.usdz. amass: the motion in that
-    data set's layout. lods: avatar.glb with 50, 25 and 10 % of the triangles."""
+    that data set, which other projects ask for. instantavatar, gaussianavatar, exavatar: frames, masks, camera and
+    poses as these projects train on them, with --body a file of SMPL, of SMPL or SMPL-X, of SMPL-X. bvh: the motion
+    alone. usd: avatar.usdz. amass: the motion in that data set's layout. lods: avatar.glb with 50, 25 and 10 % of the
+    triangles."""
     skeleton: Literal["smpl", "mixamo", "unreal", "unity", "vrm"] = "smpl"
-    """Whose names the joints have, in GLB, USD and BVH files."""
+    """Whose names the joints have, in GLB, USD and BVH files; unreal also gets its root bone."""
     bind: Literal["model", "a", "t"] = "model"
     """Pose in which GLB, OBJ, USD and BVH files hold the person: as the body was modelled, an A-pose or a T-pose."""
     up: Literal["y", "z"] = "y"

@@ -18,13 +18,14 @@ from fit_avatar.capture.source import Source
 from fit_avatar.config import Config
 from fit_avatar.export import (
     EXTRAS,
+    WRITERS,
     Style,
     avatar_files,
     extra_files,
     write_avatar,
+    write_dataset,
     write_extra,
     write_frames,
-    write_people_snapshot,
 )
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.io.fingerprint import code_identity, file_identity
@@ -115,17 +116,21 @@ class _Written:
         def write_further(extra: str) -> Callable[[Advance], list[Path]]:
             return lambda advance: write_extra(extra, *painted)
 
+        def write_trained_on(name: str) -> Callable[[Advance], list[Path]]:
+            pictures = self.source.pictures(avatar.capture)
+            return lambda advance: write_dataset(name, folder, *given, pictures, under(f"{name} files", advance))
+
         targets = avatar_files(folder, config.normal_map)
         files = runner.write("avatar files", depends_on, lambda advance: write_avatar(*painted), targets).value
         for extra in EXTRAS:
             if extra in config.export:
                 targets = extra_files(folder, extra)
                 files += runner.write(f"{extra} file", depends_on, write_further(extra), targets).value
-        if "people-snapshot" in config.export:
-            targets = extra_files(folder, "people-snapshot")
-            files += runner.write(
-                "people-snapshot files", of_the_fit, lambda advance: write_people_snapshot(targets[0], *given), targets
-            ).value
+        for name in WRITERS:
+            if name in config.export:
+                targets = extra_files(folder, name)
+                runner.write(f"{name} files", of_the_fit, write_trained_on(name), targets)
+                files += tuple(targets)
         if "frames" in config.export:
             joints, *meshes = runner.write("posed frames", of_the_fit, write_posed, extra_files(folder, "frames")).value
             files += (meshes[0].parent, joints)

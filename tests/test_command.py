@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from synthetic import write_clip
 
 from fit_avatar.body import load_body
+from fit_avatar.capture.video import read_frames
 from fit_avatar.cli import main
 from fit_avatar.report.diagnostics import DiagnosticsConfig, diagnose
 
@@ -22,7 +23,7 @@ def finished(tmp_path_factory):
     clip = write_clip(body, folder)
     out = folder / "out"
     options = [*clip.given, "--out", str(out), "--quality", "fast", "--texture-size", "256"]
-    options += ["--export", "frames", "bvh", "amass", "--skeleton", "mixamo", "--normal-map"]
+    options += ["--export", "frames", "bvh", "amass", "people-snapshot", "--skeleton", "mixamo", "--normal-map"]
     assert main(options) == 0
     return body, clip, out, options
 
@@ -47,6 +48,27 @@ def test_writes_everything(finished):
     assert names <= {path.name for path in out.iterdir()}
     assert len(list((out / "frames").glob("*.obj"))) == 12
     assert "ROOT mixamorig:Hips" in (out / "avatar.bvh").read_text()
+
+
+def test_the_frames_that_others_train_on_are_those_of_the_clip(finished):
+    _, clip, out, _ = finished
+    folder = out / "people_snapshot"
+    indices = [int(line) for line in (folder / "frame_indices.txt").read_text().split()]
+    assert indices == np.load(out / "avatar.npz")["frame_indices"].tolist()
+    original = dict(read_frames(clip.folder / "video.mp4", indices))
+    written = [frame for _, frame in read_frames(folder / "people_snapshot.mp4")]
+    assert len(written) == len(indices)
+    for frame, index in zip(written, indices, strict=True):
+        assert np.abs(frame.astype(int) - original[index]).mean() < 4
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_an_export_for_another_body_is_refused_before_the_fit(finished, tmp_path, capsys):
+    _, clip, *_ = finished
+    assert main([*clip.given, "--out", str(tmp_path / "out"), "--export", "bvh", "exavatar"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "--export exavatar holds poses of SMPL-X, but this run fits anny: give your own SMPL-X file" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_surface_and_joints_are_near_the_truth(finished):

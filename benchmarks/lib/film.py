@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fit_avatar.capture import Camera, read_frames
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.openpose import load_openpose
-from fit_avatar.report.video import video_file
+from fit_avatar.io.video import video_file
 from lib.true_clip import TrueClip
 
 FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]

@@ -18,7 +18,7 @@ from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import pose_points, shaped
 from fit_avatar.capture import Camera
-from fit_avatar.report.video import video_file
+from fit_avatar.io.video import video_file
 from lib.dressed_person import Person, make_person
 from lib.rendering import Paint, background, render, shadow
 

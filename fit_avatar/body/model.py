@@ -63,6 +63,8 @@ class Body:
     landmark_regressor: Tensor | None = None  # [L, V]
     name: str = "body"
     licence: str = ""
+    gender: str = "neutral"
+    """Of the model: neutral, male or female; the coefficients of one mean nothing for another."""
 
     @cached_property
     def keypoint_points(self) -> Points:
@@ -160,7 +162,7 @@ class Body:
                 values[f.name] = tuple(int(p) for p in array)
             elif f.name == "num_expression":
                 values[f.name] = int(array)
-            elif f.name in ("name", "licence"):
+            elif f.name in ("name", "licence", "gender"):
                 values[f.name] = str(array)
             else:
                 values[f.name] = torch.from_numpy(array)

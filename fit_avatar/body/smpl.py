@@ -5,6 +5,7 @@ The models are described in Loper et al. 2015 (SMPL), Romero et al. 2017 (SMPL-H
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,9 @@ _FACE_MEANS = {"nose": (30,), "right_eye": range(36, 42), "left_eye": range(42, 
 """Points of the face whose mean is a point of BODY_25."""
 
 _LICENCES = {"SMPL": "smpl.is.tue.mpg.de", "SMPL-H": "mano.is.tue.mpg.de", "SMPL-X": "smpl-x.is.tue.mpg.de"}
+
+_GENDERS = {"neutral": "neutral", "female": "female", "male": "male", "f": "female", "m": "male", "n": "neutral"}
+"""Words in the names of model files."""
 
 
 def read_smpl(path: Path, num_betas: int = 10) -> Body:
@@ -92,7 +96,21 @@ def read_smpl(path: Path, num_betas: int = 10) -> Body:
         landmark_regressor=_f32(landmarks) if landmark_names else None,
         name=model.kind.lower().replace("-", ""),
         licence=f"{model.kind} body model: under the licence accepted at {_LICENCES[model.kind]}",
+        gender=gender_of(path),
     )
+
+
+def gender_of(path: Path) -> str:
+    """Return neutral, male or female, by the official names: SMPL_MALE.pkl, basicModel_f_lbs_…, smplh/male/model.npz.
+
+    The file's own name counts before its folder's; neutral if neither says.
+    """
+    for name in (path.stem, path.absolute().parent.name):
+        words = re.split(r"[^a-z]+", name.lower())
+        for word, gender in _GENDERS.items():
+            if word in words:
+                return gender
+    return "neutral"
 
 
 def convert_body(source: Path, target: Path, force: bool = False) -> str:

@@ -61,11 +61,11 @@ def write_bvh(
 
 def _joint(rig: Rig, joint: int, tips: FloatArray, indent: str) -> list[str]:
     """Return the lines of a joint and its descendants."""
-    root, inner = rig.parents[joint] < 0, indent + "\t"
-    # The root's position is in its channels; some programs would add its offset to it.
-    offset = np.zeros(3) if root else rig.world[joint, :3, 3] - rig.world[rig.parents[joint], :3, 3]
+    root, moves, inner = rig.parents[joint] < 0, joint <= rig.pelvis, indent + "\t"
+    # The position of the root and the pelvis is in their channels; some programs would add the offset to it.
+    offset = np.zeros(3) if moves else rig.world[joint, :3, 3] - rig.world[rig.parents[joint], :3, 3]
     rotations = " ".join(f"{axis}rotation" for axis in ORDER)
-    channels = f"6 Xposition Yposition Zposition {rotations}" if root else f"3 {rotations}"
+    channels = f"6 Xposition Yposition Zposition {rotations}" if moves else f"3 {rotations}"
     lines = [
         f"{indent}{'ROOT' if root else 'JOINT'} {rig.names[joint]}",
         indent + "{",
@@ -80,18 +80,19 @@ def _joint(rig: Rig, joint: int, tips: FloatArray, indent: str) -> list[str]:
 
 
 def _tips(body: Body, state: BodyState, rig: Rig, axes: Axes) -> FloatArray:
-    """Return where bones without a child end, from the joint: twice the way to their vertices' centre. [J, 3]"""
+    """Return where bones without a child end, from the joint: twice the way to their vertices' centre. [R, 3]"""
     vertices = axes.points(rest_mesh(body, state).vertices)
     weights = body.lbs_weights.cpu().double().numpy()
     total = weights.sum(0)[:, None]
     centre = weights.T @ vertices / np.maximum(total, 1e-9)
-    return np.where(total > 1e-9, 2 * (centre - rig.world[:, :3, 3]), 0.0)
+    tips = np.where(total > 1e-9, 2 * (centre - rig.world[rig.pelvis :, :3, 3]), 0.0)
+    return np.concatenate([np.zeros((rig.pelvis, 3)), tips])
 
 
 def _channels(rig: Rig, motion: Motion, axes: Axes) -> FloatArray:
-    """Return a row for each frame: position of the pelvis, and three angles in degrees for each joint. [T, 3 + 3 J]"""
+    """Return a row for each frame: three angles in degrees a joint, after positions of root and pelvis. [T, C]"""
     frames = len(motion.pelvis)
-    local = axes.rotations(Rotation.from_quat(motion.rotations.reshape(-1, 4)).as_matrix())
+    local = axes.rotations(Rotation.from_quat(rig.with_root(motion.rotations).reshape(-1, 4)).as_matrix())
     local = local.reshape(frames, -1, 3, 3)
     rotations = np.empty_like(local)  # of each joint, from the bind pose
     angles = {}
@@ -102,7 +103,9 @@ def _channels(rig: Rig, motion: Motion, axes: Axes) -> FloatArray:
         from_rest = rotations[:, joint] if parent < 0 else rotations[:, parent].transpose(0, 2, 1) @ rotations[:, joint]
         degrees = Rotation.from_matrix(from_rest).as_euler(ORDER, degrees=True)
         angles[joint] = np.unwrap(degrees, axis=0, period=360.0)
-    return np.concatenate([axes.points(motion.pelvis), *angles.values()], axis=1)
+    still = np.zeros((frames, 6 * rig.pelvis))
+    turns = [angles[joint] for joint in angles if joint >= rig.pelvis]
+    return np.concatenate([still, axes.points(motion.pelvis), *turns], axis=1)
 
 
 def _depth_first(rig: Rig, joint: int) -> list[int]:

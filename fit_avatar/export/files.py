@@ -17,6 +17,7 @@ from fit_avatar.export.amass import write_amass
 from fit_avatar.export.axes import Axes, Unit, Up
 from fit_avatar.export.bind import Bind, in_bind_pose
 from fit_avatar.export.bvh import write_bvh
+from fit_avatar.export.datasets import FOLDERS
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.lod import LOD, import_meshoptimizer
 from fit_avatar.export.npz import write_npz
@@ -65,12 +66,12 @@ def avatar_files(folder: Path, normal_map: bool) -> list[Path]:
 
 
 def extra_files(folder: Path, name: str) -> list[Path]:
-    """Return the files of :func:`write_extra`, and of ``frames`` and ``people-snapshot``, whose folders stand for them.
+    """Return the files of :func:`write_extra`, and of ``frames`` and data sets, whose folders stand for them.
 
     Raises:
         ValueError: there is no such extra.
     """
-    known = EXTRA_FILES | {"frames": POSED_FILES, "people-snapshot": ("people_snapshot",)}
+    known = EXTRA_FILES | {"frames": POSED_FILES} | {dataset: (place,) for dataset, place in FOLDERS.items()}
     if name not in known:
         raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
     return [folder / file for file in known[name]]
@@ -140,7 +141,7 @@ def write_extra(
     files, style = extra_files(folder, name), style or Style()
     motion, clip = (capture.fps, capture.frame_indices), (capture.fps, texture, capture.frame_indices)
     if name == "amass":
-        return [write_amass(files[0], body, state, *motion)]
+        return [write_amass(files[0], body, state, capture.times_s)]
     bound, poses = in_bind_pose(body, state, style.bind)
     if name == "bvh":
         return [write_bvh(files[0], bound, poses, *motion, style.skeleton, style.axes)]

@@ -123,10 +123,10 @@ def write_glb(
         "scenes": [{"nodes": [0, len(nodes)]}],
         "nodes": [*nodes, {"name": "avatar", "mesh": 0, "skin": 0}],
         "meshes": [
-            {"name": "avatar", "primitives": [_primitive(buffer, body, mesh, shading, displacement is not None)]}
+            {"name": "avatar", "primitives": [_primitive(buffer, body, rig, mesh, shading, displacement is not None)]}
         ],
         "skins": [_skin(buffer, rig)],
-        "animations": [_animation(buffer, body, state, fps, frame_indices)],
+        "animations": [_animation(buffer, body, state, rig, fps, frame_indices)],
         "materials": [material],
         "textures": [{"source": source, "sampler": 0} for source in range(len(pictures))],
         "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
@@ -159,8 +159,10 @@ def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
     return nodes
 
 
-def _primitive(buffer: _Buffer, body: Body, mesh: SplitMesh, shading: Shading, tangents: bool) -> dict[str, Any]:
-    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
+def _primitive(
+    buffer: _Buffer, body: Body, rig: Rig, mesh: SplitMesh, shading: Shading, tangents: bool
+) -> dict[str, Any]:
+    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy(), rig.pelvis)
     uvs = shading.uvs * [1, -1] + [0, 1]  # in glTF, v points down
     index_type = "<u2" if len(mesh.vertex) < 0xFFFF else "<u4"
     attributes = {
@@ -179,12 +181,19 @@ def _primitive(buffer: _Buffer, body: Body, mesh: SplitMesh, shading: Shading, t
     }
 
 
-def strongest_influences(lbs_weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the joints [V, 4] of each vertex's largest weights, and these weights [V, 4], which sum to 1."""
+def strongest_influences(
+    lbs_weights: NDArray[np.float64], first: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the joints [V, 4] of each vertex's largest weights, and these weights [V, 4], which sum to 1.
+
+    Args:
+        lbs_weights: of the body. [V, J]
+        first: index in the file of the body's first joint; joints without weight are 0.
+    """
     joints = np.argsort(-lbs_weights, axis=1, kind="stable")[:, :MAX_INFLUENCES]
     weights = np.take_along_axis(lbs_weights, joints, axis=1)
     weights = weights / weights.sum(axis=1, keepdims=True)
-    return np.where(weights > 0, joints, 0), weights
+    return np.where(weights > 0, joints + first, 0), weights
 
 
 def _skin(buffer: _Buffer, rig: Rig) -> dict[str, Any]:
@@ -195,13 +204,13 @@ def _skin(buffer: _Buffer, rig: Rig) -> dict[str, Any]:
 
 
 def _animation(
-    buffer: _Buffer, body: Body, state: BodyState, fps: float, frame_indices: NDArray[np.int64] | None
+    buffer: _Buffer, body: Body, state: BodyState, rig: Rig, fps: float, frame_indices: NDArray[np.int64] | None
 ) -> dict[str, Any]:
     motion = root_motion(body, state)
     first = 0 if frame_indices is None else int(frame_indices[0])
     times = buffer.array(seconds(len(motion.pelvis), fps, frame_indices), "<f4", bounds=True)
-    outputs = [("rotation", j, motion.rotations[:, j]) for j in range(len(body.parents))]
-    outputs.append(("translation", 0, motion.pelvis))
+    outputs = [("rotation", rig.pelvis + j, motion.rotations[:, j]) for j in range(len(body.parents))]
+    outputs.append(("translation", rig.pelvis, motion.pelvis))
     samplers = [{"input": times, "output": buffer.array(values, "<f4")} for _, _, values in outputs]
     channels = [{"sampler": s, "target": {"node": node, "path": path}} for s, (path, node, _) in enumerate(outputs)]
     extras = {"world_from_camera": motion.world_from_camera.tolist(), "first_frame": first, "fps": fps}

@@ -30,7 +30,7 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
 }  # fmt: skip
 """Of the arrays in the file, with letters for sizes that must agree."""
 MAX_SIDE_PX = 1 << 16
-_NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence"}
+_NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence", "gender": "body_gender"}
 """Names in the file of the fields of a body that differ."""
 
 

@@ -15,65 +15,87 @@ from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.snapshot_files import import_h5py
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.io.atomic import atomic_path
+from fit_avatar.export.pictures import Pictures, Step, check_masks, paired
+from fit_avatar.export.smpl_family import as_array, first_betas, joint_poses
+from fit_avatar.io.atomic import atomic_path, write_bytes
+from fit_avatar.io.video import VideoConfig, video_file
 
 NUM_BETAS = 10
+VIDEO = VideoConfig(crf=10)
+"""Loses nothing that is seen. Chosen by hand."""
 
 
-def write_people_snapshot(folder: Path, body: Body, state: BodyState, capture: Capture) -> list[Path]:
+def write_people_snapshot(
+    folder: Path,
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    pictures: Pictures | None = None,
+    on_step: Step | None = None,
+) -> list[Path]:
     """Write ``reconstructed_poses.hdf5``, ``consensus.pkl``, ``keypoints.hdf5``, ``masks.hdf5`` and ``camera.pkl``.
 
-    The T fitted frames follow each other without gaps. As in the data set, the camera looks along +z with y down, so
-    the root rotation of an upright person is about π about x; ``trans`` is added after the rotation about the pelvis.
-    ``pose`` has SMPL's 24 joints; a hand joint is zero if the body has fingers instead. ``betas`` and ``v_personal``
-    are those of the body of this fit, which may not be SMPL; ``v_personal`` is added in the bind pose (SMPL's T-pose;
-    an A-pose for the default body). Keypoints, masks and camera have no lens distortion; pixel centres of ``camera_c``
-    are at integer + 0.5.
+    Programs that read the data set pair frame i of ``<folder>/<folder>.mp4`` with row i of the arrays. So where
+    pictures are given, a video of that name with the T fitted frames alone, undistorted, is written beside. Its sides
+    are even, and an odd last row or column is left out of masks and camera, too. ``frame_indices.txt`` has the index in
+    the clip of each row.
+
+    As in the data set, the camera looks along +z with y down, so the root rotation of an upright person is about π
+    about x; ``trans`` is added after the rotation about the pelvis. ``pose`` has SMPL's 24 joints; a hand joint is zero
+    if the body has fingers instead. ``betas`` and ``v_personal`` are those of the body of this fit, which may not be
+    SMPL; ``v_personal`` is added in the bind pose (SMPL's T-pose; an A-pose for the default body). Keypoints, masks and
+    camera have no lens distortion; pixel centres of ``camera_c`` are at integer + 0.5.
 
     Args:
         folder: where to write; created if missing.
         body: the body.
         state: shape and T poses.
         capture: of the same T frames.
+        pictures: of these frames, undistorted; None leaves out the video.
+        on_step: is told how many frames of it are done.
 
     Returns:
         The files.
 
     Raises:
-        BadInputError: the disk is full or the folder cannot be written to.
-        MissingDependencyError: h5py is not installed.
+        BadInputError: a mask is empty, a picture is missing, the disk is full, or the folder cannot be written to.
+        MissingDependencyError: h5py, or for the video PyAV, is not installed.
     """
+    check_masks(capture, "people-snapshot")
     poses = {
-        "pose": smpl_pose(body, state),
-        "trans": _array(state.transl),
-        "betas": _ten(_array(state.betas)),
+        "pose": joint_poses(body, state, SMPL_JOINTS).reshape(-1, 72),
+        "trans": as_array(state.transl),
+        "betas": first_betas(state, NUM_BETAS),
     }
-    shape = {"v_personal": _array(state.offsets), "betas": poses["betas"]}
+    shape = {"v_personal": as_array(state.offsets), "betas": poses["betas"]}
     coco = capture.keypoints[:, list(COCO_18_IN_BODY_25)].reshape(-1, 54)
+    masks, camera = capture.masks, capture.camera
+    if pictures is not None:
+        camera = camera.cropped(0, 0, camera.width // 2 * 2, camera.height // 2 * 2)
+        masks = masks[:, : camera.height, : camera.width]
     return [
         _write_hdf5(folder / "reconstructed_poses.hdf5", poses),
         _write_pickle(folder / "consensus.pkl", shape),
         _write_hdf5(folder / "keypoints.hdf5", {"keypoints": coco}),
-        _write_masks(folder / "masks.hdf5", capture.masks),
-        _write_pickle(folder / "camera.pkl", _camera(capture.camera)),
+        _write_masks(folder / "masks.hdf5", masks),
+        _write_pickle(folder / "camera.pkl", _camera(camera)),
+        _write_indices(folder / "frame_indices.txt", capture),
+        *([] if pictures is None else [_write_video(folder / f"{folder.name}.mp4", capture, pictures, on_step)]),
     ]
 
 
-def smpl_pose(body: Body, state: BodyState) -> NDArray[np.float32]:
-    """Return the poses of SMPL's 24 joints as axis-angles; joints that the body lacks are zero. [T, 72]"""
-    joints = np.concatenate([_array(state.global_orient)[:, None], _array(state.body_pose)], axis=1)
-    pose = np.zeros((len(joints), len(SMPL_JOINTS), 3), np.float32)
-    for column, name in enumerate(SMPL_JOINTS):
-        if name in body.joint_names:
-            pose[:, column] = joints[:, body.joint_names.index(name)]
-    return pose.reshape(-1, 72)
+def _write_video(path: Path, capture: Capture, pictures: Pictures, on_step: Step | None) -> Path:
+    times = capture.times_s
+    rate = (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else capture.fps
+    with video_file(path, rate, VIDEO) as append:
+        for _, _, picture in paired(capture, pictures, on_step):
+            append(picture)
+    return path
 
 
-def _ten(betas: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the first ten coefficients, padded with zeros."""
-    out = np.zeros(NUM_BETAS, np.float32)
-    out[: len(betas)] = betas[:NUM_BETAS]
-    return out
+def _write_indices(path: Path, capture: Capture) -> Path:
+    write_bytes(path, "".join(f"{index}\n" for index in capture.frame_indices.tolist()).encode())
+    return path
 
 
 def _camera(camera: Camera) -> dict[str, Any]:
@@ -86,10 +108,6 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "width": camera.width,
         "height": camera.height,
     }
-
-
-def _array(tensor: Any) -> NDArray[np.float32]:
-    return np.asarray(tensor.detach().cpu().numpy(), np.float32)
 
 
 def _write_hdf5(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> Path:

@@ -1,4 +1,8 @@
-"""The skeleton of the files: names, parents and frames of the joints in the bind pose."""
+"""The skeleton of the files: names, parents and frames of the joints in the bind pose.
+
+Skeletons that have a root bone get it as their first joint, fixed to the floor at the origin, where its frame is the
+world's. So the pelvis moves in it as it moves in the world, and every other joint as without it.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +15,38 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.mesh import rest_mesh
-from fit_avatar.export.skeletons import renamed
+from fit_avatar.export.skeletons import renamed, root_bone
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Rig:
-    """J joints of a person who stands on the floor in the bind pose.
+    """The R joints of a person who stands on the floor in the bind pose: those of the body, and before them a root.
 
     In the T-pose the axes of every joint are those of the world, so that its local rotation is SMPL's.
     """
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    world: FloatArray  # [J, 4, 4] from a joint's frame to the world's
+    world: FloatArray  # [R, 4, 4] from a joint's frame to the world's
+    pelvis: int = 0
+    """Index of the body's first joint, and so how far its joints are shifted: 1 if there is a root."""
 
     @property
     def local(self) -> FloatArray:
-        """Return each joint's frame in its parent's. [J, 4, 4]"""
+        """Return each joint's frame in its parent's. [R, 4, 4]"""
         above = np.stack([np.eye(4) if parent < 0 else self.world[parent] for parent in self.parents])
         return np.linalg.inv(above) @ self.world
 
     def children(self, joint: int) -> list[int]:
         """Return the child joints of a joint."""
         return [child for child, parent in enumerate(self.parents) if parent == joint]
+
+    def with_root(self, rotations: FloatArray) -> FloatArray:
+        """Return the quaternions (x, y, z, w) of all joints from those of the body's. [T, J, 4] → [T, R, 4]"""
+        still = np.tile([0.0, 0.0, 0.0, 1.0], (len(rotations), self.pelvis, 1))
+        return np.concatenate([still, rotations], axis=1)
 
 
 def rest_rig(body: Body, state: BodyState, skeleton: str = "smpl", axes: Axes | None = None) -> Rig:
@@ -51,4 +62,8 @@ def rest_rig(body: Body, state: BodyState, skeleton: str = "smpl", axes: Axes | 
     world = np.tile(np.eye(4), (len(body.parents), 1, 1))
     world[:, :3, :3] = axes.rotations(body.bind_rotations.cpu().double().numpy())
     world[:, :3, 3] = axes.points(rest_mesh(body, state).joints)
-    return Rig(renamed(body.joint_names, skeleton), tuple(body.parents), world)
+    names, root = renamed(body.joint_names, skeleton), root_bone(skeleton)
+    if root is None:
+        return Rig(names, tuple(body.parents), world)
+    parents = (-1, *(parent + 1 for parent in body.parents))
+    return Rig((root, *names), parents, np.concatenate([np.eye(4)[None], world]), pelvis=1)

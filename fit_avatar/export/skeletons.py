@@ -50,6 +50,14 @@ for _ours, _theirs in _FINGERS.items():
 
 _PATTERNS = {"mixamo": "mixamorig:{Side}{name}", "unreal": "{name}_{s}", "unity": "{Side}{name}", "vrm": "{side}{name}"}
 
+_ROOTS = {"unreal": "root"}
+"""Bones above the pelvis, of skeletons that have one: Unreal makes the topmost bone the one that moves a character."""
+
+
+def root_bone(skeleton: str) -> str | None:
+    """Return the name of the bone on the floor above the pelvis in another program's skeleton; None if it has none."""
+    return _ROOTS.get(skeleton)
+
 
 def renamed(joint_names: Sequence[str], skeleton: str) -> tuple[str, ...]:
     """Return the names of the joints in another program's skeleton; a joint that is not in it keeps its name.

@@ -136,7 +136,7 @@ def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
         (skeleton.CreateRestTransformsAttr, rig.local),
     ):  # USD has row vectors
         create(pxr.Vt.Matrix4dArray.FromNumpy(np.ascontiguousarray(matrices.transpose(0, 2, 1))))
-    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy())
+    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy(), rig.pelvis)
     for prim in (mesh.GetPrim(), stage.GetPrimAtPath(ROOT)):
         binding = pxr.UsdSkel.BindingAPI.Apply(prim)
         binding.CreateSkeletonRel().SetTargets([skeleton.GetPath()])
@@ -151,19 +151,20 @@ def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
 
 
 def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, axes: Axes) -> None:
-    """Define the animation of the skeleton; only the root is translated."""
+    """Define the animation of the skeleton; only the pelvis is translated."""
     animation = pxr.UsdSkel.Animation.Define(stage, f"{ROOT}/skeleton/captured")
     animation.CreateJointsAttr(_joint_paths(pxr, rig))
     animation.CreateScalesAttr(pxr.Vt.Vec3hArray.FromNumpy(np.ones((len(rig.names), 3), np.float16)))
     rotations, translations = animation.CreateRotationsAttr(), animation.CreateTranslationsAttr()
-    vectors = axes.vectors(motion.rotations[..., :3])  # rotating the axes rotates the vector part
+    turns = rig.with_root(motion.rotations)
+    vectors = axes.vectors(turns[..., :3])  # rotating the axes rotates the vector part
     positions = rig.local[:, :3, 3].copy()
     for frame, time in enumerate(times):
-        positions[0] = axes.points(motion.pelvis[frame])
+        positions[rig.pelvis] = axes.points(motion.pelvis[frame])
         translations.Set(pxr.Vt.Vec3fArray.FromNumpy(positions.astype(np.float32)), time)
         quaternions = [
             pxr.Gf.Quatf(float(real), pxr.Gf.Vec3f(*vector.tolist()))
-            for real, vector in zip(motion.rotations[frame, :, 3], vectors[frame], strict=True)
+            for real, vector in zip(turns[frame, :, 3], vectors[frame], strict=True)
         ]
         rotations.Set(pxr.Vt.QuatfArray(quaternions), time)
     stage.SetStartTimeCode(times[0])

@@ -17,7 +17,7 @@ from fit_avatar.capture.types import Capture
 from fit_avatar.capture.video import probe, read_frames
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.image import image_bytes
-from fit_avatar.report.video import VideoConfig, video_file
+from fit_avatar.io.video import VideoConfig, video_file
 
 
 @dataclass(frozen=True)

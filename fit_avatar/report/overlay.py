@@ -17,8 +17,8 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.io.video import video_file
 from fit_avatar.progress import StepProgress
-from fit_avatar.report.video import video_file
 from fit_avatar.visibility.raster import visible_faces
 
 Frame = NDArray[np.uint8]

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from fit_avatar.body import BodyState, convert_body, hand_pose, load_body, pose_body, read_smpl
 from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.smpl import gender_of
 from fit_avatar.errors import BadInputError
 from tests.body.smpl_files import PARENTS, VERTICES, model_arrays, write_npz, write_pkl
 
@@ -251,3 +253,15 @@ def test_star_is_named(arrays, tmp_path):
     changed = arrays["smpl"] | {"posedirs": np.zeros((6890, 3, 93), np.float32)}
     with pytest.raises(BadInputError, match="is a STAR model"):
         read_smpl(write_npz(tmp_path / "star.npz", changed))
+
+
+@pytest.mark.parametrize(
+    ("path", "gender"),
+    [
+        ("SMPL_MALE.pkl", "male"), ("SMPLX_FEMALE.npz", "female"), ("basicModel_f_lbs_10_207_0_v1.0.0.pkl", "female"),
+        ("basicmodel_m_lbs_10_207_0_v1.1.0.pkl", "male"), ("smplh/female/model.npz", "female"),
+        ("female/SMPLH_NEUTRAL.npz", "neutral"), ("SMPLX_2020.npz", "neutral"), ("familie/smpl.npz", "neutral"),
+    ],
+)  # fmt: skip
+def test_the_gender_of_a_model_is_in_its_name(path, gender):
+    assert gender_of(Path("models") / path) == gender

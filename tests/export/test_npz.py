@@ -87,7 +87,7 @@ def saved(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> dic
 
 def test_what_was_written_is_read(tmp_path: Path, saved: dict[str, np.ndarray], state: BodyState) -> None:
     _, again, capture = read_npz(tmp_path / "avatar.npz")
-    texts = {"part_names", "joint_names", "body_name", "body_licence", "landmark_names"}
+    texts = {"part_names", "joint_names", "body_name", "body_licence", "body_gender", "landmark_names"}
     assert set(saved) == (set(SHAPES) & set(saved)) | {"joints"} | texts
     torch.testing.assert_close(again.transl, state.transl)
     assert capture.camera.width == 4 and capture.fps == 25

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,9 +17,9 @@ from fit_avatar.body.keypoint_sets import COCO_18_IN_BODY_25
 from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture import Camera, Capture, load_people_snapshot
-from fit_avatar.errors import MissingDependencyError
+from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.export import write_people_snapshot
-from fit_avatar.export.people_snapshot import smpl_pose
+from fit_avatar.export.smpl_family import joint_poses
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def test_our_own_reader_understands_it(tmp_path: Path, body: Body, state: BodySt
     pytest.importorskip("h5py")
     files = write_people_snapshot(tmp_path / "snapshot", body, state, capture)
     names = ["reconstructed_poses.hdf5", "consensus.pkl", "keypoints.hdf5", "masks.hdf5", "camera.pkl"]
+    names += ["frame_indices.txt"]
     assert [file.name for file in files] == names and all(file.is_file() for file in files)
     snapshot = load_people_snapshot(tmp_path / "snapshot")
     assert snapshot.frame_count == 6 and snapshot.warnings == ()
@@ -85,8 +87,8 @@ def test_a_body_with_fingers(body: Body, state: BodyState) -> None:
     # The root is the first joint of every body; here the jaw stands second.
     swapped = torch.cat([joints[:, 1:2], joints[:, :1], joints[:, 2:]], 1)
     other = replace(body, joint_names=(fingers[1], fingers[0], *fingers[2:]))
-    pose = smpl_pose(other, replace(state, global_orient=swapped[:, 0], body_pose=swapped[:, 1:])).reshape(6, 24, 3)
-    np.testing.assert_allclose(pose[:, :22].reshape(6, 66), smpl_pose(body, state)[:, :66])
+    pose = joint_poses(other, replace(state, global_orient=swapped[:, 0], body_pose=swapped[:, 1:]), SMPL_JOINTS)
+    np.testing.assert_allclose(pose[:, :22], joint_poses(body, state, SMPL_JOINTS)[:, :22])
     assert (pose[:, 22:] == 0).all()
 
 
@@ -110,4 +112,52 @@ def test_h5py_is_missing(
     monkeypatch.setattr(builtins, "__import__", fail)
     with pytest.raises(MissingDependencyError, match=r"pip install 'fit-avatar\[smpl\]'"):
         write_people_snapshot(tmp_path / "out", body, state, capture)
+    assert not (tmp_path / "out").exists()
+
+
+def film(capture: Capture, height: int, width: int) -> list[tuple[int, np.ndarray]]:
+    """Return a grey picture for each frame, whose level says its row."""
+    levels = [20 + 40 * row for row in range(len(capture.frame_indices))]
+    pictures = [np.full((height, width, 3), level, np.uint8) for level in levels]
+    return list(zip(capture.frame_indices.tolist(), pictures, strict=True))
+
+
+def preprocessed(root: Path, subject: str) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return (frame, mask, pose) as the preprocessing of InstantAvatar and of Anim-NeRF pair them by their number."""
+    h5py = pytest.importorskip("h5py")
+    folder = root / subject
+    camera = pickle.loads((folder / "camera.pkl").read_bytes(), encoding="latin1")
+    assert not np.any(camera["camera_k"]) and not np.any(camera["camera_rt"]) and not np.any(camera["camera_t"])
+    video = cv2.VideoCapture(str(folder / f"{subject}.mp4"))
+    masks = np.asarray(h5py.File(folder / "masks.hdf5")["masks"]).astype(np.uint8)
+    poses = np.asarray(h5py.File(folder / "reconstructed_poses.hdf5")["pose"])
+    samples = []
+    for row in range(int(video.get(cv2.CAP_PROP_FRAME_COUNT))):
+        frame = video.read()[1]
+        assert frame.shape == (camera["height"], camera["width"], 3)
+        samples.append((np.concatenate([frame, masks[row][:, :, None] * 255], axis=-1), masks[row], poses[row]))
+    return samples
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 30), (41, 31)])
+def test_frame_i_of_its_video_belongs_to_row_i(
+    tmp_path: Path, body: Body, state: BodyState, capture: Capture, height: int, width: int
+) -> None:
+    masks = np.pad(capture.masks, ((0, 0), (0, height - 40), (0, width - 30)))
+    given = replace(capture, masks=masks, camera=replace(capture.camera, width=width, height=height))
+    files = write_people_snapshot(tmp_path / "anna", body, state, given, film(given, height, width))
+    assert files[-1].name == "anna.mp4"
+    samples = preprocessed(tmp_path, "anna")
+    assert len(samples) == 6
+    for row, (picture, mask, pose) in enumerate(samples):
+        assert abs(picture[..., :3].mean() - (20 + 40 * row)) < 3
+        np.testing.assert_array_equal(mask, capture.masks[row])
+        np.testing.assert_allclose(pose[:3], state.global_orient[row])
+    rows = (tmp_path / "anna/frame_indices.txt").read_text().split()
+    assert [int(index) for index in rows] == capture.frame_indices.tolist()
+
+
+def test_without_masks_it_is_refused(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:
+    with pytest.raises(BadInputError, match="people-snapshot files need the masks of the clip, but that of frame 0 is"):
+        write_people_snapshot(tmp_path / "out", body, state, replace(capture, masks=np.zeros_like(capture.masks)))
     assert not (tmp_path / "out").exists()

@@ -17,6 +17,7 @@ from fit_avatar.arguments import parse
 from fit_avatar.body import pose_body
 from fit_avatar.capture.types import Camera, Capture, LeftOut
 from fit_avatar.config import Config
+from fit_avatar.io.video import VideoConfig, video_file
 from fit_avatar.report import (
     build_metrics,
     measure_agreement,
@@ -32,7 +33,6 @@ from fit_avatar.report.embed import EMBED, video_bytes
 from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.report.sections import left_out_list, ranges
-from fit_avatar.report.video import VideoConfig, video_file
 from fit_avatar.results import options_of
 from fit_avatar.visibility.raster import silhouette
 from tests.report.browser import CHROMIUM, browser_page
