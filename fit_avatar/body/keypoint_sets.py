@@ -110,6 +110,12 @@ def _face_468() -> tuple[str, ...]:
 FACE_468 = _face_468()
 """MediaPipe's points of the face (Kartynnik et al. 2019); 68 of them have counterparts elsewhere."""
 
+FACE_478 = (
+    *FACE_468, "face_68", *(f"face_mesh_{k}" for k in range(469, 473)), "face_69",
+    *(f"face_mesh_{k}" for k in range(474, 478)),
+)  # fmt: skip
+"""The same with attention to the irises: a centre and four points around it, right and left."""
+
 POINT_SETS = {
     "body_25": BODY_25,
     "body_33": MEDIAPIPE_33,

@@ -15,6 +15,7 @@ from fit_avatar.export.files import (
     write_extra,
 )
 from fit_avatar.export.glb import write_glb
+from fit_avatar.export.keypoints import write_keypoints
 from fit_avatar.export.npz import read_npz, write_npz
 from fit_avatar.export.obj import write_frames, write_obj
 from fit_avatar.export.people_snapshot import write_people_snapshot
@@ -41,6 +42,7 @@ __all__ = [
     "write_extra",
     "write_frames",
     "write_glb",
+    "write_keypoints",
     "write_npz",
     "write_obj",
     "write_people_snapshot",
