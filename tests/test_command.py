@@ -39,6 +39,7 @@ def test_writes_everything(finished):
         "avatar.bvh",
         "avatar_amass.npz",
         "joints.npz",
+        "keypoints.npz",
         "metrics.json",
         "overlay.mp4",
         "preview.png",
