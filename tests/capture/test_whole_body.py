@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from cardboard import write_openpose
 from test_blazepose import FORBID_SOCKETS
 
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR, MEDIAPIPE_33, MEDIAPIPE_33_MIRROR
@@ -16,9 +18,11 @@ from fit_avatar.capture import Camera
 from fit_avatar.capture.assemble import assemble_capture
 from fit_avatar.capture.blazepose import Part, Region
 from fit_avatar.capture.camera import undistort_points
+from fit_avatar.capture.images import observe_images
 from fit_avatar.capture.mediapipe_pose import Detection, to_body_25
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.point_sets import WORLD
+from fit_avatar.capture.video import read_frames
 from fit_avatar.capture.whole_body import exchanged, find_whole_body, removed
 
 ROOT = Path(__file__).parents[2]
@@ -151,8 +155,19 @@ def test_lens_distortion_is_undone_in_all_sets(stand_ins: None) -> None:
     assert capture.limb_directions is not None and capture.face is None and capture.hands is None
 
 
-def test_the_bundled_clip_is_seen_whole() -> None:
-    capture = observe(DEMO, camera=Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080), frames=5)
+@pytest.fixture(scope="module")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every tenth frame of the bundled clip, at half the size."""
+    path = tmp_path_factory.mktemp("clip") / "small.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10.0, (540, 540))
+    for _, picture in read_frames(DEMO, list(range(0, 120, 10))):
+        writer.write(cv2.resize(picture, (540, 540), interpolation=cv2.INTER_AREA))
+    writer.release()
+    return path
+
+
+def test_a_clip_is_seen_whole(small_clip: Path) -> None:
+    capture = observe(small_clip, camera=Camera(750.0, 750.0, 270.0, 270.0, 540, 540), frames=6)
     sets, count = capture.point_sets, len(capture.frame_indices)
     assert {name: points.shape[:2] for name, points in sets.items()} == {
         "body_25": (count, 25),
@@ -171,13 +186,25 @@ def test_the_bundled_clip_is_seen_whole() -> None:
     assert capture.face is None and capture.hands is None  # not what the fit reads
 
 
+def test_photographs_are_seen_whole(small_clip: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{index}.png" for index in (0, 5)]  # from the front and from the back
+    for path, (_, picture) in zip(paths, read_frames(small_clip, [0, 6]), strict=True):
+        cv2.imwrite(str(path), picture)
+    capture = observe_images(paths, camera=Camera(750.0, 750.0, 270.0, 270.0, 540, 540))
+    assert (capture.point_sets["face_468"][..., 2] > 0).any(1).tolist() == [True, False]
+    assert capture.point_sets["body_33"].shape == (2, 33, 3) and capture.limb_directions is not None
+    given = {"keypoints": write_openpose(tmp_path / "kp", [[each] for each in capture.keypoints])}
+    without = observe_images(paths, camera=Camera(750.0, 750.0, 270.0, 270.0, 540, 540), **given)
+    assert list(without.point_sets) == ["body_25"] and without.limb_directions is None  # what is given wins
+
+
 def test_no_connection_is_ever_opened() -> None:
     code = FORBID_SOCKETS + (
         "from pathlib import Path\n"
         "from fit_avatar.capture.blazepose import FaceEstimator, HandEstimator, PoseEstimator\n"
         "from fit_avatar.capture.video import read_frames\n"
         "pose, face, hands = PoseEstimator(), FaceEstimator(), HandEstimator()\n"
-        f"for _, picture in read_frames(Path({str(DEMO)!r}), list(range(0, 120, 8))):\n"
+        f"for _, picture in read_frames(Path({str(DEMO)!r}), list(range(0, 40, 10))):\n"
         "    found = pose.estimate(picture)\n"
         "    face.estimate(picture, found.landmarks), hands.estimate(picture, found.landmarks)"
     )
