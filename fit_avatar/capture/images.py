@@ -109,7 +109,7 @@ def observe_images(
             raise NoPersonError(f"{path} cannot be used ({check.reason}): give better masks or another photograph")
     numbers = range(len(paths))
     seen, fixed = dict(enumerate(detections)), dict(enumerate(points))
-    others = find_whole_body(enumerate(images), numbers, seen, fixed, report) if built_in else {}
+    others = find_whole_body(enumerate(images), numbers, seen, fixed, report, follow=False) if built_in else {}
     return assemble_capture(
         points,
         cleaned,

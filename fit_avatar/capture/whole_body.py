@@ -30,6 +30,7 @@ def find_whole_body(
     detections: Mapping[int, Detection],
     corrected: Mapping[int, Points],
     progress: Progress | None = None,
+    follow: bool = True,
 ) -> PointSets:
     """Find face and hands where the pose says that they are, frame after frame, and put all points into named sets.
 
@@ -39,6 +40,7 @@ def find_whole_body(
         detections: frame index → what the built-in detector has found.
         corrected: frame index → the body's points after their left and right were corrected. [25 or 137, 3]
         progress: called with (step, done, total).
+        follow: look for face and hands where they were in the frame before, if the pose agrees.
 
     Returns:
         ``body_33``, ``body_33_world``, and where some frame shows them ``face_468``, ``face_70`` and both hands; in
@@ -55,8 +57,8 @@ def find_whole_body(
     for index, picture in frames:
         row, height, width = place[index], *picture.shape[:2]
         pose, sets[WORLD][row] = _corrected(detections[index], corrected[index])
-        face = face_finder.estimate(picture, pose, face)
-        hands = hand_finder.estimate(picture, pose, hands)
+        face = face_finder.estimate(picture, pose, face if follow else None)
+        hands = hand_finder.estimate(picture, pose, hands if follow else (None, None))
         sets["body_33"][row] = _inside(pose[:, [0, 1, 3]], width, height)
         for name, part in zip(PARTS, (face, *hands), strict=True):
             if part is not None:
@@ -88,11 +90,11 @@ def removed(before: Points, after: Points) -> NDArray[np.bool_]:
 def _corrected(found: Detection, after: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return landmarks (u, v, depth, visibility) and metric points (x, y, z, visibility) as corrected. 2 × [33, 4]"""
     before, body = found.keypoints, after[BODY]
-    landmarks = np.zeros((len(MEDIAPIPE_33), 4), np.float32) if found.landmarks is None else found.landmarks.copy()
+    landmarks = np.zeros((len(MEDIAPIPE_33), 4), np.float32) if found.landmarks is None else found.landmarks
     metres = np.zeros((len(MEDIAPIPE_33), 3), np.float32) if found.world is None else found.world
-    landmarks[removed(before, body), 3] = 0.0
     order = np.where(exchanged(before, body), MEDIAPIPE_33_MIRROR, np.arange(len(MEDIAPIPE_33)))
     landmarks = landmarks[order]
+    landmarks[removed(before, body), 3] = 0.0
     return landmarks, np.column_stack([metres[order], landmarks[:, 3]]).astype(np.float32)
 
 

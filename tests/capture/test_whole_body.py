@@ -125,6 +125,15 @@ def test_a_wrist_that_was_found_to_be_wrong_has_no_hand(stand_ins: None) -> None
     assert (sets["body_33"][0, [15, 17, 19, 21], 2] == 0).all() and (sets[WORLD][0, [15, 17, 19, 21], 3] == 0).all()
 
 
+def test_an_exchanged_wrist_outlives_the_removal_of_the_other_one(stand_ins: None) -> None:
+    found = detection()
+    after = found.keypoints.copy()
+    after[7], after[4] = found.keypoints[4], 0  # the "right" wrist was the left one; the right one was nowhere
+    sets = find_whole_body(pictures(0), [0], {0: found}, {0: after})
+    assert found.landmarks is not None
+    assert (sets["left_hand_21"][0, :, :2] == found.landmarks[16, :2]).all() and "right_hand_21" not in sets
+
+
 def test_a_frame_that_does_not_decode_again_shows_nothing(stand_ins: None) -> None:
     found = {0: detection(0), 1: detection(1), 2: detection(2)}
     sets = find_whole_body(pictures(0, 2), [0, 1, 2], found, {i: d.keypoints for i, d in found.items()})
