@@ -129,7 +129,7 @@ class Avatar:
         normal_map: bool = False,
         force: bool = False,
     ) -> tuple[Path, ...]:
-        """Write the avatar: OBJ, MTL and PNG, skinned and animated GLB, NPZ, and a picture of it.
+        """Write the avatar: OBJ, MTL and PNG, skinned and animated GLB, NPZ, what was observed, and a picture of it.
 
         Args:
             folder: where; it is made if it is not there.

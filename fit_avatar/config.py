@@ -53,6 +53,9 @@ class Config:
     files of MMPose, Sapiens, AlphaPose, EasyMocap, MediaPipe, YOLO and others, recognised by what is in them."""
     detector: Literal["mediapipe", "openpose", "rtmlib"] = "mediapipe"
     """What finds keypoints that are not given; the last two where you have installed them."""
+    pose_model: Path | None = None
+    """MediaPipe's pose_landmark_heavy.tflite (28 MB, slower) for the detector mediapipe, instead of the model that this
+    package carries."""
     masks: Path | None = None
     """Masks instead of the built-in segmentation: a folder of pictures (white on the person, class numbers, or
     transparent elsewhere), a video, or masks.hdf5."""
@@ -184,6 +187,8 @@ def _missing_inputs(config: Config) -> Iterator[str]:
         require_path(config.keypoints, "--keypoints", "give the folder or file that holds them")
     if config.masks is not None:
         require_path(config.masks, "--masks", "give a folder of pictures or a video")
+    if config.pose_model is not None:
+        require_file(config.pose_model, "--pose-model", "give MediaPipe's pose_landmark_heavy.tflite")
     for extension in config.extension:
         require_file(extension, "--extension")
     if config.camera is not None:
@@ -221,6 +226,10 @@ def _absurd_numbers(config: Config) -> Iterator[str]:
 
 
 def _contradictions(config: Config) -> Iterator[str]:
+    if config.pose_model is not None and config.detector != "mediapipe":
+        yield f"--pose-model is for the detector mediapipe, not for {config.detector}: leave one of them out"
+    if config.pose_model is not None and config.keypoints is not None and config.masks is not None:
+        yield "--pose-model has nothing to find where --keypoints and --masks are given: leave it out"
     given = {
         "--camera": config.camera,
         "--fov-deg": config.fov_deg,

@@ -16,7 +16,7 @@ from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.source import Picture, Source
-from fit_avatar.capture.types import LeftOut
+from fit_avatar.capture.types import LeftOut, LimbDirections
 from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.errors import BadInputError
@@ -52,8 +52,8 @@ logger = logging.getLogger(__name__)
 Watch = Callable[[Body, BodyState], None]
 """Is shown the body after every action of the schedule."""
 KEPT: tuple[type, ...] = (
-    Capture, Camera, LeftOut, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue, Agreement,
-    Quality, Texture, Light,
+    Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
+    Agreement, Quality, Texture, Light,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = ("body", "observe", "agreement", "texture", "quality", "displacement", "preview", "overlay", "report")
@@ -111,7 +111,7 @@ def reconstruct(
         BadInputError: a file or an option cannot be used.
         NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
-    files = (source.video, *source.images, source.keypoints, source.masks)
+    files = (source.video, *source.images, source.keypoints, source.masks, source.pose_model)
     depends_on = {
         "options": [source.camera, source.max_frames, source.detector],
         "files": [file and file_identity(file) for file in files],

@@ -60,7 +60,10 @@ def planned(config: Config) -> list[Path]:
 
 def inputs(config: Config) -> list[Path]:
     """Return the files and folders that a run reads."""
-    given = (config.video, *config.image, config.keypoints, config.masks, config.camera, *config.extension)
+    given = (
+        config.video, *config.image, config.keypoints, config.masks, config.pose_model, config.camera,
+        *config.extension,
+    )  # fmt: skip
     named = (Path(name) for name in (config.body, config.preset or "") if name and Path(name).exists())
     return [path for path in (*given, *named) if path is not None]
 

@@ -29,6 +29,7 @@ def fit_video(
     keypoints: Path | str | None = None,
     masks: Path | str | None = None,
     detector: str = "mediapipe",
+    pose_model: Path | str | None = None,
     frames: int = 120,
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
@@ -49,6 +50,7 @@ def fit_video(
         keypoints: 2D keypoints, instead of a detector's.
         masks: folder of PNG files or a video, instead of the built-in segmentation.
         detector: what finds keypoints: ``mediapipe``, ``openpose`` or ``rtmlib``.
+        pose_model: MediaPipe's ``pose_landmark_heavy.tflite`` for ``mediapipe``, instead of the package's model.
         frames: use at most this many.
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
         terms: further terms of your own, in every solve for poses or betas.
@@ -64,7 +66,7 @@ def fit_video(
     """
     source = Source.of(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
-        detector=detector,
+        detector=detector, pose_model=pose_model,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms)
     return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)
@@ -80,6 +82,7 @@ def fit_images(
     keypoints: Path | str | None = None,
     masks: Path | str | None = None,
     detector: str = "mediapipe",
+    pose_model: Path | str | None = None,
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
@@ -93,8 +96,9 @@ def fit_images(
     Arguments, results and errors are those of :func:`fit_video`.
     """
     source = Source.of(
-        images=images, camera=camera, fov_deg=fov_deg, keypoints=keypoints, masks=masks, detector=detector
-    )
+        images=images, camera=camera, fov_deg=fov_deg, keypoints=keypoints, masks=masks, detector=detector,
+        pose_model=pose_model,
+    )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(len(images)), terms)
     return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)
 

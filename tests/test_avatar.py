@@ -101,7 +101,9 @@ def test_it_is_loaded_as_it_was_saved(avatar, tmp_path):
     for file in ("avatar.glb", "avatar.obj", "avatar.png"):
         straight = avatar.save(tmp_path / "straight")
         assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "straight" / file).read_bytes()
-    assert {file.name for file in files} == {file.name for file in straight}
+    observed = {"keypoints.npz"}  # which a loaded avatar does not know
+    assert {file.name for file in files} == {file.name for file in straight} - observed
+    assert observed < {file.name for file in straight}
 
 
 def test_a_folder_without_an_avatar_is_told(tmp_path):

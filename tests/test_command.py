@@ -40,6 +40,7 @@ def test_writes_everything(finished):
         "avatar.bvh",
         "avatar_amass.npz",
         "joints.npz",
+        "keypoints.npz",
         "metrics.json",
         "overlay.mp4",
         "preview.png",

@@ -78,6 +78,18 @@ def test_bad_options_are_one_sentence(config: Config, changed: dict[str, Any], s
     assert "\n" not in str(caught.value)
 
 
+def test_a_pose_model_goes_with_the_detector_that_has_it(config: Config, tmp_path: Path) -> None:
+    model = tmp_path / "heavy.tflite"
+    with pytest.raises(BadInputError, match=r"heavy\.tflite.*give MediaPipe's pose_landmark_heavy\.tflite"):
+        validate(replace(config, pose_model=model))
+    model.write_bytes(b"a model")
+    validate(replace(config, pose_model=model))
+    with pytest.raises(BadInputError, match="--pose-model is for the detector mediapipe, not for rtmlib"):
+        validate(replace(config, pose_model=model, detector="rtmlib"))
+    with pytest.raises(BadInputError, match="--pose-model has nothing to find where --keypoints and --masks are given"):
+        validate(replace(config, pose_model=model, keypoints=tmp_path, masks=tmp_path))
+
+
 def test_quality_goes_with_the_preset_that_has_it(config: Config, tmp_path: Path) -> None:
     validate(replace(config, quality="best"))
     validate(replace(config, quality="fast", preset="video-avatar"))

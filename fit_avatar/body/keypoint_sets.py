@@ -84,3 +84,56 @@ SAPIENS_308 = (
     "right_acromion", "neck", *(f"sapiens_face_{k}" for k in range(70, 308)),
 )  # fmt: skip
 """Sapiens' 308 points (Khirodkar et al., ECCV 2024); those of the face have no counterparts elsewhere."""
+
+FACE_70, LEFT_HAND_21, RIGHT_HAND_21 = _FACE, _LEFT_HAND, _RIGHT_HAND
+"""OpenPose's face and hands."""
+
+FACE_68_IN_468 = (
+    127, 234, 93, 132, 58, 136, 149, 148, 152, 377, 378, 365, 288, 361, 323, 454, 356,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
+    168, 197, 5, 4, 98, 97, 2, 326, 327,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 321, 314, 17, 84, 91,
+    78, 81, 13, 311, 308, 402, 14, 178,
+)  # fmt: skip
+"""Index among MediaPipe's 468 points of each of the 68 points of a face: jaw line, brows, nose, eyes, lips.
+
+Chosen on the mesh: those of its vertices that lie where iBUG's annotation (Sagonas et al. 2013) puts the points, in
+pairs of left and right. The mesh has no pupils, which are OpenPose's points 68 and 69."""
+
+
+def _face_468() -> tuple[str, ...]:
+    names = {vertex: f"face_{k}" for k, vertex in enumerate(FACE_68_IN_468)}
+    return tuple(names.get(vertex, f"face_mesh_{vertex}") for vertex in range(468))
+
+
+FACE_468 = _face_468()
+"""MediaPipe's points of the face (Kartynnik et al. 2019); 68 of them have counterparts elsewhere."""
+
+FACE_478 = (
+    *FACE_468, "face_68", *(f"face_mesh_{k}" for k in range(469, 473)), "face_69",
+    *(f"face_mesh_{k}" for k in range(474, 478)),
+)  # fmt: skip
+"""The same with attention to the irises: a centre and four points around it, right and left."""
+
+POINT_SETS = {
+    "body_25": BODY_25,
+    "body_33": MEDIAPIPE_33,
+    "face_70": FACE_70,
+    "face_468": FACE_468,
+    "left_hand_21": LEFT_HAND_21,
+    "right_hand_21": RIGHT_HAND_21,
+}
+"""Names of the sets in which a capture keeps points, and of the points in each; ``body_33_world`` has those of
+``body_33``."""
+
+
+def _mirrored(name: str) -> str:
+    for side, other in (("left", "right"), ("right", "left")):
+        if name.startswith(f"{side}_") or name.endswith(f"_{side}"):
+            return name.replace(side, other)
+    return name
+
+
+MEDIAPIPE_33_MIRROR = tuple(MEDIAPIPE_33.index(_mirrored(name)) for name in MEDIAPIPE_33)
+"""Index of each of MediaPipe's points' left–right counterpart."""

@@ -9,7 +9,8 @@ from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.people_snapshot import PeopleSnapshot, load_people_snapshot
-from fit_avatar.capture.types import Camera, Capture, LeftOut
+from fit_avatar.capture.point_sets import convert_set
+from fit_avatar.capture.types import Camera, Capture, LeftOut, LimbDirections
 from fit_avatar.capture.video import VideoInfo, probe, read_frames
 
 __all__ = [
@@ -20,9 +21,11 @@ __all__ = [
     "Capture",
     "CaptureConfig",
     "LeftOut",
+    "LimbDirections",
     "PeopleSnapshot",
     "VideoInfo",
     "camera_from",
+    "convert_set",
     "from_coco_wholebody",
     "image_size",
     "load_camera",

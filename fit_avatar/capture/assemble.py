@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,41 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.camera import pinhole, undistort_masks, undistort_points
 from fit_avatar.capture.detectors import DETECTORS
+from fit_avatar.capture.limb_directions import limb_directions, undistort_limbs, undistort_world
+from fit_avatar.capture.point_sets import WORLD, split_parts
 from fit_avatar.capture.points import BODY, face_points, hand_points
 from fit_avatar.capture.types import Camera, Capture, Mask
 
+NONE: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
 
-def assemble_capture(points: NDArray[np.float32], masks: Sequence[Mask], camera: Camera, **fields: Any) -> Capture:
-    """Undo the lens distortion of points [T, 137, 3] and masks T of [H, W]; other fields of the capture as given."""
+
+def assemble_capture(
+    points: NDArray[np.float32],
+    masks: Sequence[Mask],
+    camera: Camera,
+    others: Mapping[str, NDArray[np.float32]] = NONE,
+    **fields: Any,
+) -> Capture:
+    """Undo the lens distortion of everything that was observed.
+
+    Args:
+        points: all points that the fit reads. [T, 137, 3]
+        masks: T of [H, W]
+        camera: of the pictures as they are.
+        others: further sets of points, by name, see :data:`~fit_avatar.capture.point_sets.PointSets`.
+        fields: other fields of the capture.
+    """
     points = undistort_points(points, camera)
+    sets = split_parts(points) | {
+        name: undistort_points(each, camera) for name, each in others.items() if name != WORLD
+    }
+    limbs = None
+    if WORLD in others:
+        limbs = undistort_limbs(limb_directions(others[WORLD]), others["body_33"], camera)
+        sets[WORLD] = undistort_world(others[WORLD], others["body_33"], camera)
     return Capture(
+        point_sets=sets,
+        limb_directions=limbs,
         keypoints=points[:, BODY],
         face=face_points(points),
         hands=hand_points(points),
@@ -28,9 +56,13 @@ def assemble_capture(points: NDArray[np.float32], masks: Sequence[Mask], camera:
     )
 
 
-def input_sources(keypoints: Path | None, masks: Path | None, detector: str) -> dict[str, Any]:
+def input_sources(
+    keypoints: Path | None, masks: Path | None, detector: str, pose_model: Path | None = None
+) -> dict[str, Any]:
     """Say where keypoints and masks came from, for the report, which may be passed on: names without folders."""
     return {
-        "keypoints": keypoints.name if keypoints else DETECTORS[detector],
+        "keypoints": keypoints.name
+        if keypoints
+        else DETECTORS[detector] + (f", {pose_model.name}" if pose_model else ""),
         "masks": masks.name if masks else "MediaPipe, refined",
     }

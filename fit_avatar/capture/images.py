@@ -22,6 +22,7 @@ from fit_avatar.capture.person import body_size, is_person
 from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, Mask, Progress
+from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.io.pictures import read_picture
 
@@ -57,6 +58,7 @@ def observe_images(
     keypoints: Path | None = None,
     masks: Path | None = None,
     detector: str = "mediapipe",
+    pose_model: Path | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
@@ -71,6 +73,7 @@ def observe_images(
         keypoints: folder with one OpenPose JSON per photograph, or one file for all that :func:`load_keypoints` reads.
         masks: folder with one PNG per photograph, or one PNG for the only one; without them MediaPipe's are refined.
         detector: finds the keypoints if they are not given (see :func:`make_detector`).
+        pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, to take instead of the package's model.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -90,7 +93,8 @@ def observe_images(
     if people is None and detector != "mediapipe":
         with make_detector(detector) as other:
             people = [other.detect(image) for image in images]
-    detections = _detect(images, paths, report) if people is None or given is None else []
+    detections = _detect(images, paths, report, pose_model) if people is None or given is None else []
+    built_in = people is None
     if people is None:
         people = [join_parts(detection.keypoints)[None] for detection in detections]
     points = np.stack([_largest(found, path, keypoints) for found, path in zip(people, paths, strict=True)])
@@ -103,15 +107,19 @@ def observe_images(
     for path, check in zip(paths, checks, strict=True):
         if check.weight == 0.0:
             raise NoPersonError(f"{path} cannot be used ({check.reason}): give better masks or another photograph")
+    numbers = range(len(paths))
+    seen, fixed = dict(enumerate(detections)), dict(enumerate(points))
+    others = find_whole_body(enumerate(images), numbers, seen, fixed, report, follow=False) if built_in else {}
     return assemble_capture(
         points,
         cleaned,
         camera,
+        others,
         frame_indices=np.arange(len(paths)),
         frame_weights=np.array([check.weight for check in checks], np.float32),
         fps=1.0,
         warnings=(*dict.fromkeys((*point_notes, *mask_notes)), *_warnings(checks, config)),
-        sources={**input_sources(keypoints, masks, detector), "images": [path.name for path in paths]},
+        sources={**input_sources(keypoints, masks, detector, pose_model), "images": [path.name for path in paths]},
     )
 
 
@@ -177,9 +185,9 @@ def _matched(folder: Path, paths: Sequence[Path], suffix: str, what: str) -> lis
     return files
 
 
-def _detect(images: list[Image], paths: Sequence[Path], report: Progress) -> list[Detection]:
+def _detect(images: list[Image], paths: Sequence[Path], report: Progress, pose_model: Path | None) -> list[Detection]:
     detections = []
-    with MediaPipeDetector() as detector:
+    with MediaPipeDetector(pose_model=pose_model) as detector:
         for image, path in zip(images, paths, strict=True):
             detection = detector.detect(image)
             if detection is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ class Detection:
     """Probability of the person, as 0..255, over the whole frame at a smaller size. [h, w]"""
     world: NDArray[np.float32] | None = None
     """MediaPipe's 33 points in metres in the camera's axes, from the middle of the hips. [33, 3]"""
+    landmarks: NDArray[np.float32] | None = None
+    """MediaPipe's 33 points (u, v, depth, visibility), all but the last in pixels of the frame. [33, 4]"""
 
 
 class MediaPipeDetector:
@@ -53,10 +56,12 @@ class MediaPipeDetector:
 
     Raises:
         MissingDependencyError: ai-edge-litert, which runs the models, is not installed or does not load.
+        BadInputError: the given model is another one.
     """
 
-    def __init__(self, config: MediaPipeConfig = DEFAULT_MEDIAPIPE) -> None:
-        self.config, self._estimator = config, PoseEstimator()
+    def __init__(self, config: MediaPipeConfig = DEFAULT_MEDIAPIPE, pose_model: Path | None = None) -> None:
+        """Load the models; ``pose_model`` is a file to take instead of the package's model of landmarks."""
+        self.config, self._estimator = config, PoseEstimator(landmark_model=pose_model)
 
     def __enter__(self) -> MediaPipeDetector:
         return self
@@ -72,7 +77,8 @@ class MediaPipeDetector:
         scale = min(1.0, self.config.mask_px / max(height, width))
         small = pose.probability(max(1, round(height * scale)), max(1, round(width * scale)), scale)
         probability = (small * 255.0 + 0.5).astype(np.uint8)
-        return Detection(to_body_25(pose.landmarks, width, height, self.config), probability, pose.world)
+        keypoints = to_body_25(pose.landmarks, width, height, self.config)
+        return Detection(keypoints, probability, pose.world, pose.landmarks)
 
 
 def to_body_25(

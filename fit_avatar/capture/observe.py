@@ -18,14 +18,16 @@ from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.masks import GivenMasks
-from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
+from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
 from fit_avatar.capture.person import is_person
+from fit_avatar.capture.point_sets import PointSets
 from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.selection import measure_frames, relative_sharpness, select_frames
 from fit_avatar.capture.slots import NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.track import Track, fix_points
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
 
 Slots = tuple[tuple[int, ...], ...]
@@ -39,6 +41,8 @@ class _Candidate:
     """All points. [137, 3]"""
     probability: NDArray[np.uint8] | None
     """Of the person, as 0..255; ``None`` if masks are given. [h, w]"""
+    detection: Detection | None = None
+    """What the built-in detector has found, where it was asked."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def observe(
     keypoints: Path | None = None,
     masks: Path | None = None,
     detector: str = "mediapipe",
+    pose_model: Path | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
@@ -73,6 +78,7 @@ def observe(
         keypoints: anything that :func:`load_keypoints` reads; without it the detector finds the person.
         masks: folder of PNG, a video, or People-Snapshot's ``masks.hdf5``; without it MediaPipe's masks are refined.
         detector: ``mediapipe``, ``openpose`` or ``rtmlib`` (see :func:`make_detector`).
+        pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, to take instead of the package's model.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -85,7 +91,7 @@ def observe(
         MissingDependencyError: a detector or h5py is needed and not installed.
     """
     report: Progress = progress or (lambda step, done, total: None)
-    observer = _Observer(video, _open(video, camera, frames, config), config, report, keypoints, masks)
+    observer = _Observer(video, _open(video, camera, frames, config), config, report, keypoints, masks, pose_model)
     other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
     measured = measure_frames(video, lambda done, total: report("Reading the video", done, total), config.selection)
     size = (camera.width, camera.height)
@@ -121,17 +127,19 @@ def observe(
         observer.require_one_person(track, points, given_masks or {})
     masked = observer.mask_frames(found, points, given_masks)
     weights, cut_off = observer.weigh_frames(masked, candidates=points)
+    others = observer.find_whole_body(list(weights), found, points) if track is None else {}
     return assemble_capture(
         np.stack([masked[index].points for index in weights]),
         [masked[index].mask for index in weights],
         camera,
+        others,
         frame_indices=np.array(list(weights), np.int64),
         frame_weights=np.array(list(weights.values()), np.float32),
         fps=observer.clip.fps,
         left_out=tuple(sorted(observer.left_out, key=lambda x: x.frame_index)),
         warnings=(*notes, *_warnings(cut_off, len(slots), len(weights), len(swapped), config)),
         sources={
-            **input_sources(keypoints, masks, detector),
+            **input_sources(keypoints, masks, detector, pose_model),
             "frames_in_video": measured.frame_count,
             "frames_swapped": len(swapped),
         },
@@ -148,6 +156,7 @@ class _Observer:
     report: Progress
     keypoints: Path | None
     masks: Path | None
+    pose_model: Path | None
     left_out: list[LeftOut] = field(default_factory=list)
 
     def detect_people(self, slots: Slots, detector: Detector) -> tuple[dict[int, People], Slots]:
@@ -181,10 +190,17 @@ class _Observer:
                     yield index, None
                     continue
                 points = track.points[index] if track is not None else join_parts(detection.keypoints)
-                yield index, _Candidate(points, detection.probability)
+                yield index, _Candidate(points, detection.probability, detection)
 
-        with MediaPipeDetector() as detector:
+        with MediaPipeDetector(pose_model=self.pose_model) as detector:
             return self._fill(slots, examine)
+
+    def find_whole_body(
+        self, indices: Sequence[int], found: Mapping[int, _Candidate], points: Mapping[int, Points]
+    ) -> PointSets:
+        """Return what the built-in detector's other models see in the used frames, by the name of a set of points."""
+        detections = {index: d for index in indices if (d := found[index].detection) is not None}
+        return find_whole_body(self.clip.frames(indices), indices, detections, points, self.report)
 
     def mask_frames(
         self, found: Mapping[int, _Candidate], points: Mapping[int, Points], given: dict[int, Mask] | None

@@ -40,6 +40,8 @@ class Source:
     masks: Path | None = None
     """Masks instead of the built-in segmentation."""
     detector: str = "mediapipe"
+    pose_model: Path | None = None
+    """MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model."""
     notes: tuple[str, ...] = ()
     """What the user should know about the camera: one sentence each."""
 
@@ -57,6 +59,7 @@ class Source:
         keypoints: Path | str | None = None,
         masks: Path | str | None = None,
         detector: str = "mediapipe",
+        pose_model: Path | str | None = None,
     ) -> Source:
         """Read the size of the pictures, and work out the camera from what is given.
 
@@ -71,6 +74,7 @@ class Source:
             keypoints: file or folder of 2D keypoints, instead of the detector's.
             masks: folder of PNG files or a video, instead of the built-in segmentation.
             detector: what finds keypoints that are not given.
+            pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model.
 
         Raises:
             BadInputError: a file cannot be used.
@@ -100,7 +104,8 @@ class Source:
             camera, notes = load_camera(Path(camera), width, height)
         return cls(
             camera, None if video is None else Path(video), paths, max_frames,
-            None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector, notes,
+            None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector,
+            None if pose_model is None else Path(pose_model), notes,
         )  # fmt: skip
 
     def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
@@ -113,11 +118,11 @@ class Source:
         if self.video is None:
             return observe_images(
                 self.images, camera=self.camera, keypoints=self.keypoints, masks=self.masks, detector=self.detector,
-                progress=progress,
+                pose_model=self.pose_model, progress=progress,
             )  # fmt: skip
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
-            detector=self.detector, progress=progress,
+            detector=self.detector, pose_model=self.pose_model, progress=progress,
         )  # fmt: skip
 
     def pictures(self, capture: Capture) -> Pictures:

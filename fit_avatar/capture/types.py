@@ -93,6 +93,22 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class LimbDirections:
+    """Directions of L limbs in T frames.
+
+    They are noisy (about 10°), but each frame's are independent of depth, scale and focal length.
+    """
+
+    limbs: tuple[str, ...]
+    """The points at both ends of each limb, such as "left_elbow-left_wrist". L names"""
+    directions: NDArray[np.float32]
+    """Unit vectors from the first point to the second in the camera's axes (x right, y down, z forward); zero where
+    nobody was seen. [T, L, 3]"""
+    sigma_rad: NDArray[np.float32]
+    """Standard deviation along either axis across the limb, in radians; infinite where nobody was seen. [T, L]"""
+
+
+@dataclass(frozen=True)
 class Capture:
     """The observations in T frames of a video, or in T photographs, to which a body is fitted.
 
@@ -126,6 +142,12 @@ class Capture:
     stated_times_s: NDArray[np.float64] | None = None
     """Time of each frame since the video's first one, in seconds, as the video states it. None: ``fps`` is constant.
     [T]"""
+    point_sets: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """All points that are known, whatever found them: name of a set, such as "face_468", → (u, v, confidence)
+    [T, N, 3]; see :data:`fit_avatar.body.keypoint_sets.POINT_SETS`. ``body_33_world`` holds (x, y, z, confidence) in
+    metres, in the camera's axes and from the middle of the hips [T, 33, 4]. Terms read only those that they name."""
+    limb_directions: LimbDirections | None = None
+    """Directions of limbs in 3D, if the detector gives metric points."""
 
     @property
     def times_s(self) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from fit_avatar.export.files import (
 from fit_avatar.export.gaussianavatar import write_gaussianavatar
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.instantavatar import write_instantavatar
+from fit_avatar.export.keypoints import write_keypoints
 from fit_avatar.export.npz import read_npz, write_npz
 from fit_avatar.export.obj import write_frames, write_obj
 from fit_avatar.export.people_snapshot import write_people_snapshot
@@ -53,6 +54,7 @@ __all__ = [
     "write_gaussianavatar",
     "write_glb",
     "write_instantavatar",
+    "write_keypoints",
     "write_npz",
     "write_obj",
     "write_people_snapshot",

@@ -19,6 +19,7 @@ from fit_avatar.export.bind import Bind, in_bind_pose
 from fit_avatar.export.bvh import write_bvh
 from fit_avatar.export.datasets import FOLDERS
 from fit_avatar.export.glb import write_glb
+from fit_avatar.export.keypoints import write_keypoints
 from fit_avatar.export.lod import LOD, import_meshoptimizer
 from fit_avatar.export.npz import write_npz
 from fit_avatar.export.obj import write_obj
@@ -61,7 +62,7 @@ class Style:
 
 def avatar_files(folder: Path, normal_map: bool) -> list[Path]:
     """Return the files of :func:`write_avatar`."""
-    names = ("avatar.glb", "avatar.obj", "avatar.mtl", "avatar.png", "avatar.npz")
+    names = ("avatar.glb", "avatar.obj", "avatar.mtl", "avatar.png", "avatar.npz", "keypoints.npz")
     return [folder / name for name in (*names, *(["avatar_normal.png"] if normal_map else []))]
 
 
@@ -97,7 +98,7 @@ def write_avatar(
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
 ) -> list[Path]:
-    """Write ``avatar.glb``, ``avatar.obj`` with its two companions, and ``avatar.npz``.
+    """Write ``avatar.glb``, ``avatar.obj`` with its two companions, ``avatar.npz``, and if there are any, keypoints.
 
     The NPZ holds the fit in camera coordinates and the body's own bind pose, whatever the style. With a displacement
     (heights above the surface in metres, [s, s]) ``avatar_normal.png`` is written too, which GLB and OBJ use.
@@ -116,6 +117,7 @@ def write_avatar(
         obj.with_suffix(".png"),
         *([] if displacement is None else [folder / "avatar_normal.png"]),
         write_npz(folder / "avatar.npz", body, state, capture),
+        *([write_keypoints(folder / "keypoints.npz", capture)] if (capture.keypoints[..., 2] > 0).any() else []),
     ]
 
 

@@ -70,6 +70,13 @@ def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Obs
         height_m=height_m,
         face=together("face"),
         hands=together("hands"),
+        limb_directions=together("limb_directions"),
+        limb_sigma_rad=together("limb_sigma_rad"),
+        point_sets={
+            name: torch.stack([one.point_sets[name] for one in each])
+            for name in each[0].point_sets
+            if all(name in one.point_sets for one in each)
+        },
     )
 
 
@@ -77,7 +84,15 @@ def some_frames(seen: Capture, frames: slice | NDArray[np.int64]) -> Capture:
     """Return some frames of a capture, by a slice or their places, as a capture of its own."""
     names = ("frame_indices", "keypoints", "masks", "frame_weights", "hands", "face")
     given = {name: getattr(seen, name) for name in names}
-    return replace(seen, **{name: array[frames] for name, array in given.items() if array is not None})
+    limbs = seen.limb_directions
+    if limbs is not None:
+        limbs = replace(limbs, directions=limbs.directions[frames], sigma_rad=limbs.sigma_rad[frames])
+    return replace(
+        seen,
+        point_sets={name: points[frames] for name, points in seen.point_sets.items()},
+        limb_directions=limbs,
+        **{name: array[frames] for name, array in given.items() if array is not None},
+    )
 
 
 def _check(captures: Sequence[Capture], height_m: float | Sequence[float] | None) -> None:

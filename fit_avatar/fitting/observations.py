@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -53,6 +53,12 @@ class Observations(Mapping[str, Any]):
     """The face's points in OpenPose's order, (u, v, confidence). [..., T, 70, 3]"""
     hands: Tensor | None = None
     """Both hands' points in OpenPose's order, likewise. [..., T, 2, 21, 3]"""
+    limb_directions: Tensor | None = None
+    """Directions of limbs in the camera's axes, as the capture names them: unit vectors. [..., T, L, 3]"""
+    limb_sigma_rad: Tensor | None = None
+    """Their noise, radians; infinite where a limb is unseen. [..., T, L]"""
+    point_sets: Mapping[str, Tensor] = field(default_factory=dict)
+    """Further points, which terms observe by the name of their set, such as ``face_468``. [..., T, N, 3]"""
     keypoint_noise_m: Tensor | None = None
     """Noise of the keypoints in metres, as it was measured during the fit. []"""
     surface_matches: SurfaceMatches | None = None
@@ -60,7 +66,7 @@ class Observations(Mapping[str, Any]):
 
     DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "distance_field", "soft_mask")
     """Names of what is worked out when it is first asked for."""
-    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks")
+    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets")
     """Fields that terms do not see as they are."""
 
     @classmethod
@@ -70,6 +76,7 @@ class Observations(Mapping[str, Any]):
         keypoints = torch.from_numpy(capture.keypoints).to(device)
         known = keypoints.isfinite().all(-1)
         confidence = torch.where(known, keypoints[..., 2].clamp(0, 1), 0.0) * weights[:, None]
+        limbs = capture.limb_directions
         outlines = extract_contours(capture.masks, CONTOUR_POINTS).to(device)
         return cls(
             keypoints=torch.cat([keypoints[..., :2].nan_to_num(0, 0, 0), confidence[..., None]], -1),
@@ -81,6 +88,9 @@ class Observations(Mapping[str, Any]):
             height_m=height_m,
             face=None if capture.face is None else torch.from_numpy(capture.face).to(device),
             hands=None if capture.hands is None else torch.from_numpy(capture.hands).to(device),
+            limb_directions=None if limbs is None else torch.from_numpy(limbs.directions).to(device),
+            limb_sigma_rad=None if limbs is None else torch.from_numpy(limbs.sigma_rad).to(device),
+            point_sets={name: torch.from_numpy(points).to(device) for name, points in capture.point_sets.items()},
         )
 
     @property
@@ -109,13 +119,15 @@ class Observations(Mapping[str, Any]):
         """Return what some frames of one clip show. [T'] int64; None: all"""
         if index is None:
             return self
-        per_frame = ("keypoints", "times_s", "frame_weights", "face", "hands")
+        per_frame = (
+            "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_sigma_rad",
+        )  # fmt: skip
         given = {name: getattr(self, name) for name in per_frame}
         cut = {name: value[index] for name, value in given.items() if value is not None}
         matches = None if self.surface_matches is None else self.surface_matches.frames(index)
         return replace(
             self, **cut, contours=self.contours.frames(index), masks=self.masks[index.cpu().numpy()],
-            surface_matches=matches,
+            surface_matches=matches, point_sets={name: points[index] for name, points in self.point_sets.items()},
         )  # fmt: skip
 
     def for_body(self, body: Body) -> Observations:
@@ -132,13 +144,14 @@ class Observations(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self:
             raise KeyError(name)
-        return getattr(self, name)
+        return self.point_sets[name] if name in self.point_sets else getattr(self, name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.DERIVED or (name in _NAMES and getattr(self, str(name)) is not None)
+        own = name in _NAMES and getattr(self, str(name)) is not None
+        return own or name in self.DERIVED or name in self.point_sets
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in (*_NAMES, *self.DERIVED) if name in self)
+        return (name for name in (*_NAMES, *self.DERIVED, *self.point_sets) if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -139,6 +139,21 @@ def mediapipe(out: Path) -> Path:
     return one_file(out / "pose_landmarks.json", [frame(k) for k in range(COUNT)])
 
 
+def mediapipe_holistic(out: Path) -> Path:
+    """With a face and hands whose points lie at their numbers."""
+
+    def frame(k: int) -> dict[str, Any]:
+        def at_numbers(count: int) -> list[dict[str, float]]:
+            return [{"x": i / WIDTH, "y": k / HEIGHT, "z": 0.0, "visibility": 0.0} for i in range(count)]
+
+        points = named(k, sets.MEDIAPIPE_33)
+        pose = [{"x": u / WIDTH, "y": v / HEIGHT, "z": 0.0, "visibility": c} for u, v, c in points]
+        face = {"face_landmarks": at_numbers(478), "left_hand_landmarks": at_numbers(21), "right_hand_landmarks": None}
+        return {"frame": k, "pose_landmarks": pose, **face}
+
+    return one_file(out / "holistic.json", [frame(k) for k in range(COUNT)])
+
+
 def easy_vitpose(out: Path) -> Path:
     frames = [{"1": [[v, u, c] for u, v, c in named(k, sets.EASY_VITPOSE_25)]} for k in range(COUNT)]
     skeleton = {str(k): name for k, name in enumerate(sets.EASY_VITPOSE_25)}

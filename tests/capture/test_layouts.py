@@ -12,6 +12,7 @@ from layouts import COUNT, Writer, body, flat, named, one_file
 
 from fit_avatar.body import keypoint_sets as sets
 from fit_avatar.capture import load_keypoints
+from fit_avatar.capture.points import FACE, LEFT_HAND, RIGHT_HAND
 from fit_avatar.errors import BadInputError
 
 LAYOUTS: dict[str, tuple[Writer, str]] = {
@@ -43,6 +44,7 @@ LAYOUTS: dict[str, tuple[Writer, str]] = {
     "ExAvatar": (layouts.exavatar, ""),
     "MediaPipe": (layouts.mediapipe, "are fractions from 0 to 1"),
     "MediaPipe, rows by number": (layouts.mediapipe_rows, "are fractions from 0 to 1"),
+    "MediaPipe, holistic": (layouts.mediapipe_holistic, "are fractions from 0 to 1"),
     "bare arrays of all frames": (layouts.bare_frames, ""),
     "ComfyUI, fractions": (layouts.comfyui_fractions, "are fractions from 0 to 1"),
     "easy_ViTPose": (layouts.easy_vitpose, ""),
@@ -74,6 +76,22 @@ def test_hands_of_sapiens_begin_at_the_wrist(tmp_path: Path) -> None:
     fingers = [base - k for base in (24, 28, 32, 36, 40) for k in range(4)]
     assert (one[116:137, 0] / 3).tolist() == [41, *fingers]
     assert one[95, 0] == 3 * 62 and one[1, 0] == 3 * 69 and one[4, 0] == 3 * 41 and one[7, 0] == 3 * 62
+
+
+def test_mediapipes_face_and_hands_come_along(tmp_path: Path) -> None:
+    path = layouts.mediapipe_holistic(tmp_path / "kp")
+    (one,) = load_keypoints(path, COUNT, (WIDTH, HEIGHT))[2]
+    face, left, right = one[FACE], one[LEFT_HAND], one[RIGHT_HAND]
+    assert np.allclose(face[[8, 30, 36, 68, 69], 0], [152, 4, 33, 468, 473], atol=0.01)  # the last are the pupils
+    assert np.allclose(face[:, 1], 2, atol=0.01) and (face[:, 2] > 0).all()
+    assert np.allclose(left[:, 0], np.arange(21), atol=0.01) and (right == 0).all()
+    frames = json.loads(path.read_text())
+    frames[1]["left_hand_landmarks"] = frames[1]["left_hand_landmarks"][:20]
+    with pytest.raises(BadInputError, match="left_hand_landmarks without 21 landmarks: make it again"):
+        load_keypoints(one_file(tmp_path / "less.json", frames), COUNT, (WIDTH, HEIGHT))
+    frames[1]["left_hand_landmarks"] = ["a"] * 21
+    with pytest.raises(BadInputError, match="has a landmark without x and y: make it again"):
+        load_keypoints(one_file(tmp_path / "less.json", frames), COUNT, (WIDTH, HEIGHT))
 
 
 def test_named_sets_have_their_numbers_of_points() -> None:

@@ -171,6 +171,9 @@ def test_face_and_hands_come_along(clip: Path, masks: Path, tmp_path: Path) -> N
     assert capture.hands.shape == (6, 2, 21, 3) and capture.hands.dtype == np.float32
     assert np.allclose(capture.hands[:, 0, 4, 0], 30 + 0.1 * capture.frame_indices)
     assert (capture.hands[:, 1] == 0).all()
+    sets = capture.point_sets
+    assert list(sets) == ["body_25", "left_hand_21"] and capture.limb_directions is None
+    assert (sets["body_25"] == capture.keypoints).all() and (sets["left_hand_21"] == capture.hands[:, 0]).all()
     bent = observe(clip, camera=replace(CAMERA, k=(-0.1, 0, 0, 0, 0)), keypoints=folder, masks=masks, frames=6)
     assert bent.hands is not None
     moved = undistort_points(capture.hands, replace(CAMERA, k=(-0.1, 0.0, 0.0, 0.0, 0.0)))

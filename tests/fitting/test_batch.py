@@ -10,6 +10,7 @@ from toy_body import turning_state
 from fit_avatar.body import pose_body
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture.limb_directions import limb_directions
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import some_frames, stack_captures, video_avatar
 from fit_avatar.solvers import GaussNewton, Problem, Unknowns, solve
@@ -66,6 +67,11 @@ def test_every_observation_has_one_row_for_each_clip(body, captures):
     torch.testing.assert_close(observed["height_m"], torch.full((2, 1), 1.7))
     assert observed["camera"] == CAMERA
     assert "height_m" not in stack_captures(body, captures)[1]
+    faces = [np.full((FRAMES, 468, 3), k, np.float32) for k in (1, 2)]
+    seen = [replace(one, point_sets={"face_468": face}) for one, face in zip(captures, faces, strict=True)]
+    _, observed = stack_captures(body, seen)
+    torch.testing.assert_close(observed["face_468"], torch.from_numpy(np.stack(faces)))
+    assert "face_468" not in stack_captures(body, [seen[0], captures[1]])[1]
 
 
 def test_some_frames_are_cut_out(captures):
@@ -73,6 +79,12 @@ def test_some_frames_are_cut_out(captures):
     assert part.frame_indices.tolist() == [2, 3, 4]
     assert len(part.masks) == len(part.keypoints) == len(part.hands) == len(part.frame_weights) == 3
     assert part.face is None
+    world = np.random.default_rng(0).random((FRAMES, 33, 4)).astype(np.float32)
+    more = replace(captures[0], point_sets={"body_33_world": world}, limb_directions=limb_directions(world))
+    part = some_frames(more, slice(2, 5))
+    assert (part.point_sets["body_33_world"] == world[2:5]).all()
+    assert (part.limb_directions.directions == limb_directions(world[2:5]).directions).all()
+    assert len(part.limb_directions.sigma_rad) == 3
 
 
 def test_what_cannot_be_stacked_is_told(body, captures):

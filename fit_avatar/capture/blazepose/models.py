@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.errors import MissingDependencyError
+from fit_avatar.errors import BadInputError, MissingDependencyError
 
 FOLDER = Path(__file__).parent / "models"
+IDENTIFIER = b"TFL3"
+"""Of TensorFlow Lite's file format, after the first four bytes."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,31 @@ POSE_LANDMARKS = ModelFile(
     6_440_512,
     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
 )
-MODEL_FILES = (PERSON_DETECTOR, POSE_LANDMARKS)
+FACE_DETECTOR = ModelFile(
+    "face_detection_short_range.tflite",
+    "mediapipe/modules/face_detection/face_detection_short_range.tflite",
+    229_714,
+    "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+)
+FACE_LANDMARKS = ModelFile(
+    "face_landmark.tflite",
+    "mediapipe/modules/face_landmark/face_landmark.tflite",
+    1_242_398,
+    "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+)
+HAND_REGION = ModelFile(
+    "hand_recrop.tflite",
+    "mediapipe/modules/holistic_landmark/hand_recrop.tflite",
+    123_792,
+    "67d996ce96f9d36fe17d2693022c6da93168026ab2f028f9e2365398d8ac7d5d",
+)
+HAND_LANDMARKS = ModelFile(
+    "hand_landmark_full.tflite",
+    "mediapipe/modules/hand_landmark/hand_landmark_full.tflite",
+    5_478_917,
+    "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+)
+MODEL_FILES = (PERSON_DETECTOR, POSE_LANDMARKS, FACE_DETECTOR, FACE_LANDMARKS, HAND_REGION, HAND_LANDMARKS)
 
 
 class Model:
@@ -64,6 +90,12 @@ class Model:
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of the input and of the outputs, each with a batch of one."""
+        details = (*self._interpreter.get_input_details(), *self._interpreter.get_output_details())
+        return tuple(tuple(map(int, detail["shape"])) for detail in details)
+
     def __call__(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run the model on one picture [S, S, 3] and return its outputs, each with a batch of one."""
         self._interpreter.set_tensor(self._input, picture[None])
@@ -71,7 +103,31 @@ class Model:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
-def _interpreter(path: Path) -> Any:
+def given_model(path: Path, shapes: Sequence[Sequence[int]], what: str) -> Model:
+    """Load a model file of the user's.
+
+    Args:
+        path: of the file.
+        shapes: of the input and of the outputs that it must have.
+        what: it must be, for the message.
+
+    Raises:
+        BadInputError: it is not that model.
+        MissingDependencyError: LiteRT is not installed or does not load.
+    """
+    _import()
+    try:
+        with path.open("rb") as file:
+            is_model = file.read(8)[4:] == IDENTIFIER
+        model = Model(path) if is_model else None
+    except (OSError, MissingDependencyError):
+        model = None
+    if model is None or model.shapes != tuple(map(tuple, shapes)):
+        raise BadInputError(f"{path} is not {what}, or it is damaged: give that file as it was published")
+    return model
+
+
+def _import() -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except (ImportError, OSError) as error:
@@ -79,8 +135,12 @@ def _interpreter(path: Path) -> Any:
             f"the default detector needs the package ai-edge-litert, which does not load ({error}): install it with "
             "'pip install ai-edge-litert', or give --keypoints and --masks"
         ) from None
+    return Interpreter
+
+
+def _interpreter(path: Path) -> Any:
     try:
-        interpreter = Interpreter(str(path), num_threads=1)
+        interpreter = _import()(str(path), num_threads=1)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError):
         raise MissingDependencyError(

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.blazepose import ssd
 from fit_avatar.capture.blazepose.landmarks import INPUT, NUM_LANDMARKS, refine_with_heatmap, sigmoid
-from fit_avatar.capture.blazepose.models import PERSON_DETECTOR, POSE_LANDMARKS, Model
+from fit_avatar.capture.blazepose.models import PERSON_DETECTOR, POSE_LANDMARKS, Model, given_model
 from fit_avatar.capture.blazepose.region import Region
+
+POSE_SHAPES = ((1, INPUT, INPUT, 3), (1, 195), (1, 1), (1, INPUT, INPUT, 1), (1, 64, 64, 39), (1, 117))
+"""Of the landmark model's input and outputs: the same for MediaPipe's models lite, full and heavy."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,19 @@ class PoseEstimator:
         MissingDependencyError: LiteRT is not installed or does not load, or a model file is missing.
     """
 
-    def __init__(self, config: PoseConfig = DEFAULT_POSE, landmark_model: Path = POSE_LANDMARKS.path) -> None:
-        """Load the models; ``landmark_model`` may be MediaPipe's ``pose_landmark_heavy.tflite``, too."""
+    def __init__(self, config: PoseConfig = DEFAULT_POSE, landmark_model: Path | None = None) -> None:
+        """Load the models; ``landmark_model`` may be MediaPipe's ``pose_landmark_heavy.tflite``, too.
+
+        Raises:
+            BadInputError: the landmark model is another one.
+        """
         self.config = config
-        self._detector, self._landmarks = Model(PERSON_DETECTOR.path), Model(landmark_model)
+        self._detector = Model(PERSON_DETECTOR.path)
+        self._landmarks = (
+            Model(POSE_LANDMARKS.path)
+            if landmark_model is None
+            else given_model(landmark_model, POSE_SHAPES, "MediaPipe's pose_landmark_heavy.tflite")
+        )
 
     def estimate(self, picture: NDArray[np.uint8], region: Region | None = None) -> Pose | None:
         """Estimate the pose in a BGR picture [H, W, 3]; ``None`` if there is nobody.
@@ -95,7 +107,7 @@ class PoseEstimator:
 
     def _find_person(self, picture: NDArray[np.uint8]) -> Region | None:
         whole = Region.around(*picture.shape[:2])
-        crop = whole.crop(picture, ssd.INPUT, cv2.BORDER_CONSTANT)[..., ::-1]
+        crop = whole.crop(picture, ssd.PERSON.side, cv2.BORDER_CONSTANT)[..., ::-1]
         boxes, logits = self._detector(crop.astype(np.float32) / 127.5 - 1.0)
         config = self.config
         points = ssd.best_detection(boxes[0], logits[0, :, 0], config.min_detection, config.min_overlap)

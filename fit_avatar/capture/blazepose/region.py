@@ -41,11 +41,32 @@ class Region:
         x, y = top - centre
         return cls(float(centre[0]), float(centre[1]), 2.0 * MARGIN * math.hypot(x, y), math.atan2(x, -y))
 
+    @classmethod
+    def enclosing(cls, points: NDArray[np.float64], up: NDArray[np.float64], scale: float, rise: float = 0.0) -> Region:
+        """Return a square around points, upright along a direction.
+
+        Args:
+            points: in pixels of the picture. [N, 2]
+            up: direction in the picture that is upwards in the square. [2]
+            scale: side of the square per longer side of the box around the points.
+            rise: by how much the square is moved upwards, per height of that box.
+        """
+        region = cls(0.0, 0.0, 1.0, math.atan2(up[0], -up[1]))
+        inside = points @ region.rotation
+        low, high = inside.min(0), inside.max(0)
+        width, height = high - low
+        x, y = region.rotation @ ((low + high) / 2.0 - (0.0, rise * height))
+        return cls(float(x), float(y), scale * float(max(width, height)), region.angle)
+
     @property
     def rotation(self) -> NDArray[np.float64]:
         """Return the rotation from the square's axes to the picture's. [2, 2]"""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         return np.array([[cos, -sin], [sin, cos]])
+
+    def of_picture(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map the picture's pixels to positions in the square, 0 to 1. [..., 2]"""
+        return (points - (self.x, self.y)) @ self.rotation / self.side + 0.5
 
     def to_picture(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map positions in the square, 0 to 1, to the picture's pixels. [..., 2]"""
