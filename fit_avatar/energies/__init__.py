@@ -12,6 +12,7 @@ from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
 from fit_avatar.energies.contact import estimate_contact, foot_contact, ground_plane
+from fit_avatar.energies.directions import limb_direction
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
 from fit_avatar.energies.kernel import Annealed, GemanMcClure, Huber
 from fit_avatar.energies.landmarks import (
@@ -101,6 +102,7 @@ __all__ = [
     "keypoint_reprojection",
     "landmark_reprojection",
     "laplacian",
+    "limb_direction",
     "mean_pose_prior",
     "mixture_pose_prior",
     "mixture_prior",

@@ -71,7 +71,7 @@ def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Obs
         face=together("face"),
         hands=together("hands"),
         limb_directions=together("limb_directions"),
-        limb_sigma_rad=together("limb_sigma_rad"),
+        limb_precision=together("limb_precision"),
         point_sets={
             name: torch.stack([one.point_sets[name] for one in each])
             for name in each[0].point_sets

@@ -55,8 +55,8 @@ class Observations(Mapping[str, Any]):
     """Both hands' points in OpenPose's order, likewise. [..., T, 2, 21, 3]"""
     limb_directions: Tensor | None = None
     """Directions of limbs in the camera's axes, as the capture names them: unit vectors. [..., T, L, 3]"""
-    limb_sigma_rad: Tensor | None = None
-    """Their noise, radians; infinite where a limb is unseen. [..., T, L]"""
+    limb_precision: Tensor | None = None
+    """The inverse of their noise, per radian; 0 where a limb is unseen. [..., T, L]"""
     point_sets: Mapping[str, Tensor] = field(default_factory=dict)
     """Further points, which terms observe by the name of their set, such as ``face_468``. [..., T, N, 3]"""
     keypoint_noise_m: Tensor | None = None
@@ -89,7 +89,7 @@ class Observations(Mapping[str, Any]):
             face=None if capture.face is None else torch.from_numpy(capture.face).to(device),
             hands=None if capture.hands is None else torch.from_numpy(capture.hands).to(device),
             limb_directions=None if limbs is None else torch.from_numpy(limbs.directions).to(device),
-            limb_sigma_rad=None if limbs is None else torch.from_numpy(limbs.sigma_rad).to(device),
+            limb_precision=None if limbs is None else torch.from_numpy(1 / limbs.sigma_rad).to(device),
             point_sets={name: torch.from_numpy(points).to(device) for name, points in capture.point_sets.items()},
         )
 
@@ -120,7 +120,7 @@ class Observations(Mapping[str, Any]):
         if index is None:
             return self
         per_frame = (
-            "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_sigma_rad",
+            "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_precision",
         )  # fmt: skip
         given = {name: getattr(self, name) for name in per_frame}
         cut = {name: value[index] for name, value in given.items() if value is not None}

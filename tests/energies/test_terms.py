@@ -10,6 +10,7 @@ from world import CAMERA, SPACING, World
 
 from fit_avatar import energies as e
 from fit_avatar.correspondence.matches import SurfaceMatches
+from fit_avatar.energies.directions import ENDS
 from fit_avatar.solvers.unknowns import POSE
 
 BOTH_SHAPES = ("betas", "offsets")
@@ -38,6 +39,14 @@ def part_fields(world: World) -> dict:
 
 def overlap(world: World) -> dict:
     return {"soft_mask": e.soft_masks(world.masks, 20).double(), "camera": CAMERA}
+
+
+def limbs(world: World) -> dict:
+    ends = world.posed_body.keypoints[..., list(ENDS), :].unflatten(-2, (-1, 2))
+    directions = torch.nn.functional.normalize(ends[..., 1, :] - ends[..., 0, :], dim=-1)
+    precision = torch.full_like(directions[..., 0], 5.0)
+    precision[..., 3] = 0
+    return {"limb_directions": directions, "limb_precision": precision}
 
 
 def hands(world: World) -> dict:
@@ -131,6 +140,7 @@ CASES = [
         lambda w: {**hands(w), "in_metres": True},
         name="landmark_reprojection in metres",
     ),
+    Case(e.limb_direction, "T 10 3", limbs),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
     Case(e.surface_reprojection, "T 9 2", surface),
     Case(e.surface_reprojection, "T 9 2", surface, free=SHIFTED, name="surface_reprojection against the bones"),

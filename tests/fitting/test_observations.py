@@ -50,13 +50,13 @@ def test_terms_may_ask_for_points_by_the_name_of_their_set(body):
     world = np.random.default_rng(1).uniform(0.1, 1, (FRAMES, 33, 4)).astype(np.float32)
     limbs = limb_directions(world)
     seen = observations(point_sets={"face_468": points}, limb_directions=limbs).for_body(body)
-    assert {"face_468", "limb_directions", "limb_sigma_rad"} < set(seen)
+    assert {"face_468", "limb_directions", "limb_precision"} < set(seen)
     assert "face" not in seen and "left_hand_21" not in seen and "point_sets" not in seen
     torch.testing.assert_close(seen["face_468"], torch.from_numpy(points))
     some = seen.frames(torch.tensor([1, 3]))
     torch.testing.assert_close(some["face_468"], torch.from_numpy(points[[1, 3]]))
     torch.testing.assert_close(some["limb_directions"], torch.from_numpy(limbs.directions[[1, 3]]))
-    torch.testing.assert_close(some["limb_sigma_rad"], torch.from_numpy(limbs.sigma_rad[[1, 3]]))
+    torch.testing.assert_close(some["limb_precision"], torch.from_numpy(1 / limbs.sigma_rad[[1, 3]]))
 
 
 def test_confidence_follows_the_frames_weights():
