@@ -38,6 +38,7 @@ from fit_avatar.report import (
     Quality,
     coverage_warnings,
     diagnose,
+    limb_warnings,
     measure_agreement,
     measure_quality,
     summarise_regions,
@@ -224,7 +225,7 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         {"fit": keys["fit"], "code": code_identity("fit_avatar.report.metrics")},
         lambda advance: measure_agreement(*given, under("agreement", advance), views, avatar.keypoint_bias),
     ).value
-    doubtful = diagnose(*given, agreement) if options.all_sides else ()
+    doubtful = (*(diagnose(*given, agreement) if options.all_sides else ()), *limb_warnings(*given))
     return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
 
 

@@ -2,6 +2,7 @@
 
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose
+from fit_avatar.report.limb_check import limb_warnings
 from fit_avatar.report.measurements import Measurement, measure_body
 from fit_avatar.report.metrics import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.overlay import draw_overlay, write_overlay
@@ -18,6 +19,7 @@ __all__ = [
     "coverage_warnings",
     "diagnose",
     "draw_overlay",
+    "limb_warnings",
     "measure_agreement",
     "measure_body",
     "measure_quality",
