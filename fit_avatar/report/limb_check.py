@@ -63,8 +63,8 @@ def limb_warnings(body: Body, state: BodyState, capture: Capture, config: LimbCo
     angles[limbs.sigma_rad > config.max_sigma_rad] = np.nan
     shown, wrong = np.isfinite(angles).sum(0), (angles > config.wrong_rad).sum(0)
     return tuple(
-        f"The {_words(limb)} points more than {math.degrees(config.wrong_rad):.0f}° away from where the detector sees it "
-        f"in 3D in {wrong[k]} of {shown[k]} frames: it may be in the wrong place."
+        f"The {_words(limb)} is more than {math.degrees(config.wrong_rad):.0f}° off the direction that the detector "
+        f"sees in {wrong[k]} of {shown[k]} frames: it may be in the wrong place."
         for k, limb in enumerate(limbs.limbs)
         if _words(limb) and shown[k] >= config.min_frames and wrong[k] > config.wrong_part * shown[k]
     )
