@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
+from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.types import Camera, Capture
@@ -118,6 +119,21 @@ class Source:
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
             detector=self.detector, progress=progress,
+        )  # fmt: skip
+
+    def every_frame(
+        self, capture: Capture, progress: Callable[[str, int, int], None] | None = None
+    ) -> EveryFrame | None:
+        """Find keypoints in the frames that a capture does not use; None for photographs, which are all used.
+
+        Raises:
+            BadInputError: a file cannot be used.
+        """
+        if self.video is None:
+            return None
+        return observe_every_frame(
+            self.video, capture, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
+            progress=progress,
         )  # fmt: skip
 
     def pictures(self, capture: Capture) -> Pictures:

@@ -1,0 +1,22 @@
+"""Poses with their times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.body.state import BodyState
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The poses of N frames, and when each was taken."""
+
+    frame_indices: NDArray[np.int64]
+    """Index in the clip of each frame, ascending. [N]"""
+    times_s: NDArray[np.float64]
+    """Time of each frame since the clip's first one, in seconds, ascending. [N]"""
+    state: BodyState
+    """Shape, and the poses of the N frames."""
