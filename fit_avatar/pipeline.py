@@ -13,8 +13,9 @@ from functools import cache
 
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
-from fit_avatar.body import Body, BodyState
+from fit_avatar.body import Body, BodyState, Motion
 from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.source import Picture, Source
 from fit_avatar.capture.types import LeftOut
 from fit_avatar.correspondence import SurfaceTracker
@@ -30,6 +31,7 @@ from fit_avatar.fitting import (
     Schedule,
     calibrated,
 )
+from fit_avatar.fitting.motion import SolvedMotion, solve_motion
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.progress import Advance
@@ -51,12 +53,17 @@ logger = logging.getLogger(__name__)
 
 Watch = Callable[[Body, BodyState], None]
 """Is shown the body after every action of the schedule."""
+Look = Callable[[Capture, Advance], EveryFrame | None]
+"""Finds the person in all frames of a clip; None for photographs."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue, Agreement,
-    Quality, Texture, Light,
+    Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
-TAKEN = ("body", "observe", "agreement", "texture", "quality", "displacement", "preview", "overlay", "report")
+TAKEN = (
+    "body", "observe", "agreement", "texture", "quality", "every frame", "motion", "displacement", "preview", "overlay",
+    "report",
+)  # fmt: skip
 """Names of stages that no action may have."""
 
 
@@ -75,6 +82,8 @@ class Options:
     """Compare the avatar with what was observed: an error if they clearly disagree, warnings of what is uncertain."""
     all_sides: bool = True
     """The pictures are meant to show the person from all sides, so that what they do not show is worth a warning."""
+    every_frame: bool = True
+    """Find a pose for every frame of a clip, also for those that are not fitted."""
 
     def __post_init__(self) -> None:
         for action in self.schedule.actions:
@@ -92,7 +101,7 @@ class Reconstruction:
     views: FrameViews
     """What the frames show of the avatar, worked out once."""
     keys: Mapping[str, str]
-    """Hashes of all that ``fit``, ``texture`` and ``quality`` depend on."""
+    """Hashes of all that ``fit``, ``texture``, ``quality`` and ``motion`` depend on."""
 
 
 def reconstruct(
@@ -119,7 +128,8 @@ def reconstruct(
     }
     observed = runner.run("observe", depends_on, source.observe)
     options = replace(options, all_sides=source.video is not None)
-    made = build(observed.value, source.pictures(observed.value), body, options, runner, observed.key, watch)
+    pictures = source.pictures(observed.value)
+    made = build(observed.value, pictures, body, options, runner, observed.key, watch, source.every_frame)
     if source.camera.focal_sigma > 0 and made.avatar.capture.camera != source.camera:
         # The notes are about a guess that the fit has replaced.
         return made
@@ -134,6 +144,7 @@ def build(
     runner: Runner,
     observed: str = "",
     watch: Watch | None = None,
+    look: Look | None = None,
 ) -> Reconstruction:
     """Turn what was observed, however that was done, into an avatar.
 
@@ -145,6 +156,7 @@ def build(
         runner: of the stages.
         observed: hash of all that the capture depends on.
         watch: is shown the body.
+        look: finds the person in all frames of the clip that the capture is of; None leaves the motion at its frames.
     """
     fitted, keys = _fit(capture, pictures, body, options, runner, observed, watch)
     capture = calibrated(capture, fitted)
@@ -159,6 +171,8 @@ def build(
         avatar = _painted(avatar, pictures, views, options, runner, keys)
     if options.check:
         avatar = _judged(avatar, views, options, runner, keys)
+    if look is not None and options.every_frame:
+        avatar = _moving(avatar, fitted, look, runner, observed, keys)
     return Reconstruction(avatar, views, keys)
 
 
@@ -261,3 +275,25 @@ def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner,
     regions = tuple(summarise_regions(avatar.body, avatar.state, stage.value))
     unseen = coverage_warnings(regions, len(avatar.capture.masks)) if options.all_sides else ()
     return replace(avatar, quality=stage.value, regions=regions, warnings=(*avatar.warnings, *unseen))
+
+
+def _moving(
+    avatar: Avatar, fitted: FitState, look: Look, runner: Runner, observed: str, keys: dict[str, str]
+) -> Avatar:
+    """Return the avatar with a pose for every frame of the clip, and warnings of frames that do not show one."""
+    seen = runner.run(
+        "every frame",
+        {"observed": observed, "code": code_identity("fit_avatar.capture.every_frame")},
+        lambda advance: look(avatar.capture, advance),
+    )
+    every = seen.value
+    if every is None:
+        return avatar
+    stage = runner.run(
+        "motion",
+        {"fit": keys["fit"], "seen": seen.key, "code": code_identity("fit_avatar.fitting.motion")},
+        lambda advance: solve_motion(avatar.body, fitted, avatar.capture, every, under("motion", advance)),
+    )
+    keys["motion"] = stage.key
+    motion = stage.value.motion.to(avatar.state.transl.device)
+    return replace(avatar, every_frame=motion, warnings=(*avatar.warnings, *stage.value.warnings))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body.state import BodyState
@@ -20,3 +21,8 @@ class Motion:
     """Time of each frame since the clip's first one, in seconds, ascending. [N]"""
     state: BodyState
     """Shape, and the poses of the N frames."""
+
+    def to(self, device: str | torch.device) -> Motion:
+        """Return the same motion on ``device``."""
+        moved = {name: value.to(device) for name, value in vars(self.state).items() if value is not None}
+        return replace(self, state=BodyState(**moved))

@@ -47,6 +47,8 @@ class MotionConfig:
     turn_range: tuple[float, float] = (0.002, 0.1)
     """Bounds of the usual change of a joint's angular velocity between frames a thirtieth of a second apart, which is
     measured on the fitted frames. Chosen by hand."""
+    own_roughness: float = 0.5
+    """How much of what is measured is the person's: fitted poses scatter, too. Chosen on the rendered clips."""
     move_range_m: tuple[float, float] = (0.0005, 0.02)
     """The same for the root's velocity. Chosen by hand."""
     kernel: tuple[float, float] = (10.0, 4.0)
@@ -188,8 +190,8 @@ class _Given:
             Term(place_anchor, config.stray_m**-2, data={"places": transl}, confidence=near[:, None]),
         ]
         if len(chosen) > 2:
-            turn = self.rough[0].clamp(*config.turn_range)
-            move = float(self.rough[1].clamp(*config.move_range_m))
+            turn = (config.own_roughness * self.rough[0]).clamp(*config.turn_range)
+            move = float((config.own_roughness * self.rough[1]).clamp(*config.move_range_m))
             loose = torch.cat([turn.new_full((1, 1), LOOSE_ROOT), joint_looseness(self.body).clamp_min(LEAST_LOOSE)])
             terms.append(Term(rotation_acceleration, 1.0, confidence=(loose / turn[:, None]).square()))
             terms.append(Term(translation_acceleration, move**-2))

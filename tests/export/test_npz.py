@@ -86,7 +86,7 @@ def saved(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> dic
 
 
 def test_what_was_written_is_read(tmp_path: Path, saved: dict[str, np.ndarray], state: BodyState) -> None:
-    _, again, capture = read_npz(tmp_path / "avatar.npz")
+    _, again, capture, _ = read_npz(tmp_path / "avatar.npz")
     texts = {"part_names", "joint_names", "body_name", "body_licence", "landmark_names"}
     assert set(saved) == (set(SHAPES) & set(saved)) | {"joints"} | texts
     torch.testing.assert_close(again.transl, state.transl)
