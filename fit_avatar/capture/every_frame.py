@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,11 @@ from fit_avatar.capture.mediapipe_pose import to_body_25
 from fit_avatar.capture.person import MIN_CONFIDENCE, track_person
 from fit_avatar.capture.points import BODY, Points
 from fit_avatar.capture.track import Track
-from fit_avatar.capture.types import Camera, Capture, Image, Progress
+from fit_avatar.capture.types import Camera, Capture, Progress
 from fit_avatar.capture.video import frame_times, read_frames
 
+Find = Callable[[Path, Sequence[int], Callable[[int], None]], Mapping[int, Points]]
+"""Finds the person in some frames of a video; told how many are done."""
 SAME_PX = 1.0
 """Given keypoints that are read a second time must be those of the capture, up to so many pixels in the median; the
 capture may have corrected them in ways that are unknown here. Chosen by hand."""
@@ -68,29 +70,24 @@ def observe_every_frame(
     """
     used = capture.frame_indices
     times = _ascending(frame_times(video), int(used[-1]) + 1, capture.fps)
-    others = [index for index in range(len(times)) if index not in set(used.tolist())]
-    points = np.zeros((len(times), len(capture.keypoints[0]), 3), np.float32)
-    warnings: tuple[str, ...] = ()
-    if keypoints is not None:
+    others = np.setdiff1d(np.arange(len(times)), used).tolist()
+    points = np.zeros((len(times), *capture.keypoints.shape[1:]), np.float32)
+    found: Mapping[int, Points] | None = {}
+    if others and keypoints is not None:
         found = _given(capture, camera, keypoints, len(times), config)
-        if found is None:
-            found = {}
-            warnings = (
-                f"The keypoints in {keypoints.name} could not be used between the fitted frames, where poses are "
-                "interpolated.",
-            )
     elif others:
         report: Progress = progress or (lambda step, done, total: None)
-        found = {}
-        follow = _follow_person(video, others) if detector == "mediapipe" else _detect(video, others, capture, detector)
-        for index, body in follow:
-            if body is not None:
-                found[index] = body
-            report("Finding the person in every frame", others.index(index) + 1, len(others))
-    else:
-        found = {}
-    for index in found.keys() & set(others):
-        points[index] = undistort_points(found[index][BODY], camera)
+        find = _follow_person if detector == "mediapipe" else _find_among_people(capture, detector)
+        found = find(video, others, lambda done: report("Finding the person in every frame", done, len(others)))
+    warnings: tuple[str, ...] = ()
+    if found is None:
+        assert keypoints is not None
+        warnings = (
+            f"The keypoints in {keypoints.name} could not be used between the fitted frames, where poses are "
+            "interpolated.",
+        )
+    for index in set(others) & set(found or {}):
+        points[index] = undistort_points((found or {})[index][BODY], camera)
     points[used] = capture.keypoints
     return EveryFrame(times, points, warnings)
 
@@ -104,38 +101,39 @@ def _ascending(times_s: NDArray[np.float64], least: int, fps: float) -> NDArray[
     return np.asarray(np.maximum.accumulate(whole - steps) + steps, np.float64)
 
 
-def _follow_person(video: Path, indices: Sequence[int]) -> Iterator[tuple[int, Points | None]]:
-    """Yield the default detector's BODY_25 points in some frames, each searched where the one before suggests.
+def _follow_person(video: Path, indices: Sequence[int], advance: Callable[[int], None]) -> dict[int, Points]:
+    """Return the default detector's BODY_25 points in some frames, each searched where the one before suggests.
 
-    It is about half the work of a search in every frame, and takes no mask.
+    That takes about half as long as a search in every frame, and makes no mask.
     """
+    found: dict[int, Points] = {}
     estimator = PoseEstimator()
     region: Region | None = None
-    for index, frame in read_frames(video, indices):
+    for done, (index, frame) in enumerate(read_frames(video, indices)):
         pose = estimator.estimate(frame, region)
         if pose is None and region is not None:  # lost
             pose = estimator.estimate(frame)
         region = None if pose is None else pose.next_region
-        yield index, None if pose is None else _body(pose.landmarks, frame)
+        if pose is not None:
+            height, width = frame.shape[:2]
+            found[index] = to_body_25(pose.landmarks, width, height)
+        advance(done + 1)
+    return found
 
 
-def _body(landmarks: NDArray[np.float32], frame: Image) -> Points:
-    height, width = frame.shape[:2]
-    return to_body_25(landmarks, width, height)
+def _find_among_people(capture: Capture, detector: str) -> Find:
+    """Return what finds, by another detector, the person who moves from fitted frame to fitted frame."""
+    used = dict(zip(capture.frame_indices.tolist(), capture.keypoints[:, None], strict=True))
 
+    def find(video: Path, indices: Sequence[int], advance: Callable[[int], None]) -> dict[int, Points]:
+        people: dict[int, NDArray[np.float32]] = {}
+        with make_detector(detector) as opened:
+            for done, (index, frame) in enumerate(read_frames(video, indices)):
+                people[index] = opened.detect(frame)[:, BODY]
+                advance(done + 1)
+        return track_person(people | used, sorted({*people, *used}))
 
-def _detect(
-    video: Path, indices: Sequence[int], capture: Capture, detector: str
-) -> Iterator[tuple[int, Points | None]]:
-    """Yield the points of another detector's person who moves from fitted frame to fitted frame."""
-    used = dict(zip(capture.frame_indices.tolist(), capture.keypoints, strict=True))
-    people: dict[int, NDArray[np.float32]] = {}
-    with make_detector(detector) as opened:
-        for index, frame in read_frames(video, indices):
-            people[index] = opened.detect(frame)[:, BODY]
-            yield index, None  # of progress; who is meant is known at the end
-    person = track_person(people | {i: body[None] for i, body in used.items()}, sorted({*people, *used}))
-    yield from ((index, person[index]) for index in sorted(people.keys() & person.keys()))
+    return find
 
 
 def _given(capture: Capture, camera: Camera, path: Path, count: int, config: CaptureConfig) -> dict[int, Points] | None:

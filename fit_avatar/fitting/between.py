@@ -25,6 +25,9 @@ class BetweenConfig:
     outlier: float = 0.06
     """A fitted frame's keypoint that is farther from the fit than this, in body sizes, is a mistake, which says nothing
     about the frames around. Chosen by hand, about the 0.1 m of the noise's measurement."""
+    exchange_reach_s: float = 0.25
+    """Farther than this from any fitted frame, an interpolated pose does not say what is left and right. Chosen by
+    hand: a quarter of two steps."""
     exchange_gain: float = 0.015
     """Left and right are exchanged if the mean distance falls by more than this, in body sizes … Chosen by hand."""
     exchange_ratio: float = 0.7
@@ -54,6 +57,7 @@ def prepare_between(
     fitted: Tensor,
     before: Tensor,
     fraction: Tensor,
+    distance_s: Tensor,
     config: BetweenConfig = DEFAULT_BETWEEN,
 ) -> Between:
     """Compare what was found in every frame with what the interpolated poses show.
@@ -68,15 +72,16 @@ def prepare_between(
         fitted: indices of the fitted frames, ascending. int64 [T]
         before: for each frame, which fitted frame precedes it, 0…T−2. int64 [N]
         fraction: how far each frame is on the way to the next fitted one, 0…1. [N]
+        distance_s: seconds from each frame to the nearest fitted one. [N]
         config: settings.
     """
     size = _sizes(expected)
     is_fitted = torch.zeros(len(keypoints), dtype=torch.bool, device=keypoints.device)
     is_fitted[fitted] = True
     turned, exchanged = _exchanged_back(keypoints, expected, size, config)
-    exchanged = exchanged & ~is_fitted[:, None]
+    exchanged = exchanged & ~is_fitted[:, None] & (distance_s <= config.exchange_reach_s)[:, None]
     keypoints = torch.where(exchanged.any(1)[:, None, None], turned, keypoints)
-    shift, distance = _offset(keypoints, expected)
+    shift, distance = _offset(keypoints, expected)  # of whole bodies
     enough = (keypoints[..., 2] > MIN_CONFIDENCE).sum(1) >= MIN_POINTS
     near = (shift.norm(dim=-1) < config.max_shift * size) & (distance < config.max_distance * size)
     usable = is_fitted | (enough & near)
@@ -85,7 +90,7 @@ def prepare_between(
     lasting = _lasting(error, known, before, fraction, steady)
     moved = keypoints[..., :2] + torch.where(is_fitted[:, None, None], 0.0, lasting)
     confidence = torch.where(usable[:, None], keypoints[..., 2], 0.0)
-    return Between(torch.cat([moved, confidence[..., None]], -1), usable, exchanged.any(1), steady)
+    return Between(torch.cat([moved, confidence[..., None]], -1), usable, exchanged.any(1) & usable, steady)
 
 
 def counted_noise(steady: float, every: float) -> float:
