@@ -32,7 +32,7 @@ from lib.markdown import markdown_table
 
 OUT = Path("out/long_clip")
 DEMO = Path("assets/demo.mp4")
-FILES = ("avatar files", "bvh file", "usd file", "amass file")
+FILES = ("avatar files", "bvh file", "usd file", "report")
 """Stages that both runs do, with few poses and with many."""
 
 

@@ -49,6 +49,8 @@ class Between:
     """Frames in which left and right of arms or legs were exchanged. bool [N]"""
     steady: float
     """How much of the keypoints' errors stays from fitted frame to fitted frame, 0…0.95."""
+    dense: float
+    """How much of them stays from frame to frame, 0…1."""
 
 
 def prepare_between(
@@ -87,21 +89,30 @@ def prepare_between(
     usable = is_fitted | (enough & near)
     error, known = _errors(keypoints[fitted], expected[fitted], size[fitted], config)
     steady = _steadiness(error, known)
+    shared = 1 - _white_noise(keypoints) / max(float(error[known].square().mean()), 1e-9) if known.any() else 0.0
     lasting = _lasting(error, known, before, fraction, steady)
     moved = keypoints[..., :2] + torch.where(is_fitted[:, None, None], 0.0, lasting)
     confidence = torch.where(usable[:, None], keypoints[..., 2], 0.0)
-    return Between(torch.cat([moved, confidence[..., None]], -1), usable, exchanged.any(1) & usable, steady)
+    return Between(
+        torch.cat([moved, confidence[..., None]], -1), usable, exchanged.any(1) & usable, steady, max(shared, steady)
+    )
 
 
-def counted_noise(steady: float, every: float) -> float:
+def counted_noise(steady: float, dense: float, every: float) -> float:
     """Return how much larger the noise of keypoints counts between fitted frames than in them.
 
-    What lasts from fitted frame to fitted frame, a correlation ρ of errors, is taken out of it. But errors of frames
-    that are ``every`` times as dense are correlated by ρ^(1 / every), and then count √((1 + ρ) / (1 − ρ)) times.
+    What lasts from fitted frame to fitted frame, a correlation c of errors, is taken out of it. Errors that
+    neighbouring frames share, a correlation ρ, count √((1 + ρ) / (1 − ρ)) times, but no more than if all frames between
+    two fitted ones erred alike.
+
+    Args:
+        steady: the correlation between neighbouring fitted frames.
+        dense: that between neighbouring frames.
+        every: how many frames there are for each fitted one.
     """
-    dense = steady ** (1 / max(every, 1.0))
-    inflation = [((1 + rho) / (1 - rho)) ** 0.5 for rho in (dense, steady)]
-    return float((1 - 2 * steady**2 / (1 + steady)) ** 0.5 * inflation[0] / inflation[1])
+    inflation = [((1 + rho) / (1 - min(rho, 0.999))) ** 0.5 for rho in (dense, steady)]
+    between = min(inflation[0], max(every, 1.0) ** 0.5)
+    return float((1 - 2 * steady**2 / (1 + steady)) ** 0.5 * max(between / inflation[1], 1.0))
 
 
 def shift_to(keypoints: Tensor, expected: Tensor) -> Tensor:
@@ -169,6 +180,16 @@ def _steadiness(error: Tensor, known: Tensor) -> float:
     first, second = error[:-1][pairs], error[1:][pairs]
     power = (first.square().sum() + second.square().sum()) / 2
     return float(((first * second).sum() / power.clamp_min(1e-9)).clamp(0.0, 0.95)) if len(first) else 0.0
+
+
+def _white_noise(keypoints: Tensor) -> float:
+    """Return the variance of what differs from frame to frame in keypoints [N, 25, 3], in squared pixels.
+
+    Motion hardly changes in three frames, so what is left in second differences is six times this variance.
+    """
+    seen = keypoints[..., 2] > MIN_CONFIDENCE
+    change = keypoints[..., :2].diff(n=2, dim=0)[seen[2:] & seen[1:-1] & seen[:-2]]
+    return float((1.4826 * change.abs().median()).square() / 6) if change.numel() else 0.0
 
 
 def _lasting(error: Tensor, known: Tensor, before: Tensor, fraction: Tensor, steady: float) -> Tensor:

@@ -117,7 +117,7 @@ def solve_motion(
         noise = fitted.keypoint_noise_m
         if noise is None:
             noise = _measured_noise(body, clip, capture)
-        noise = noise * counted_noise(seen.steady, len(times) / len(frames))
+        noise = noise * counted_noise(seen.steady, seen.dense, len(times) / len(frames))
         given = _Given(body, between, seen, noise, capture.camera, frames, times, config)
     solved = given.solved(start, on_step)
     for name in ("rotations", "transl", "expression"):

@@ -79,7 +79,16 @@ def test_frames_without_the_person_are_of_no_use(expected):
     assert (found.keypoints[~found.usable, :, 2] == 0).all() and (found.keypoints[found.usable, :, 2] > 0).all()
 
 
-def test_errors_of_dense_frames_count_more():
-    assert counted_noise(0.0, 5) == pytest.approx(1.0)
-    assert counted_noise(0.5, 1) == pytest.approx((1 - 1 / 3) ** 0.5)
-    assert counted_noise(0.5, 6) > counted_noise(0.5, 3) > 1
+def test_what_neighbouring_frames_share_is_told_from_what_differs(expected):
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(expected.shape, generator=generator)
+    lasting = torch.tensor([6.0, 5, 4, 2, 0, -2, -4, -5, -6])[:, None, None]
+    assert prepare(seen(expected + 4 * noise), expected).dense < 0.3
+    assert prepare(seen(expected + lasting + 0.5 * noise), expected).dense > 0.9
+
+
+def test_errors_that_frames_share_count_more():
+    assert counted_noise(0.0, 0.0, 5) == pytest.approx(1.0)
+    assert counted_noise(0.0, 0.5, 5) == pytest.approx(3**0.5)
+    assert counted_noise(0.0, 0.99, 4) == pytest.approx(2.0)  # four frames are one
+    assert counted_noise(0.5, 0.5, 4) == pytest.approx((1 - 1 / 3) ** 0.5)  # as it was measured, without what lasts
