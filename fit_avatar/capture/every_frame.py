@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from fit_avatar.capture.mediapipe_pose import to_body_25
 from fit_avatar.capture.person import MIN_CONFIDENCE, track_person
 from fit_avatar.capture.points import BODY, Points
 from fit_avatar.capture.track import Track
-from fit_avatar.capture.types import Camera, Capture, Progress
+from fit_avatar.capture.types import Camera, Capture, Image, Progress
 from fit_avatar.capture.video import frame_times, read_frames
 
 Find = Callable[[Path, Sequence[int], Callable[[int], None]], Mapping[int, Points]]
@@ -109,7 +110,7 @@ def _follow_person(video: Path, indices: Sequence[int], advance: Callable[[int],
     found: dict[int, Points] = {}
     estimator = PoseEstimator()
     region: Region | None = None
-    for done, (index, frame) in enumerate(read_frames(video, indices)):
+    for done, (index, frame) in enumerate(_ahead(read_frames(video, indices))):
         pose = estimator.estimate(frame, region)
         if pose is None and region is not None:  # lost
             pose = estimator.estimate(frame)
@@ -119,6 +120,15 @@ def _follow_person(video: Path, indices: Sequence[int], advance: Callable[[int],
             found[index] = to_body_25(pose.landmarks, width, height)
         advance(done + 1)
     return found
+
+
+def _ahead(frames: Iterator[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:
+    """Yield the same, while a thread decodes the next frame."""
+    with ThreadPoolExecutor(1) as worker:
+        following = worker.submit(next, frames, None)
+        while (item := following.result()) is not None:
+            following = worker.submit(next, frames, None)
+            yield item
 
 
 def _find_among_people(capture: Capture, detector: str) -> Find:
