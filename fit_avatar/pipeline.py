@@ -29,9 +29,10 @@ from fit_avatar.fitting import (
     MatchSurface,
     Observations,
     Schedule,
+    SolvedMotion,
     calibrated,
+    solve_motion,
 )
-from fit_avatar.fitting.motion import SolvedMotion, solve_motion
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.progress import Advance
