@@ -54,8 +54,8 @@ logger = logging.getLogger(__name__)
 
 Watch = Callable[[Body, BodyState], None]
 """Is shown the body after every action of the schedule."""
-Look = Callable[[Capture, Advance], EveryFrame | None]
-"""Finds the person in all frames of a clip; None for photographs."""
+Look = Callable[[Capture, Advance], EveryFrame]
+"""Finds the person in all frames of a clip."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue, Agreement,
     Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState,
@@ -130,7 +130,8 @@ def reconstruct(
     observed = runner.run("observe", depends_on, source.observe)
     options = replace(options, all_sides=source.video is not None)
     pictures = source.pictures(observed.value)
-    made = build(observed.value, pictures, body, options, runner, observed.key, watch, source.every_frame)
+    look = None if source.video is None else source.every_frame
+    made = build(observed.value, pictures, body, options, runner, observed.key, watch, look)
     if source.camera.focal_sigma > 0 and made.avatar.capture.camera != source.camera:
         # The notes are about a guess that the fit has replaced.
         return made
@@ -288,8 +289,6 @@ def _moving(
         lambda advance: look(avatar.capture, advance),
     )
     every = seen.value
-    if every is None:
-        return avatar
     stage = runner.run(
         "motion",
         {"fit": keys["fit"], "seen": seen.key, "code": code_identity("fit_avatar.fitting.motion")},

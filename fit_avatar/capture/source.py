@@ -121,16 +121,14 @@ class Source:
             detector=self.detector, progress=progress,
         )  # fmt: skip
 
-    def every_frame(
-        self, capture: Capture, progress: Callable[[str, int, int], None] | None = None
-    ) -> EveryFrame | None:
-        """Find keypoints in the frames that a capture does not use; None for photographs, which are all used.
+    def every_frame(self, capture: Capture, progress: Callable[[str, int, int], None] | None = None) -> EveryFrame:
+        """Find keypoints in the frames of the video that a capture does not use.
 
         Raises:
-            BadInputError: a file cannot be used.
+            BadInputError: a file cannot be used, or the source are photographs.
         """
         if self.video is None:
-            return None
+            raise BadInputError("photographs have no frames between those that are fitted: give a video")
         return observe_every_frame(
             self.video, capture, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
             progress=progress,

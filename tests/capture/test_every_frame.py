@@ -17,6 +17,7 @@ from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.mediapipe_pose import to_body_25
 from fit_avatar.capture.points import NUM_POINTS
 from fit_avatar.capture.source import Source
+from fit_avatar.errors import BadInputError
 
 SHIFTS = [float(s) for s in range(-12, 12)]
 CAMERA = replace(camera_from(WIDTH, HEIGHT, focal_px=150)[0], k=(0.1, 0.0, 0.0, 0.0, 0.0))
@@ -57,8 +58,9 @@ def test_given_keypoints_are_those_of_every_frame(folder: Path, capture: Capture
     assert found.warnings == ()
     source = Source(CAMERA, folder / "clip.mp4", keypoints=folder / "keypoints")
     again = source.every_frame(capture)
-    assert again is not None and np.array_equal(again.keypoints, found.keypoints)
-    assert Source(CAMERA, images=(folder / "a.png",)).every_frame(capture) is None
+    assert np.array_equal(again.keypoints, found.keypoints)
+    with pytest.raises(BadInputError, match="photographs have no frames between"):
+        Source(CAMERA, images=(folder / "a.png",)).every_frame(capture)
 
 
 def test_keypoints_for_another_picture_size_are_put_right_as_in_the_capture(folder: Path, tmp_path: Path) -> None:
