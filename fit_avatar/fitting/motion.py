@@ -104,7 +104,7 @@ def solve_motion(
         fitted: the fit, on all T frames of the capture.
         capture: what was fitted, with the camera of the fit.
         every: keypoints and times of all frames of the clip.
-        on_step: called with windows done and windows in all.
+        on_step: called with iterations done and iterations in all, after every window.
         config: settings.
     """
     clip = fitted.clip.hypothesis(0) if fitted.hypotheses > 1 else fitted.clip
@@ -176,7 +176,7 @@ class _Given:
                 new = ~known
                 rotations[chosen[new]], transl[chosen[new]] = found.rotations[new], found.transl[new]
             if on_step is not None:
-                on_step(done + 1, len(starts))
+                on_step((done + 1) * config.iterations, len(starts) * config.iterations)
         return replace(self.between, rotations=rotations, transl=transl)
 
     def _problem(self, chosen: Tensor, here: ClipState, known: Tensor, solved: int) -> Problem:
