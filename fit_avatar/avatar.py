@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fit_avatar.body import Body, BodyState, Posed, pose_body
+from fit_avatar.body import Body, BodyState, Motion, Posed, pose_body
 from fit_avatar.capture import Capture, read_image
 from fit_avatar.export import (
     Style,
@@ -58,6 +58,13 @@ class Avatar:
     """From the body's keypoints to what the detector means by them, in the bind pose. [K, 3] metres"""
     painted: NDArray[np.uint8] | None = None
     """The texture's picture where that alone is known, as of an avatar that was loaded."""
+    every_frame: Motion | None = None
+    """The poses of every frame of the clip, where they were solved for; :attr:`motion` is there in any case."""
+
+    @property
+    def motion(self) -> Motion:
+        """Return the poses with their times: of every frame of the clip, or (of photographs) of the fitted ones."""
+        return self.every_frame or Motion(self.capture.frame_indices, self.capture.times_s, self.state)
 
     @property
     def image(self) -> NDArray[np.uint8] | None:
@@ -75,10 +82,10 @@ class Avatar:
             BadInputError: the folder holds no avatar, or one of another version.
         """
         folder = Path(folder)
-        body, state, capture = read_npz(folder / "avatar.npz")
+        body, state, capture, every_frame = read_npz(folder / "avatar.npz")
         picture = folder / "avatar.png"
         painted = np.ascontiguousarray(read_image(picture)[..., ::-1]) if picture.is_file() else None
-        return cls(body, state, capture, painted=painted)
+        return cls(body, state, capture, painted=painted, every_frame=every_frame)
 
     def posed(self, body_pose: Tensor | None = None, **changes: Tensor) -> Posed:
         """Return vertices and joints, in the poses of the clip or in others.
@@ -131,6 +138,8 @@ class Avatar:
     ) -> tuple[Path, ...]:
         """Write the avatar: OBJ, MTL and PNG, skinned and animated GLB, NPZ, what was observed, and a picture of it.
 
+        GLB, BVH and USD hold :attr:`motion`, the NPZ that and the fitted frames.
+
         Args:
             folder: where; it is made if it is not there.
             frames: also write the posed mesh of every frame, and its joints.
@@ -151,7 +160,7 @@ class Avatar:
         displacement = None
         if normal_map and self.texture is not None:
             displacement = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
-        avatar = (folder, self.body, self.state, self.capture, painted, style, displacement)
+        avatar = (folder, self.body, self.state, self.capture, painted, style, displacement, self.every_frame)
         names = (*extras, *(["frames"] if frames else []), *(["people-snapshot"] if people_snapshot else []))
         targets = [*avatar_files(folder, displacement is not None), folder / "preview.png"]
         targets += [file for name in names for file in extra_files(folder, name)]

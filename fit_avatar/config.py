@@ -70,6 +70,9 @@ class Config:
     """Focal length in 35 mm equivalents (26 is a phone's main camera), where there is no camera file."""
     frames: int = 120
     """How many frames to use at most, spread evenly over the clip."""
+    motion: Literal["every", "fitted"] = "every"
+    """Whose poses GLB, BVH and USD files hold: those of every frame of the video, between the fitted frames by the
+    keypoints of each; or those of the fitted frames alone, which saves some time."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """The device to compute on; auto takes a CUDA graphics card if there is one."""
     quality: Literal["fast", "balanced", "best"] = "balanced"

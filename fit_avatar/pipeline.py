@@ -13,8 +13,9 @@ from functools import cache
 
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
-from fit_avatar.body import Body, BodyState
+from fit_avatar.body import Body, BodyState, Motion
 from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.source import Picture, Source
 from fit_avatar.capture.types import LeftOut, LimbDirections
 from fit_avatar.correspondence import SurfaceTracker
@@ -28,7 +29,9 @@ from fit_avatar.fitting import (
     MatchSurface,
     Observations,
     Schedule,
+    SolvedMotion,
     calibrated,
+    solve_motion,
 )
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
@@ -52,12 +55,17 @@ logger = logging.getLogger(__name__)
 
 Watch = Callable[[Body, BodyState], None]
 """Is shown the body after every action of the schedule."""
+Look = Callable[[Capture, Advance], EveryFrame]
+"""Finds the person in all frames of a clip."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
-    Agreement, Quality, Texture, Light,
+    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
-TAKEN = ("body", "observe", "agreement", "texture", "quality", "displacement", "preview", "overlay", "report")
+TAKEN = (
+    "body", "observe", "agreement", "texture", "quality", "every frame", "motion", "displacement", "preview", "overlay",
+    "report",
+)  # fmt: skip
 """Names of stages that no action may have."""
 
 
@@ -76,6 +84,8 @@ class Options:
     """Compare the avatar with what was observed: an error if they clearly disagree, warnings of what is uncertain."""
     all_sides: bool = True
     """The pictures are meant to show the person from all sides, so that what they do not show is worth a warning."""
+    every_frame: bool = True
+    """Find a pose for every frame of a clip, also for those that are not fitted."""
 
     def __post_init__(self) -> None:
         for action in self.schedule.actions:
@@ -93,7 +103,7 @@ class Reconstruction:
     views: FrameViews
     """What the frames show of the avatar, worked out once."""
     keys: Mapping[str, str]
-    """Hashes of all that ``fit``, ``texture`` and ``quality`` depend on."""
+    """Hashes of all that ``fit``, ``texture``, ``quality`` and ``motion`` depend on."""
 
 
 def reconstruct(
@@ -120,7 +130,9 @@ def reconstruct(
     }
     observed = runner.run("observe", depends_on, source.observe)
     options = replace(options, all_sides=source.video is not None)
-    made = build(observed.value, source.pictures(observed.value), body, options, runner, observed.key, watch)
+    pictures = source.pictures(observed.value)
+    look = None if source.video is None else source.every_frame
+    made = build(observed.value, pictures, body, options, runner, observed.key, watch, look)
     if source.camera.focal_sigma > 0 and made.avatar.capture.camera != source.camera:
         # The notes are about a guess that the fit has replaced.
         return made
@@ -135,6 +147,7 @@ def build(
     runner: Runner,
     observed: str = "",
     watch: Watch | None = None,
+    look: Look | None = None,
 ) -> Reconstruction:
     """Turn what was observed, however that was done, into an avatar.
 
@@ -146,6 +159,7 @@ def build(
         runner: of the stages.
         observed: hash of all that the capture depends on.
         watch: is shown the body.
+        look: finds the person in all frames of the clip that the capture is of; None leaves the motion at its frames.
     """
     fitted, keys = _fit(capture, pictures, body, options, runner, observed, watch)
     capture = calibrated(capture, fitted)
@@ -160,6 +174,8 @@ def build(
         avatar = _painted(avatar, pictures, views, options, runner, keys)
     if options.check:
         avatar = _judged(avatar, views, options, runner, keys)
+    if look is not None and options.every_frame:
+        avatar = _moving(avatar, fitted, look, runner, observed, keys)
     return Reconstruction(avatar, views, keys)
 
 
@@ -262,3 +278,23 @@ def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner,
     regions = tuple(summarise_regions(avatar.body, avatar.state, stage.value))
     unseen = coverage_warnings(regions, len(avatar.capture.masks)) if options.all_sides else ()
     return replace(avatar, quality=stage.value, regions=regions, warnings=(*avatar.warnings, *unseen))
+
+
+def _moving(
+    avatar: Avatar, fitted: FitState, look: Look, runner: Runner, observed: str, keys: dict[str, str]
+) -> Avatar:
+    """Return the avatar with a pose for every frame of the clip, and warnings of frames that do not show one."""
+    seen = runner.run(
+        "every frame",
+        {"observed": observed, "code": code_identity("fit_avatar.capture.every_frame")},
+        lambda advance: look(avatar.capture, advance),
+    )
+    every = seen.value
+    stage = runner.run(
+        "motion",
+        {"fit": keys["fit"], "seen": seen.key, "code": code_identity("fit_avatar.fitting.motion")},
+        lambda advance: solve_motion(avatar.body, fitted, avatar.capture, every, under("motion", advance)),
+    )
+    keys["motion"] = stage.key
+    motion = stage.value.motion.to(avatar.state.transl.device)
+    return replace(avatar, every_frame=motion, warnings=(*avatar.warnings, *stage.value.warnings))

@@ -107,10 +107,13 @@ class _Written:
         runner, config, avatar, keys = self.runner, self.config, self.avatar, self.made.keys
         folder, code = config.folder, code_identity("fit_avatar.export")
         style = Style(config.skeleton, config.bind, config.up, config.unit)
-        depends_on = {"texture": keys["texture"], "style": style, "normal_map": config.normal_map, "code": code}
+        depends_on = {
+            "texture": keys["texture"], "motion": keys.get("motion", ""), "style": style,
+            "normal_map": config.normal_map, "code": code,
+        }  # fmt: skip
         of_the_fit = {"fit": keys["fit"], "code": code}
         given = (avatar.body, avatar.state, avatar.capture)
-        painted = (folder, *given, self.image, style, self._displacement())
+        painted = (folder, *given, self.image, style, self._displacement(), avatar.every_frame)
 
         def write_posed(advance: Advance) -> list[Path]:
             posed = write_frames(folder, *given[:2], avatar.capture.frame_indices, under("posed frames", advance))

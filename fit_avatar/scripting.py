@@ -36,6 +36,7 @@ def fit_video(
     texture_size: int | None = 2048,
     delight: bool = False,
     check: bool = True,
+    every_frame: bool = True,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
 ) -> Avatar:
@@ -57,6 +58,7 @@ def fit_video(
         texture_size: side of the texture; None leaves it out.
         delight: remove the lighting of the clip from the texture, as far as the turn separates it from the colours.
         check: compare the avatar with the clip: an error if they clearly disagree, warnings of what is uncertain.
+        every_frame: find a pose for every frame of the clip (``Avatar.motion``), also for those that are not fitted.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
 
@@ -69,7 +71,8 @@ def fit_video(
         detector=detector, pose_model=pose_model,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms)
-    return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)
+    options = Options(plan, height_m, texture_size or 0, delight, check, every_frame=every_frame)
+    return _fit_source(source, options, body, device, progress)
 
 
 def fit_images(

@@ -25,6 +25,7 @@ OPTIONS = (
     "--quality {fast,balanced,best}", "--texture-size INT", "--num-betas INT", "--export", "--fresh",
     "--image", "--preset STR", "--body STR", "--detector {mediapipe,openpose,rtmlib}",
     "--log {bar,quiet,verbose,json}", "--view", "--normal-map",
+    "--motion {every,fitted}",
 )  # fmt: skip
 
 

@@ -134,6 +134,55 @@ def test_a_file_that_names_an_extension_needs_it(clip, tmp_path, capsys):
     assert f"the extension {broken} fails: ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_every_frame_of_the_clip_gets_a_pose(clip, given, tmp_path):
+    """Half of the frames are fitted; keypoints tell the other poses, in a run, from its cache, and in a script."""
+    plan = shortened("pose from keypoints")
+    source = Source.of(video=clip.folder / "video.mp4", camera=CAMERA, max_frames=4, **given)
+
+    def go(every_frame=True):
+        runner = Runner(Store(tmp_path / "cache", False, KEPT), Silent())
+        options = Options(plan, clip.height_m, texture_size=0, every_frame=every_frame)
+        return reconstruct(source, BODY, options, runner), {s["name"]: s["kept_from_earlier_run"] for s in runner.done}
+
+    left_out, stages = go(every_frame=False)
+    assert "motion" not in stages and left_out.avatar.every_frame is None
+    motion = left_out.avatar.motion
+    assert len(motion.frame_indices) == 4 and motion.state is left_out.avatar.state
+    made, stages = go()
+    assert stages["pose from keypoints"] and not stages["every frame"] and not stages["motion"]
+    motion = made.avatar.motion
+    assert motion.frame_indices.tolist() == list(range(8)) and made.keys["motion"]
+    torch.testing.assert_close(torch.from_numpy(motion.times_s), torch.arange(8).double() / 12)
+    fitted = made.avatar.capture.frame_indices
+    for name in ("global_orient", "body_pose", "transl"):
+        assert torch.equal(getattr(motion.state, name)[fitted], getattr(made.avatar.state, name)), name
+    again, stages = go()
+    assert all(stages.values())
+    assert_same_state(again.avatar.motion.state, motion.state)
+    scripted = fit_video(
+        clip.folder / "video.mp4", camera=CAMERA, height_m=clip.height_m, schedule=plan, texture_size=None, frames=4,
+        **given,
+    )  # fmt: skip
+    assert_same_state(scripted.motion.state, motion.state)
+    scripted.save(tmp_path / "avatar", extras=["bvh"])
+    loaded = Avatar.load(tmp_path / "avatar")
+    assert len(loaded.state.transl) == 4
+    assert_same_state(loaded.motion.state, motion.state)
+    assert "Frames: 8\n" in (tmp_path / "avatar" / "avatar.bvh").read_text()
+
+
+def test_the_command_line_leaves_the_motion_out_if_asked(clip, tmp_path):
+    file = tmp_path / "short.json"
+    file.write_text(schedule_to_json(shortened("pose from keypoints")))
+    options = [*clip.given, "--out", str(tmp_path / "out"), "--texture-size", "64", "--preset", str(file)]
+    options += ["--frames", "4", "--export", "bvh"]
+    assert main([*options, "--motion", "fitted"]) == 0
+    assert "Frames: 4\n" in (tmp_path / "out" / "avatar.bvh").read_text()
+    assert main(options) == 0
+    assert "Frames: 8\n" in (tmp_path / "out" / "avatar.bvh").read_text()
+    assert len(Avatar.load(tmp_path / "out").motion.times_s) == 8
+
+
 def test_names_of_the_runs_own_stages_are_taken():
     plan = Schedule("mine", "", (Solve("texture", video_avatar().solves[0].terms),))
     with pytest.raises(BadInputError, match="calls an action 'texture', which is taken"):

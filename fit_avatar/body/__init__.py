@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
     from fit_avatar.body.load import load_body
     from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
+    from fit_avatar.body.motion import Motion
     from fit_avatar.body.skinning import Posed, pose_body
     from fit_avatar.body.smpl import convert_body, hand_pose, read_smpl
     from fit_avatar.body.state import BodyState
@@ -22,6 +23,7 @@ __all__ = [
     "SMPL_PARENTS",
     "Body",
     "BodyState",
+    "Motion",
     "Posed",
     "convert_body",
     "face_shapes",
@@ -31,7 +33,7 @@ __all__ = [
     "read_smpl",
 ]
 
-_MODULES = ("load", "default_body", "joints", "model", "skinning", "smpl", "state")
+_MODULES = ("load", "default_body", "joints", "model", "motion", "skinning", "smpl", "state")
 
 
 def __getattr__(name: str) -> Any:

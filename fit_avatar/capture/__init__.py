@@ -5,6 +5,7 @@ from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.coco_wholebody import from_coco_wholebody, load_coco_wholebody
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.detectors import DETECTORS, make_detector
+from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.observe import observe
@@ -20,6 +21,7 @@ __all__ = [
     "Camera",
     "Capture",
     "CaptureConfig",
+    "EveryFrame",
     "LeftOut",
     "LimbDirections",
     "PeopleSnapshot",
@@ -34,6 +36,7 @@ __all__ = [
     "load_people_snapshot",
     "make_detector",
     "observe",
+    "observe_every_frame",
     "observe_images",
     "probe",
     "read_frames",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
+from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.types import Camera, Capture
@@ -123,6 +124,19 @@ class Source:
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
             detector=self.detector, pose_model=self.pose_model, progress=progress,
+        )  # fmt: skip
+
+    def every_frame(self, capture: Capture, progress: Callable[[str, int, int], None] | None = None) -> EveryFrame:
+        """Find keypoints in the frames of the video that a capture does not use.
+
+        Raises:
+            BadInputError: a file cannot be used, or the source are photographs.
+        """
+        if self.video is None:
+            raise BadInputError("photographs have no frames between those that are fitted: give a video")
+        return observe_every_frame(
+            self.video, capture, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
+            progress=progress,
         )  # fmt: skip
 
     def pictures(self, capture: Capture) -> Pictures:

@@ -8,6 +8,7 @@ from fit_avatar.body.part_multipliers import (
     CONSENSUS_OFFSETS,
     PartMultipliers,
 )
+from fit_avatar.energies.anchor import place_anchor, pose_anchor
 from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
@@ -110,6 +111,8 @@ __all__ = [
     "offset_prior",
     "part_segmentation",
     "parts_of_vertices",
+    "place_anchor",
+    "pose_anchor",
     "pose_deviation",
     "rotation_acceleration",
     "rotation_velocity",

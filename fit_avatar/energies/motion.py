@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.energies.blocks import Blocks, block_diagonal
-from fit_avatar.energies.pose import LOOSE_ROOT, between, looseness
+from fit_avatar.energies.pose import LEAST_LOOSE, LOOSE_ROOT, between, looseness
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
@@ -150,6 +150,6 @@ def _stencil(x: PosedBody, rates: Tensor) -> Tensor:
 
 
 def _with_root(x: PosedBody) -> Tensor:
-    """Return the looseness of all joints, at least 0.3, so that smoothness binds no joint entirely. [J, 1]"""
-    loose = looseness(x).clamp_min(0.3)
+    """Return the looseness of all joints, not too small, so that smoothness binds none entirely. [J, 1]"""
+    loose = looseness(x).clamp_min(LEAST_LOOSE)
     return torch.cat([loose.new_full((1, 1), LOOSE_ROOT), loose])

@@ -21,6 +21,8 @@ LOOSE = {
 LOOSE_ELSEWHERE = 0.5
 """The same, for fingers and eyes."""
 LOOSE_ROOT = 2.0
+LEAST_LOOSE = 0.3
+"""Where smoothness is concerned, no joint is held more firmly. Chosen by hand."""
 
 
 @cache

@@ -32,6 +32,7 @@ def write_bvh(
     frame_indices: NDArray[np.int64] | None = None,
     skeleton: str = "smpl",
     axes: Axes | None = None,
+    times_s: NDArray[np.float64] | None = None,
 ) -> Path:
     """Write hierarchy and motion; the rest pose is the body's bind pose, in which all of a BVH's rotations are zero.
 
@@ -45,13 +46,14 @@ def write_bvh(
         frame_indices: of the T frames in the video; unevenly spaced ones are interpolated to a constant rate. [T]
         skeleton: naming of the joints.
         axes: of the file; by default y up and metres.
+        times_s: when the frames were taken, in seconds; by default as ``frame_indices`` and ``fps`` say. [T]
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
     axes = axes or Axes()
     rig = rest_rig(body, state, skeleton, axes)
-    motion, rate = evenly_spaced(root_motion(body, state), seconds(len(state.transl), fps, frame_indices), fps)
+    motion, rate = evenly_spaced(root_motion(body, state), seconds(len(state.transl), fps, frame_indices, times_s), fps)
     lines = ["HIERARCHY", *_joint(rig, 0, _tips(body, state, rig, axes), ""), "MOTION"]
     lines += [f"Frames: {len(motion.pelvis)}", f"Frame Time: {1 / rate:.8f}"]
     lines += [" ".join(f"{value:.{DIGITS}f}" for value in row) for row in _channels(rig, motion, axes)]

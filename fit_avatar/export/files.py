@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.motion import Motion
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.snapshot_files import import_h5py
 from fit_avatar.capture.types import Capture
@@ -97,26 +98,38 @@ def write_avatar(
     texture: NDArray[np.uint8] | Path,
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
+    every: Motion | None = None,
 ) -> list[Path]:
     """Write ``avatar.glb``, ``avatar.obj`` with its two companions, ``avatar.npz``, and if there are any, keypoints.
 
     The NPZ holds the fit in camera coordinates and the body's own bind pose, whatever the style. With a displacement
     (heights above the surface in metres, [s, s]) ``avatar_normal.png`` is written too, which GLB and OBJ use.
 
+    With ``every``, the poses of every frame of the clip, the GLB holds those, and the NPZ has them beside the fitted
+    ones; without, they hold the T poses of ``state``.
+
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
-    style = style or Style()
-    bound, poses = in_bind_pose(body, state, style.bind)
+    style, moving = style or Style(), every or _fitted(state, capture)
+    bound, poses = in_bind_pose(body, moving.state, style.bind)
     obj = write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement)
-    clip = (capture.fps, texture, capture.frame_indices)
+    clip = (capture.fps, texture, moving.frame_indices)
     return [
-        write_glb(folder / "avatar.glb", bound, poses, *clip, skeleton=style.skeleton, displacement=displacement),
+        write_glb(
+            folder / "avatar.glb",
+            bound,
+            poses,
+            *clip,
+            skeleton=style.skeleton,
+            displacement=displacement,
+            times_s=moving.times_s,
+        ),
         obj,
         obj.with_suffix(".mtl"),
         obj.with_suffix(".png"),
         *([] if displacement is None else [folder / "avatar_normal.png"]),
-        write_npz(folder / "avatar.npz", body, state, capture),
+        write_npz(folder / "avatar.npz", body, state, capture, every),
         *([write_keypoints(folder / "keypoints.npz", capture)] if (capture.keypoints[..., 2] > 0).any() else []),
     ]
 
@@ -130,8 +143,11 @@ def write_extra(
     texture: NDArray[np.uint8] | Path,
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
+    every: Motion | None = None,
 ) -> list[Path]:
     """Write one of the :data:`EXTRAS`: ``avatar.bvh``, ``avatar.usdz``, ``avatar_amass.npz``, or ``avatar_lod1.glb`` …
+
+    With ``every``, the poses of every frame of the clip, they hold those; without, the T poses of ``state``.
 
     Raises:
         ValueError: there is no such extra.
@@ -141,15 +157,31 @@ def write_extra(
     if name not in EXTRAS:
         raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
     files, style = extra_files(folder, name), style or Style()
-    motion, clip = (capture.fps, capture.frame_indices), (capture.fps, texture, capture.frame_indices)
+    moving = every or _fitted(state, capture)
     if name == "amass":
-        return [write_amass(files[0], body, state, capture.times_s)]
-    bound, poses = in_bind_pose(body, state, style.bind)
+        return [write_amass(files[0], body, moving.state, moving.times_s)]
+    bound, poses = in_bind_pose(body, moving.state, style.bind)
+    frames, times = moving.frame_indices, moving.times_s
     if name == "bvh":
-        return [write_bvh(files[0], bound, poses, *motion, style.skeleton, style.axes)]
+        return [write_bvh(files[0], bound, poses, capture.fps, frames, style.skeleton, style.axes, times)]
+    clip = (capture.fps, texture, frames)
     if name == "usd":
-        return [write_usdz(files[0], bound, poses, *clip, style.skeleton, style.axes, displacement)]
+        return [write_usdz(files[0], bound, poses, *clip, style.skeleton, style.axes, displacement, times)]
     return [
-        write_glb(file, bound, poses, *clip, skeleton=style.skeleton, detail=fraction, displacement=displacement)
+        write_glb(
+            file,
+            bound,
+            poses,
+            *clip,
+            skeleton=style.skeleton,
+            detail=fraction,
+            displacement=displacement,
+            times_s=times,
+        )
         for file, fraction in zip(files, LOD.levels, strict=True)
     ]
+
+
+def _fitted(state: BodyState, capture: Capture) -> Motion:
+    """Return the poses of the fitted frames alone."""
+    return Motion(capture.frame_indices, capture.times_s, state)

@@ -72,6 +72,7 @@ def write_glb(
     skeleton: str = "smpl",
     detail: float = 1.0,
     displacement: NDArray[np.float32] | None = None,
+    times_s: NDArray[np.float64] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -90,6 +91,7 @@ def write_glb(
         skeleton: naming of the joints, see :mod:`fit_avatar.export.skeletons`.
         detail: fraction of the triangles to keep, see :mod:`fit_avatar.export.lod`.
         displacement: heights above the surface in metres, for a normal map. [s, s]
+        times_s: when the frames were taken, in seconds; by default as ``frame_indices`` and ``fps`` say. [T]
 
     Returns:
         ``path``. Metres, y up, facing +z.
@@ -126,7 +128,7 @@ def write_glb(
             {"name": "avatar", "primitives": [_primitive(buffer, body, rig, mesh, shading, displacement is not None)]}
         ],
         "skins": [_skin(buffer, rig)],
-        "animations": [_animation(buffer, body, state, rig, fps, frame_indices)],
+        "animations": [_animation(buffer, body, state, rig, fps, frame_indices, times_s)],
         "materials": [material],
         "textures": [{"source": source, "sampler": 0} for source in range(len(pictures))],
         "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
@@ -204,11 +206,17 @@ def _skin(buffer: _Buffer, rig: Rig) -> dict[str, Any]:
 
 
 def _animation(
-    buffer: _Buffer, body: Body, state: BodyState, rig: Rig, fps: float, frame_indices: NDArray[np.int64] | None
+    buffer: _Buffer,
+    body: Body,
+    state: BodyState,
+    rig: Rig,
+    fps: float,
+    frame_indices: NDArray[np.int64] | None,
+    times_s: NDArray[np.float64] | None,
 ) -> dict[str, Any]:
     motion = root_motion(body, state)
     first = 0 if frame_indices is None else int(frame_indices[0])
-    times = buffer.array(seconds(len(motion.pelvis), fps, frame_indices), "<f4", bounds=True)
+    times = buffer.array(seconds(len(motion.pelvis), fps, frame_indices, times_s), "<f4", bounds=True)
     outputs = [("rotation", rig.pelvis + j, motion.rotations[:, j]) for j in range(len(body.parents))]
     outputs.append(("translation", rig.pelvis, motion.pelvis))
     samplers = [{"input": times, "output": buffer.array(values, "<f4")} for _, _, values in outputs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.model import Body
+from fit_avatar.body.motion import Motion
 from fit_avatar.body.skinning import pose_body, shaped, weighted_sum
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
@@ -26,6 +27,8 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
     "part_weights": ("*", "V"), "parents": ("J",), "pose_basis": ("V", 3, "*"), "betas": ("B",), "offsets": ("V", 3),
     "global_orient": ("T", 3), "body_pose": ("T", "*", 3), "transl": ("T", 3), "expression": ("T", "*"),
     "intrinsics": (3, 3), "distortion": ("*",), "image_size": (2,), "fps": (), "num_expression": (),
+    "motion_frame_indices": ("N",), "motion_times_s": ("N",), "motion_global_orient": ("N", 3),
+    "motion_body_pose": ("N", "*", 3), "motion_transl": ("N", 3), "motion_expression": ("N", "*"),
     "vertices_bind": ("V", 3), "joints_bind": ("J", 3), "keypoint_weights": (len(BODY_25), "J"),
 }  # fmt: skip
 """Of the arrays in the file, with letters for sizes that must agree."""
@@ -34,7 +37,11 @@ _NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence", "gender":
 """Names in the file of the fields of a body that differ."""
 
 
-def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Path:
+POSES = ("global_orient", "body_pose", "transl", "expression")
+"""What a state holds of each frame."""
+
+
+def write_npz(path: Path, body: Body, state: BodyState, capture: Capture, every: Motion | None = None) -> Path:
     """Write shape, poses, rig, texture coordinates and camera.
 
     To re-pose: with local rotations R_k and G_k their products down the chain, S_k = G_k · bind_rotations_kᵀ;
@@ -46,6 +53,8 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
         body: the body.
         state: shape and T poses (axis-angle; zero is the T-pose).
         capture: gives camera, frame indices and frames per second.
+        every: poses of every frame of the clip, written as ``motion_global_orient``, ``motion_body_pose``,
+            ``motion_transl`` (and ``motion_expression``), with their ``motion_frame_indices`` and ``motion_times_s``.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -72,12 +81,16 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture) -> Pat
         "frame_indices": capture.frame_indices,
         "fps": np.array(capture.fps),
     }
+    if every is not None:
+        poses = {name: getattr(every.state, name) for name in POSES}
+        arrays |= {f"motion_{name}": _array(tensor) for name, tensor in poses.items() if tensor is not None}
+        arrays |= {"motion_frame_indices": every.frame_indices, "motion_times_s": every.times_s}
     arrays_file.write_npz(path, arrays)
     return path
 
 
-def read_npz(path: Path) -> tuple[Body, BodyState, Capture]:
-    """Read a file of :func:`write_npz`.
+def read_npz(path: Path) -> tuple[Body, BodyState, Capture, Motion | None]:
+    """Read a file of :func:`write_npz`; the motion is None if the file holds fitted frames alone.
 
     The capture has the frames and the camera; its keypoints are unseen and its masks empty, since they are not in the
     file.
@@ -104,11 +117,20 @@ def read_npz(path: Path) -> tuple[Body, BodyState, Capture]:
             frame_weights=np.ones(count, np.float32),
             fps=float(z["fps"]),
         )
+        every = _motion(z, state) if "motion_times_s" in z else None
     except (KeyError, ValueError, TypeError) as error:
         raise BadInputError(
             f"{path} is not what this version of fit-avatar writes ({error}): run the fit again in its folder"
         ) from None
-    return body, state, capture
+    return body, state, capture, every
+
+
+def _motion(z: dict[str, NDArray[Any]], state: BodyState) -> Motion:
+    poses = {name: torch.from_numpy(z[f"motion_{name}"]) for name in POSES if getattr(state, name) is not None}
+    times = z["motion_times_s"]
+    if not len(times) or (np.diff(times) <= 0).any():
+        raise ValueError("it has times that do not ascend")
+    return Motion(z["motion_frame_indices"], times, replace(state, **poses))
 
 
 def _check(z: dict[str, NDArray[Any]]) -> None:
@@ -123,7 +145,8 @@ def _check(z: dict[str, NDArray[Any]]) -> None:
     expected = {
         "shape_basis": (2, len(z["betas"]) + int(z["num_expression"])), "body_pose": (1, len(z["parents"]) - 1),
         "part_weights": (0, len(z["part_names"])), "joint_template": (0, len(z["joint_names"])),
-        "expression": (1, int(z["num_expression"])),
+        "expression": (1, int(z["num_expression"])), "motion_body_pose": (1, len(z["parents"]) - 1),
+        "motion_expression": (1, int(z["num_expression"])),
     }  # fmt: skip
     for name, (axis, size) in expected.items():
         if name in z and z[name].shape[axis] != size:

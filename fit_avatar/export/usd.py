@@ -17,7 +17,7 @@ from fit_avatar.export.axes import Axes
 from fit_avatar.export.glb import MAX_INFLUENCES, strongest_influences
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.mesh import ROUGHNESS, rest_mesh
-from fit_avatar.export.motion import Motion, root_motion, seconds
+from fit_avatar.export.motion import Motion, frames_of, root_motion, seconds
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import atomic_path
@@ -26,6 +26,10 @@ from fit_avatar.io.optional import import_optional
 FloatArray = NDArray[np.float64]
 
 ROOT = "/avatar"
+CHUNK = 120
+"""Frames whose vertices are posed together, which bounds the memory. Chosen by hand."""
+TIME_DIGITS = 4
+"""After the decimal point of time codes, so that those of a constant rate are whole."""
 TEXTURE, NORMALS = "avatar.png", "avatar_normal.png"
 
 
@@ -51,11 +55,12 @@ def write_usdz(
     skeleton: str = "smpl",
     axes: Axes | None = None,
     displacement: NDArray[np.float32] | None = None,
+    times_s: NDArray[np.float64] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
     As in ``avatar.glb``, joints have SMPL's local rotations and the rest pose is the bind pose on the floor. Time codes
-    are frames of the video, the first at 0.
+    are frames of the video at its mean rate, the first at 0; where the rate varies, they are fractions.
 
     Args:
         path: of the file, ending in .usdz.
@@ -67,6 +72,7 @@ def write_usdz(
         skeleton: naming of the joints; characters that USD does not allow become _.
         axes: of the file, which records them; by default y up and metres.
         displacement: heights above the surface, in metres, for a normal map. [s, s]
+        times_s: when the frames were taken, in seconds; by default as ``frame_indices`` and ``fps`` say. [T]
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -83,7 +89,7 @@ def write_usdz(
         stage = pxr.Usd.Stage.CreateNew(str(layer))
         _set_axes(pxr, stage, axes, fps)
         rig, motion = rest_rig(body, state, skeleton, axes), root_motion(body, state)
-        times = np.round(seconds(len(motion.pelvis), fps, frame_indices) * fps)
+        times = np.round(seconds(len(motion.pelvis), fps, frame_indices, times_s) * fps, TIME_DIGITS)
         root = pxr.UsdSkel.Root.Define(stage, ROOT)
         stage.SetDefaultPrim(root.GetPrim())
         stage.SetMetadata("comment", body.licence)
@@ -224,6 +230,12 @@ def _joint_paths(pxr: Any, rig: Rig) -> list[str]:
 
 def _motion_extent(body: Body, state: BodyState, motion: Motion, axes: Axes) -> list[list[float]]:
     """Return two opposite corners of the bounding box of all poses."""
-    vertices = pose_body(body, state).vertices.detach().cpu().double().numpy()
-    world = axes.points(vertices @ motion.world_from_camera[:3, :3].T + motion.world_from_camera[:3, 3])
-    return [world.min((0, 1)).tolist(), world.max((0, 1)).tolist()]
+    low, high = [], []
+    for start in range(0, len(state.transl), CHUNK):
+        vertices = (
+            pose_body(body, frames_of(state, slice(start, start + CHUNK))).vertices.detach().cpu().double().numpy()
+        )
+        world = axes.points(vertices @ motion.world_from_camera[:3, :3].T + motion.world_from_camera[:3, 3])
+        low.append(world.min((0, 1)))
+        high.append(world.max((0, 1)))
+    return [np.min(low, 0).tolist(), np.max(high, 0).tolist()]

@@ -15,6 +15,7 @@ from fit_avatar.fitting.actions import (
 from fit_avatar.fitting.batch import some_frames, stack_captures
 from fit_avatar.fitting.default_schedule import tracking_terms, video_avatar
 from fit_avatar.fitting.fit import AnySchedule, as_schedule, fit
+from fit_avatar.fitting.motion import MotionConfig, SolvedMotion, solve_motion
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.presets import PRESETS, preset
 from fit_avatar.fitting.schedule import Schedule
@@ -34,9 +35,11 @@ __all__ = [
     "Initialise",
     "MatchSurface",
     "MeasureKeypointNoise",
+    "MotionConfig",
     "Observations",
     "Schedule",
     "Solve",
+    "SolvedMotion",
     "UseAllFrames",
     "as_schedule",
     "calibrated",
@@ -46,6 +49,7 @@ __all__ = [
     "read_schedule",
     "schedule_from_json",
     "schedule_to_json",
+    "solve_motion",
     "some_frames",
     "stack_captures",
     "tracking_terms",

@@ -101,9 +101,7 @@ class Observations(Mapping[str, Any]):
     @cached_property
     def frame_intervals_s(self) -> Tensor:
         """Return seconds between neighbouring frames, none far from the usual one. [T−1]"""
-        gaps = self.times_s[1:] - self.times_s[:-1]
-        usual = gaps.median() if len(gaps) else self.times_s.new_tensor(1 / REFERENCE_RATE_HZ)
-        return (gaps / usual).clamp(1 / UNEVEN, UNEVEN) * usual.clamp(LEAST_INTERVAL_S, MOST_INTERVAL_S)
+        return usual_intervals(self.times_s)
 
     @cached_property
     def distance_field(self) -> DistanceField:
@@ -155,6 +153,13 @@ class Observations(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def usual_intervals(times_s: Tensor) -> Tensor:
+    """Return seconds between neighbouring frames, none far from the usual one. [T] → [T−1]"""
+    gaps = times_s[1:] - times_s[:-1]
+    usual = gaps.median() if len(gaps) else times_s.new_tensor(1 / REFERENCE_RATE_HZ)
+    return (gaps / usual).clamp(1 / UNEVEN, UNEVEN) * usual.clamp(LEAST_INTERVAL_S, MOST_INTERVAL_S)
 
 
 _NAMES = tuple(f.name for f in fields(Observations) if f.name not in Observations.HIDDEN)

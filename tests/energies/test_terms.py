@@ -80,6 +80,10 @@ def contact(world: World) -> dict:
     return {"contact": torch.rand(max(world.frames - 1, 0), 6, generator=generator).double()}
 
 
+def poses(world: World) -> dict:
+    return {"rotations": world.posed_body.rotations.clone()}
+
+
 def gaussian(world: World) -> dict:
     count = 3 * (len(world.body.parents) - 1)
     mixing = np.random.default_rng(0).normal(size=(count, count))
@@ -204,6 +208,8 @@ CASES = [
     Case(e.mixture_pose_prior, "T 64", zero=None, name="mixture_pose_prior of recorded motion"),
     Case(e.joint_limits, "T 9 3", bend=0.5, zero=None),
     Case(e.bending_prior, "T 4", zero=None),
+    Case(e.pose_anchor, "T J 3", poses),
+    Case(e.place_anchor, "T 3", lambda w: {"places": w.posed_body.transl.clone()}),
     Case(e.rotation_velocity, "T-1 J 3", timing, zero=None),
     Case(e.rotation_acceleration, "T-2 J 3", timing, zero=None),
     Case(e.translation_velocity, "T-1 3", timing),

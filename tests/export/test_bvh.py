@@ -65,6 +65,15 @@ def test_frames_at_uneven_distances_become_a_steady_rate(tmp_path: Path, body: B
         np.testing.assert_allclose(positions(path, body.joint_names, written), expected[fitted], atol=2e-5)
 
 
+def test_frames_at_their_own_times_become_a_steady_rate(tmp_path: Path, body: Body, state: BodyState) -> None:
+    path = write_bvh(tmp_path / "a.bvh", body, state, 25.0, times_s=np.array([3.0, 3.1, 3.2, 3.25, 3.3, 3.5]))
+    bvh = bvhio.readAsBvh(str(path))
+    assert bvh.FrameCount == 6 and bvh.FrameTime == pytest.approx(0.1, abs=1e-6)
+    expected = in_world(body, state)
+    for written, fitted in ((0, 0), (1, 1), (2, 2), (3, 4), (5, 5)):
+        np.testing.assert_allclose(positions(path, body.joint_names, written), expected[fitted], atol=2e-5)
+
+
 def test_angles_do_not_jump(tmp_path: Path, body: Body, state: BodyState) -> None:
     lines = write_bvh(tmp_path / "a.bvh", body, state, 25.0).read_text().splitlines()
     rows = np.array([line.split() for line in lines[lines.index("MOTION") + 3 :]], float)

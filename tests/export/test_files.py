@@ -10,10 +10,12 @@ import pytest
 import trimesh
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.motion import Motion
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.errors import MissingDependencyError
-from fit_avatar.export import EXTRAS, Style, check_installed, write_avatar, write_extra
+from fit_avatar.export import EXTRAS, Style, check_installed, read_npz, write_avatar, write_extra
+from fit_avatar.export.motion import frames_of
 
 TEXTURE = np.full((8, 8, 3), 90, np.uint8)
 
@@ -84,6 +86,28 @@ def test_extras(
     assert [file.name for file in files] == names == sorted(file.name for file in tmp_path.iterdir())
     assert all(file.stat().st_size > 500 for file in files)
     assert extra in EXTRAS
+
+
+def test_the_motion_of_every_frame_is_in_all_of_them(
+    tmp_path: Path, body: Body, state: BodyState, capture: Capture
+) -> None:
+    bvhio, usd = pytest.importorskip("bvhio"), pytest.importorskip("pxr.Usd")
+    times = np.arange(11) / 30
+    motion = Motion(np.arange(11), times, frames_of(state, np.resize(np.arange(6), 11)))
+    given = (tmp_path, body, state, capture, TEXTURE, Style(bind="t"), None, motion)
+    glb, *_, npz = write_avatar(*given)
+    (bvh,), (usdz,) = (write_extra(extra, *given) for extra in ("bvh", "usd"))
+    gltf = pygltflib.GLTF2().load(str(glb))
+    accessor = gltf.accessors[gltf.animations[0].samplers[0].input]
+    assert accessor.count == 11 and accessor.max == pytest.approx([times[-1]])
+    assert gltf.animations[0].extras["first_frame"] == 0
+    read = bvhio.readAsBvh(str(bvh))
+    assert read.FrameCount == 11 and read.FrameTime == pytest.approx(1 / 30, abs=1e-6)
+    stage = usd.Stage.Open(str(usdz))
+    codes = stage.GetPrimAtPath("/avatar/skeleton/captured").GetAttribute("rotations").GetTimeSamples()
+    assert codes == list(range(11))
+    _, fitted, _, every = read_npz(npz)
+    assert len(fitted.transl) == 6 and every is not None and len(every.state.transl) == 11
 
 
 def test_an_unknown_extra(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:

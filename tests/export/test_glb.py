@@ -18,6 +18,7 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.export import write_glb
 from fit_avatar.export.glb import strongest_influences
 from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.motion import frames_of, root_motion
 from fit_avatar.export.normal_map import normal_map
 
 TEXTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
@@ -127,6 +128,22 @@ def test_animation_turns_every_joint_at_the_videos_times(gltf: pygltflib.GLTF2) 
         quaternions = read(gltf, sampler.output)
         np.testing.assert_allclose(np.linalg.norm(quaternions, axis=1), 1, atol=1e-6)
         assert ((quaternions[1:] * quaternions[:-1]).sum(1) >= 0).all()
+
+
+def test_the_keys_have_the_times_of_the_frames(tmp_path: Path, body: Body, state: BodyState) -> None:
+    times = np.array([2.0, 2.1, 2.15, 2.4, 2.41, 3.0])
+    path = write_glb(tmp_path / "a.glb", body, state, 25.0, TEXTURE, FRAMES, times_s=times)
+    found = pygltflib.GLTF2().load(str(path))
+    np.testing.assert_allclose(read(found, found.animations[0].samplers[0].input)[:, 0], times - 2, atol=1e-6)
+
+
+def test_of_a_long_motion_some_frames_say_where_the_floor_is(body: Body, state: BodyState) -> None:
+    chosen = np.resize(np.arange(6), 600)
+    long = frames_of(state, chosen)
+    whole, short = root_motion(body, long), root_motion(body, state)
+    assert len(whole.pelvis) == 600
+    np.testing.assert_allclose(whole.world_from_camera, short.world_from_camera, atol=0.01)
+    np.testing.assert_allclose(whole.pelvis[:6], short.pelvis, atol=0.01)
 
 
 def test_texture_is_embedded_and_lies_where_it_belongs(path: Path, gltf: pygltflib.GLTF2, body: Body) -> None:

@@ -9,6 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from fit_avatar.body.model import Body
+from fit_avatar.body.motion import Motion
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
@@ -86,11 +87,42 @@ def saved(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> dic
 
 
 def test_what_was_written_is_read(tmp_path: Path, saved: dict[str, np.ndarray], state: BodyState) -> None:
-    _, again, capture = read_npz(tmp_path / "avatar.npz")
+    _, again, capture, _ = read_npz(tmp_path / "avatar.npz")
     texts = {"part_names", "joint_names", "body_name", "body_licence", "body_gender", "landmark_names"}
     assert set(saved) == (set(SHAPES) & set(saved)) | {"joints"} | texts
     torch.testing.assert_close(again.transl, state.transl)
     assert capture.camera.width == 4 and capture.fps == 25
+
+
+def every_frame(state: BodyState, count: int = 12) -> Motion:
+    """Return poses of more frames than are fitted, at times that are not even."""
+    chosen = torch.arange(count) % len(state.transl)
+    poses = {name: getattr(state, name)[chosen] for name in ("global_orient", "body_pose", "transl")}
+    return Motion(np.arange(count), np.arange(count) ** 1.1 / 25, replace(state, **poses))
+
+
+def test_the_motion_of_every_frame_is_kept_beside_the_fitted_frames(
+    tmp_path: Path, body: Body, state: BodyState, capture: Capture
+) -> None:
+    motion = every_frame(state)
+    path = write_npz(tmp_path / "avatar.npz", body, state, capture, motion)
+    _, again, _, read = read_npz(path)
+    assert torch.equal(again.transl, state.transl) and read is not None
+    for name, value in vars(motion.state).items():
+        assert value is None or torch.equal(value, getattr(read.state, name)), name
+    np.testing.assert_array_equal(read.times_s, motion.times_s)
+    np.testing.assert_array_equal(read.frame_indices, motion.frame_indices)
+    saved = arrays.read_npz(path)
+    assert set(saved) - set(SHAPES) == {
+        "joints", "part_names", "joint_names", "body_name", "body_licence", "landmark_names"
+    }  # fmt: skip
+    arrays.write_npz(path, {**saved, "motion_times_s": saved["motion_times_s"][::-1].copy()})
+    with pytest.raises(BadInputError, match="times that do not ascend"):
+        read_npz(path)
+    for name in [name for name in saved if name.startswith("motion_")]:
+        arrays.write_npz(path, {**saved, name: saved[name][:-1]})
+        with pytest.raises(BadInputError, match="is not what this version of fit-avatar writes"):
+            read_npz(path)
 
 
 def variants(array: np.ndarray) -> list[np.ndarray]:

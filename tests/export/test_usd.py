@@ -86,6 +86,18 @@ def test_axes_unit_and_time(stage, axes: Axes) -> None:
     assert (stage.GetStartTimeCode(), stage.GetEndTimeCode(), stage.GetTimeCodesPerSecond()) == (0, 11, 25)
 
 
+def test_time_codes_of_a_rate_that_varies_are_fractions(tmp_path: Path, body: Body, state: BodyState) -> None:
+    pytest.importorskip("pxr")
+    from pxr import Usd
+
+    times = np.array([2.0, 2.1, 2.15, 2.4, 2.41, 3.0])
+    path = write_usdz(tmp_path / "a.usdz", body, state, 25.0, TEXTURE, FRAMES, times_s=times)
+    stage = Usd.Stage.Open(str(path))
+    codes = stage.GetPrimAtPath("/avatar/skeleton/captured").GetAttribute("rotations").GetTimeSamples()
+    np.testing.assert_allclose(np.array(codes) / stage.GetTimeCodesPerSecond(), times - 2, atol=1e-5)
+    assert (stage.GetStartTimeCode(), stage.GetEndTimeCode()) == (0, 25)
+
+
 def test_rest_mesh_texture_and_coordinates(stage, path: Path, body: Body, state: BodyState, axes: Axes) -> None:
     from pxr import Ar, UsdGeom, UsdShade
 

@@ -1,0 +1,168 @@
+"""The person's keypoints in every frame of a clip, also in those that are not fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture.alignment import align
+from fit_avatar.capture.blazepose import PoseEstimator, Region
+from fit_avatar.capture.camera import undistort_points
+from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
+from fit_avatar.capture.detectors import make_detector
+from fit_avatar.capture.keypoints import load_keypoints
+from fit_avatar.capture.mediapipe_pose import to_body_25
+from fit_avatar.capture.person import MIN_CONFIDENCE, track_person
+from fit_avatar.capture.points import BODY, Points
+from fit_avatar.capture.track import Track
+from fit_avatar.capture.types import Camera, Capture, Image, Progress
+from fit_avatar.capture.video import frame_times, read_frames
+
+Find = Callable[[Path, Sequence[int], Callable[[int], None]], Mapping[int, Points]]
+"""Finds the person in some frames of a video; told how many are done."""
+SAME_PX = 1.0
+"""Given keypoints that are read a second time must be those of the capture, up to so many pixels in the median; the
+capture may have corrected them in ways that are unknown here. Chosen by hand."""
+LEAST_STEP_S = 1e-6
+"""Frames that have the same time are this far apart, so that times ascend."""
+
+
+@dataclass(frozen=True)
+class EveryFrame:
+    """What the N frames of a clip show of the person, whether they are fitted or not."""
+
+    times_s: NDArray[np.float64]
+    """Time of each frame since the first one, in seconds, ascending. [N]"""
+    keypoints: NDArray[np.float32]
+    """BODY_25 (u, v, confidence) in the pixels of the capture; confidence 0 where nobody was found. [N, 25, 3]"""
+    warnings: tuple[str, ...] = ()
+    """Sentences for the user."""
+
+
+def observe_every_frame(
+    video: Path,
+    capture: Capture,
+    *,
+    camera: Camera,
+    keypoints: Path | None = None,
+    detector: str = "mediapipe",
+    progress: Progress | None = None,
+    config: CaptureConfig = DEFAULT_CAPTURE,
+) -> EveryFrame:
+    """Find the person in the frames of a clip that a capture does not use.
+
+    Args:
+        video: the clip.
+        capture: what :func:`fit_avatar.capture.observe` found in some of its frames; those keep their keypoints.
+        camera: of the clip; its lens distortion is undone.
+        keypoints: given instead of a detector's.
+        detector: ``mediapipe``, which follows the person from frame to frame, ``openpose`` or ``rtmlib``.
+        progress: called with (step, done, total).
+        config: settings of the algorithms.
+
+    Raises:
+        BadInputError: a file cannot be used.
+        MissingDependencyError: the detector is not installed.
+    """
+    used = capture.frame_indices
+    times = _ascending(frame_times(video), int(used[-1]) + 1, capture.fps)
+    others = np.setdiff1d(np.arange(len(times)), used).tolist()
+    points = np.zeros((len(times), *capture.keypoints.shape[1:]), np.float32)
+    found: Mapping[int, Points] | None = {}
+    if others and keypoints is not None:
+        found = _given(capture, camera, keypoints, len(times), config)
+    elif others:
+        report: Progress = progress or (lambda step, done, total: None)
+        find = _follow_person if detector == "mediapipe" else _find_among_people(capture, detector)
+        found = find(video, others, lambda done: report("Finding the person in every frame", done, len(others)))
+    warnings: tuple[str, ...] = ()
+    if found is None:
+        assert keypoints is not None
+        warnings = (
+            f"The keypoints in {keypoints.name} could not be used between the fitted frames, where poses are "
+            "interpolated.",
+        )
+    for index in set(others) & set(found or {}):
+        points[index] = undistort_points((found or {})[index][BODY], camera)
+    points[used] = capture.keypoints
+    return EveryFrame(times, points, warnings)
+
+
+def _ascending(times_s: NDArray[np.float64], least: int, fps: float) -> NDArray[np.float64]:
+    """Return times that ascend, for at least so many frames."""
+    missing = max(least - len(times_s), 0)
+    last = times_s[-1] if len(times_s) else -1.0 / fps
+    whole = np.concatenate([times_s, last + np.arange(1, missing + 1) / fps])
+    steps = np.arange(len(whole)) * LEAST_STEP_S
+    return np.asarray(np.maximum.accumulate(whole - steps) + steps, np.float64)
+
+
+def _follow_person(video: Path, indices: Sequence[int], advance: Callable[[int], None]) -> dict[int, Points]:
+    """Return the default detector's BODY_25 points in some frames, each searched where the one before suggests.
+
+    That takes about half as long as a search in every frame, and makes no mask.
+    """
+    found: dict[int, Points] = {}
+    estimator = PoseEstimator()
+    region: Region | None = None
+    for done, (index, frame) in enumerate(_ahead(read_frames(video, indices))):
+        pose = estimator.estimate(frame, region)
+        if pose is None and region is not None:  # lost
+            pose = estimator.estimate(frame)
+        region = None if pose is None else pose.next_region
+        if pose is not None:
+            height, width = frame.shape[:2]
+            found[index] = to_body_25(pose.landmarks, width, height)
+        advance(done + 1)
+    return found
+
+
+def _ahead(frames: Iterator[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:
+    """Yield the same, while a thread decodes the next frame."""
+    with ThreadPoolExecutor(1) as worker:
+        following = worker.submit(next, frames, None)
+        while (item := following.result()) is not None:
+            following = worker.submit(next, frames, None)
+            yield item
+
+
+def _find_among_people(capture: Capture, detector: str) -> Find:
+    """Return what finds, by another detector, the person who moves from fitted frame to fitted frame."""
+    used = dict(zip(capture.frame_indices.tolist(), capture.keypoints[:, None], strict=True))
+
+    def find(video: Path, indices: Sequence[int], advance: Callable[[int], None]) -> dict[int, Points]:
+        people: dict[int, NDArray[np.float32]] = {}
+        with make_detector(detector) as opened:
+            for done, (index, frame) in enumerate(read_frames(video, indices)):
+                people[index] = opened.detect(frame)[:, BODY]
+                advance(done + 1)
+        return track_person(people | used, sorted({*people, *used}))
+
+    return find
+
+
+def _given(capture: Capture, camera: Camera, path: Path, count: int, config: CaptureConfig) -> dict[int, Points] | None:
+    """Read given keypoints as the capture did. Frame index → points; None if they are not the capture's"""
+    size = (camera.width, camera.height)
+    track = Track.of(load_keypoints(path, count, size), config)
+    used = dict(zip(capture.frame_indices.tolist(), capture.masks, strict=True))
+    points = {index: track.points[index] for index in used if index in track.points}
+    change = align(points, used, size, str(path))
+    if change is not None:
+        track = track.changed(change.apply)
+    return track.points if _same(track, capture, camera) else None
+
+
+def _same(track: Track, capture: Capture, camera: Camera) -> bool:
+    """Return whether points are those of the capture in its frames."""
+    distances = [
+        np.linalg.norm(undistort_points(track.points[index][BODY], camera)[seen, :2] - body[seen, :2], axis=1)
+        for index, body in zip(capture.frame_indices.tolist(), capture.keypoints, strict=True)
+        if index in track.points and (seen := body[:, 2] > MIN_CONFIDENCE).any()
+    ]
+    return bool(distances) and float(np.median(np.concatenate(distances))) <= SAME_PX
