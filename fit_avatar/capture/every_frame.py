@@ -51,6 +51,7 @@ def observe_every_frame(
     camera: Camera,
     keypoints: Path | None = None,
     detector: str = "mediapipe",
+    pose_model: Path | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> EveryFrame:
@@ -62,6 +63,7 @@ def observe_every_frame(
         camera: of the clip; its lens distortion is undone.
         keypoints: given instead of a detector's.
         detector: ``mediapipe``, which follows the person from frame to frame, ``openpose`` or ``rtmlib``.
+        pose_model: as for :func:`fit_avatar.capture.observe`.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -78,7 +80,7 @@ def observe_every_frame(
         found = _given(capture, camera, keypoints, len(times), config)
     elif others:
         report: Progress = progress or (lambda step, done, total: None)
-        find = _follow_person if detector == "mediapipe" else _find_among_people(capture, detector)
+        find = _follow_person(pose_model) if detector == "mediapipe" else _find_among_people(capture, detector)
         found = find(video, others, lambda done: report("Finding the person in every frame", done, len(others)))
     warnings: tuple[str, ...] = ()
     if found is None:
@@ -102,24 +104,28 @@ def _ascending(times_s: NDArray[np.float64], least: int, fps: float) -> NDArray[
     return np.asarray(np.maximum.accumulate(whole - steps) + steps, np.float64)
 
 
-def _follow_person(video: Path, indices: Sequence[int], advance: Callable[[int], None]) -> dict[int, Points]:
-    """Return the default detector's BODY_25 points in some frames, each searched where the one before suggests.
+def _follow_person(pose_model: Path | None) -> Find:
+    """Return what finds the default detector's points in some frames, each searched where the one before suggests.
 
     That takes about half as long as a search in every frame, and makes no mask.
     """
-    found: dict[int, Points] = {}
-    estimator = PoseEstimator()
-    region: Region | None = None
-    for done, (index, frame) in enumerate(_ahead(read_frames(video, indices))):
-        pose = estimator.estimate(frame, region)
-        if pose is None and region is not None:  # lost
-            pose = estimator.estimate(frame)
-        region = None if pose is None else pose.next_region
-        if pose is not None:
-            height, width = frame.shape[:2]
-            found[index] = to_body_25(pose.landmarks, width, height)
-        advance(done + 1)
-    return found
+
+    def find(video: Path, indices: Sequence[int], advance: Callable[[int], None]) -> dict[int, Points]:
+        found: dict[int, Points] = {}
+        estimator = PoseEstimator(landmark_model=pose_model)
+        region: Region | None = None
+        for done, (index, frame) in enumerate(_ahead(read_frames(video, indices))):
+            pose = estimator.estimate(frame, region)
+            if pose is None and region is not None:  # lost
+                pose = estimator.estimate(frame)
+            region = None if pose is None else pose.next_region
+            if pose is not None:
+                height, width = frame.shape[:2]
+                found[index] = to_body_25(pose.landmarks, width, height)
+            advance(done + 1)
+        return found
+
+    return find
 
 
 def _ahead(frames: Iterator[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:

@@ -136,7 +136,7 @@ class Source:
             raise BadInputError("photographs have no frames between those that are fitted: give a video")
         return observe_every_frame(
             self.video, capture, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
-            progress=progress,
+            pose_model=self.pose_model, progress=progress,
         )  # fmt: skip
 
     def pictures(self, capture: Capture) -> Pictures:
