@@ -86,7 +86,7 @@ class Follower:
 
     told: list[Region | None]
 
-    def __init__(self) -> None:
+    def __init__(self, landmark_model: Path | None = None) -> None:
         Follower.told = []
 
     def estimate(self, picture: np.ndarray, region: Region | None = None) -> Pose | None:

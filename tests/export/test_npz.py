@@ -114,7 +114,7 @@ def test_the_motion_of_every_frame_is_kept_beside_the_fitted_frames(
     np.testing.assert_array_equal(read.frame_indices, motion.frame_indices)
     saved = arrays.read_npz(path)
     assert set(saved) - set(SHAPES) == {
-        "joints", "part_names", "joint_names", "body_name", "body_licence", "landmark_names"
+        "joints", "part_names", "joint_names", "body_name", "body_licence", "body_gender", "landmark_names"
     }  # fmt: skip
     arrays.write_npz(path, {**saved, "motion_times_s": saved["motion_times_s"][::-1].copy()})
     with pytest.raises(BadInputError, match="times that do not ascend"):
