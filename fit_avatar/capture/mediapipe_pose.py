@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.blazepose import PoseEstimator
+from fit_avatar.capture.blazepose.same_person import SamePerson
 from fit_avatar.capture.points import MIDPOINTS
 
 _BODY_25_FROM = {
@@ -49,7 +50,7 @@ class Detection:
 
 
 class MediaPipeDetector:
-    """Finds the person in single frames; use it as a context manager.
+    """Finds the person in single frames, among others the nearest and the one of before; use it as a context manager.
 
     Raises:
         MissingDependencyError: ai-edge-litert, which runs the models, is not installed or does not load.
@@ -57,6 +58,7 @@ class MediaPipeDetector:
 
     def __init__(self, config: MediaPipeConfig = DEFAULT_MEDIAPIPE) -> None:
         self.config, self._estimator = config, PoseEstimator()
+        self._person = SamePerson(self._estimator)
 
     def __enter__(self) -> MediaPipeDetector:
         return self
@@ -65,7 +67,7 @@ class MediaPipeDetector:
 
     def detect(self, frame: NDArray[np.uint8]) -> Detection | None:
         """Find the person in a BGR frame [H, W, 3]; ``None`` if there is nobody."""
-        pose = self._estimator.estimate(frame)
+        pose = self._person.find(frame)
         if pose is None:
             return None
         height, width = frame.shape[:2]

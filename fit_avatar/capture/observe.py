@@ -273,8 +273,12 @@ class _Observer:
         probabilities = {index: p for index in indices if (p := found[index].probability) is not None}
         some = np.unique(np.linspace(0, len(indices) - 1, self.config.learning_frames).round().astype(int))
         self.report("Refining the masks", 0, len(indices))
-        frames = self.clip.frames([indices[i] for i in some])
-        refiner = MaskRefiner.learn([(frame, probabilities[i]) for i, frame in frames], self.config.refinement)
+        frames = list(self.clip.frames([indices[i] for i in some]))
+        refiner = MaskRefiner.learn(
+            [(frame, probabilities[i]) for i, frame in frames],
+            [found[i].points[BODY] for i, _ in frames],
+            self.config.refinement,
+        )
         return lambda index, frame: refiner.refine(frame, probabilities[index], found[index].points[BODY])
 
     def _leave_out(self, indices: Iterable[int], reason: str) -> None:
