@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,11 @@ EACH_FOOT = ((19, 21), (22, 24))
 """BODY_25 big toe and heel of the left and of the right foot."""
 FOOT_BONES = ((11, 24), (24, 22), (11, 22), (14, 21), (21, 19), (14, 19))
 """Pairs of BODY_25 points between ankle, heel and big toe."""
+BODY_BONES = (
+    (0, 1), (1, 8), (2, 5), (2, 3), (3, 4), (5, 6), (6, 7), (2, 9), (5, 12), (2, 12), (5, 9),
+    (9, 12), (9, 10), (10, 11), (12, 13), (13, 14),
+)  # fmt: skip
+"""Pairs of BODY_25 points whose straight connection is inside the body."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,21 @@ def draw_feet(points: Points, size: tuple[int, int], height: float, config: Feet
     Returns:
         True on the bones. [h, w]
     """
+    return _draw(FOOT_BONES, points, size, height, config)
+
+
+def draw_body(points: Points, size: tuple[int, int], height: float, config: FeetConfig = DEFAULT_FEET) -> Mask:
+    """Draw the bones of the visible trunk and limbs, like :func:`draw_feet`. [h, w]"""
+    return _draw(BODY_BONES, points, size, height, config)
+
+
+def _draw(
+    bones: Sequence[tuple[int, int]], points: Points, size: tuple[int, int], height: float, config: FeetConfig
+) -> Mask:
     drawn = np.zeros(size[::-1], np.uint8)
     places = np.round(points[:, :2]).astype(int)
     thickness = max(1, round(2 * config.radius * height))
-    for a, b in FOOT_BONES:
+    for a, b in bones:
         if min(points[a, 2], points[b, 2]) > config.min_confidence:
             cv2.line(drawn, places[a].tolist(), places[b].tolist(), 1, thickness)
     return np.asarray(drawn > 0)

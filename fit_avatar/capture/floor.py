@@ -22,9 +22,9 @@ class FloorConfig:
     """Depths below the line from heel to toe, in heights, between which there is only floor. Chosen by hand."""
     sigmas: float = 3.5
     """Distance from the clean plate, in standard deviations, from which a pixel there is a reflection. Chosen by hand."""
-    min_fraction: float = 0.05
-    """The floor shines if, in half of the frames, more than this fraction of the pixels there are reflections: 0.11 on
-    a floor that mirrors one half, 0 on all others. Measured on benchmarks/masks.py."""
+    min_fraction: float = 0.02
+    """The floor shines if, in half of the frames, more than this fraction of the pixels there are reflections: 0.03
+    and 0.11 on floors that mirror one half, 0.00 on all others. Measured on benchmarks/masks.py."""
     min_pixels: int = 50
     """A frame counts if so many pixels there can be compared. Chosen by hand."""
 

@@ -45,6 +45,8 @@ class Detection:
     """BODY_25 points (u, v, confidence) in pixels of the frame. [25, 3]"""
     probability: NDArray[np.uint8]
     """Probability of the person, as 0..255, over the whole frame at a smaller size. [h, w]"""
+    others: NDArray[np.uint8] | None = None
+    """The same probability of everybody else who is seen; ``None`` if there is nobody. [h, w]"""
     world: NDArray[np.float32] | None = None
     """MediaPipe's 33 points in metres in the camera's axes, from the middle of the hips. [33, 3]"""
 
@@ -72,9 +74,10 @@ class MediaPipeDetector:
             return None
         height, width = frame.shape[:2]
         scale = min(1.0, self.config.mask_px / max(height, width))
-        small = pose.probability(max(1, round(height * scale)), max(1, round(width * scale)), scale)
-        probability = (small * 255.0 + 0.5).astype(np.uint8)
-        return Detection(to_body_25(pose.landmarks, width, height, self.config), probability, pose.world)
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        seen = [(p.probability(*size, scale) * 255.0 + 0.5).astype(np.uint8) for p in (pose, *self._person.beside)]
+        others = np.maximum.reduce(seen[1:]) if len(seen) > 1 else None
+        return Detection(to_body_25(pose.landmarks, width, height, self.config), seen[0], others, pose.world)
 
 
 def to_body_25(

@@ -39,6 +39,8 @@ class _Candidate:
     """All points. [137, 3]"""
     probability: NDArray[np.uint8] | None
     """Of the person, as 0..255; ``None`` if masks are given. [h, w]"""
+    others: NDArray[np.uint8] | None = None
+    """The same of everybody else, if the detector sees anybody. [h, w]"""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class _Observer:
                     yield index, None
                     continue
                 points = track.points[index] if track is not None else join_parts(detection.keypoints)
-                yield index, _Candidate(points, detection.probability)
+                yield index, _Candidate(points, detection.probability, detection.others)
 
         with MediaPipeDetector() as detector:
             return self._fill(slots, examine)
@@ -279,7 +281,9 @@ class _Observer:
             [found[i].points[BODY] for i, _ in frames],
             self.config.refinement,
         )
-        return lambda index, frame: refiner.refine(frame, probabilities[index], found[index].points[BODY])
+        return lambda index, frame: refiner.refine(
+            frame, probabilities[index], found[index].points[BODY], found[index].others
+        )
 
     def _leave_out(self, indices: Iterable[int], reason: str) -> None:
         self.left_out += [LeftOut(index, reason) for index in indices]

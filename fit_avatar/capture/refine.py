@@ -23,6 +23,7 @@ from fit_avatar.capture.feet import (
     DEFAULT_FEET,
     FeetConfig,
     depth_below_feet,
+    draw_body,
     draw_feet,
     in_crop,
     lowest_of_feet,
@@ -110,6 +111,19 @@ class RefinementConfig:
     """The same where only more or less light would explain the difference. Chosen by hand."""
     colour_weight_on_floor: float = 1.0
     """Weight of the colours' log odds in both places. Chosen by hand."""
+    others_margin: float = 0.02
+    """Around other people the clean plate says nothing for the person, up to this distance, in heights. Chosen by
+    hand."""
+    hidden_fraction: float = 0.03
+    """If more than this fraction of the coarse mask's inside looks like the clean plate, clothes may have the
+    background's colour. Chosen on benchmarks/masks.py."""
+    trust_window: float = 0.015
+    """Side of the neighbourhood in which that is decided, in heights. Chosen by hand."""
+    trusted_sigmas: tuple[float, float] = (0.8, 1.4)
+    """Root mean square distance from the clean plate, in standard deviations, up to which it is the background itself,
+    and from which it is not: 0.4 to 0.6 in gaps, 0.9 to 4.6 on such clothes. Measured on benchmarks/masks.py."""
+    least_trust: float = 0.25
+    """How far the clean plate is trusted against the person where it is not. Chosen by hand."""
     palette_samples: int = 800
     """Pixels of each frame from which the colour clusters are made. Chosen by hand."""
     coarse_margins: tuple[float, float] = (0.02, 0.035)
@@ -162,13 +176,20 @@ class MaskRefiner:
         seen = [(frame, points) for (frame, _), points in zip(samples, keypoints, strict=True)]
         return replace(refiner, shining=floor_shines(refiner.background, seen, config.floor, config.feet))
 
-    def refine(self, frame: Image, probability: Probability, keypoints: Points | None = None) -> Mask:
+    def refine(
+        self,
+        frame: Image,
+        probability: Probability,
+        keypoints: Points | None = None,
+        others: Probability | None = None,
+    ) -> Mask:
         """Refine the coarse mask of one frame.
 
         Args:
             frame: BGR. [H, W, 3]
             probability: of the person, as 0..255, at any smaller size. [h, w]
             keypoints: BODY_25 points in pixels of the frame, whose visible feet count as the person's. [25, 3]
+            others: probability of other people, like that of the person. [h, w]
 
         Returns:
             True on the person. [H, W]
@@ -185,7 +206,8 @@ class MaskRefiner:
         scale = min(1.0, self.config.work_height_px / height)
         size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
         points = None if keypoints is None else in_crop(keypoints, box, size)
-        score = self._score(frame, probability, box, size, height * scale, points)
+        elsewhere = None if others is None else _resize_box(others, frame.shape[:2], box, size) > PERSON_LEVEL
+        score = self._score(frame, probability, box, size, height * scale, points, elsewhere)
         score = cv2.resize(score, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         plate = self.background.mean[box] if self.background else None
         known = self.background.known[box] if self.background else None
@@ -196,7 +218,9 @@ class MaskRefiner:
 
     def _floor_below(self, probability: Probability, rows: int, keypoints: Points | None) -> int:
         """Return below which of a frame's rows there is only floor, by the feet; all rows if they are not seen."""
-        lowest = None if keypoints is None else lowest_of_feet(keypoints, self.config.feet.min_confidence)
+        if keypoints is None or (self.background is not None and not self.shining):
+            return rows  # the clean plate shows what is floor
+        lowest = lowest_of_feet(keypoints, self.config.feet.min_confidence)
         box = bounding_box(probability > PERSON_LEVEL)
         if lowest is None or box is None:
             return rows
@@ -211,12 +235,14 @@ class MaskRefiner:
         size: tuple[int, int],
         height: float,
         points: Points | None,
+        others: Mask | None,
     ) -> NDArray[np.float32]:
         """Return the log odds of the person in a crop at the working size (width, height). [h, w]"""
         c = self.config
         image = cv2.resize(frame[box], size, interpolation=cv2.INTER_AREA)
         coarse = self._coarse_log_odds(_resize_box(probability, frame.shape[:2], box, size), height)
-        plate, known, relit = self._plate_log_odds(image, box, self._floor(coarse > 0.0, height))
+        plate, distance, known, relit = self._plate_log_odds(image, box, self._floor(coarse > 0.0, height))
+        plate = self._trust_plate(plate, distance, coarse, height)
         coarse = np.where(known, np.minimum(coarse, c.coarse_for_on_plate), coarse)
         below = np.full(coarse.shape, -np.inf, np.float32)
         if points is not None:
@@ -226,6 +252,12 @@ class MaskRefiner:
             below = depth_below_feet(points, size, height, c.feet)
             ends = np.maximum((c.sole - below) / c.sole_slack, -c.coarse_against)
             coarse = np.minimum(coarse, np.where(below > c.below_feet, -20.0, ends))
+        crowded = np.zeros(coarse.shape, bool)
+        if others is not None and points is not None:
+            crowded = _dilate(others, c.others_margin * height)
+            coarse[others] = np.minimum(coarse[others], np.where(coarse[others] > 0.0, 0.0, -c.coarse_against))
+            coarse[draw_body(points, size, height, c.feet)] = c.foot_log_odds
+            plate = np.where(crowded, np.minimum(plate, 0.0), plate)
         plate = np.where(below > c.doubtful_floor, np.minimum(plate, c.plate_for_on_floor), plate)
         labels = self.palette.labels(image)
         clip_colours = self.palette.clip_log_ratio()[labels]
@@ -238,7 +270,7 @@ class MaskRefiner:
         background |= below > c.certain_floor
         window = round(c.colour_window * height)
         colours = clip_colours + self.palette.local_log_ratio(labels, person, background, window)
-        sure = known & ~relit & (below < c.doubtful_floor)
+        sure = known & ~relit & ~crowded & (below < c.doubtful_floor)
         weight = np.where(sure, c.colour_weight_on_plate, np.where(known, c.colour_weight_on_floor, 1.0))
         return self._smooth(coarse + np.where(known, plate, 0.0) + weight * colours, image)
 
@@ -252,12 +284,12 @@ class MaskRefiner:
 
     def _plate_log_odds(
         self, image: Image, box: Box, floor: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], Mask, Mask]:
-        """Turn the distance from the clean plate into log odds; return them, where they are known, and where the floor
-        may only be lit otherwise than in the plate. 3 × [h, w]"""
-        relit = np.zeros(image.shape[:2], bool)
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Mask, Mask]:
+        """Turn the distance from the clean plate into log odds; return them, the distance, where they are known, and
+        where the floor may only be lit otherwise than in the plate. 4 × [h, w]"""
+        relit, nothing = np.zeros(image.shape[:2], bool), np.zeros(image.shape[:2], np.float32)
         if self.background is None:
-            return np.zeros(image.shape[:2], np.float32), relit, relit
+            return nothing, nothing, relit, relit
         c = self.config
         distance, known = self.background.distance(image, box, floor)
         excess = (distance / c.plate_sigmas) ** 2 - 1.0
@@ -265,7 +297,25 @@ class MaskRefiner:
         first = int(np.argmax(floor > 0.0)) if floor.any() else len(floor)
         if first < len(floor):
             relit[first:] = self.background.relit(image, box, first) & (plate[first:] > 0.0)
-        return np.where(relit, np.minimum(plate, c.plate_for_relit), plate), known, relit
+        return np.where(relit, np.minimum(plate, c.plate_for_relit), plate), distance, known, relit
+
+    def _trust_plate(
+        self, plate: NDArray[np.float32], distance: NDArray[np.float32], coarse: NDArray[np.float32], height: float
+    ) -> NDArray[np.float32]:
+        """Return the plate's log odds, weaker against the person where clothes may only have the background's colour.
+
+        What shows the background itself differs from the plate by no more than the camera's noise, in all of a
+        neighbourhood. All [h, w]: log odds of the plate, distance from it, log odds of the coarse mask.
+        """
+        c = self.config
+        inside = coarse > c.seed_coarse_log_odds
+        if np.count_nonzero(inside & (plate < 0.0)) <= c.hidden_fraction * np.count_nonzero(inside):
+            return plate
+        side = max(round(c.trust_window * height), 1)
+        around = np.sqrt(cv2.blur(np.minimum(distance, c.plate_sigmas) ** 2, (side, side)))
+        low, high = c.trusted_sigmas
+        trust = np.clip((high - around) / (high - low), c.least_trust, 1.0)
+        return np.where(coarse > 0.0, np.maximum(plate, -c.plate_against * trust), plate)
 
     def _floor(self, coarse: Mask, height: float) -> NDArray[np.float32]:
         """Return to what degree each row of a coarse mask [h, w] shows the floor at the feet, 0..1. [h]"""

@@ -27,6 +27,8 @@ class SamePerson:
     estimator: PoseEstimator
     others: bool = False
     """Whether any frame showed somebody else, too."""
+    beside: list[Pose] = field(default_factory=list, init=False)
+    """Everybody else in the last frame."""
     _last: Region | None = field(default=None, init=False)
 
     def find(self, picture: NDArray[np.uint8]) -> Pose | None:
@@ -37,9 +39,11 @@ class SamePerson:
         self.others |= len(poses) > 1
         if self.others and self._last is not None and not any(map(self._stayed, poses)):
             self._add(self.estimator.estimate(picture, self._last), poses)
+        self.beside = []
         if not poses:
             return None
         chosen = max(poses, key=self._size)
+        self.beside = [pose for pose in poses if pose is not chosen]
         self._last = chosen.next_region
         return chosen
 
