@@ -1,4 +1,4 @@
-"""Rendered people whose masks are hard to make: shining floors, shadows, similar colours, loose hair, somebody behind."""
+"""Rendered people whose masks are hard to make: shining floors, shadows, similar colours, loose hair, other people."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def plain(stage: Stage) -> Shot:
 def mirrored(stage: Stage, strength: float) -> Shot:
     """Stand on a floor that mirrors the person, each foot below itself."""
     up, floor = stage.cast.up, stage.cast.floor
-    below = stage.vertices - 2 * ((stage.vertices @ up - floor))[:, None] * up
+    below = stage.vertices - 2 * (stage.vertices @ up - floor)[:, None] * up
     flipped = torch.flip(stage.cast.body.faces, [1])
     image, mask, _ = render(stage.cast.body, below, stage.camera, stage.cast.paint, stage.lit(0.2), faces=flipped)
     shine = strength * mask[..., None].astype(np.float32)

@@ -125,7 +125,7 @@ def depth_below_feet(
         here = (columns > ends[0, 0] - config.reach * height) & (columns < ends[1, 0] + config.reach * height)
         line = np.maximum(line, np.where(here, np.max(around, axis=0), -np.inf))
     line[np.isinf(line)] = np.inf
-    return ((np.arange(size[1])[:, None] - line) / height).astype(np.float32)
+    return np.asarray((np.arange(size[1])[:, None] - line) / height, np.float32)
 
 
 def _seen(points: Points, foot: tuple[int, int], config: FeetConfig) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fit_avatar.capture.background import Background
-from fit_avatar.capture.feet import DEFAULT_FEET, FEET, FeetConfig, depth_below_feet
+from fit_avatar.capture.feet import DEFAULT_FEET, FEET, FeetConfig, depth_below_feet, in_crop
 from fit_avatar.capture.person import body_size
 from fit_avatar.capture.points import Points
 from fit_avatar.capture.types import Image
@@ -21,7 +21,8 @@ class FloorConfig:
     depths: tuple[float, float] = (0.05, 0.12)
     """Depths below the line from heel to toe, in heights, between which there is only floor. Chosen by hand."""
     sigmas: float = 3.5
-    """Distance from the clean plate, in standard deviations, from which a pixel there is a reflection. Chosen by hand."""
+    """Distance from the clean plate, in standard deviations, from which a pixel there is a reflection. Chosen by
+    hand."""
     min_fraction: float = 0.02
     """The floor shines if, in half of the frames, more than this fraction of the pixels there are reflections: 0.03
     and 0.11 on floors that mirror one half, 0.00 on all others. Measured on benchmarks/masks.py."""
@@ -38,7 +39,7 @@ def floor_shines(
     config: FloorConfig = DEFAULT_FLOOR,
     feet: FeetConfig = DEFAULT_FEET,
 ) -> bool:
-    """Decide whether the floor reflects the person: below their feet it differs from the clean plate, other than in light.
+    """Decide whether the floor reflects the person: below the feet it differs from the clean plate in more than light.
 
     Args:
         background: the clean plate.
@@ -46,7 +47,9 @@ def floor_shines(
         config: settings.
         feet: settings of the feet.
     """
-    fractions = [f for frame, points in frames if (f := _reflections(background, frame, points, config, feet)) is not None]
+    fractions = [
+        f for frame, points in frames if (f := _reflections(background, frame, points, config, feet)) is not None
+    ]
     return bool(fractions and np.median(fractions) > config.min_fraction)
 
 
@@ -63,7 +66,8 @@ def _reflections(
     crop = frame[box]
     if not crop.size:
         return None
-    below = depth_below_feet(points - np.float32([low[0], low[1], 0]), crop.shape[1::-1], height, feet)
+    size = crop.shape[1], crop.shape[0]
+    below = depth_below_feet(in_crop(points, box, size), size, height, feet)
     distance, known = background.distance(crop, box, np.ones(len(crop), np.float32))
     floor = known & (below > config.depths[0]) & (below < config.depths[1])
     if floor.sum() < config.min_pixels:
