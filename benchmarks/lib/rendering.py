@@ -101,14 +101,20 @@ def shadow(body: Body, vertices: Tensor, up: Tensor, floor: float, camera: Camer
 
 
 def render(
-    body: Body, vertices: Tensor, camera: Camera, paint: Paint, scene: NDArray[np.float32]
+    body: Body,
+    vertices: Tensor,
+    camera: Camera,
+    paint: Paint,
+    scene: NDArray[np.float32],
+    faces: Tensor | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Tensor]:
-    """Return image, mask and depth of one frame."""
-    raster = rasterize(vertices, body.faces, camera, cull_backfaces=True)
+    """Return image, mask and depth of one frame; ``faces``: the other way round for a body in a mirror. [F, 3]"""
+    faces = body.faces if faces is None else faces
+    raster = rasterize(vertices, faces, camera, cull_backfaces=True)
     seen = raster.mask
-    corners, weights = body.faces[raster.face_index[seen]], raster.barycentric[seen][..., None]
+    corners, weights = faces[raster.face_index[seen]], raster.barycentric[seen][..., None]
     colour = paint(corners, weights)
-    normals = torch.nn.functional.normalize((vertex_normals(vertices, body.faces)[corners] * weights).sum(1), dim=-1)
+    normals = torch.nn.functional.normalize((vertex_normals(vertices, faces)[corners] * weights).sum(1), dim=-1)
     light = torch.nn.functional.normalize(torch.tensor(LIGHT), dim=0)
     shade = 0.55 + 0.3 * (normals @ light).clamp_min(0) + 0.2 * (-normals[:, 2]).clamp_min(0)
     image, mask = scene.copy(), seen.numpy()

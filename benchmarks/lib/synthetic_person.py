@@ -92,7 +92,7 @@ def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080) -
     rng = np.random.default_rng([13, seed])
     points = pose_points(body, state, body.keypoint_points)
     paint, scene = Paint(body, person, seed), background(seed, camera)
-    up = _upwards(state)
+    up = upwards(state)
     floor, fps = float((posed.vertices @ up).amin()), round(frames / TURN_S)
     with video_file(folder / "video.mp4", fps) as append:
         for t, vertices in enumerate(posed.vertices):
@@ -119,7 +119,7 @@ def _write_keypoints(path: Path, points: Tensor, depth: Tensor, camera: Camera, 
     path.write_text(json.dumps({"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": flat}]}))
 
 
-def _upwards(state: BodyState) -> Tensor:
+def upwards(state: BodyState) -> Tensor:
     """Return the direction away from the floor, in camera coordinates: over a turn the sway's leaning averages out."""
     return torch.nn.functional.normalize(rotation.exp(state.global_orient)[:, :, 1].mean(0), dim=0)
 
@@ -143,5 +143,5 @@ def _write_truth(path: Path, body: Body, person: Person, state: BodyState, point
         joints_smpl24=posed.joints.numpy(),
         height_naked_m=float(naked.amax() - naked.amin()),
         height_clothed_m=float(np.ptp(shaped(body, person.betas, person.offsets)[body.skin, 1].numpy())),
-        world_up_in_camera=_upwards(state).numpy(),
+        world_up_in_camera=upwards(state).numpy(),
     )

@@ -46,6 +46,12 @@ class BackgroundConfig:
     darkest_shadow: tuple[float, float] = (0.75, 0.65)
     """Brightness relative to the background down to which a darkening may be a shadow, off the floor and on it. Chosen
     by hand."""
+    relit: tuple[float, float] = (0.25, 3.0)
+    """Brightness relative to the background within which the floor may be in a deep shadow, or lit where a shadow
+    usually is. Chosen on benchmarks/masks.py."""
+    relit_chroma: tuple[float, float] = (3.0, 0.03)
+    """Difference in chromaticity up to which it is still the floor: grey levels, and a fraction of the pixel's own
+    colour. Chosen on benchmarks/masks.py."""
 
 
 DEFAULT_BACKGROUND = BackgroundConfig()
@@ -96,6 +102,27 @@ class Background:
         darkening = cost * (1.0 - np.maximum(brightness, darkest)) + np.maximum(darkest - brightness, 0.0)
         change = np.where(brightness > 1.0, brightness - 1.0, darkening) ** 2 * norm
         return np.asarray(np.sqrt((chroma / chroma_sigma**2 + change / brightness_sigma**2) / 3.0), np.float32), known
+
+    def relit(self, image: Image, box: Box, first: int) -> Mask:
+        """Return where a crop shows the background's colour under more or less light.
+
+        Args:
+            image: BGR crop of a frame, possibly at a smaller size. [h, w, 3]
+            box: the crop's rows and columns in the full frame.
+            first: row of ``image`` from which on the answer is wanted.
+
+        Returns:
+            [h - first, w]
+        """
+        size = image.shape[1::-1]
+        plate = cv2.resize(self.mean[box], size, interpolation=cv2.INTER_AREA)[first:].astype(np.float32)
+        colour = image[first:].astype(np.float32)
+        norm = np.maximum(_dot(plate, plate), 1.0)
+        brightness, square = _dot(plate, colour) / norm, _dot(colour, colour)
+        chroma = np.sqrt(np.maximum(square - brightness * brightness * norm, 0.0))
+        (darkest, brightest), (levels, part) = self.config.relit, self.config.relit_chroma
+        alike = chroma < levels + part * np.sqrt(square)
+        return np.asarray(alike & (brightness > darkest) & (brightness < brightest))
 
 
 def estimate_background(

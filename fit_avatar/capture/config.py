@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fit_avatar.capture.crowd import DEFAULT_CROWD, CrowdConfig
 from fit_avatar.capture.left_right import DEFAULT_LEFT_RIGHT, LeftRightConfig
 from fit_avatar.capture.mask_check import DEFAULT_MASK_CHECK, MaskCheckConfig
 from fit_avatar.capture.person import DEFAULT_TRACKING, TrackingConfig
-from fit_avatar.capture.refine import DEFAULT_REFINEMENT, RefinementConfig
+from fit_avatar.capture.refine_config import DEFAULT_REFINEMENT, RefinementConfig
 from fit_avatar.capture.selection import DEFAULT_SELECTION, SelectionConfig
 
 
@@ -42,6 +43,7 @@ class CaptureConfig:
     left_right: LeftRightConfig = DEFAULT_LEFT_RIGHT
     refinement: RefinementConfig = DEFAULT_REFINEMENT
     mask_check: MaskCheckConfig = DEFAULT_MASK_CHECK
+    crowd: CrowdConfig = DEFAULT_CROWD
 
 
 DEFAULT_CAPTURE = CaptureConfig()

@@ -218,7 +218,7 @@ def _refine(
 ) -> list[Mask]:
     # One photograph suffices for the colours; the clean plate takes three by a camera that stands still.
     samples = [(image, detection.probability) for image, detection in zip(images, detections, strict=True)]
-    refiner = MaskRefiner.learn(samples, config.refinement)
+    refiner = MaskRefiner.learn(samples, config=config.refinement)
     masks = []
     for (image, probability), p in zip(samples, points, strict=True):
         masks.append(refiner.refine(image, probability, p[BODY]))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.box import bounding_box, mask_height
+from fit_avatar.capture.cut_off import CUT_OFF
 from fit_avatar.capture.feet import lowest_of_feet
 from fit_avatar.capture.points import Points
 from fit_avatar.capture.types import Image, Mask
@@ -48,6 +49,8 @@ class MaskCheckConfig:
     cut_off_contact: float = 0.02
     """Length of contact with the frame's border, as a fraction of the mask's larger side, above which the person is cut
     off there. Chosen by hand."""
+    head_contact: float = 0.05
+    """The same at the top: a head of which so much touches it lacks less than 0.01 of the person. Chosen by hand."""
     sole: float = 0.01
     """Feet this far above the frame's bottom, as a fraction of the mask's height, are whole: what touches it is a sole,
     a shadow or a reflection on the floor. The soles are 0.007 to 0.03 below the points of toes and heels. Chosen on
@@ -152,12 +155,13 @@ def cut_off_sides(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAU
     box = bounding_box(mask)
     if box is None:
         return ()
-    limit = config.cut_off_contact * max(side.stop - side.start - 1 for side in box)
+    size = max(side.stop - side.start - 1 for side in box)
     edges = {"top": mask[0], "bottom": mask[-1], "left": mask[:, 0], "right": mask[:, -1]}
     feet = lowest_of_feet(keypoints, config.min_confidence)
     if feet is not None and feet < len(mask) - config.sole * mask_height(mask):
         del edges["bottom"]
-    return tuple(side for side, edge in edges.items() if edge.sum() > limit)
+    limits = {"top": config.head_contact}
+    return tuple(side for side, e in edges.items() if e.sum() > limits.get(side, config.cut_off_contact) * size)
 
 
 def person_sharpness(frame: Image, mask: Mask) -> float:
@@ -193,7 +197,7 @@ def _mismatch(mask: Mask, keypoints: Points, config: MaskCheckConfig) -> MaskChe
 def _check_frame(mask: Mask, keypoints: Points, jump: float, config: MaskCheckConfig) -> MaskCheck:
     sides = cut_off_sides(mask, keypoints, config)
     if "top" in sides or "bottom" in sides:
-        return MaskCheck(0.0, f"the person is cut off at the frame's {' and '.join(sides)}", cut_off=True)
+        return MaskCheck(0.0, CUT_OFF + " and ".join(sides), cut_off=True)
     if mask.any() and jump > config.max_area_jump:
         return MaskCheck(0.0, "the mask's area jumps compared with its neighbours")
     mismatch = _mismatch(mask, keypoints, config)

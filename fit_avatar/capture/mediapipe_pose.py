@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.blazepose import PoseEstimator
+from fit_avatar.capture.blazepose.same_person import SamePerson
 from fit_avatar.capture.points import MIDPOINTS
 
 _BODY_25_FROM = {
@@ -49,10 +50,12 @@ class Detection:
     """MediaPipe's 33 points in metres in the camera's axes, from the middle of the hips. [33, 3]"""
     landmarks: NDArray[np.float32] | None = None
     """MediaPipe's 33 points (u, v, depth, visibility), all but the last in pixels of the frame. [33, 4]"""
+    others: NDArray[np.uint8] | None = None
+    """The probability of everybody else who is seen; ``None`` if there is nobody. [h, w]"""
 
 
 class MediaPipeDetector:
-    """Finds the person in single frames; use it as a context manager.
+    """Finds the person in single frames, among others the nearest and the one of before; use it as a context manager.
 
     Raises:
         MissingDependencyError: ai-edge-litert, which runs the models, is not installed or does not load.
@@ -62,6 +65,7 @@ class MediaPipeDetector:
     def __init__(self, config: MediaPipeConfig = DEFAULT_MEDIAPIPE, pose_model: Path | None = None) -> None:
         """Load the models; ``pose_model`` is a file to take instead of the package's model of landmarks."""
         self.config, self._estimator = config, PoseEstimator(landmark_model=pose_model)
+        self._person = SamePerson(self._estimator)
 
     def __enter__(self) -> MediaPipeDetector:
         return self
@@ -70,15 +74,16 @@ class MediaPipeDetector:
 
     def detect(self, frame: NDArray[np.uint8]) -> Detection | None:
         """Find the person in a BGR frame [H, W, 3]; ``None`` if there is nobody."""
-        pose = self._estimator.estimate(frame)
+        pose = self._person.find(frame)
         if pose is None:
             return None
         height, width = frame.shape[:2]
         scale = min(1.0, self.config.mask_px / max(height, width))
-        small = pose.probability(max(1, round(height * scale)), max(1, round(width * scale)), scale)
-        probability = (small * 255.0 + 0.5).astype(np.uint8)
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        seen = [(p.probability(*size, scale) * 255.0 + 0.5).astype(np.uint8) for p in (pose, *self._person.beside)]
+        others = np.maximum.reduce(seen[1:]) if len(seen) > 1 else None
         keypoints = to_body_25(pose.landmarks, width, height, self.config)
-        return Detection(keypoints, probability, pose.world, pose.landmarks)
+        return Detection(keypoints, seen[0], pose.world, pose.landmarks, others)
 
 
 def to_body_25(

@@ -14,6 +14,8 @@ from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
+from fit_avatar.capture.crowd import crowd_warning, is_doubtful
+from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
@@ -44,6 +46,11 @@ class _Candidate:
     detection: Detection | None = None
     """What the built-in detector has found, where it was asked."""
 
+    @property
+    def others(self) -> NDArray[np.uint8] | None:
+        """Return the probability of everybody else, if the detector sees anybody. [h, w]"""
+        return None if self.detection is None else self.detection.others
+
 
 @dataclass(frozen=True)
 class _MaskedFrame:
@@ -55,6 +62,8 @@ class _MaskedFrame:
     """Cleaned. [H, W]"""
     sharpness: float
     """Of the person."""
+    doubtful: bool = False
+    """Whether the mask may hold a part of somebody else."""
 
 
 def observe(
@@ -126,7 +135,10 @@ def observe(
     if track is not None:
         observer.require_one_person(track, points, given_masks or {})
     masked = observer.mask_frames(found, points, given_masks)
-    weights, cut_off = observer.weigh_frames(masked, candidates=points)
+    weights = observer.weigh_frames(masked, candidates=points)
+    cut_off = describe_cut_off(observer.left_out, len(masked))
+    doubtful = [index for index in weights if masked[index].doubtful]
+    notes += crowd_warning(doubtful)
     others = observer.find_whole_body(list(weights), found, points) if track is None else {}
     return assemble_capture(
         np.stack([masked[index].points for index in weights]),
@@ -137,7 +149,10 @@ def observe(
         frame_weights=np.array(list(weights.values()), np.float32),
         fps=observer.clip.fps,
         left_out=tuple(sorted(observer.left_out, key=lambda x: x.frame_index)),
-        warnings=(*notes, *_warnings(cut_off, len(slots), len(weights), len(swapped), config)),
+        warnings=(
+            *notes,
+            *_warnings(cut_off, len(slots), len(weights), len(swapped), config),
+        ),
         sources={
             **input_sources(keypoints, masks, detector, pose_model),
             "frames_in_video": measured.frame_count,
@@ -210,17 +225,18 @@ class _Observer:
         self._leave_out(points.keys() - indices, "there is no mask for it")
         make_mask = self._mask_maker(found, indices) if given is None else lambda index, frame: given.pop(index)
         step = "Refining the masks" if given is None else "Checking the masks"
+        crowded = any(found[index].others is not None for index in indices)
         masked: dict[int, _MaskedFrame] = {}
         for index, frame in self.clip.frames(indices):
             mask = clean_mask(make_mask(index, frame), points[index][BODY], self.config.mask_check)
-            masked[index] = _MaskedFrame(points[index], mask, person_sharpness(frame, mask))
+            coarse = found[index].probability
+            doubtful = crowded and coarse is not None and is_doubtful(mask, coarse, self.config.crowd)
+            masked[index] = _MaskedFrame(points[index], mask, person_sharpness(frame, mask), doubtful)
             self.report(step, len(masked), len(indices))
         self._leave_out(set(indices) - masked.keys(), NOT_DECODED)
         return masked
 
-    def weigh_frames(
-        self, masked: Mapping[int, _MaskedFrame], candidates: Collection[int]
-    ) -> tuple[dict[int, np.float32], int]:
+    def weigh_frames(self, masked: Mapping[int, _MaskedFrame], candidates: Collection[int]) -> dict[int, np.float32]:
         """Check the masks against each other, the keypoints and the frame's border.
 
         Args:
@@ -228,7 +244,7 @@ class _Observer:
             candidates: all frames that show the person, for the message if too few of them are usable.
 
         Returns:
-            Frame index → weight of the usable frames; and in how many frames the person is cut off.
+            Frame index → weight of the usable frames.
 
         Raises:
             NoPersonError: the person is cut off in most frames, or too few frames are usable.
@@ -240,19 +256,21 @@ class _Observer:
         self._require_agreement(sum(check.reason == MISMATCH for check in checks), len(checks))
         cut_off = sum(check.cut_off for check in checks)
         if cut_off > config.max_cut_off * len(checks):
+            reasons = [LeftOut(index, check.reason) for index, check in zip(masked, checks, strict=True)]
             raise NoPersonError(
-                f"the person in {self.video} is cut off at the top or bottom in {cut_off} of {len(checks)} frames: "
+                f"the person in {self.video} is cut off {describe_cut_off(reasons, len(checks))}: "
                 "film from further away so that head and feet stay in the picture"
             )
         sharpness = relative_sharpness(np.array([frame.sharpness for frame in frames], np.float32), config.selection)
         sharpness = np.clip(sharpness / config.full_weight_sharpness, config.mask_check.low_weight, 1.0)
-        weights = np.array([check.weight for check in checks], np.float32) * sharpness.astype(np.float32)
+        doubts = [config.crowd.weight if frame.doubtful else 1.0 for frame in frames]
+        weights = np.array([check.weight for check in checks], np.float32) * (sharpness * doubts).astype(np.float32)
         for index, check in zip(masked, checks, strict=True):
             if check.weight == 0.0:
                 self._leave_out([index], check.reason)
         usable = {index: weight for index, weight in zip(masked, weights, strict=True) if weight > 0.0}
         self._require_frames(len(usable), candidates)
-        return usable, cut_off
+        return usable
 
     def require_one_person(self, track: Track, indices: Collection[int], given: Mapping[int, Mask]) -> None:
         """Refuse a video of two people, unless given masks say who is meant."""
@@ -289,9 +307,16 @@ class _Observer:
         probabilities = {index: p for index in indices if (p := found[index].probability) is not None}
         some = np.unique(np.linspace(0, len(indices) - 1, self.config.learning_frames).round().astype(int))
         self.report("Refining the masks", 0, len(indices))
-        frames = self.clip.frames([indices[i] for i in some])
-        refiner = MaskRefiner.learn([(frame, probabilities[i]) for i, frame in frames], self.config.refinement)
-        return lambda index, frame: refiner.refine(frame, probabilities[index], found[index].points[BODY])
+        frames = list(self.clip.frames([indices[i] for i in some]))
+        refiner = MaskRefiner.learn(
+            [(frame, probabilities[i]) for i, frame in frames],
+            [found[i].points[BODY] for i, _ in frames],
+            self.config.refinement,
+        )
+        refiner = replace(refiner, crowded=any(found[i].others is not None for i in indices))
+        return lambda index, frame: refiner.refine(
+            frame, probabilities[index], found[index].points[BODY], found[index].others
+        )
 
     def _leave_out(self, indices: Iterable[int], reason: str) -> None:
         self.left_out += [LeftOut(index, reason) for index in indices]
@@ -334,10 +359,10 @@ def _no_person(video: Path, count: int, slots: int, keypoints: Path | None, conf
     return f"{found} in {video} {where}: {advice}"
 
 
-def _warnings(cut_off: int, selected: int, used: int, swapped: int, config: CaptureConfig) -> tuple[str, ...]:
+def _warnings(cut_off: str, selected: int, used: int, swapped: int, config: CaptureConfig) -> tuple[str, ...]:
     warnings = []
     if cut_off:
-        warnings.append(f"The person is cut off at the top or bottom in {cut_off} frames; they are left out.")
+        warnings.append(f"The person is cut off {cut_off}; these frames are left out.")
     if used < config.few_used * selected:
         warnings.append(f"Only {used} of {selected} selected frames could be used; see the reasons in metrics.json.")
     if swapped > config.many_swapped * selected:

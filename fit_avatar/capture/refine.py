@@ -10,101 +10,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.background import DEFAULT_BACKGROUND, Background, BackgroundConfig, estimate_background
+from fit_avatar.capture.background import Background, estimate_background
 from fit_avatar.capture.box import Box, bounding_box, mask_height
-from fit_avatar.capture.edge import DEFAULT_EDGE, EdgeConfig, refine_edge
-from fit_avatar.capture.feet import lowest_of_feet
-from fit_avatar.capture.palette import DEFAULT_PALETTE, Palette, PaletteConfig
+from fit_avatar.capture.edge import refine_edge
+from fit_avatar.capture.feet import (
+    depth_below_feet,
+    draw_body,
+    draw_feet,
+    in_crop,
+    lowest_of_feet,
+)
+from fit_avatar.capture.floor import floor_shines
+from fit_avatar.capture.palette import Palette
 from fit_avatar.capture.points import Points
+from fit_avatar.capture.refine_config import DEFAULT_REFINEMENT, RefinementConfig
 from fit_avatar.capture.smoothing import smooth_within_edges
 from fit_avatar.capture.types import PERSON_LEVEL, Image, Mask
 
 Probability = NDArray[np.uint8]
 """Probability of the person as 0..255 over the whole frame, at any smaller size. [h, w]"""
-
-FOOT_BONES = ((11, 24), (24, 22), (11, 22), (14, 21), (21, 19), (14, 19))
-"""Pairs of BODY_25 points between ankle, heel and big toe."""
-
-
-@dataclass(frozen=True)
-class RefinementConfig:
-    """Settings of the masks' refinement. Lengths in heights are fractions of the person's height in the picture."""
-
-    work_height_px: int = 600
-    """Height of the person at which evidence is gathered, in pixels; larger crops are scaled down, and only the
-    boundary is treated at full size. Chosen by hand."""
-    edge_band: float = 0.002
-    """Half-width of the band in which the boundary is placed, in heights. Chosen by hand."""
-    min_edge_band_px: int = 2
-    """Lower bound of that half-width, in pixels. Chosen by hand."""
-    crop_margin: float = 0.08
-    """Margin of the crop around the coarse mask, in heights. Chosen by hand."""
-    max_distance: float = 0.06
-    """Pixels further outside the coarse mask than this, in heights, are background. Chosen by hand."""
-    coarse_slack: float = 0.008
-    """Distance from the coarse boundary that is worth one unit of log odds, in heights. Chosen by hand."""
-    coarse_against: float = 3.0
-    """Bound on the coarse mask's log odds against the person. Chosen by hand."""
-    coarse_for: float = 7.0
-    """Bound on the coarse mask's log odds for the person. Chosen by hand."""
-    coarse_for_on_plate: float = 3.0
-    """The same where the clean plate is known, which is the better witness. Chosen by hand."""
-    plate_sigmas: float = 3.5
-    """Distance from the clean plate, in standard deviations, at which person and background are equally likely. Chosen
-    by hand."""
-    plate_against: float = 4.0
-    """Bound on the clean plate's log odds against the person. Chosen by hand."""
-    plate_for: float = 5.0
-    """Bound on the clean plate's log odds for the person. Chosen by hand."""
-    plate_slope: float = 2.25
-    """Factor on the relative squared distance beyond ``plate_sigmas`` that gives log odds for the person. Chosen by
-    hand."""
-    colour_weight_on_plate: float = 0.3
-    """Weight of the colours' log odds where the clean plate is known. Chosen by hand."""
-    colour_window: float = 0.05
-    """Side of the window of local colours, in heights. Chosen by hand."""
-    seed_log_odds: float = 1.5
-    """Log odds for or against the person beyond which a pixel teaches the local colours … Chosen by hand."""
-    seed_conflict: float = 1.0
-    """… unless its colour contradicts with clip-wide log odds beyond this … Chosen by hand."""
-    seed_coarse_log_odds: float = 2.5
-    """… and the coarse mask's log odds are within this bound. Chosen by hand."""
-    smoothness: float = 5.0
-    """Strength (λ) of the edge-aware smoothing. Chosen by hand."""
-    smoothing_colour_sigma: float = 15.0
-    """Difference in colour at which the smoothing stops (σ), in grey levels. Chosen by hand."""
-    floor_top: float = 0.15
-    """Height above the soles below which a row begins to show the floor, in heights. Chosen by hand."""
-    floor_certain: float = 0.07
-    """Height above the soles below which it certainly does, in heights. Chosen by hand."""
-    foot_radius: float = 0.008
-    """Half-thickness of the bones that are drawn inside the feet, in heights. Chosen by hand."""
-    foot_min_confidence: float = 0.5
-    """Both ends of such a bone must have more confidence than this. Chosen by hand."""
-    foot_log_odds: float = 6.0
-    """Log odds of the person on these bones: shoes often look like the floor and stand in their own shadow. Chosen by
-    hand."""
-    below_feet: float = 0.05
-    """Pixels further below the lowest point of both feet than this, in heights, are the floor: its reflections and
-    shadows look like feet. The soles are up to 0.04 below that point. Chosen on benchmarks/mirror_floor.py."""
-    palette_samples: int = 800
-    """Pixels of each frame from which the colour clusters are made. Chosen by hand."""
-    coarse_margins: tuple[float, float] = (0.02, 0.035)
-    """Widths inside and outside a coarse boundary from which nothing is learnt, in heights. Chosen by hand."""
-    refined_margins: tuple[float, float] = (0.004, 0.008)
-    """The same at a refined boundary. Chosen by hand."""
-    background: BackgroundConfig = DEFAULT_BACKGROUND
-    palette: PaletteConfig = DEFAULT_PALETTE
-    edge: EdgeConfig = DEFAULT_EDGE
-
-
-DEFAULT_REFINEMENT = RefinementConfig()
 
 
 @dataclass(frozen=True)
@@ -115,10 +45,16 @@ class MaskRefiner:
     background: Background | None
     """``None`` if the camera moved."""
     config: RefinementConfig = DEFAULT_REFINEMENT
+    shining: bool = False
+    """Whether the floor reflects the person."""
+    crowded: bool = False
+    """Whether other people are seen in the clip, in these frames or in others."""
 
     @staticmethod
     def learn(
-        samples: Sequence[tuple[Image, Probability]], config: RefinementConfig = DEFAULT_REFINEMENT
+        samples: Sequence[tuple[Image, Probability]],
+        keypoints: Sequence[Points] = (),
+        config: RefinementConfig = DEFAULT_REFINEMENT,
     ) -> MaskRefiner:
         """Learn colours and the clean plate from some frames, spread over the clip.
 
@@ -126,21 +62,33 @@ class MaskRefiner:
 
         Args:
             samples: BGR frames [H, W, 3] with the probability of the person, as 0..255, at any smaller size [h, w].
+            keypoints: BODY_25 points in each of these frames, which tell whether the floor shines. [25, 3] each
             config: settings.
         """
         coarse = [(frame, _resize_to(frame, probability) > PERSON_LEVEL) for frame, probability in samples]
         palette = Palette.cluster(_sample_colours(coarse, config.palette_samples), config.palette)
         first = _learn(coarse, palette, config.coarse_margins, config)
         refined = [(frame, first.refine(frame, probability)) for frame, probability in samples]
-        return _learn(refined, first.palette, config.refined_margins, config)
+        refiner = _learn(refined, first.palette, config.refined_margins, config)
+        if refiner.background is None or not keypoints:
+            return refiner
+        seen = [(frame, points) for (frame, _), points in zip(samples, keypoints, strict=True)]
+        return replace(refiner, shining=floor_shines(refiner.background, seen, config.floor, config.feet))
 
-    def refine(self, frame: Image, probability: Probability, keypoints: Points | None = None) -> Mask:
+    def refine(
+        self,
+        frame: Image,
+        probability: Probability,
+        keypoints: Points | None = None,
+        others: Probability | None = None,
+    ) -> Mask:
         """Refine the coarse mask of one frame.
 
         Args:
             frame: BGR. [H, W, 3]
             probability: of the person, as 0..255, at any smaller size. [h, w]
             keypoints: BODY_25 points in pixels of the frame, whose visible feet count as the person's. [25, 3]
+            others: probability of other people, like that of the person. [h, w]
 
         Returns:
             True on the person. [H, W]
@@ -156,8 +104,9 @@ class MaskRefiner:
         crop = frame[box]
         scale = min(1.0, self.config.work_height_px / height)
         size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
-        feet = self._draw_feet(keypoints, box, size, height * scale) if keypoints is not None else None
-        score = self._score(frame, probability, box, size, height * scale, feet)
+        points = None if keypoints is None else in_crop(keypoints, box, size)
+        elsewhere = None if others is None else _resize_box(others, frame.shape[:2], box, size) > PERSON_LEVEL
+        score = self._score(frame, probability, box, size, height * scale, points, elsewhere)
         score = cv2.resize(score, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         plate = self.background.mean[box] if self.background else None
         known = self.background.known[box] if self.background else None
@@ -168,7 +117,9 @@ class MaskRefiner:
 
     def _floor_below(self, probability: Probability, rows: int, keypoints: Points | None) -> int:
         """Return below which of a frame's rows there is only floor, by the feet; all rows if they are not seen."""
-        lowest = None if keypoints is None else lowest_of_feet(keypoints, self.config.foot_min_confidence)
+        if keypoints is None or (self.background is not None and not self.shining):
+            return rows  # the clean plate shows what is floor
+        lowest = lowest_of_feet(keypoints, self.config.feet.min_confidence)
         box = bounding_box(probability > PERSON_LEVEL)
         if lowest is None or box is None:
             return rows
@@ -182,16 +133,33 @@ class MaskRefiner:
         box: Box,
         size: tuple[int, int],
         height: float,
-        feet: Mask | None,
+        points: Points | None,
+        others: Mask | None,
     ) -> NDArray[np.float32]:
         """Return the log odds of the person in a crop at the working size (width, height). [h, w]"""
         c = self.config
         image = cv2.resize(frame[box], size, interpolation=cv2.INTER_AREA)
         coarse = self._coarse_log_odds(_resize_box(probability, frame.shape[:2], box, size), height)
-        plate, known = self._plate_log_odds(image, box, self._floor(coarse > 0.0, height))
+        plate, distance, known, relit = self._plate_log_odds(image, box, self._floor(coarse > 0.0, height))
+        plate = self._trust_plate(plate, distance, coarse, height)
         coarse = np.where(known, np.minimum(coarse, c.coarse_for_on_plate), coarse)
-        if feet is not None:
+        below = np.full(coarse.shape, -np.inf, np.float32)
+        if points is not None:
+            feet = draw_feet(points, size, height, c.feet)
             coarse[feet] = np.maximum(coarse[feet], c.foot_log_odds)
+        if points is not None and self.shining:
+            below = depth_below_feet(points, size, height, c.feet)
+            ends = np.maximum((c.sole - below) / c.sole_slack, -c.coarse_against)
+            coarse = np.minimum(coarse, np.where(below > c.below_feet, -20.0, ends))
+        crowded = np.zeros(coarse.shape, bool)
+        if others is not None and points is not None:
+            crowded = _dilate(others, c.others_margin * height)
+            bones = draw_body(points, size, height, c.feet)
+            contested = (coarse > 0.0) & _dilate(bones, c.flesh * height)
+            coarse[others] = np.where(contested, 0.0, -c.coarse_against)[others]
+            coarse[bones] = c.foot_log_odds
+            plate = np.where(crowded, np.minimum(plate, 0.0), plate)
+        plate = np.where(below > c.doubtful_floor, np.minimum(plate, c.plate_for_on_floor), plate)
         labels = self.palette.labels(image)
         clip_colours = self.palette.clip_log_ratio()[labels]
         score = coarse + np.where(known, plate, clip_colours)
@@ -199,28 +167,60 @@ class MaskRefiner:
         background = (score < -c.seed_log_odds) & (
             (clip_colours < c.seed_conflict) | (coarse < -c.seed_coarse_log_odds)
         )
+        person &= below < c.certain_floor
+        background |= below > c.certain_floor
         window = round(c.colour_window * height)
         colours = clip_colours + self.palette.local_log_ratio(labels, person, background, window)
-        return self._smooth(coarse + np.where(known, plate + c.colour_weight_on_plate * colours, colours), image)
+        sure = known & ~relit & ~crowded & (below < c.doubtful_floor)
+        weight = np.where(sure, c.colour_weight_on_plate, np.where(known, c.colour_weight_on_floor, 1.0))
+        return self._smooth(coarse + np.where(known, plate, 0.0) + weight * colours, image)
 
     def _coarse_log_odds(self, probability: Probability, height: float) -> NDArray[np.float32]:
         """Turn the signed distance to the coarse boundary into log odds. [h, w]"""
         c, person = self.config, (probability > PERSON_LEVEL).astype(np.uint8)
         distance = cv2.distanceTransform(person, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - person, cv2.DIST_L2, 3)
         log_odds = np.clip(distance / (c.coarse_slack * height), -c.coarse_against, c.coarse_for)
-        log_odds[distance < -c.max_distance * height] = -20.0  # no evidence outweighs it
+        reach = c.max_distance_in_crowd if self.crowded else c.max_distance
+        log_odds[distance < -reach * height] = -20.0  # no evidence outweighs it
         return np.asarray(log_odds, np.float32)
 
-    def _plate_log_odds(self, image: Image, box: Box, floor: NDArray[np.float32]) -> tuple[NDArray[np.float32], Mask]:
-        """Turn the distance from the clean plate into log odds [h, w], and return where they are known [h, w]."""
+    def _plate_log_odds(
+        self, image: Image, box: Box, floor: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Mask, Mask]:
+        """Turn the distance from the clean plate into log odds.
+
+        Returns:
+            Log odds, the distance, where they are known, and where the floor may only be lit otherwise. 4 × [h, w]
+        """
+        relit, nothing = np.zeros(image.shape[:2], bool), np.zeros(image.shape[:2], np.float32)
         if self.background is None:
-            return np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], bool)
+            return nothing, nothing, relit, relit
         c = self.config
         distance, known = self.background.distance(image, box, floor)
         excess = (distance / c.plate_sigmas) ** 2 - 1.0
-        return np.clip(
-            excess * np.where(excess > 0, c.plate_slope, c.plate_against), -c.plate_against, c.plate_for
-        ), known
+        plate = np.clip(excess * np.where(excess > 0, c.plate_slope, c.plate_against), -c.plate_against, c.plate_for)
+        first = int(np.argmax(floor > 0.0)) if floor.any() else len(floor)
+        if first < len(floor):
+            relit[first:] = self.background.relit(image, box, first) & (plate[first:] > 0.0)
+        return np.where(relit, np.minimum(plate, c.plate_for_relit), plate), distance, known, relit
+
+    def _trust_plate(
+        self, plate: NDArray[np.float32], distance: NDArray[np.float32], coarse: NDArray[np.float32], height: float
+    ) -> NDArray[np.float32]:
+        """Return the plate's log odds, weaker against the person where clothes may only have the background's colour.
+
+        What shows the background itself differs from the plate by no more than the camera's noise, in all of a
+        neighbourhood. All [h, w]: log odds of the plate, distance from it, log odds of the coarse mask.
+        """
+        c = self.config
+        inside = coarse > c.seed_coarse_log_odds
+        if np.count_nonzero(inside & (plate < 0.0)) <= c.hidden_fraction * np.count_nonzero(inside):
+            return plate
+        side = max(round(c.trust_window * height), 1)
+        around = np.sqrt(cv2.blur(np.minimum(distance, c.plate_sigmas) ** 2, (side, side)))
+        low, high = c.trusted_sigmas
+        trust = np.clip((high - around) / (high - low), c.least_trust, 1.0)
+        return np.where(coarse > 0.0, np.maximum(plate, -c.plate_against * trust), plate)
 
     def _floor(self, coarse: Mask, height: float) -> NDArray[np.float32]:
         """Return to what degree each row of a coarse mask [h, w] shows the floor at the feet, 0..1. [h]"""
@@ -228,18 +228,6 @@ class MaskRefiner:
         soles = len(coarse) if box is None else box[0].stop
         above = (soles - np.arange(len(coarse))) / height
         return np.asarray(np.interp(above, (self.config.floor_certain, self.config.floor_top), (1.0, 0.0)), np.float32)
-
-    def _draw_feet(self, keypoints: Points, box: Box, size: tuple[int, int], height: float) -> Mask:
-        """Draw the bones of visible feet in a crop at the working size (width, height). [h, w]"""
-        rows, columns = box
-        drawn = np.zeros(size[::-1], np.uint8)
-        scale = np.array(size) / (columns.stop - columns.start, rows.stop - rows.start)
-        points = np.round((keypoints[:, :2] - (columns.start, rows.start)) * scale).astype(int)
-        thickness = max(1, round(2 * self.config.foot_radius * height))
-        for a, b in FOOT_BONES:
-            if min(keypoints[a, 2], keypoints[b, 2]) > self.config.foot_min_confidence:
-                cv2.line(drawn, points[a].tolist(), points[b].tolist(), 1, thickness)
-        return np.asarray(drawn > 0)
 
     def _smooth(self, score: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
         certainty, c = np.tanh(score / 2.0).astype(np.float32), self.config

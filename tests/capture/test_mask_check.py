@@ -76,6 +76,15 @@ def test_cut_off(crop: tuple[slice, slice], side: str) -> None:
     assert cut_off_sides(MASK[crop], POINTS) == (side,)
 
 
+def test_hair_and_hands_that_touch_the_border_are_not_cut_off() -> None:
+    top, left = int(np.flatnonzero(MASK.any(1))[0]), int(np.flatnonzero(MASK.any(0))[0])
+    for y, x in ((top, 0), (top + 1, 0), (0, left)):
+        points = POINTS - np.float32([x, y, 0])
+        assert check_masks([MASK[y:, x:]] * 3, np.stack([points] * 3))[0] == MaskCheck(1.0)
+    through_the_face = check_masks([MASK[top + 30 :]] * 3, np.stack([POINTS - np.float32([0, top + 30, 0])] * 3))[0]
+    assert through_the_face == MaskCheck(0.0, "the person is cut off at the frame's top", cut_off=True)
+
+
 def test_whole_feet_on_the_border_are_not_cut_off() -> None:
     without_heels = POINTS.copy()
     without_heels[[21, 24], 2] = 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -105,9 +107,90 @@ def test_a_reflection_on_the_floor_is_no_foot() -> None:
         seen[soles - 4 :] = mask[soles - 8]
         picture[seen & ~mask] = picture[soles - 8][mask[soles - 8]].mean(0)
         samples.append((picture, coarse(seen)))
-    refiner = MaskRefiner.learn(samples)
-    for (picture, probability), (_, mask), shift in zip(samples, clip, SHIFTS, strict=True):
-        points = person(shift, *SIZE)[1]
+    every = [person(shift, *SIZE)[1] for shift in SHIFTS]
+    refiner = MaskRefiner.learn(samples, every)
+    assert refiner.shining
+    for (picture, probability), (_, mask), points in zip(samples, clip, every, strict=True):
         assert refiner.refine(picture, probability)[-5].any()
         refined = refiner.refine(picture, probability, points)
         assert not refined[soles + 20 :].any() and iou(refined, mask) > 0.95
+
+
+def test_a_shadow_on_the_floor_is_no_foot() -> None:
+    samples, truth, every = [], [], []
+    for i, shift in enumerate(SHIFTS):
+        picture, mask = render(shift, i)
+        soles = int(np.flatnonzero(mask.any(1))[-1])
+        dark = np.zeros(mask.shape, np.float32)
+        middle = int(np.nonzero(mask[soles])[0].mean())
+        cv2.ellipse(dark, (middle + 20, soles - 4), (60, 12), 0, 0, 360, 1.0, -1)
+        dark = cv2.GaussianBlur(dark * ~mask, (0, 0), 2)
+        picture = (picture * (1 - 0.6 * dark[..., None])).astype(np.uint8)
+        near = cv2.dilate(mask.astype(np.uint8), np.ones((17, 17))) > 0
+        samples.append((picture, coarse(mask | ((dark > 0.5) & near))))
+        truth.append(mask)
+        every.append(person(shift, *SIZE)[1])
+    refiner = MaskRefiner.learn(samples, every)
+    assert not refiner.shining and refiner.background is not None
+    blind = replace(refiner.background, config=replace(refiner.background.config, relit=(1.0, 1.0)))
+    now, before = (
+        np.mean([iou(r.refine(*x, points), mask) for x, points, mask in zip(samples, every, truth, strict=True)])
+        for r in (refiner, replace(refiner, background=blind))
+    )
+    assert now > 0.96 and now > before + 0.003
+
+
+def test_clothes_like_the_wall_stay() -> None:
+    wall = render(1000.0, 0)[0].astype(np.float32)
+    samples, truth = [], []
+    for i, shift in enumerate(SHIFTS):
+        picture, mask = render(shift, i)
+        noise = np.random.default_rng(i).normal(0, 12, (*mask.shape, 1)).astype(np.float32)
+        grain = cv2.GaussianBlur(noise, (0, 0), 2)[..., None] * 2.5
+        rows = np.arange(SIZE[1])[:, None]
+        shirt = mask & (rows > 90) & (rows < 190)
+        picture = np.where(shirt[..., None], np.roll(wall, 40, 1) + grain, picture).clip(0, 255).astype(np.uint8)
+        samples.append((picture, coarse(mask)))
+        truth.append(shirt)
+    refiner = MaskRefiner.learn(samples)
+    trusting = replace(refiner, config=replace(refiner.config, hidden_fraction=1.0))
+    kept, lost = (
+        np.mean([r.refine(*sample)[shirt].mean() for sample, shirt in zip(samples, truth, strict=True)])
+        for r in (refiner, trusting)
+    )
+    assert kept > 0.93 and kept > lost
+
+
+def test_the_plate_is_trusted_where_the_difference_is_noise() -> None:
+    picture, mask = render(0, 0)
+    refiner = MaskRefiner.learn([(picture, coarse(mask))])
+    distance = np.full((40, 60), 0.5, np.float32)
+    distance[:, 30:] = 2.0  # alike, but not the same
+    plate = np.full_like(distance, -4.0)
+    trusted = refiner._trust_plate(plate, distance, np.full_like(distance, 5.0), 300.0)
+    assert (trusted[:, :25] == -4.0).all() and (trusted[:, 35:] == -1.0).all()
+    outside = refiner._trust_plate(plate, distance, np.full_like(distance, -1.0), 300.0)
+    assert (outside == -4.0).all()
+
+
+def test_a_second_person_who_is_known_is_cut_away() -> None:
+    samples, truth, others, every = [], [], [], []
+    for i, shift in enumerate(SHIFTS):
+        picture, mask = render(shift, i)
+        other = person(shift + 62, *SIZE)[0] & ~mask
+        picture[other] = (60, 160, 60)
+        samples.append((picture, coarse(mask | (other & (np.random.default_rng(i).random() > 0.3)))))
+        truth.append(mask)
+        others.append(coarse(other))
+        every.append(person(shift, *SIZE)[1])
+    refiner = replace(MaskRefiner.learn(samples, every), crowded=True)
+    known, unknown = (
+        np.mean(
+            [
+                iou(refiner.refine(*sample, points, other if given else None), mask)
+                for sample, points, other, mask in zip(samples, every, others, truth, strict=True)
+            ]
+        )
+        for given in (True, False)
+    )
+    assert known > 0.93 and known > unknown + 0.1

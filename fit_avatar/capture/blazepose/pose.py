@@ -82,7 +82,8 @@ class PoseEstimator:
             picture: to look at.
             region: where the person is, such as the ``next_region`` of the frame before; by default they are searched.
         """
-        region = region or self._find_person(picture)
+        if region is None:
+            region = next(iter(self.find_people(picture, 1)), None)
         if region is None or region.side < 1.0:
             return None
         crop = region.crop(picture, INPUT, cv2.BORDER_REPLICATE)[..., ::-1]
@@ -105,13 +106,11 @@ class PoseEstimator:
             Region.of_person(places[NUM_LANDMARKS], places[NUM_LANDMARKS + 1]),
         )
 
-    def _find_person(self, picture: NDArray[np.uint8]) -> Region | None:
+    def find_people(self, picture: NDArray[np.uint8], most: int) -> list[Region]:
+        """Return regions around up to ``most`` people in a BGR picture [H, W, 3], the most certain first."""
         whole = Region.around(*picture.shape[:2])
         crop = whole.crop(picture, ssd.PERSON.side, cv2.BORDER_CONSTANT)[..., ::-1]
         boxes, logits = self._detector(crop.astype(np.float32) / 127.5 - 1.0)
         config = self.config
-        points = ssd.best_detection(boxes[0], logits[0, :, 0], config.min_detection, config.min_overlap)
-        if points is None:
-            return None
-        hips, top = whole.to_picture(points[:2])
-        return Region.of_person(hips, top)
+        found = ssd.all_detections(boxes[0], logits[0, :, 0], config.min_detection, config.min_overlap, most)
+        return [Region.of_person(*whole.to_picture(points[:2])) for points in found]

@@ -26,6 +26,9 @@ PERSON = Layout(224, ((28, 2), (14, 2), (7, 6)))
 FACE = Layout(128, ((16, 2), (8, 6)))
 """Layers of strides 8 and three times 16, two anchors each."""
 
+SAME_HIPS = 0.2
+"""Boxes whose hips are nearer, in radii of the circle around the person, show the same person. Chosen by hand."""
+
 
 @cache
 def anchor_centres(layout: Layout = PERSON) -> NDArray[np.float32]:
@@ -74,3 +77,19 @@ def best_detection(
     same[best] = True
     points = values[same, 4:].reshape(int(same.sum()), -1, 2) + anchors[same, None]
     return np.asarray(np.average(points.astype(np.float64), axis=0, weights=scores[same]))
+
+
+def all_detections(
+    boxes: NDArray[np.float32], logits: NDArray[np.float32], min_score: float, min_overlap: float, most: int
+) -> list[NDArray[np.float64]]:
+    """Return the keypoints of up to ``most`` people, the most certain first; see :func:`best_detection`. [4, 2] each"""
+    hips = boxes[:, 4:6] / PERSON.side + anchor_centres()
+    logits, found = logits.copy(), list[NDArray[np.float64]]()
+    while len(found) < most:
+        points = best_detection(boxes, logits, min_score, min_overlap)
+        if points is None:
+            break
+        found.append(points)
+        size = np.linalg.norm(points[1] - points[0])
+        logits[np.linalg.norm(hips - points[0], axis=1) < SAME_HIPS * size] = -np.inf
+    return found
