@@ -49,7 +49,7 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
         focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
-        masks=config.masks, detector=config.detector,
+        masks=config.masks, detector=config.detector, fps=config.fps,
     )  # fmt: skip
     with contextlib.ExitStack() as opened:
         told: Reporter = reporter or Silent()

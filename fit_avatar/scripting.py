@@ -29,6 +29,7 @@ def fit_video(
     keypoints: Path | str | None = None,
     masks: Path | str | None = None,
     detector: str = "mediapipe",
+    fps: float | None = None,
     frames: int = 120,
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
@@ -41,7 +42,7 @@ def fit_video(
     """Fit an avatar to a video of one person, as the command line does.
 
     Args:
-        video: the clip.
+        video: the clip: a video file, a folder of pictures, or those that a pattern such as ``%05d.png`` names.
         height_m: the person's height without shoes; it fixes the scale.
         body: by default the free body, see :func:`load_body`.
         camera: a camera, or a file that describes it; by default the focal length is estimated from the clip.
@@ -49,6 +50,7 @@ def fit_video(
         keypoints: 2D keypoints, instead of a detector's.
         masks: folder of PNG files or a video, instead of the built-in segmentation.
         detector: what finds keypoints: ``mediapipe``, ``openpose`` or ``rtmlib``.
+        fps: frame rate of a folder of pictures, or of a video instead of what it states.
         frames: use at most this many.
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
         terms: further terms of your own, in every solve for poses or betas.
@@ -64,7 +66,7 @@ def fit_video(
     """
     source = Source.of(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
-        detector=detector,
+        detector=detector, fps=fps,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms)
     return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)

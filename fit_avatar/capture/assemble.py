@@ -28,9 +28,9 @@ def assemble_capture(points: NDArray[np.float32], masks: Sequence[Mask], camera:
     )
 
 
-def input_sources(keypoints: Path | None, masks: Path | None, detector: str) -> dict[str, Any]:
+def input_sources(keypoints: Path | None, masks: Path | None, detector: str, matte: bool = False) -> dict[str, Any]:
     """Say where keypoints and masks came from, for the report, which may be passed on: names without folders."""
     return {
         "keypoints": keypoints.name if keypoints else DETECTORS[detector],
-        "masks": masks.name if masks else "MediaPipe, refined",
+        "masks": masks.name if masks else "the clip's transparency" if matte else "MediaPipe, refined",
     }

@@ -1,4 +1,4 @@
-"""Frames in temporal order, from a video file or from a sequence of pictures, upright and in an SDR screen's colours."""
+"""Frames in temporal order, from a video file or a sequence of pictures, upright and in an SDR screen's colours."""
 
 from fit_avatar.capture.frames.opening import open_frames
 from fit_avatar.capture.frames.source import Decoded, Frame, FrameSource, VideoInfo

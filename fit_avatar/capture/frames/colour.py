@@ -122,9 +122,9 @@ def _is_planar_yuv(frame: VideoFrame) -> bool:
 
 
 def _plane(frame: VideoFrame, index: int, kind: type[np.generic] = np.uint8) -> NDArray[Any]:
-    plane = frame.planes[index]
-    rows = np.frombuffer(plane, kind, plane.height * plane.line_size // np.dtype(kind).itemsize)
-    return rows.reshape(plane.height, -1)[:, : plane.width]
+    plane: Any = frame.planes[index]
+    rows: NDArray[Any] = np.frombuffer(plane, kind, plane.height * plane.line_size // np.dtype(kind).itemsize)
+    return np.asarray(rows.reshape(plane.height, -1)[:, : plane.width])
 
 
 def _graph(layout: _Layout, wide: bool) -> Graph:

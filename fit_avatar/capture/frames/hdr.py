@@ -1,10 +1,10 @@
 """HDR and wide colours to those of an SDR screen: two tables with a matrix between them.
 
-PQ and HLG (ITU-R BT.2100) become linear light whose 1 is HDR's reference white (BT.2408: 203 cd/m² in PQ, 75 % of HLG's
-signal); primaries become BT.709's; highlights are compressed; and the result is written as sRGB. HLG is taken as light of
-the scene, as its camera would have recorded it in SDR. The curve is that of Khronos' PBR Neutral tone mapper, for each
-channel: it keeps the colours of things, as below 0.8 of the white nothing changes, so that a copy in HDR looks as the
-SDR clip.
+PQ and HLG (ITU-R BT.2100) become linear light whose 1 is HDR's reference white (BT.2408: 203 cd/m² in PQ, 75 % of
+HLG's signal); primaries become BT.709's; highlights are compressed; and the result is written as sRGB. HLG is taken as
+light of the scene, as its camera would have recorded it in SDR. The curve is that of Khronos' PBR Neutral tone mapper,
+for each channel: it keeps the colours of things, as nothing changes below 0.8 of the white, so that a copy in HDR looks
+as the SDR clip.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 HLG_A, HLG_B, HLG_C = 0.17883277, 0.28466892, 0.55991073
 """BT.2100, table 5."""
@@ -26,8 +27,8 @@ PQ_M1, PQ_M2, PQ_C1, PQ_C2, PQ_C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 /
 PQ_PEAK, PQ_WHITE, HLG_WHITE = 10_000.0, 203.0, 0.75
 """PQ's peak and reference white in cd/m², and HLG's as signal (BT.2408, table 1)."""
 KNEE = 0.8
-"""Of Khronos' PBR Neutral tone mapper: where compression begins. Its offset for reflections is left out, since these are
-pictures; and its blend to white, since that is what channels do that are compressed one by one."""
+"""Of Khronos' PBR Neutral tone mapper: where compression begins. Its offset for reflections is left out, since these
+are pictures; and its blend to white, since that is what channels do that are compressed one by one."""
 PEAK = 5.0
 """Brighter light is cut off, where 99.7 % of SDR's light is reached. Chosen by hand."""
 SIGNAL_BITS = 12
@@ -69,7 +70,7 @@ class Wide:
     def to_light(self) -> NDArray[np.uint16]:
         """Return light in 0..65535, which is :data:`PEAK`, for each value of a channel. [4096]"""
         light = LIGHT.get(self.transfer, srgb_light)(np.linspace(0.0, 1.0, 1 << SIGNAL_BITS))
-        return np.round(np.minimum(light / PEAK, 1.0) * 65535).astype(np.uint16)
+        return np.asarray(np.round(np.minimum(light / PEAK, 1.0) * 65535), np.uint16)
 
     @cached_property
     def to_bt709(self) -> Array:
@@ -93,7 +94,8 @@ class Wide:
 def pq_light(rgb: Array) -> Array:
     """Return light, reference white being 1, for PQ values (BT.2100, table 4: EOTF)."""
     power = np.clip(rgb, 0.0, 1.0) ** (1 / PQ_M2)
-    return PQ_PEAK / PQ_WHITE * (np.maximum(power - PQ_C1, 0.0) / (PQ_C2 - PQ_C3 * power)) ** (1 / PQ_M1)
+    light = (np.maximum(power - PQ_C1, 0.0) / (PQ_C2 - PQ_C3 * power)) ** (1 / PQ_M1)
+    return np.asarray(PQ_PEAK / PQ_WHITE * light)
 
 
 def hlg_light(rgb: Array) -> Array:

@@ -48,17 +48,20 @@ class Timing:
             return cls(steps / fps, fps, True, note)
         times = _completed(stated)
         if times is None or len(times) < 2:
-            return cls(steps / info.fps, info.fps, True)
+            note = (
+                ""
+                if info.states_fps
+                else (f"The clip does not state its frames per second; {info.fps:g} are assumed: say them with --fps.")
+            )
+            return cls(steps / info.fps, info.fps, True, note)
         rate = (len(times) - 1) / times[-1]
         if np.abs(times - steps / info.fps).max() <= MAX_JITTER / info.fps:
             return cls(steps / info.fps, info.fps, True)
         if np.abs(times - steps / rate).max() <= MAX_JITTER / rate:
             return cls(steps / rate, float(rate), True)
         intervals = 1.0 / np.diff(times)
-        note = (
-            f"The clip's frames are {1 / intervals.max():.3g} to {1 / intervals.min():.3g} s apart; their own times are "
-            "used."
-        )
+        least, most = 1 / intervals.max(), 1 / intervals.min()
+        note = f"The clip's frames are {least:.3g} to {most:.3g} s apart; their own times are used."
         return cls(times, float(rate), False, note)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_STRETCH = 0.005
-"""Pixels that are longer than wide, or the other way round, by a smaller fraction come from rounding. Chosen by hand."""
+"""Pixels whose sides differ by a smaller fraction differ by rounding. Chosen by hand."""
 MAX_STRETCH = 4.0
 """Pixels of a larger aspect ratio are a damaged header: anamorphic film has 2. Chosen by hand."""
 _TURNS = {

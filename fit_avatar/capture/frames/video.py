@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,8 @@ class _Reader:
 def _display_matrix(frame: VideoFrame) -> bytes | None:
     from av.sidedata.sidedata import Type
 
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    held: Any = frame.side_data
+    data = held.get(Type.DISPLAYMATRIX)
     return None if data is None else bytes(data)
 
 
