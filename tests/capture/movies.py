@@ -99,8 +99,9 @@ def write_rgba(path: Path, frames: Sequence[BGR], alphas: Sequence[NDArray[np.ui
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, pixels
-        if codec == "libvpx-vp9":
-            stream.codec_context.options = {"crf": "4", "b": "0", "auto-alt-ref": "0"}
+        if codec.startswith("libvpx"):
+            stream.codec_context.bit_rate = 8_000_000
+            stream.codec_context.options = {"crf": "4", "auto-alt-ref": "0"}
         for i, (picture, alpha) in enumerate(zip(frames, alphas, strict=True)):
             image = av.VideoFrame.from_ndarray(np.dstack([picture[..., ::-1], alpha]), format="rgba")
             image = image.reformat(format=pixels)
