@@ -71,7 +71,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 def test_a_folder(tmp_path: Path) -> None:
     with pytest.raises(
-        BadInputError, match="there are no pictures in the folder .*: give a folder of JPEG or PNG files"
+        BadInputError, match=r"there are no pictures in the folder .*: give a folder of JPEG or PNG files"
     ):
         probe(tmp_path)
 
