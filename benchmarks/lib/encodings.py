@@ -48,7 +48,7 @@ def write(
 ) -> Path:
     """Write BGR frames as YUV 4:2:0; ``signal`` maps R'G'B' of sRGB to those of the file."""
     height, width = frames[0].shape[:2]
-    known = {"libx264": {"crf": "4"}, "libx265": {"crf": "4", "x265-params": "log-level=none"}}.get(codec, {})
+    known = {"libx264": {"crf": "4"}, "libx265": {"crf": "4", "x265-params": "log-level=none:frame-threads=1:pools=none"}}.get(codec, {})
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options or known)
         stream.width, stream.height = width, height

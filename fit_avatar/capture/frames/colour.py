@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -65,6 +65,8 @@ class Converter:
             return self._from_planes(frame, layout), None
         if layout != self._layout or self._graph is None:
             self._graph, self._layout = _graph(layout, self.wide is not None), layout
+            if self.wide is not None and layout.full and frame.format.components[0].bits > 8:
+                self.wide = replace(self.wide, white=(1 << SIGNAL_BITS) - 1)
         self._graph.push(_fresh(frame))
         picture: Any = self._graph.pull()
         if self.wide is not None:

@@ -53,6 +53,9 @@ class Wide:
     """PQ, HLG, or anything else for SDR's gamma."""
     primaries: int
     """A key of :data:`PRIMARIES`, or anything else for BT.709's."""
+    white: int = 255 << (SIGNAL_BITS - 8)
+    """The value of 12 bits that stands for the signal 1: FFmpeg's scaler fills 8 bits' 255 up with zeros, except from
+    deeper full range."""
 
     @classmethod
     def of(cls, transfer: int, primaries: int) -> Wide | None:
@@ -69,7 +72,7 @@ class Wide:
     @cached_property
     def to_light(self) -> NDArray[np.uint16]:
         """Return light in 0..65535, which is :data:`PEAK`, for each value of a channel. [4096]"""
-        light = LIGHT.get(self.transfer, srgb_light)(np.linspace(0.0, 1.0, 1 << SIGNAL_BITS))
+        light = LIGHT.get(self.transfer, srgb_light)(np.arange(1 << SIGNAL_BITS) / self.white)
         return np.asarray(np.round(np.minimum(light / PEAK, 1.0) * 65535), np.uint16)
 
     @cached_property

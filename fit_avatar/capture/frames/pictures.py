@@ -46,8 +46,8 @@ class PictureSequence:
             place = only_folder_with(path, SUFFIXES, "pictures")
             if place is None:
                 raise BadInputError(
-                    f"there are no pictures in the folder {path}: give a folder of JPEG or PNG files, one per frame, or "
-                    "the video file itself"
+                    f"there are no pictures in the folder {path}: give a folder of JPEG or PNG files, one per frame, "
+                    "or the video file itself"
                 )
             files = files_in(place, SUFFIXES, "pictures")
         else:

@@ -38,6 +38,10 @@ def errors(path: Path, frames: list[np.ndarray]) -> tuple[float, float]:
         ("tens.mp4", {"codec": "libx265", "bits": 10}),
         ("hlg.mp4", {"codec": "libx265", "bits": 10, "transfer": 18, "primaries": 9, "matrix": 9, "signal": hlg}),
         ("pq.mp4", {"codec": "libx265", "bits": 10, "transfer": 16, "primaries": 9, "matrix": 9, "signal": pq}),
+        (
+            "full-pq.mkv",
+            {"codec": "ffv1", "full": True, "bits": 10, "transfer": 16, "primaries": 9, "matrix": 9, "signal": pq},
+        ),
         ("pq.mkv", {"codec": "ffv1", "bits": 10, "transfer": 16, "primaries": 9, "matrix": 9, "signal": pq}),
         ("vp9.webm", {"codec": "libvpx-vp9", "options": {"crf": "4", "b": "0"}}),
     ],
@@ -46,6 +50,7 @@ def test_colours_are_those_that_were_filmed(tmp_path: Path, name: str, settings:
     frames = scene()
     mean, worst = errors(write(tmp_path / name, frames, **settings), frames)
     assert mean < MEAN and worst < WORST, (mean, worst)
+    assert abs(np.mean([frame for _, frame in read_frames(tmp_path / name)]) - np.mean(frames)) < 0.6
 
 
 @pytest.mark.parametrize(("size", "matrix"), [((160, 96), 6), ((1280, 96), 1), ((160, 640), 1)])
@@ -57,8 +62,8 @@ def test_untagged_video_has_the_matrix_of_its_size(tmp_path: Path, size: tuple[i
 
 
 def test_hdr_is_said(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.mp4", scene(1), codec="libx265", bits=10, transfer=18, primaries=9, matrix=9, signal=hlg)
-    assert probe(path).notes == ("a.mp4 is HDR (HLG); its colours were converted to those of an SDR screen.",)
+    path = write(tmp_path / "a.mkv", scene(1), codec="ffv1", bits=10, transfer=18, primaries=9, matrix=9, signal=hlg)
+    assert probe(path).notes == ("a.mkv is HDR (HLG); its colours were converted to those of an SDR screen.",)
 
 
 def test_flat_8_bit_values_follow_the_standard() -> None:
@@ -86,8 +91,10 @@ def test_wide_gamut_sdr_becomes_bt709() -> None:
     wide = Wide.of(1, 12)  # Display P3
     assert wide is not None and Wide.of(1, 1) is None and Wide.of(2, 2) is None
     pale = np.full((1, 1, 3), 0.5)
-    assert wide.to_sdr(np.round(pale * 4095).astype(np.uint16)).ravel().tolist() == pytest.approx([128] * 3, abs=1)
-    red = np.array([[[0.2, 0.3, 0.8]]]) * 4095  # P3's red is more than sRGB's
+    assert wide.to_sdr(np.round(pale * wide.white).astype(np.uint16)).ravel().tolist() == pytest.approx(
+        [128] * 3, abs=1
+    )
+    red = np.array([[[0.2, 0.3, 0.8]]]) * wide.white  # P3's red is more than sRGB's
     assert wide.to_sdr(red.astype(np.uint16))[0, 0, 2] > 0.8 * 255
 
 
