@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from fit_avatar.capture.frames.hdr import BT709, PRIMARIES, srgb_light, to_xyz
 
 BGR = NDArray[np.uint8]
+LOSSLESS = {
+    "libx264": {"qp": "0"},
+    "libx265": {"x265-params": "lossless=1:log-level=none:frame-threads=1:pools=none"},
+}
 KR_KB = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
 
@@ -48,7 +52,7 @@ def write(
 ) -> Path:
     """Write BGR frames as YUV 4:2:0; ``signal`` maps R'G'B' of sRGB to those of the file."""
     height, width = frames[0].shape[:2]
-    known = {"libx264": {"crf": "4"}, "libx265": {"crf": "4", "x265-params": "log-level=none:frame-threads=1:pools=none"}}.get(codec, {})
+    known = LOSSLESS.get(codec, {})
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options or known)
         stream.width, stream.height = width, height

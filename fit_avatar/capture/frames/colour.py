@@ -56,7 +56,8 @@ class Converter:
         self.wide = Wide.of(transfer, primaries)
         self._layout: _Layout | None = None
         self._graph: Graph | None = None
-        self._chroma: list[NDArray[np.uint8]] = []
+        self._planes: NDArray[np.uint8] | None = None  # kept, as new memory takes longer than what is computed
+        self._yuv = np.empty((0, 0, 3), np.uint8)
 
     def convert(self, frame: VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Return BGR [H, W, 3], and alpha [H, W] if the pixel format has it."""
@@ -82,12 +83,13 @@ class Converter:
         """Convert 8-bit planar YUV, which most clips are, with chroma interpolated: quicker than the scaler's flags."""
         size = (frame.width, frame.height)
         luma, *chroma = (_plane(frame, k) for k in range(3))
-        self._chroma = self._chroma if self._chroma and self._chroma[0].shape == luma.shape else [
-            np.empty_like(luma), np.empty_like(luma)
-        ]  # fmt: skip
-        for small, large in zip(chroma, self._chroma, strict=True):
+        if self._planes is None or self._planes.shape[1:] != luma.shape:
+            self._planes = np.empty((2, *luma.shape), np.uint8)
+            self._yuv = np.empty((*luma.shape, 3), np.uint8)
+        for small, large in zip(chroma, self._planes, strict=True):
             cv2.resize(small, size, dst=large, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.transform(cv2.merge([luma, *self._chroma]), yuv_to_bgr(layout.matrix, layout.full)))
+        cv2.merge([luma, *self._planes], self._yuv)
+        return np.asarray(cv2.transform(self._yuv, yuv_to_bgr(layout.matrix, layout.full)), np.uint8)
 
 
 def layout_of(frame: VideoFrame, wide: Wide | None) -> _Layout:
