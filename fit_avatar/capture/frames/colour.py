@@ -57,7 +57,7 @@ class Converter:
         self._layout: _Layout | None = None
         self._graph: Graph | None = None
         self._planes: NDArray[np.uint8] | None = None  # kept, as new memory takes longer than what is computed
-        self._yuv = np.empty((0, 0, 3), np.uint8)
+        self._yuv: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
 
     def convert(self, frame: VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Return BGR [H, W, 3], and alpha [H, W] if the pixel format has it."""
@@ -85,7 +85,7 @@ class Converter:
         luma, *chroma = (_plane(frame, k) for k in range(3))
         if self._planes is None or self._planes.shape[1:] != luma.shape:
             self._planes = np.empty((2, *luma.shape), np.uint8)
-            self._yuv = np.empty((*luma.shape, 3), np.uint8)
+            self._yuv = np.empty((frame.height, frame.width, 3), np.uint8)
         for small, large in zip(chroma, self._planes, strict=True):
             cv2.resize(small, size, dst=large, interpolation=cv2.INTER_LINEAR)
         cv2.merge([luma, *self._planes], self._yuv)
