@@ -70,9 +70,9 @@ class PictureSequence:
         Raises:
             BadInputError: the first one is no picture.
         """
-        height, width = self._read(self.pictures[0])[0].shape[:2]
-        first = (self._read(file)[1] for file in self.pictures[:MATTE_FRAMES])
-        matte = any(is_matte(alpha) for alpha in first)
+        picture, alpha = self._read(self.pictures[0])
+        height, width = picture.shape[:2]
+        matte = alpha is not None and any(is_matte(self._read(file)[1]) for file in self.pictures[:MATTE_FRAMES])
         return VideoInfo(
             width, height, DEFAULT_FPS, len(self.pictures), 0, states_fps=False, has_matte=matte, notes=self._gaps()
         )

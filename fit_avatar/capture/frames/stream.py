@@ -129,7 +129,13 @@ def open_stream(path: Path) -> Iterator[Stream]:
         context = stream.codec_context
         check_pixels(context.width, context.height, str(path))
         context.thread_type = "AUTO"
-        yield Stream(path, container, stream)
+        try:
+            yield Stream(path, container, stream)
+        except av.FFmpegError as error:  # of a filter: damaged packets are passed over
+            reason = (error.strerror or "unknown").lower()
+            raise BadInputError(
+                f"the frames of {path} ({context.pix_fmt}) cannot be converted ({reason}): re-encode it as H.264"
+            ) from None
 
 
 def _time(frame: VideoFrame) -> float:
