@@ -12,6 +12,7 @@ from typing import Literal
 
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import require_file, require_path
+from fit_avatar.io.sequences import clip_name, require_clip
 
 HEIGHT_RANGE_M = (0.5, 2.6)
 MAX_BETAS, MAX_BETAS_OF_A_FILE = 16, 300
@@ -34,7 +35,9 @@ class Config:
     """
 
     video: Path | None = None
-    """The video file."""
+    """The clip: a video file, a folder of pictures, or those that a pattern names, such as frames/%05d.png."""
+    fps: float | None = None
+    """Frames a second of a folder of pictures, by default 30; for a video, instead of what it states."""
     image: tuple[Path, ...] = ()
     """One to eight photographs instead of a video."""
     out: Path | None = None
@@ -122,7 +125,7 @@ class Config:
         """Return the folder for the results."""
         if self.out is not None:
             return self.out
-        return Path("out") / (self.image[0] if self.video is None else self.video).stem
+        return Path("out") / (self.image[0].stem if self.video is None else clip_name(self.video))
 
     @property
     def method(self) -> str:
@@ -181,9 +184,7 @@ def _missing_inputs(config: Config) -> Iterator[str]:
     elif len(config.image) > MAX_IMAGES:
         yield f"--image got {len(config.image)} photographs: give 1 to {MAX_IMAGES}, or a video"
     if config.video is not None:
-        if os.path.isdir(config.video):
-            yield f"--video {config.video} is a folder: give the video file itself"
-        require_file(config.video, "video file")
+        require_clip(config.video)
     for image in config.image:
         require_file(image, "image")
     if config.keypoints is not None:
@@ -215,6 +216,7 @@ def _absurd_numbers(config: Config) -> Iterator[str]:
         ("--fov-deg", config.fov_deg, 5, 150, "degrees"),
         ("--focal-px", config.focal_px, 1, MOST, "pixels"),
         ("--focal-35mm", config.focal_35mm, 5, 400, "millimetres"),
+        ("--fps", config.fps, 1, 1000, "frames a second"),
         ("--frames", config.frames, 4, MOST, "frames"),
         ("--texture-size", config.texture_size, 64, 8192, "pixels"),
         ("--num-betas", config.num_betas, 1, most_betas, "coefficients"),
@@ -233,6 +235,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"--pose-model is for the detector mediapipe, not for {config.detector}: leave one of them out"
     if config.pose_model is not None and config.keypoints is not None and config.masks is not None:
         yield "--pose-model has nothing to find where --keypoints and --masks are given: leave it out"
+    if config.fps is not None and config.video is None:
+        yield "--fps is the frame rate of a clip, and photographs have none: leave it out"
     given = {
         "--camera": config.camera,
         "--fov-deg": config.fov_deg,

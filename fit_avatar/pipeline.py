@@ -122,10 +122,9 @@ def reconstruct(
         BadInputError: a file or an option cannot be used.
         NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
-    files = (source.video, *source.images, source.keypoints, source.masks, source.pose_model)
     depends_on = {
-        "options": [source.camera, source.max_frames, source.detector],
-        "files": [file and file_identity(file) for file in files],
+        "options": [source.camera, source.max_frames, source.detector, source.fps],
+        "files": [[str(file), file_identity(file)] for file in source.files()],
         "code": code_identity("fit_avatar.capture.source"),
     }
     observed = runner.run("observe", depends_on, source.observe)

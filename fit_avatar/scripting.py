@@ -30,6 +30,7 @@ def fit_video(
     masks: Path | str | None = None,
     detector: str = "mediapipe",
     pose_model: Path | str | None = None,
+    fps: float | None = None,
     frames: int = 120,
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
@@ -43,7 +44,7 @@ def fit_video(
     """Fit an avatar to a video of one person, as the command line does.
 
     Args:
-        video: the clip.
+        video: the clip: a video file, a folder of pictures, or those that a pattern such as ``%05d.png`` names.
         height_m: the person's height without shoes; it fixes the scale.
         body: by default the free body, see :func:`load_body`.
         camera: a camera, or a file that describes it; by default the focal length is estimated from the clip.
@@ -52,6 +53,7 @@ def fit_video(
         masks: folder of PNG files or a video, instead of the built-in segmentation.
         detector: what finds keypoints: ``mediapipe``, ``openpose`` or ``rtmlib``.
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite`` for ``mediapipe``, instead of the package's model.
+        fps: frame rate of a folder of pictures, or of a video instead of what it states.
         frames: use at most this many.
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
         terms: further terms of your own, in every solve for poses or betas.
@@ -68,7 +70,7 @@ def fit_video(
     """
     source = Source.of(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
-        detector=detector, pose_model=pose_model,
+        detector=detector, pose_model=pose_model, fps=fps,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms)
     options = Options(plan, height_m, texture_size or 0, delight, check, every_frame=every_frame)

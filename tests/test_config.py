@@ -29,6 +29,16 @@ def test_results_go_beside_the_working_directory_by_default() -> None:
     assert Config(Path("clips/anna.mov")).folder == Path("out/anna")
     assert Config(Path("clips/anna.mov"), out=Path("x")).folder == Path("x")
     assert Config(image=(Path("a/anna.jpg"), Path("a/b.jpg"))).folder == Path("out/anna")
+    assert Config(Path("clips/anna/%05d.png")).folder == Path("out/anna")
+
+
+def test_a_folder_of_pictures_is_a_clip(config: Config, tmp_path: Path) -> None:
+    validate(replace(config, video=tmp_path, fps=25.0))
+    validate(replace(config, video=tmp_path / "*.png"))
+    assert replace(config, video=tmp_path, out=None).folder == Path("out") / tmp_path.name
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(BadInputError, match="--fps is the frame rate of a clip, and photographs have none"):
+        validate(replace(config, video=None, image=(tmp_path / "a.jpg",), fps=25.0))
 
 
 def test_the_method_suits_the_input() -> None:
@@ -42,7 +52,8 @@ def test_the_method_suits_the_input() -> None:
     ("changed", "sentence"),
     [
         ({"video": "missing.mp4"}, "there is no video file missing.mp4: check the path"),
-        ({"video": "."}, "--video . is a folder: give the video file itself"),
+        ({"video": "missing/%05d.png"}, "there is no folder of the pictures %05d.png: missing: check the path"),
+        ({"fps": 0.0}, "--fps 0 cannot be right: it must be between 1 and 1000 frames a second"),
         ({"keypoints": "missing"}, "there is no --keypoints missing: give the folder"),
         ({"video": None}, "--video is missing: give the clip, or photographs with --image"),
         ({"image": (Path("a.jpg"),)}, "--video and --image are both given"),

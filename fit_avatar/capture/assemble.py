@@ -57,12 +57,11 @@ def assemble_capture(
 
 
 def input_sources(
-    keypoints: Path | None, masks: Path | None, detector: str, pose_model: Path | None = None
+    keypoints: Path | None, masks: Path | None, detector: str, pose_model: Path | None = None, matte: bool = False
 ) -> dict[str, Any]:
     """Say where keypoints and masks came from, for the report, which may be passed on: names without folders."""
+    found_by = DETECTORS[detector] + (f", {pose_model.name}" if pose_model else "")
     return {
-        "keypoints": keypoints.name
-        if keypoints
-        else DETECTORS[detector] + (f", {pose_model.name}" if pose_model else ""),
-        "masks": masks.name if masks else "MediaPipe, refined",
+        "keypoints": keypoints.name if keypoints else found_by,
+        "masks": masks.name if masks else "the clip's transparency" if matte else "MediaPipe, refined",
     }

@@ -16,13 +16,13 @@ class Clip:
     """Repeated access to some frames of a video without seeking in it."""
 
     def __init__(self, path: Path) -> None:
-        """Open a video; its upright size is then ``width`` × ``height`` pixels, its frame rate ``fps``.
+        """Open a clip; its upright size is then ``width`` × ``height`` pixels, and ``info`` says what else it is.
 
         Raises:
             BadInputError: as :func:`fit_avatar.capture.video.probe`.
         """
-        info = probe(path)
-        self.path, self.width, self.height, self.fps = path, info.width, info.height, info.fps
+        self.info = probe(path)
+        self.path, self.width, self.height = path, self.info.width, self.info.height
         self._kept: dict[int, Image] = {}
 
     def frames(self, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:

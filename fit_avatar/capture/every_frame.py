@@ -52,6 +52,7 @@ def observe_every_frame(
     keypoints: Path | None = None,
     detector: str = "mediapipe",
     pose_model: Path | None = None,
+    fps: float | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> EveryFrame:
@@ -63,7 +64,8 @@ def observe_every_frame(
         camera: of the clip; its lens distortion is undone.
         keypoints: given instead of a detector's.
         detector: ``mediapipe``, which follows the person from frame to frame, ``openpose`` or ``rtmlib``.
-        pose_model: as for :func:`fit_avatar.capture.observe`.
+        pose_model: this and the frame rate as for :func:`fit_avatar.capture.observe`.
+        fps: of the clip.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -72,7 +74,7 @@ def observe_every_frame(
         MissingDependencyError: the detector is not installed.
     """
     used = capture.frame_indices
-    times = _ascending(frame_times(video), int(used[-1]) + 1, capture.fps)
+    times = _ascending(frame_times(video, fps), int(used[-1]) + 1, capture.fps)
     others = np.setdiff1d(np.arange(len(times)), used).tolist()
     points = np.zeros((len(times), *capture.keypoints.shape[1:]), np.float32)
     found: Mapping[int, Points] | None = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import read_json, require_folder
 
-__all__ = ["files_by_frame", "files_in", "frame_number", "read_json"]
+__all__ = ["files_by_frame", "files_in", "frame_number", "read_json", "running_numbers"]
 
 MAX_DIGITS = 15
 """Of a number in a name; of longer ones (times, say) the last digits count."""
@@ -37,9 +37,7 @@ def files_by_frame(folder: Path, suffix: str | tuple[str, ...], what: str) -> di
         BadInputError: no such folder, no such file in it, a name without a number, or two files for one frame.
     """
     paths = files_in(folder, suffix, what)
-    numbers = [
-        [int(digits[-MAX_DIGITS:]) for digits in re.findall(r"[0-9]+", path.stem)[-MAX_NUMBERS:]] for path in paths
-    ]
+    numbers = [_numbers(path.stem) for path in paths]
     for path, found in zip(paths, numbers, strict=True):
         if not found:
             raise BadInputError(f"{path} has no number in its name: the last number must be the frame's index")
@@ -51,6 +49,19 @@ def files_by_frame(folder: Path, suffix: str | tuple[str, ...], what: str) -> di
             raise BadInputError(f"{files[index].name} and {path.name} in {folder} are both for frame {index}: keep one")
         files[index] = path
     return files
+
+
+def running_numbers(stems: list[str]) -> list[int] | None:
+    """Return the number in each name that counts the frames; ``None`` if a name has no number."""
+    numbers = [_numbers(stem) for stem in stems]
+    if not numbers or not all(numbers):
+        return None
+    place = _running_place(numbers)
+    return [found[place] for found in numbers]
+
+
+def _numbers(stem: str) -> list[int]:
+    return [int(digits[-MAX_DIGITS:]) for digits in re.findall(r"[0-9]+", stem[-MAX_NAME:])[-MAX_NUMBERS:]]
 
 
 def _running_place(numbers: list[list[int]]) -> int:

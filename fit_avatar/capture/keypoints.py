@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from fit_avatar.capture.adapters import (
 )
 from fit_avatar.capture.adapters.found import Found
 from fit_avatar.capture.files import files_by_frame, files_in, frame_number, from_zero, only_folder_with, read_json
+from fit_avatar.capture.frames.pairing import pair_names, pair_numbers
 from fit_avatar.capture.points import NUM_POINTS, People, Points
 from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, read_snapshot_keypoints
 from fit_avatar.capture.units import resolve_body_25b, scale_confidences, to_pixels
@@ -45,7 +46,9 @@ class GivenKeypoints(dict[int, People]):
         self.warnings = warnings
 
 
-def load_keypoints(path: Path, frame_count: int | None = None, size: tuple[int, int] | None = None) -> GivenKeypoints:
+def load_keypoints(
+    path: Path, frame_count: int | None = None, size: tuple[int, int] | None = None, names: Sequence[str] = ()
+) -> GivenKeypoints:
     """Read keypoints in the layout that the content shows; ``docs/formats.md`` lists them.
 
     Args:
@@ -53,6 +56,7 @@ def load_keypoints(path: Path, frame_count: int | None = None, size: tuple[int, 
             ``keypoints.hdf5``.
         frame_count: number of frames of the video, to detect keypoints of another one and frames counted from 1.
         size: width and height of the video in pixels, for keypoints that are fractions or for another size.
+        names: of the video's pictures, if it is a sequence of pictures: keypoints then belong to those of their names.
 
     Returns:
         Frame index → people [P, 137, 3], in pixels of the video's frame; and ``warnings``.
@@ -61,7 +65,7 @@ def load_keypoints(path: Path, frame_count: int | None = None, size: tuple[int, 
         BadInputError: no such file, broken, of no known layout, or a number of frames that does not fit the video.
         MissingDependencyError: it is HDF5 and h5py is not installed.
     """
-    found = _load(path)
+    found = _load(path, names)
     if list(found.people) == [None] and frame_count is not None and frame_count > 1 and path.is_file():
         found = _one_person_per_frame(found, frame_count)
     alone = frame_number(path.stem) or 0
@@ -69,7 +73,10 @@ def load_keypoints(path: Path, frame_count: int | None = None, size: tuple[int, 
     if not people:
         raise BadInputError(f"the keypoint file {path} holds no frame: make it again")
     notes: list[str] = []
-    if frame_count is not None and not found.from_one:
+    pairs = {} if found.is_paired or found.from_one else pair_numbers(names, people)
+    if found.is_paired or pairs:
+        people = {pairs.get(index, index): persons for index, persons in people.items()}
+    elif frame_count is not None and not found.from_one:
         offset, note = from_zero(people, frame_count)
         people = {index - offset: persons for index, persons in people.items()}
         notes += [f"The keypoints in {path.name} {note}."] if note else []
@@ -97,9 +104,9 @@ def load_picture(path: Path, size: tuple[int, int]) -> tuple[People, tuple[str, 
     return next(iter(given.values())), given.warnings
 
 
-def _load(path: Path) -> Found:
+def _load(path: Path, names: Sequence[str] = ()) -> Found:
     if path.is_dir():
-        return _load_folder(path)
+        return _load_folder(path, names)
     if not path.exists():
         raise BadInputError(f"there are no keypoints {path}: check the path")
     suffix = path.suffix.lower()
@@ -115,7 +122,7 @@ def _load(path: Path) -> Found:
     return _parse(read_json(path, "keypoint file"), path)
 
 
-def _load_folder(folder: Path) -> Found:
+def _load_folder(folder: Path, names: Sequence[str]) -> Found:
     """Read one file per frame, or the only file, which then may hold all frames."""
     places = ((only_folder_with(folder, (suffix,), "keypoint files"), suffix) for suffix in SUFFIXES)
     place, suffix = next(((place, suffix) for place, suffix in places if place), (folder, SUFFIXES[0]))
@@ -126,7 +133,9 @@ def _load_folder(folder: Path) -> Found:
         only = _load(files[0])
         if None not in only.people:
             return only
-    by_frame = {index: _load(path) for index, path in files_by_frame(place, suffix, "OpenPose JSON files").items()}
+    paired = pair_names(names, files)
+    numbered = paired or files_by_frame(place, suffix, "OpenPose JSON files")
+    by_frame = {index: _load(path) for index, path in numbered.items()}
     for found in by_frame.values():
         if len(found.people) > 1:
             raise BadInputError(f"{place} holds several files with many frames each: give one of them")
@@ -138,7 +147,8 @@ def _load_folder(folder: Path) -> Found:
         raise BadInputError(
             f"the keypoint files in {place} are for pictures of different sizes: give those of one video"
         )
-    return Found(people, next(iter(sizes), None), any(found.may_be_25b for found in by_frame.values()))
+    doubtful = any(found.may_be_25b for found in by_frame.values())
+    return Found(people, next(iter(sizes), None), doubtful, is_paired=paired is not None)
 
 
 def _one_person_per_frame(found: Found, frame_count: int) -> Found:

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.files import files_by_frame, from_zero, only_folder_with
+from fit_avatar.capture.files import files_by_frame, files_in, from_zero, only_folder_with
+from fit_avatar.capture.frames.pairing import pair_names, pair_numbers
 from fit_avatar.capture.mask_values import MaskValues, Picture
 from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, SnapshotMasks
 from fit_avatar.capture.types import Mask
-from fit_avatar.capture.video import count_frames, read_frames
+from fit_avatar.capture.video import count_frames, read_raw
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.pictures import read_picture
 
@@ -31,8 +32,15 @@ hand."""
 class GivenMasks:
     """Masks on disk, read on demand; ``warnings`` says what had to be put right, one sentence each."""
 
-    def __init__(self, path: Path, width: int, height: int, frame_count: int) -> None:
+    def __init__(self, path: Path, width: int, height: int, frame_count: int, names: Sequence[str] = ()) -> None:
         """Check that the masks belong to a video of this size (upright, in pixels) and length.
+
+        Args:
+            path: folder, video or HDF5.
+            width: of the video.
+            height: of the video.
+            frame_count: its number of frames.
+            names: of its frames' pictures, if it is a sequence of pictures.
 
         Raises:
             BadInputError: no such path, or the number of masks does not fit the video's.
@@ -45,7 +53,7 @@ class GivenMasks:
         self._files: dict[int, Path] | None = None
         self._snapshot: SnapshotMasks | None = None
         if path.is_dir():
-            self._files = self._numbered(path, frame_count)
+            self._files = self._numbered(path, frame_count, names)
             numbers = sorted(self._files)
         elif path.suffix.lower() in HDF5_SUFFIXES:
             self._snapshot = SnapshotMasks(path)
@@ -76,9 +84,15 @@ class GivenMasks:
             return {i: _checked(frame, self.size, f"frame {i} of {self.path}") for i, frame in frames}
         return {i: _read(self._files[i], self.size) for i in indices if i in self._files}
 
-    def _numbered(self, path: Path, frame_count: int) -> dict[int, Path]:
+    def _numbered(self, path: Path, frame_count: int, names: Sequence[str]) -> dict[int, Path]:
         place = only_folder_with(path, MASK_SUFFIXES, "masks") or path
+        paired = pair_names(names, files_in(place, MASK_SUFFIXES, "PNG masks"))
+        if paired is not None:
+            return paired
         files = files_by_frame(place, MASK_SUFFIXES, "PNG masks")
+        pairs = pair_numbers(names, files)
+        if pairs:
+            return {pairs[number]: file for number, file in files.items()}
         offset, note = from_zero(files, frame_count)
         if note:
             self.warnings += (f"The masks in {path.name} {note}.",)
@@ -160,7 +174,7 @@ def _same_shape(a: tuple[int, int], b: tuple[int, int]) -> bool:
 
 
 def _frames(path: Path, indices: list[int]) -> list[tuple[int, NDArray[np.uint8]]]:
-    return list(read_frames(path, indices))
+    return list(read_raw(path, indices))
 
 
 def _read(path: Path, size: tuple[int, int]) -> Picture:

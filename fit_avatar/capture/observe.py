@@ -17,15 +17,18 @@ from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.crowd import crowd_warning, is_doubtful
 from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.detectors import Detector, make_detector
+from fit_avatar.capture.frames import open_frames
+from fit_avatar.capture.frames.times import Timing
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.masks import GivenMasks
+from fit_avatar.capture.mattes import Mattes
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
 from fit_avatar.capture.person import is_person
 from fit_avatar.capture.point_sets import PointSets
 from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
-from fit_avatar.capture.selection import measure_frames, relative_sharpness, select_frames
+from fit_avatar.capture.selection import FrameMeasurements, measure_frames, relative_sharpness, select_frames
 from fit_avatar.capture.slots import NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.track import Track, fix_points
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, LeftOut, Mask, Progress
@@ -75,19 +78,22 @@ def observe(
     masks: Path | None = None,
     detector: str = "mediapipe",
     pose_model: Path | None = None,
+    fps: float | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
     """Observe a video: select frames, find the person's keypoints and masks, check them, undo lens distortion.
 
     Args:
-        video: any video that FFmpeg reads.
+        video: any video that FFmpeg reads, a folder of pictures, or a pattern such as ``%05d.png``.
         camera: at the upright video's size; its distortion is undone in keypoints and masks.
         frames: use at most this many frames.
         keypoints: anything that :func:`load_keypoints` reads; without it the detector finds the person.
-        masks: folder of PNG, a video, or People-Snapshot's ``masks.hdf5``; without it MediaPipe's masks are refined.
+        masks: folder of PNG, a video, or People-Snapshot's ``masks.hdf5``; without it the video's
+            own transparency, or else MediaPipe's masks, which are refined.
         detector: ``mediapipe``, ``openpose`` or ``rtmlib`` (see :func:`make_detector`).
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, to take instead of the package's model.
+        fps: frame rate of the pictures, or of the video instead of what it states.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -104,10 +110,19 @@ def observe(
     other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
     measured = measure_frames(video, lambda done, total: report("Reading the video", done, total), config.selection)
     size = (camera.width, camera.height)
-    given = GivenMasks(masks, *size, measured.frame_count) if masks else None
-    given_people = load_keypoints(keypoints, measured.frame_count, size) if keypoints else None
+    info, names = observer.clip.info, open_frames(video).names
+    timing = Timing.of(_times(measured), info, fps)
+    given: GivenMasks | Mattes | None = GivenMasks(masks, *size, measured.frame_count, names) if masks else None
+    if given is None and info.has_matte:
+        given = Mattes(video, measured.frame_count)
+    given_people = load_keypoints(keypoints, measured.frame_count, size, names) if keypoints else None
     people: dict[int, People] | None = given_people
-    notes = [*(given_people.warnings if given_people is not None else ()), *(given.warnings if given else ())]
+    notes = [
+        *info.notes,
+        *([timing.note] if timing.note else ()),
+        *(given_people.warnings if given_people is not None else ()),
+        *(given.warnings if given else ()),
+    ]
     selection = select_frames(measured, frames, config.selection)
     observer.left_out += selection.left_out
     slots: Slots = selection.slots
@@ -147,14 +162,15 @@ def observe(
         others,
         frame_indices=np.array(list(weights), np.int64),
         frame_weights=np.array(list(weights.values()), np.float32),
-        fps=observer.clip.fps,
+        fps=timing.fps,
+        stated_times_s=None if timing.is_even else timing.times[list(weights)],
         left_out=tuple(sorted(observer.left_out, key=lambda x: x.frame_index)),
         warnings=(
             *notes,
             *_warnings(cut_off, len(slots), len(weights), len(swapped), config),
         ),
         sources={
-            **input_sources(keypoints, masks, detector, pose_model),
+            **input_sources(keypoints, masks, detector, pose_model, matte=isinstance(given, Mattes)),
             "frames_in_video": measured.frame_count,
             "frames_swapped": len(swapped),
         },
@@ -328,6 +344,10 @@ class _Observer:
                 f"only {count} frames of {self.video} can be used ({', '.join(reasons)}): "
                 "film the whole person against a calm background, or give better masks"
             )
+
+
+def _times(measured: FrameMeasurements) -> NDArray[np.float64]:
+    return np.full(measured.frame_count, np.nan) if measured.times_s is None else measured.times_s
 
 
 def _coarse_masks(found: Mapping[int, _Candidate]) -> dict[int, Mask]:

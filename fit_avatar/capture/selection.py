@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.frames import open_frames
+from fit_avatar.capture.frames.matte import composed
 from fit_avatar.capture.types import LeftOut
-from fit_avatar.capture.video import probe, read_frames
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class FrameMeasurements:
     """Difference from the frame before, in grey levels; infinite for the first. [F]"""
     sharpness: NDArray[np.float32]
     """Energy of fine detail, which can only be compared between neighbouring frames. [F]"""
+    times_s: NDArray[np.float64] | None = None
+    """Time of each frame as the source states it, from any origin; NaN where it does not. [F]"""
 
     @property
     def frame_count(self) -> int:
@@ -80,20 +83,22 @@ def measure_frames(
     Raises:
         BadInputError: as :func:`fit_avatar.capture.video.read_frames`.
     """
-    total = probe(path).frame_count or 0
-    change, sharpness = [], []
+    source = open_frames(path)
+    total = source.info.frame_count or 0
+    change, sharpness, times = [], [], []
     previous: NDArray[np.float32] | None = None
-    for index, frame in read_frames(path):
-        grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    for each in source.decode():
+        index, grey = each.index, cv2.cvtColor(composed(each.picture, each.alpha), cv2.COLOR_BGR2GRAY)
         scale = config.thumbnail_px / max(grey.shape)
         thumbnail = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
         detail = cv2.resize(grey, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
         change.append(np.inf if previous is None else _change(thumbnail, previous, config))
         sharpness.append(float(cv2.Laplacian(detail, cv2.CV_32F).var()))
+        times.append(each.time_s)
         previous = thumbnail
         if progress:
             progress(index + 1, max(total, index + 1))
-    return FrameMeasurements(np.array(change, np.float32), np.array(sharpness, np.float32))
+    return FrameMeasurements(np.array(change, np.float32), np.array(sharpness, np.float32), np.array(times))
 
 
 def select_frames(measured: FrameMeasurements, count: int, config: SelectionConfig = DEFAULT_SELECTION) -> Selection:

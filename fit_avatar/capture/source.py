@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
+from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.capture.video import probe, read_frames
+from fit_avatar.capture.video import frame_times, probe, read_frames
 from fit_avatar.errors import BadInputError
 
 MIN_SIDE_PX = 48
@@ -32,6 +33,7 @@ class Source:
     camera: Camera
     """Its lens distortion is taken out of all pictures; what comes after the fit reads the capture's camera instead."""
     video: Path | None = None
+    """A video file, a folder of pictures, or a pattern such as ``%05d.png``."""
     images: tuple[Path, ...] = ()
     """One to eight photographs instead of a clip."""
     max_frames: int = 120
@@ -43,6 +45,8 @@ class Source:
     detector: str = "mediapipe"
     pose_model: Path | None = None
     """MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model."""
+    fps: float | None = None
+    """Frame rate of the clip, if the user says it."""
     notes: tuple[str, ...] = ()
     """What the user should know about the camera: one sentence each."""
 
@@ -61,11 +65,12 @@ class Source:
         masks: Path | str | None = None,
         detector: str = "mediapipe",
         pose_model: Path | str | None = None,
+        fps: float | None = None,
     ) -> Source:
         """Read the size of the pictures, and work out the camera from what is given.
 
         Args:
-            video: the clip; or
+            video: the clip: a video file, a folder of pictures, or a pattern; or
             images: one to eight photographs.
             camera: a camera, or a file that describes it; or one of the next three, else a guess.
             fov_deg: horizontal field of view in degrees.
@@ -76,6 +81,7 @@ class Source:
             masks: folder of PNG files or a video, instead of the built-in segmentation.
             detector: what finds keypoints that are not given.
             pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model.
+            fps: frame rate of a folder of pictures, or of a video instead of what it states.
 
         Raises:
             BadInputError: a file cannot be used.
@@ -106,7 +112,7 @@ class Source:
         return cls(
             camera, None if video is None else Path(video), paths, max_frames,
             None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector,
-            None if pose_model is None else Path(pose_model), notes,
+            None if pose_model is None else Path(pose_model), fps, notes,
         )  # fmt: skip
 
     def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
@@ -123,7 +129,7 @@ class Source:
             )  # fmt: skip
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
-            detector=self.detector, pose_model=self.pose_model, progress=progress,
+            detector=self.detector, pose_model=self.pose_model, fps=self.fps, progress=progress,
         )  # fmt: skip
 
     def every_frame(self, capture: Capture, progress: Callable[[str, int, int], None] | None = None) -> EveryFrame:
@@ -136,8 +142,19 @@ class Source:
             raise BadInputError("photographs have no frames between those that are fitted: give a video")
         return observe_every_frame(
             self.video, capture, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
-            pose_model=self.pose_model, progress=progress,
+            pose_model=self.pose_model, fps=self.fps, progress=progress,
         )  # fmt: skip
+
+    def frame_times(self) -> NDArray[np.float64]:
+        """Return the time of every frame of the clip since the first, in seconds. [N]"""
+        return np.arange(len(self.images)) / 1.0 if self.video is None else frame_times(self.video, self.fps)
+
+    def files(self) -> tuple[Path, ...]:
+        """Return all files and folders that are read."""
+        clip = () if self.video is None else open_frames(self.video).files()
+        return tuple(
+            path for path in (*clip, *self.images, self.keypoints, self.masks, self.pose_model) if path is not None
+        )
 
     def pictures(self, capture: Capture) -> Pictures:
         """Return the undistorted pictures of the frames that a capture holds."""

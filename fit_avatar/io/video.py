@@ -9,7 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,11 @@ from fit_avatar.io.atomic import atomic_path
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+BT709, LIMITED = 1, 1
+"""ITU-T H.273's numbers of the matrix, primaries and transfer of HD, and FFmpeg's of the usual range."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,8 @@ def video_file(path: Path, fps: float, config: VideoConfig = VIDEO) -> Iterator[
             height, width = (side // 2 * 2 for side in bgr.shape[:2])  # 4:2:0 needs even sides
             if stream is None:
                 stream = _stream(container, rate, width, height, config)
-            # FFmpeg's own conversion from BGR truncates: it makes pictures one to two levels darker.
-            planes = cv2.cvtColor(np.ascontiguousarray(bgr[:height, :width]), cv2.COLOR_BGR2YUV_I420)
-            picture = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
-            container.mux(stream.encode(picture))
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(bgr[:height, :width]), format="bgr24")
+            container.mux(stream.encode(_in_bt709(picture)))
 
         yield append
         if stream is not None:
@@ -93,4 +94,14 @@ def _stream(container: OutputContainer, rate: Fraction, width: int, height: int,
     options = {"crf": str(config.crf), "preset": config.preset} if encoder == "libx264" else {}
     stream: VideoStream = container.add_stream(encoder, rate=rate, options=options)  # type: ignore[assignment]
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    context = stream.codec_context  # tags without which players guess by the size
+    context.colorspace = context.color_primaries = context.color_trc = BT709
+    context.color_range = LIMITED
     return stream
+
+
+def _in_bt709(picture: VideoFrame) -> VideoFrame:
+    """Return an RGB frame as the YUV that the stream's tags promise."""
+    found = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="BICUBIC")
+    found.colorspace, found.color_range = BT709, LIMITED
+    return found

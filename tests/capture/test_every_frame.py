@@ -161,7 +161,7 @@ def test_times_ascend_and_cover_all_used_frames(
     folder: Path, capture: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stated = np.array([0.0, 0.04, 0.04, 0.03, 0.2])
-    monkeypatch.setattr(sys.modules[MODULE], "frame_times", lambda path: stated)
+    monkeypatch.setattr(sys.modules[MODULE], "frame_times", lambda path, fps: stated)
     times = look(folder, capture, keypoints=folder / "keypoints").times_s
     assert len(times) == capture.frame_indices[-1] + 1 and (np.diff(times) > 0).all()
     np.testing.assert_allclose(times[:6], [0, 0.04, 0.04, 0.04, 0.2, 0.24], atol=1e-4)

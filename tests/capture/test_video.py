@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from cardboard import frame, write_video
 
-from fit_avatar.capture.video import count_frames, probe, read_frames
+from fit_avatar.capture.video import count_frames, frame_times, probe, read_frames
 from fit_avatar.errors import BadInputError
 
 
@@ -70,7 +71,9 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="is a folder: give the file itself"):
+    with pytest.raises(
+        BadInputError, match=r"there are no pictures in the folder .*: give a folder of JPEG or PNG files"
+    ):
         probe(tmp_path)
 
 
@@ -89,3 +92,41 @@ def test_no_frame_decodes(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(BadInputError, match=r"no frame of .*a\.mp4 can be decoded"):
         probe(path)
+
+
+def test_frames_that_cannot_be_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise av.error.InvalidDataError(1, "Not yet implemented")
+
+    monkeypatch.setattr("fit_avatar.capture.frames.colour.Converter.convert", fail)
+    path = write_video(tmp_path / "a.mp4", numbered(2))
+    with pytest.raises(
+        BadInputError,
+        match=r"^the frames of .*a\.mp4 \(yuv420p\) cannot be converted \(not yet implemented\): re-encode",
+    ):
+        probe(path)
+
+
+def test_a_damaged_clip_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", numbered(12))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    path.write_bytes(data)
+    frames = list(read_frames(path))
+    assert 3 <= len(frames) <= 12 and count_frames(path) == len(frames) == len(frame_times(path))
+
+
+def test_a_size_that_changes(tmp_path: Path) -> None:
+    for name, size in (("1.ts", (64, 96)), ("2.ts", (96, 64))):
+        write_video(tmp_path / name, [np.full((*size, 3), 90, np.uint8)] * 6)
+    path = tmp_path / "a.ts"
+    path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
+    with pytest.raises(BadInputError, match=r"a\.ts changes its picture size at frame \d+: re-encode it to one size"):
+        list(read_frames(path))
+
+
+def test_no_address_is_opened(tmp_path: Path) -> None:
+    playlist = tmp_path / "a.m3u8"
+    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(BadInputError, match=r"a\.m3u8"):
+        probe(playlist)

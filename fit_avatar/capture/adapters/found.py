@@ -38,6 +38,8 @@ class Found:
     """Bodies of 25 points were taken as BODY_25 and may be BODY_25B."""
     from_one: bool = False
     """The layout counts frames from 1."""
+    is_paired: bool = False
+    """Frames are indices already, as the files are named like the video's pictures."""
 
 
 def named_person(values: Any, scores: Any, path: Path, sets: Sequence[int] = tuple(SETS)) -> Points:

@@ -1,0 +1,144 @@
+"""One clip in other encodings: each copy must give the avatar of the plain clip, in its colours.
+
+    python benchmarks/copies.py [CLIP.mp4] [--frames 24] [--step 1] [--only hlg rotated]
+
+Prints, for each copy, how far its frames are from the plain clip's, and its avatar's surface and texture from those of
+the plain clip's avatar. Figures are worth comparing only between runs of one machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import tyro
+
+from fit_avatar import Avatar, fit_video
+from fit_avatar.capture import read_frames
+from fit_avatar.capture.video import frame_times
+from fit_avatar.fitting import preset
+from fit_avatar.texture.inpaint import Origin
+from lib.encodings import BGR, hlg, pq, set_matrix, write
+from lib.markdown import markdown_table
+
+DEMO = Path(__file__).parents[1] / "assets" / "demo.mp4"
+OUT = Path("out/copies")
+HDR: dict[str, Any] = {"codec": "libx265", "bits": 10, "matrix": 9, "primaries": 9}
+
+
+def uneven_ms(count: int) -> list[int]:
+    """Return times of a rate that varies between 20 and 60 frames a second."""
+    steps = np.random.default_rng(0).integers(17, 50, count)
+    return [0, *np.cumsum(steps)[:-1].tolist()]
+
+
+def turned(path: Path, frames: list[BGR]) -> Path:
+    """Write a clip that was filmed upright, with the sensor on its side."""
+    return set_matrix(write(path, [np.ascontiguousarray(np.rot90(frame)) for frame in frames]), 0, 1, -1, 0)
+
+
+def squeezed(path: Path, frames: list[BGR]) -> Path:
+    """Write three quarters of the columns, as pixels of 4:3."""
+    height, width = frames[0].shape[:2]
+    narrow = [
+        np.asarray(cv2.resize(f, (width * 3 // 4, height), interpolation=cv2.INTER_AREA), np.uint8) for f in frames
+    ]
+    return write(path, narrow, aspect=Fraction(4, 3))
+
+
+def pictures(path: Path, frames: list[BGR]) -> Path:
+    """Write a folder of PNG files."""
+    path.mkdir(parents=True, exist_ok=True)
+    for k, frame in enumerate(frames):
+        cv2.imwrite(str(path / f"{k + 1:05d}.png"), frame)
+    return path
+
+
+COPIES: dict[str, Callable[[list[BGR]], Path]] = {
+    "plain": lambda frames: write(OUT / "plain.mp4", frames),
+    "hlg": lambda frames: write(OUT / "hlg.mp4", frames, transfer=18, signal=hlg, **HDR),
+    "pq": lambda frames: write(OUT / "pq.mp4", frames, transfer=16, signal=pq, **HDR),
+    "rotated": lambda frames: turned(OUT / "rotated.mp4", frames),
+    "variable-rate": lambda frames: write(OUT / "variable.mp4", frames, times_ms=uneven_ms(len(frames))),
+    "non-square": lambda frames: squeezed(OUT / "squeezed.mp4", frames),
+    "full-range": lambda frames: write(OUT / "full.mp4", frames, full=True),
+    "bt601": lambda frames: write(OUT / "bt601.mp4", frames, matrix=6),
+    "pictures": lambda frames: pictures(OUT / "pictures", frames),
+}
+
+
+def colour_error(path: Path, frames: list[BGR]) -> tuple[float, float]:
+    """Return the mean difference of a clip's frames from others in grey levels, and that of the worst pixel."""
+    means, worst = [], 0
+    for (_, frame), other in zip(read_frames(path), frames, strict=True):
+        difference = np.abs(frame.astype(np.int16) - other)
+        means.append(float(difference.mean()))
+        worst = max(worst, int(difference.max()))
+    return float(np.mean(means)), worst
+
+
+def row(
+    name: str, path: Path, frames: list[BGR], avatar: Avatar | None, plain: Avatar | None, took: float
+) -> list[str]:
+    """Return a copy's row of the table."""
+    mean, worst = colour_error(path, frames)
+    times = frame_times(path)
+    cells = [name, f"{mean:.2f}", str(worst), f"{times[-1]:.3f}"]
+    if avatar is None or plain is None or avatar.texture is None or plain.texture is None:
+        return [*cells, "", "", "", ""]
+    distance = 1000 * (in_t_pose(avatar) - in_t_pose(plain)).norm(dim=-1)
+    seen = (avatar.texture.origin == Origin.SEEN) & (plain.texture.origin == Origin.SEEN)
+    colours = np.abs(avatar.texture.image.astype(np.int16) - plain.texture.image)[seen]
+    return [*cells, f"{distance.mean():.2f}", f"{distance.max():.2f}", f"{colours.mean():.2f}", f"{took:.0f}"]
+
+
+def in_t_pose(avatar: Avatar) -> torch.Tensor:
+    """Return an avatar's surface, upright in the T-pose. [V, 3]"""
+    return avatar.posed(torch.zeros_like(avatar.state.body_pose[:1])).vertices[0]
+
+
+def main(
+    clip: tyro.conf.Positional[Path] = DEMO,
+    frames: int = 24,
+    step: int = 1,
+    only: tuple[str, ...] = (),
+    fit: bool = True,
+) -> None:
+    """Print the table.
+
+    Args:
+        clip: to be copied.
+        frames: of each copy that are fitted.
+        step: copy every so many frames.
+        only: these copies.
+        fit: fit avatars; otherwise only frames and times are compared.
+    """
+    OUT.mkdir(parents=True, exist_ok=True)
+    filmed = [frame for k, (_, frame) in enumerate(read_frames(clip)) if k % step == 0]
+    plain, rows = None, []
+    heading = [
+        "copy", "frames: mean difference", "worst", "last time, s", "surface: mean, mm", "worst, mm", "texture, levels",
+        "seconds",
+    ]  # fmt: skip
+    for name, make in COPIES.items():
+        if only and name not in (*only, "plain"):
+            continue
+        path, began, avatar = make(filmed), time.perf_counter(), None
+        if fit:
+            avatar = fit_video(
+                path, frames=frames, schedule=preset("video-avatar", "fast"), texture_size=512, check=False
+            )
+        plain = plain or avatar
+        rows.append(row(name, path, filmed, avatar, plain, time.perf_counter() - began))
+        print(markdown_table(heading, rows[-1:]), flush=True)
+    print(markdown_table(heading, rows))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
