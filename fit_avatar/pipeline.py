@@ -120,7 +120,8 @@ def reconstruct(
     observed = runner.run("observe", depends_on, source.observe)
     options = replace(options, all_sides=source.video is not None)
     made = build(observed.value, source.pictures(observed.value), body, options, runner, observed.key, watch)
-    if source.camera.focal_sigma > 0 and made.avatar.capture.camera != source.camera:
+    used = made.avatar.capture.camera
+    if source.camera.focal_sigma > 0 and used != source.camera.fitted_to(used.width, used.height):
         # The notes are about a guess that the fit has replaced.
         return made
     return replace(made, avatar=replace(made.avatar, warnings=(*source.notes, *made.avatar.warnings)))

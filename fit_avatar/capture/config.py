@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from fit_avatar.capture.left_right import DEFAULT_LEFT_RIGHT, LeftRightConfig
 from fit_avatar.capture.mask_check import DEFAULT_MASK_CHECK, MaskCheckConfig
 from fit_avatar.capture.person import DEFAULT_TRACKING, TrackingConfig
+from fit_avatar.capture.presence import DEFAULT_PRESENCE, PresenceConfig
 from fit_avatar.capture.refine import DEFAULT_REFINEMENT, RefinementConfig
 from fit_avatar.capture.selection import DEFAULT_SELECTION, SelectionConfig
+from fit_avatar.capture.steady import DEFAULT_STEADY, SteadyConfig
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class CaptureConfig:
     few_photos: int = 3
     """The user is warned that up to this many photographs leave much of the person unseen. Chosen by hand."""
     selection: SelectionConfig = DEFAULT_SELECTION
+    presence: PresenceConfig = DEFAULT_PRESENCE
+    steady: SteadyConfig = DEFAULT_STEADY
     tracking: TrackingConfig = DEFAULT_TRACKING
     left_right: LeftRightConfig = DEFAULT_LEFT_RIGHT
     refinement: RefinementConfig = DEFAULT_REFINEMENT

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,16 +20,22 @@ from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
-from fit_avatar.capture.person import is_person
+from fit_avatar.capture.moves import STILL, Move, moved_mask, moved_points, moved_values, resized_move
+from fit_avatar.capture.person import body_size, is_person
 from fit_avatar.capture.points import BODY, People, Points, join_parts
+from fit_avatar.capture.presence import COMES, GOES, coming_and_going, frames_between, summarise, with_titles
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.selection import measure_frames, relative_sharpness, select_frames
-from fit_avatar.capture.slots import NOT_DECODED, Examine, T, fill_slots
+from fit_avatar.capture.slots import NO_PERSON, NOT_DECODED, Examine, T, fill_slots
+from fit_avatar.capture.steady import SHAKEN, Steadied, find_bumps
 from fit_avatar.capture.track import Track, fix_points
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.working_size import working_camera
 from fit_avatar.errors import BadInputError, NoPersonError
 
 Slots = tuple[tuple[int, ...], ...]
+Choose = Callable[[Collection[int]], Slots]
+"""Chooses slots evenly over a clip without some of its frames."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,14 @@ class _Candidate:
     """All points. [137, 3]"""
     probability: NDArray[np.uint8] | None
     """Of the person, as 0..255; ``None`` if masks are given. [h, w]"""
+
+    def moved(self, points: Points, move: Move | None, size: tuple[int, int]) -> _Candidate:
+        """Return the frame with other points, and moved, if it is. ``size``: width and height of the picture"""
+        if move is None or self.probability is None:
+            return replace(self, points=points)
+        scale_y, scale_x = np.divide(self.probability.shape, size[::-1]).tolist()
+        probability = moved_values(self.probability, resized_move(move, scale_x, scale_y), cv2.INTER_LINEAR)
+        return _Candidate(points, probability)
 
 
 @dataclass(frozen=True)
@@ -85,25 +100,33 @@ def observe(
         MissingDependencyError: a detector or h5py is needed and not installed.
     """
     report: Progress = progress or (lambda step, done, total: None)
-    observer = _Observer(video, _open(video, camera, frames, config), config, report, keypoints, masks)
+    clip, stored = _open(video, camera, frames, config), (camera.width, camera.height)
+    observer = _Observer(video, clip, config, report, keypoints, masks)
+    camera, notes = working_camera(camera)
     other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
     measured = measure_frames(video, lambda done, total: report("Reading the video", done, total), config.selection)
     size = (camera.width, camera.height)
     given = GivenMasks(masks, *size, measured.frame_count) if masks else None
-    given_people = load_keypoints(keypoints, measured.frame_count, size) if keypoints else None
-    people: dict[int, People] | None = given_people
-    notes = [*(given_people.warnings if given_people is not None else ()), *(given.warnings if given else ())]
-    selection = select_frames(measured, frames, config.selection)
-    observer.left_out += selection.left_out
-    slots: Slots = selection.slots
-    if given is not None and given.is_sparse:
-        slots = tuple(slot for slot in (tuple(i for i in slot if i in given.indices) for slot in slots) if slot)
+    given_people = load_keypoints(keypoints, measured.frame_count, stored) if keypoints else None
+    people: Mapping[int, People] | None = given_people
+    notes += (*(given_people.warnings if given_people is not None else ()), *(given.warnings if given else ()))
+    if people is not None and stored != size:
+        people = {index: everybody * clip.scale for index, everybody in people.items()}
+    observer.left_out += select_frames(measured, frames, config.selection).left_out
+
+    def evenly(without: Collection[int]) -> Slots:
+        slots = select_frames(measured, frames, config.selection, without).slots
+        if given is None or not given.is_sparse:
+            return slots
+        return tuple(slot for slot in (tuple(i for i in slot if i in given.indices) for slot in slots) if slot)
+
+    choose: Choose = evenly
     if other is not None:
-        people, slots = observer.detect_people(slots, other)
+        people, choose = observer.detect_people(evenly, other)
     track = Track.of(people, config) if people is not None else None
-    found = observer.find_person(slots, track, need_masks=given is None)
+    found, slots = observer.find_person(choose, track, need_masks=given is None)
     if len(found) < config.min_frames:
-        raise NoPersonError(_no_person(video, len(found), len(selection.slots), keypoints, config))
+        raise NoPersonError(_no_person(video, len(found), len(slots), keypoints, config))
     points, swapped = {i: found[i].points for i in sorted(found)}, frozenset(found)
     if track is None:
         points, swapped = fix_points(points, config.left_right)
@@ -113,14 +136,20 @@ def observe(
     if keypoints is not None and track is not None:
         change = align(points, given_masks if given_masks is not None else _coarse_masks(found), size, str(keypoints))
         if change is not None:
-            notes.append(change.note(keypoints.name))
+            notes += (change.note(keypoints.name),)
             track = track.changed(change.apply)
             points = {index: change.apply(p) for index, p in points.items()}
             found = {index: replace(candidate, points=points[index]) for index, candidate in found.items()}
     if track is not None:
         observer.require_one_person(track, points, given_masks or {})
-    masked = observer.mask_frames(found, points, given_masks)
+    steadied, moves = observer.steady(found, given_masks)
+    points = {index: moved_points(p, moves.get(index)) for index, p in points.items() if index not in steadied.shaken}
+    found = {index: found[index].moved(points[index], moves.get(index), size) for index in points}
+    if given_masks is not None:
+        given_masks = {i: moved_mask(mask, moves.get(i)) for i, mask in given_masks.items() if i in points}
+    masked = observer.mask_frames(found, points, given_masks, steadied.places)
     weights, cut_off = observer.weigh_frames(masked, candidates=points)
+    left_out = tuple(with_titles(observer.left_out, config.presence))
     return assemble_capture(
         np.stack([masked[index].points for index in weights]),
         [masked[index].mask for index in weights],
@@ -128,8 +157,14 @@ def observe(
         frame_indices=np.array(list(weights), np.int64),
         frame_weights=np.array(list(weights.values()), np.float32),
         fps=observer.clip.fps,
-        left_out=tuple(sorted(observer.left_out, key=lambda x: x.frame_index)),
-        warnings=(*notes, *_warnings(cut_off, len(slots), len(weights), len(swapped), config)),
+        left_out=left_out,
+        warnings=(
+            *notes,
+            *summarise(left_out),
+            *steadied.notes,
+            *_warnings(cut_off, len(slots), len(weights), len(swapped), config),
+        ),
+        steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         sources={
             **input_sources(keypoints, masks, detector),
             "frames_in_video": measured.frame_count,
@@ -150,11 +185,11 @@ class _Observer:
     masks: Path | None
     left_out: list[LeftOut] = field(default_factory=list)
 
-    def detect_people(self, slots: Slots, detector: Detector) -> tuple[dict[int, People], Slots]:
+    def detect_people(self, choose: Choose, detector: Detector) -> tuple[dict[int, People], Choose]:
         """Detect people in each slot's frames until one shows somebody.
 
         Returns:
-            Frame index → people in all frames that were examined; and the frames that show somebody as slots.
+            Frame index → people in all frames that were examined; and what chooses from the frames that are used.
         """
         people: dict[int, People] = {}
 
@@ -165,14 +200,14 @@ class _Observer:
                 yield index, people[index] if somebody else None
 
         with detector:
-            found = self._fill(slots, examine)
-        return people, tuple((index,) for index in sorted(found))
+            found, _ = self._fill(choose, examine, lambda everybody: max(filter(is_person, everybody), key=body_size))
+        return people, lambda without: tuple((index,) for index in sorted(found) if index not in without)
 
-    def find_person(self, slots: Slots, track: Track | None, need_masks: bool) -> dict[int, _Candidate]:
-        """Fill each slot with its first frame that shows the person. Frame index → what is known of the frame"""
+    def find_person(self, choose: Choose, track: Track | None, need_masks: bool) -> tuple[dict[int, _Candidate], Slots]:
+        """Fill each slot with its first frame that shows the person: frame index → what is known of it, and slots."""
         if track is not None and not need_masks:
             known = {index: _Candidate(points, None) for index, points in track.points.items()}
-            return self._fill(slots, lambda indices: ((index, known.get(index)) for index in indices))
+            return self._fill(choose, lambda indices: ((i, known.get(i)) for i in indices), lambda found: found.points)
 
         def examine(indices: Sequence[int]) -> Iterator[tuple[int, _Candidate | None]]:
             for index, frame in self.clip.frames(indices):
@@ -184,15 +219,38 @@ class _Observer:
                 yield index, _Candidate(points, detection.probability)
 
         with MediaPipeDetector() as detector:
-            return self._fill(slots, examine)
+            return self._fill(choose, examine, lambda found: found.points)
+
+    def steady(
+        self, found: Mapping[int, _Candidate], given: Mapping[int, Mask] | None
+    ) -> tuple[Steadied, dict[int, Move]]:
+        """Find bumps of the camera; from now on the clip gives pictures in which the scene stands still.
+
+        Returns:
+            What was found; and how pixels of the clip move in the frames that have to be moved. Frame index → [2, 3]
+        """
+        people = _coarse_masks(found) if given is None else given
+        pictures = self.clip.small(sorted(people))
+        steadied = find_bumps(pictures, people, self.config.steady)
+        self._leave_out(steadied.shaken, SHAKEN)
+        moves = {}
+        for index, move in steadied.moves.items():
+            height, width = pictures[index].shape
+            moves[index] = resized_move(move, self.clip.width / width, self.clip.height / height)
+        self.clip.steady(moves)
+        return steadied, moves
 
     def mask_frames(
-        self, found: Mapping[int, _Candidate], points: Mapping[int, Points], given: dict[int, Mask] | None
+        self,
+        found: Mapping[int, _Candidate],
+        points: Mapping[int, Points],
+        given: dict[int, Mask] | None,
+        places: Mapping[int, int],
     ) -> dict[int, _MaskedFrame]:
         """Take or make each frame's mask, and clean it. Frame index → masked frame, for those that have a mask"""
         indices = [index for index in points if given is None or index in given]
         self._leave_out(points.keys() - indices, "there is no mask for it")
-        make_mask = self._mask_maker(found, indices) if given is None else lambda index, frame: given.pop(index)
+        make_mask = self._mask_maker(found, indices, places) if given is None else lambda index, frame: given.pop(index)
         step = "Refining the masks" if given is None else "Checking the masks"
         masked: dict[int, _MaskedFrame] = {}
         for index, frame in self.clip.frames(indices):
@@ -262,20 +320,51 @@ class _Observer:
                 "video, frame by frame and in its pixels"
             )
 
-    def _fill(self, slots: Slots, examine: Examine[T]) -> dict[int, T]:
+    def _fill(
+        self, choose: Choose, examine: Examine[T], points_of: Callable[[T], Points]
+    ) -> tuple[dict[int, T], Slots]:
+        """Fill slots, and choose others, evenly over where the person is in place, if too many show nobody there."""
+        slots, config = choose(()), self.config.presence
         found, rejected = fill_slots(slots, examine, self.report)
-        self.left_out += rejected
-        self.clip.drop([frame.frame_index for frame in rejected])
-        return found
+        first, last = coming_and_going({index: points_of(result) for index, result in found.items()}, config)
+        present = {index: result for index, result in found.items() if first <= index <= last}
+        before, after = bool(found) and first > min(found), bool(found) and last < max(found)
+        outside = {i for slot in slots for i in slot if (before and i < first) or (after and i > last)}
+        if present and len(present) < (1.0 - config.few_lost) * len(slots):
+            without = frames_between([frame.frame_index for frame in rejected], present) | outside
+            slots = choose(without)
 
-    def _mask_maker(self, found: Mapping[int, _Candidate], indices: Sequence[int]) -> Callable[[int, Image], Mask]:
-        """Learn colours and background from some of the frames, and return what refines any frame's mask."""
+            def examine_others(indices: Sequence[int]) -> Iterator[tuple[int, T | None]]:
+                yield from ((index, present[index]) for index in indices if index in present)
+                yield from examine([index for index in indices if index not in present])
+
+            present, more = fill_slots(slots, examine_others, self.report)
+            rejected += more
+        seen = {frame.frame_index for frame in rejected}
+        for index in sorted(outside - seen):
+            nobody = not min(found) <= index <= max(found)
+            rejected.append(LeftOut(index, NO_PERSON if nobody else COMES if index < first else GOES))
+        self.left_out += rejected
+        self.clip.drop([frame.frame_index for frame in rejected] + sorted(found.keys() - present.keys()))
+        return present, slots
+
+    def _mask_maker(
+        self, found: Mapping[int, _Candidate], indices: Sequence[int], places: Mapping[int, int]
+    ) -> Callable[[int, Image], Mask]:
+        """Learn colours and background from some frames of each place, and return what refines any frame's mask."""
         probabilities = {index: p for index in indices if (p := found[index].probability) is not None}
-        some = np.unique(np.linspace(0, len(indices) - 1, self.config.learning_frames).round().astype(int))
         self.report("Refining the masks", 0, len(indices))
-        frames = self.clip.frames([indices[i] for i in some])
-        refiner = MaskRefiner.learn([(frame, probabilities[i]) for i, frame in frames], self.config.refinement)
-        return lambda index, frame: refiner.refine(frame, probabilities[index], found[index].points[BODY])
+        refiners = {}
+        for place in sorted({places.get(index, 0) for index in indices}):
+            here = [index for index in indices if places.get(index, 0) == place]
+            some = np.unique(np.linspace(0, len(here) - 1, self.config.learning_frames).round().astype(int))
+            samples = [(frame, probabilities[i]) for i, frame in self.clip.frames([here[i] for i in some])]
+            refiners[place] = MaskRefiner.learn(samples, self.config.refinement)
+
+        def refine(index: int, frame: Image) -> Mask:
+            return refiners[places.get(index, 0)].refine(frame, probabilities[index], found[index].points[BODY])
+
+        return refine
 
     def _leave_out(self, indices: Iterable[int], reason: str) -> None:
         self.left_out += [LeftOut(index, reason) for index in indices]
@@ -298,7 +387,7 @@ def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Cl
     if frames < config.min_frames:
         raise BadInputError(f"--frames {frames} is too few: use at least {config.min_frames}, better 60 or more")
     clip = Clip(video)
-    require_camera_size(camera, clip.width, clip.height, video)
+    require_camera_size(camera, *clip.stored, video)
     return clip
 
 

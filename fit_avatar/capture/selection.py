@@ -1,8 +1,8 @@
-"""Which frames of a video to use: evenly spread, without duplicates, none blurred by motion."""
+"""Which frames of a video to use: evenly spread over those that show something, none twice, none blurred by motion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.blank import BLANK, DEFAULT_BLANK, FADING, BlankConfig, find_blank, measure_structure
 from fit_avatar.capture.types import LeftOut
 from fit_avatar.capture.video import probe, read_frames
+
+REPEATS = "it repeats the frame before"
+BLURRED = "it is blurred compared with its neighbours"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class SelectionConfig:
     """Frames on each side whose median sharpness a frame is compared with. Chosen by hand."""
     min_sharpness: float = 0.55
     """Frames below this fraction of their neighbours' sharpness are left out as blurred. Chosen by hand."""
+    blank: BlankConfig = DEFAULT_BLANK
+    """What black frames and a covered lens are."""
 
 
 DEFAULT_SELECTION = SelectionConfig()
@@ -50,6 +56,8 @@ class FrameMeasurements:
     """Difference from the frame before, in grey levels; infinite for the first. [F]"""
     sharpness: NDArray[np.float32]
     """Energy of fine detail, which can only be compared between neighbouring frames. [F]"""
+    structure: NDArray[np.float32]
+    """Energy of coarse detail, in grey levels: little where nothing is to be seen. [F]"""
 
     @property
     def frame_count(self) -> int:
@@ -64,7 +72,7 @@ class Selection:
     slots: tuple[tuple[int, ...], ...]
     """Frame indices of each slot's candidates, the preferred one first."""
     left_out: tuple[LeftOut, ...]
-    """Duplicates and blurred frames."""
+    """Duplicates, blurred frames and those that show nothing."""
 
 
 def measure_frames(
@@ -81,7 +89,7 @@ def measure_frames(
         BadInputError: as :func:`fit_avatar.capture.video.read_frames`.
     """
     total = probe(path).frame_count or 0
-    change, sharpness = [], []
+    change, sharpness, structure = [], [], []
     previous: NDArray[np.float32] | None = None
     for index, frame in read_frames(path):
         grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
@@ -90,30 +98,38 @@ def measure_frames(
         detail = cv2.resize(grey, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
         change.append(np.inf if previous is None else _change(thumbnail, previous, config))
         sharpness.append(float(cv2.Laplacian(detail, cv2.CV_32F).var()))
+        structure.append(measure_structure(thumbnail, config.blank))
         previous = thumbnail
         if progress:
             progress(index + 1, max(total, index + 1))
-    return FrameMeasurements(np.array(change, np.float32), np.array(sharpness, np.float32))
+    return FrameMeasurements(*(np.array(values, np.float32) for values in (change, sharpness, structure)))
 
 
-def select_frames(measured: FrameMeasurements, count: int, config: SelectionConfig = DEFAULT_SELECTION) -> Selection:
-    """Spread at most ``count`` slots evenly over the frames that are neither duplicates nor blurred.
+def select_frames(
+    measured: FrameMeasurements,
+    count: int,
+    config: SelectionConfig = DEFAULT_SELECTION,
+    without: Collection[int] = (),
+) -> Selection:
+    """Spread at most ``count`` slots evenly over the frames that show something and are neither duplicates nor blurred.
 
     A video with fewer such frames is used whole. A slot's middle frame is preferred; its neighbours follow, so that one
-    of them can take its place if it does not show the person.
+    of them can take its place if it does not show the person. Frames ``without`` are no candidates.
     """
+    blank, fading = find_blank(measured.structure, measured.change, config.blank)
     duplicate, blurred = find_duplicates(measured.change, config), np.zeros(measured.frame_count, bool)
-    originals = np.flatnonzero(~duplicate)
+    duplicate &= ~(blank | fading)
+    originals = np.flatnonzero(~(blank | fading | duplicate))
     sharp = relative_sharpness(measured.sharpness[originals], config) >= config.min_sharpness
     blurred[originals[~sharp]] = True
-    usable = originals[sharp]
+    usable = originals[sharp & ~np.isin(originals, list(without))]
     slots = []
     for part in np.array_split(usable, min(max(count, 1), len(usable))) if len(usable) else ():
         middle = (len(part) - 1) / 2.0
         order = np.argsort(np.abs(np.arange(len(part)) - middle), kind="stable")
         slots.append(tuple(int(i) for i in part[order]))
-    left_out = [LeftOut(int(i), "it repeats the frame before") for i in np.flatnonzero(duplicate)]
-    left_out += [LeftOut(int(i), "it is blurred compared with its neighbours") for i in np.flatnonzero(blurred)]
+    reasons = {BLANK: blank, FADING: fading, REPEATS: duplicate, BLURRED: blurred}
+    left_out = [LeftOut(int(i), reason) for reason, frames in reasons.items() for i in np.flatnonzero(frames)]
     return Selection(tuple(slots), tuple(sorted(left_out, key=lambda x: x.frame_index)))
 
 

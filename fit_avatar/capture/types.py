@@ -127,6 +127,10 @@ class Capture:
     """Time of each frame since the video's first one, in seconds, as the video states it. None: ``fps`` is constant.
     [T]"""
 
+    steadying: NDArray[np.float32] | None = None
+    """How each picture was moved so that the scene stands still, as affine maps of pixels counted from its corner.
+    None: nothing had to be moved. [T, 2, 3]"""
+
     @property
     def times_s(self) -> NDArray[np.float64]:
         """Return the time of each frame since the video's first one, in seconds. [T]"""
