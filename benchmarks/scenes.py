@@ -134,7 +134,7 @@ def main(
 
     Args:
         clip: of one person in front of a still camera.
-        only: names of variations; the plain clip is always made first.
+        only: names of variations; the plain clip is always made first, unless an earlier run has made it.
         frames: use at most this many.
         fit: also fit avatars, which takes minutes each.
         height_m: of the person, for the fit.
@@ -146,6 +146,8 @@ def main(
     for name in ("plain", *(name for name in only if name != "plain")):
         if not (out / f"{name}_shown.npz").is_file():
             write(name, clip, out)
+        if name == "plain" and (out / f"plain_{'surface' if fit else 'observed'}.npz").is_file():
+            continue  # of an earlier run
         try:
             done = in_a_process(run, Job(name, out, frames, fit, height_m))
         except Exception as error:

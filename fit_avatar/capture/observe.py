@@ -15,6 +15,7 @@ from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
+from fit_avatar.capture.cuts import find_pieces
 from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
@@ -164,6 +165,7 @@ def observe(
             *steadied.notes,
             *_warnings(cut_off, len(slots), len(weights), len(swapped), config),
         ),
+        pieces=find_pieces(np.stack([masked[i].points[BODY] for i in weights]), np.array(list(weights)), measured),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         sources={
             **input_sources(keypoints, masks, detector),

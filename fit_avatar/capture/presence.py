@@ -47,7 +47,7 @@ class PresenceConfig:
     run: int = 3
     """The person has come for good when they are in place in so many frames in a row. Chosen by hand."""
     still_run: int = 4
-    """So many repetitions of a frame without a person are a title. Chosen by hand."""
+    """A run of frames without a person that holds so many repetitions is a title. Chosen by hand."""
     few_lost: float = 0.04
     """If more than this fraction of the chosen frames do not show the person in place, others are chosen, evenly over
     the rest of the clip. Chosen by hand."""
@@ -84,18 +84,19 @@ def frames_between(absent: Iterable[int], present: Collection[int]) -> set[int]:
 
 
 def with_titles(left_out: Iterable[LeftOut], config: PresenceConfig = DEFAULT_PRESENCE) -> list[LeftOut]:
-    """Return frames that were left out, ascending, those called a title that repeat one in which nobody is."""
+    """Return frames that were left out, ascending, those called titles that show nobody and repeat each other."""
     frames = sorted(left_out, key=lambda frame: frame.frame_index)
     start = 0
     while start < len(frames):
-        end = start + 1
-        while end < len(frames) and frames[end].frame_index == frames[end - 1].frame_index + 1:
-            if frames[end].reason != REPEATS:
+        end = start
+        while end < len(frames) and frames[end].reason in (REPEATS, NO_PERSON):
+            if end > start and frames[end].frame_index != frames[end - 1].frame_index + 1:
                 break
             end += 1
-        if frames[start].reason == NO_PERSON and end - start > config.still_run:
+        reasons = Counter(frame.reason for frame in frames[start:end])
+        if reasons[NO_PERSON] and reasons[REPEATS] >= config.still_run:
             frames[start:end] = [replace(frame, reason=TITLE) for frame in frames[start:end]]
-        start = end
+        start = max(end, start + 1)
     return frames
 
 

@@ -135,10 +135,14 @@ def select_frames(
 
 def find_duplicates(change: NDArray[np.float32], config: SelectionConfig = DEFAULT_SELECTION) -> NDArray[np.bool_]:
     """Return which frames repeat the one before, exactly or up to the codec's noise. [F]"""
-    largest = np.nanmax(np.where(np.isfinite(change), change, np.nan), initial=0.0)
-    usual = _local_median(np.where(np.isfinite(change), change, largest), config.change_neighbours)
-    small = (change < config.duplicate_change) & (change < config.duplicate_ratio * usual)
+    small = (change < config.duplicate_change) & (change < config.duplicate_ratio * _usual_change(change, config))
     return np.asarray((change < config.exact_duplicate_change) | small)
+
+
+def relative_change(change: NDArray[np.float32], config: SelectionConfig = DEFAULT_SELECTION) -> NDArray[np.float64]:
+    """Return each frame's change relative to the median of its neighbours on both sides; 1 for the first. [F]"""
+    usual = np.maximum(_usual_change(change, config), config.duplicate_change)
+    return np.asarray(np.where(np.isfinite(change), change / usual, 1.0))
 
 
 def relative_sharpness(
@@ -147,6 +151,11 @@ def relative_sharpness(
     """Return each frame's sharpness relative to the median of its neighbours on both sides. [F]"""
     usual = _local_median(sharpness, config.sharpness_neighbours)
     return np.asarray(sharpness / np.maximum(usual, 1e-9), np.float32)
+
+
+def _usual_change(change: NDArray[np.float32], config: SelectionConfig) -> NDArray[np.float64]:
+    largest = np.nanmax(np.where(np.isfinite(change), change, np.nan), initial=0.0)
+    return _local_median(np.where(np.isfinite(change), change, largest), config.change_neighbours)
 
 
 def _local_median(values: NDArray[np.float32], reach: int) -> NDArray[np.float64]:

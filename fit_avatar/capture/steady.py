@@ -45,9 +45,11 @@ class SteadyConfig:
     """… and so is one that is being moved in more than this fraction of the used frames. Chosen by hand."""
     pairs: int = 5
     """Pairs of frames by which two rests are compared. Chosen by hand."""
-    other_scene: float = 12.0
-    """Where corners are lost and the scene differs by more than this from frame to frame, in grey levels, another
-    place is shown. Chosen by hand."""
+    min_correlation: float = 0.5
+    """Where corners are lost and the scene's grey levels correlate less than this from frame to frame, another place is
+    shown. Chosen by hand."""
+    min_contrast: float = 5.0
+    """A scene whose grey levels have a smaller standard deviation than this says nothing of that. Chosen by hand."""
 
 
 DEFAULT_STEADY = SteadyConfig()
@@ -133,7 +135,7 @@ def _rests(scenes: Sequence[_Scene], config: SteadyConfig) -> list[slice]:
     for t in range(1, len(scenes)):
         step = _movement(scenes[t - 1], scenes[t], config)
         if step is None:
-            begins = _differ(scenes[t - 1], scenes[t]) > config.other_scene
+            begins = _other_place(scenes[t - 1], scenes[t], config)
         else:
             begins = _length(step, scenes[t].grey) > config.min_step
         if begins:
@@ -176,7 +178,10 @@ def _length(move: Move, grey: Grey) -> float:
     return float(np.linalg.norm(moved - corners, axis=1).mean() / max(grey.shape))
 
 
-def _differ(a: _Scene, b: _Scene) -> float:
-    """Return the mean difference of two pictures where both show the scene, in grey levels."""
+def _other_place(a: _Scene, b: _Scene, config: SteadyConfig) -> bool:
+    """Return whether two pictures have nothing in common where both show the scene; brightness does not count."""
     both = (a.free & b.free) > 0
-    return float(cv2.absdiff(a.grey, b.grey)[both].mean()) if both.any() else 0.0
+    values = np.stack([a.grey[both], b.grey[both]]).astype(np.float32)
+    if values.shape[1] < 2 or values.std(axis=1).min() < config.min_contrast:
+        return False
+    return float(np.corrcoef(values)[0, 1]) < config.min_correlation

@@ -15,7 +15,7 @@ from torch import Tensor
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
-from fit_avatar.energies.motion import REFERENCE_RATE_HZ
+from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
 from fit_avatar.silhouettes import Contours, extract_contours
 
@@ -25,6 +25,8 @@ LEAST_INTERVAL_S, MOST_INTERVAL_S = 0.5 / REFERENCE_RATE_HZ, 4.0 / REFERENCE_RAT
 """Bounds of the usual interval between frames: farther apart, neighbours say nothing more about each other."""
 UNEVEN = 4.0
 """One interval counts at most so many times the usual one, and at least its reciprocal."""
+ACROSS_CUT = 10 * CUT
+"""Interval across a cut of the video relative to the usual one."""
 FIELD_STRIDE = 4
 """Pixels along a side of a cell of the masks' distance fields."""
 
@@ -55,12 +57,14 @@ class Observations(Mapping[str, Any]):
     """Both hands' points in OpenPose's order, likewise. [..., T, 2, 21, 3]"""
     keypoint_noise_m: Tensor | None = None
     """Noise of the keypoints in metres, as it was measured during the fit. []"""
+    pieces: Tensor | None = None
+    """Number of the continuous piece of the video that each frame is from; None: it was not cut. [T]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface, found in the pictures during the fit."""
 
     DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "distance_field", "soft_mask")
     """Names of what is worked out when it is first asked for."""
-    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks")
+    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "pieces")
     """Fields that terms do not see as they are."""
 
     @classmethod
@@ -81,6 +85,7 @@ class Observations(Mapping[str, Any]):
             height_m=height_m,
             face=None if capture.face is None else torch.from_numpy(capture.face).to(device),
             hands=None if capture.hands is None else torch.from_numpy(capture.hands).to(device),
+            pieces=None if capture.pieces is None else torch.from_numpy(capture.pieces).to(device),
         )
 
     @property
@@ -90,10 +95,13 @@ class Observations(Mapping[str, Any]):
 
     @cached_property
     def frame_intervals_s(self) -> Tensor:
-        """Return seconds between neighbouring frames, none far from the usual one. [T−1]"""
+        """Return seconds between neighbouring frames, none far from the usual one but across cuts. [T−1]"""
         gaps = self.times_s[1:] - self.times_s[:-1]
         usual = gaps.median() if len(gaps) else self.times_s.new_tensor(1 / REFERENCE_RATE_HZ)
-        return (gaps / usual).clamp(1 / UNEVEN, UNEVEN) * usual.clamp(LEAST_INTERVAL_S, MOST_INTERVAL_S)
+        relative = (gaps / usual).clamp(1 / UNEVEN, UNEVEN)
+        if self.pieces is not None:
+            relative = torch.where(self.pieces[1:] != self.pieces[:-1], ACROSS_CUT, relative)
+        return relative * usual.clamp(LEAST_INTERVAL_S, MOST_INTERVAL_S)
 
     @cached_property
     def distance_field(self) -> DistanceField:
@@ -109,7 +117,7 @@ class Observations(Mapping[str, Any]):
         """Return what some frames of one clip show. [T'] int64; None: all"""
         if index is None:
             return self
-        per_frame = ("keypoints", "times_s", "frame_weights", "face", "hands")
+        per_frame = ("keypoints", "times_s", "frame_weights", "face", "hands", "pieces")
         given = {name: getattr(self, name) for name in per_frame}
         cut = {name: value[index] for name, value in given.items() if value is not None}
         matches = None if self.surface_matches is None else self.surface_matches.frames(index)
