@@ -150,7 +150,7 @@ def observe(
         given_masks = {i: moved_mask(mask, moves.get(i)) for i, mask in given_masks.items() if i in points}
     masked = observer.mask_frames(found, points, given_masks, steadied.places)
     weights, cut_off = observer.weigh_frames(masked, candidates=points)
-    left_out = tuple(with_titles(observer.left_out, config.presence))
+    left_out = tuple(with_titles(observer.left_out, measured.change, config.presence))
     return assemble_capture(
         np.stack([masked[index].points for index in weights]),
         [masked[index].mask for index in weights],
@@ -330,11 +330,12 @@ class _Observer:
         found, rejected = fill_slots(slots, examine, self.report)
         first, last = coming_and_going({index: points_of(result) for index, result in found.items()}, config)
         present = {index: result for index, result in found.items() if first <= index <= last}
+        lacking: set[int] = set()
         before, after = bool(found) and first > min(found), bool(found) and last < max(found)
         outside = {i for slot in slots for i in slot if (before and i < first) or (after and i > last)}
         if present and len(present) < (1.0 - config.few_lost) * len(slots):
-            without = frames_between([frame.frame_index for frame in rejected], present) | outside
-            slots = choose(without)
+            lacking = frames_between([frame.frame_index for frame in rejected], present)
+            slots = choose(lacking | outside)
 
             def examine_others(indices: Sequence[int]) -> Iterator[tuple[int, T | None]]:
                 yield from ((index, present[index]) for index in indices if index in present)
@@ -342,8 +343,9 @@ class _Observer:
 
             present, more = fill_slots(slots, examine_others, self.report)
             rejected += more
-        seen = {frame.frame_index for frame in rejected}
-        for index in sorted(outside - seen):
+        told = {frame.frame_index for frame in (*rejected, *self.left_out)}
+        rejected += [LeftOut(index, NO_PERSON) for index in sorted(lacking - outside - told)]
+        for index in sorted(outside - told):
             nobody = not min(found) <= index <= max(found)
             rejected.append(LeftOut(index, NO_PERSON if nobody else COMES if index < first else GOES))
         self.left_out += rejected

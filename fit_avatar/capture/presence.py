@@ -17,12 +17,12 @@ from fit_avatar.capture.selection import REPEATS
 from fit_avatar.capture.slots import NO_PERSON
 from fit_avatar.capture.types import LeftOut
 
-TITLE = "it belongs to a title or a still picture"
+TITLE = "it belongs to a title or a still picture without a person"
 COMES = "the person is only coming into the picture"
 GOES = "the person is leaving the picture"
 SUMMARY = {
     "black, plain, covered or fading": (BLANK, FADING),
-    "of titles and still pictures": (TITLE,),
+    "of titles and of stills without a person": (TITLE,),
     "in which nobody is seen": (NO_PERSON,),
     "in which the person comes into the picture or leaves it": (COMES, GOES),
 }
@@ -46,8 +46,11 @@ class PresenceConfig:
     Chosen by hand."""
     run: int = 3
     """The person has come for good when they are in place in so many frames in a row. Chosen by hand."""
-    still_run: int = 4
-    """A run of frames without a person that holds so many repetitions is a title. Chosen by hand."""
+    still_run: int = 8
+    """More frames in a row without a person that do not change are a title. Chosen by hand."""
+    still_change: float = 2.5
+    """Change from frame to frame, in grey levels, up to which a picture does not change; as for duplicates. Chosen by
+    hand."""
     few_lost: float = 0.04
     """If more than this fraction of the chosen frames do not show the person in place, others are chosen, evenly over
     the rest of the clip. Chosen by hand."""
@@ -83,18 +86,26 @@ def frames_between(absent: Iterable[int], present: Collection[int]) -> set[int]:
     return lacking
 
 
-def with_titles(left_out: Iterable[LeftOut], config: PresenceConfig = DEFAULT_PRESENCE) -> list[LeftOut]:
-    """Return frames that were left out, ascending, those called titles that show nobody and repeat each other."""
+def with_titles(
+    left_out: Iterable[LeftOut], change: NDArray[np.float32], config: PresenceConfig = DEFAULT_PRESENCE
+) -> list[LeftOut]:
+    """Return frames that were left out, ascending, those called titles that show nobody and do not change.
+
+    Args:
+        left_out: in any order.
+        change: of every frame of the video from the one before, in grey levels. [F]
+        config: settings.
+    """
     frames = sorted(left_out, key=lambda frame: frame.frame_index)
     start = 0
     while start < len(frames):
         end = start
         while end < len(frames) and frames[end].reason in (REPEATS, NO_PERSON):
-            if end > start and frames[end].frame_index != frames[end - 1].frame_index + 1:
+            index = frames[end].frame_index
+            if end > start and (index != frames[end - 1].frame_index + 1 or change[index] > config.still_change):
                 break
             end += 1
-        reasons = Counter(frame.reason for frame in frames[start:end])
-        if reasons[NO_PERSON] and reasons[REPEATS] >= config.still_run:
+        if end - start > config.still_run and any(frame.reason == NO_PERSON for frame in frames[start:end]):
             frames[start:end] = [replace(frame, reason=TITLE) for frame in frames[start:end]]
         start = max(end, start + 1)
     return frames
