@@ -25,8 +25,8 @@ class BlankConfig:
     """A frame with less structure than this fraction of the clip's median shows nothing. Chosen on
     benchmarks/scenes.py."""
     whole_part: float = 0.9
-    """Next to such frames, those with less structure than this fraction of the median fade … Chosen on
-    benchmarks/scenes.py."""
+    """Next to such frames, those with less structure than this fraction of the median fade, as long as it grows from
+    one to the next … Chosen on benchmarks/scenes.py."""
     max_fade: int = 30
     """… up to so many of them on either side. Chosen by hand."""
     quick: float = 3.0
@@ -66,8 +66,10 @@ def find_blank(
     normal = ~blank & np.isfinite(change)
     fast = config.quick * float(np.median(change[normal])) if normal.any() else np.inf
     weak = structure < config.whole_part * usual
-    forwards = _run_on(blank, weak | (to_next > fast), config.max_fade)
-    backwards = _run_on(blank[::-1], (weak | (change > fast))[::-1], config.max_fade)[::-1]
+    grows = np.append(structure[1:] > structure[:-1], False)
+    falls = np.append(False, structure[1:] < structure[:-1])
+    forwards = _run_on(blank, (weak & grows) | (to_next > fast), config.max_fade)
+    backwards = _run_on(blank[::-1], ((weak & falls) | (change > fast))[::-1], config.max_fade)[::-1]
     return blank, np.asarray((forwards | backwards) & ~blank)
 
 

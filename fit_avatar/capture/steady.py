@@ -31,7 +31,9 @@ class SteadyConfig:
     min_corners: int = 24
     """With fewer that are found again, nothing is known about the camera. Chosen by hand."""
     tolerance: float = 0.001
-    """Corners that are within this of the common movement agree with it. Chosen by hand."""
+    """Corners that are within this of the common movement agree with it … Chosen by hand."""
+    min_tolerance_px: float = 0.5
+    """… but at least within so many pixels. Chosen by hand."""
     min_agreeing: float = 0.6
     """If a smaller fraction agrees, something else moves. Chosen by hand."""
     min_step: float = 0.0015
@@ -163,7 +165,7 @@ def _movement(a: _Scene, b: _Scene, config: SteadyConfig) -> Move | None:
     if kept.sum() < config.min_corners:
         return None
     before, after = (points.reshape(-1, 2)[kept] + 0.5 for points in (corners, found))
-    tolerance = config.tolerance * max(a.grey.shape)
+    tolerance = max(config.tolerance * max(a.grey.shape), config.min_tolerance_px)
     move, inliers = cv2.estimateAffinePartial2D(before, after, method=cv2.RANSAC, ransacReprojThreshold=tolerance)
     if move is None or inliers.mean() < config.min_agreeing:
         return None
