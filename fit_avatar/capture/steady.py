@@ -6,6 +6,7 @@ small turn of a camera moves its picture by much the same shift and turn everywh
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -96,7 +97,8 @@ def find_bumps(
     if len(indices) < 2:
         return Steadied(places=dict.fromkeys(indices, 0))
     scenes = [_Scene.of(pictures[i], people[i], config) for i in indices]
-    rests = _rests(scenes, config)
+    steps = [_movement(a, b, config) for a, b in itertools.pairwise(scenes)]
+    rests = _rests(scenes, steps, config)
     shaken = np.ones(len(scenes), bool)
     for rest in rests:
         shaken[rest] = False
@@ -106,7 +108,8 @@ def find_bumps(
     moves: dict[int, Move] = {}
     places = dict.fromkeys(indices, 0)
     for number, rest in enumerate(rests):
-        move = STILL if rest is reference else _between(scenes[rest], scenes[reference], config)
+        guess = _chain(steps, rest.start, reference.start)
+        move = STILL if rest is reference else _between(scenes[rest], scenes[reference], guess, config)
         for index in indices[rest]:
             if move is None:
                 places[index] = 1 + number
@@ -131,11 +134,10 @@ class _Scene:
         return cls(grey, np.where(grown > 0, 0, 255).astype(np.uint8))
 
 
-def _rests(scenes: Sequence[_Scene], config: SteadyConfig) -> list[slice]:
+def _rests(scenes: Sequence[_Scene], steps: Sequence[Move | None], config: SteadyConfig) -> list[slice]:
     """Return the runs of frames between which the camera does not move."""
     starts = [0]
-    for t in range(1, len(scenes)):
-        step = _movement(scenes[t - 1], scenes[t], config)
+    for t, step in enumerate(steps, start=1):
         if step is None:
             begins = _other_place(scenes[t - 1], scenes[t], config)
         else:
@@ -146,27 +148,48 @@ def _rests(scenes: Sequence[_Scene], config: SteadyConfig) -> list[slice]:
     return [slice(first, last) for first, last in bounds if last - first >= config.min_frames]
 
 
-def _between(rest: Sequence[_Scene], reference: Sequence[_Scene], config: SteadyConfig) -> Move | None:
+def _chain(steps: Sequence[Move | None], start: int, end: int) -> Move | None:
+    """Return the movement from one frame to another by the steps between them; ``None`` if one is unknown."""
+    total = np.eye(3)
+    for step in steps[min(start, end) : max(start, end)]:
+        if step is None:
+            return None
+        total = np.vstack([step, [0, 0, 1]]) @ total
+    return np.asarray(total if start <= end else np.linalg.inv(total), np.float32)[:2]
+
+
+def _between(
+    rest: Sequence[_Scene], reference: Sequence[_Scene], guess: Move | None, config: SteadyConfig
+) -> Move | None:
     """Return the median movement from frames of one rest to those of another."""
     count = min(config.pairs, len(rest), len(reference))
     some, others = (np.linspace(0, len(r) - 1, count).round().astype(int) for r in (rest, reference))
-    moves = [_movement(rest[a], reference[b], config) for a, b in zip(some, others, strict=True)]
+    moves = [_movement(rest[a], reference[b], config, guess) for a, b in zip(some, others, strict=True)]
     known = [move for move in moves if move is not None]
     return np.median(known, axis=0).astype(np.float32) if 2 * len(known) > count else None
 
 
-def _movement(a: _Scene, b: _Scene, config: SteadyConfig) -> Move | None:
-    """Return the similarity from one picture to another by the scene's corners; ``None`` if too few agree."""
+def _movement(a: _Scene, b: _Scene, config: SteadyConfig, guess: Move | None = None) -> Move | None:
+    """Return the similarity from one picture to another by the scene's corners; ``None`` if too few agree.
+
+    With a guess the corners are not searched in coarser pictures first, where a person who moved far would mislead.
+    """
     corners = cv2.goodFeaturesToTrack(a.grey, config.corners, 0.01, 6.0, mask=cv2.min(a.free, b.free))
     if corners is None or len(corners) < config.min_corners:
         return None
-    found, status, _ = cv2.calcOpticalFlowPyrLK(a.grey, b.grey, corners, None, winSize=(21, 21), maxLevel=4)
+    at = np.asarray(corners, np.float32).reshape(-1, 2) + np.float32(0.5)
+    start = at if guess is None else at @ guess[:, :2].T + guess[:, 2]
+    found, status, _ = cv2.calcOpticalFlowPyrLK(
+        a.grey, b.grey, corners, np.ascontiguousarray(start - 0.5, np.float32).reshape(-1, 1, 2), winSize=(21, 21),
+        maxLevel=4 if guess is None else 1, flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )  # fmt: skip
     kept = status.ravel() > 0
     if kept.sum() < config.min_corners:
         return None
-    before, after = (points.reshape(-1, 2)[kept] + 0.5 for points in (corners, found))
     tolerance = max(config.tolerance * max(a.grey.shape), config.min_tolerance_px)
-    move, inliers = cv2.estimateAffinePartial2D(before, after, method=cv2.RANSAC, ransacReprojThreshold=tolerance)
+    move, inliers = cv2.estimateAffinePartial2D(
+        at[kept], found.reshape(-1, 2)[kept] + 0.5, method=cv2.RANSAC, ransacReprojThreshold=tolerance
+    )
     if move is None or inliers.mean() < config.min_agreeing:
         return None
     return np.asarray(move, np.float32)
