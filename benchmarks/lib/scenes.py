@@ -9,6 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
+from fit_avatar.capture.types import PERSON_LEVEL
+from fit_avatar.errors import NoPersonError
+
 Picture = NDArray[np.uint8]
 STILL = np.float64([[1, 0, 0], [0, 1, 0]])
 
@@ -65,11 +69,20 @@ def covered(clip: Sequence[Picture], at: int = 50, length: int = 20, moving: int
 
 
 def walks_in(clip: Sequence[Picture], length: int = 40) -> Iterator[Scene]:
-    """Show the empty scene first, and then the person, who slides in from the side."""
-    empty = np.median(np.stack(clip[:: max(1, len(clip) // 9)]), axis=0).astype(np.uint8)
-    width = empty.shape[1]
-    difference = cv2.absdiff(clip[0], empty).max(2)
-    person = cv2.morphologyEx((difference > 12).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
+    """Show the empty scene first, and then the person, who slides in from the side.
+
+    What is behind them is filled in from around.
+    """
+    height, width = clip[0].shape[:2]
+    found = MediaPipeDetector().detect(clip[0])
+    if found is None:
+        raise NoPersonError("nobody is in the clip's first frame: give another clip")
+    person = (cv2.resize(found.probability, (width, height)) > PERSON_LEVEL).astype(np.uint8)
+    quarter = (width // 4, height // 4)
+    grown = cv2.dilate(cv2.resize(person, quarter, interpolation=cv2.INTER_NEAREST), np.ones((9, 9), np.uint8))
+    filled = cv2.resize(cv2.inpaint(cv2.resize(clip[0], quarter), grown, 5, cv2.INPAINT_TELEA), (width, height))
+    behind = cv2.resize(grown, (width, height), interpolation=cv2.INTER_NEAREST)[..., None] > 0
+    empty = np.where(behind, filled, clip[0])
     for i in range(length):
         away = round(-width * (1 - max(0, i - length // 3) / (length - length // 3)))
         shift = np.float64([[1, 0, away], [0, 1, 0]])

@@ -46,6 +46,9 @@ class SteadyConfig:
     """A camera that comes to rest more often than this is a moving one … Chosen by hand."""
     max_shaken: float = 0.1
     """… and so is one that is being moved in more than this fraction of the used frames. Chosen by hand."""
+    max_zoom: float = 0.02
+    """A picture whose scale differs by more than this is of a camera that stands elsewhere, or was zoomed: it is not
+    moved back, but has a background of its own. Chosen by hand."""
     pairs: int = 5
     """Pairs of frames by which two rests are compared. Chosen by hand."""
     min_correlation: float = 0.5
@@ -72,10 +75,15 @@ class Steadied:
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what was found, if anything was."""
+        count = len(set(self.places.values()))
+        told = (
+            f"The video shows the scene from {count} places of the camera; each has a background of its own.",
+        ) * (count > 1)  # fmt: skip
         if not self.moves:
-            return ()
+            return told
         first = min(self.moves)
         return (
+            *told,
             f"The camera was bumped: {len(self.moves)} used frames, the first of them frame {first}, were shifted and "
             "turned so that the scene stands still.",
         )
@@ -111,7 +119,7 @@ def find_bumps(
         guess = _chain(steps, rest.start, reference.start)
         move = STILL if rest is reference else _between(scenes[rest], scenes[reference], guess, config)
         for index in indices[rest]:
-            if move is None:
+            if move is None or abs(float(np.linalg.norm(move[:, 0])) - 1.0) > config.max_zoom:
                 places[index] = 1 + number
             elif _length(move, scenes[0].grey) > config.min_step:
                 moves[index] = move

@@ -71,6 +71,13 @@ def test_a_cut_to_another_place_is_told_from_a_bump() -> None:
     steadied = find_bumps(*film({}, rooms=dict.fromkeys(range(10, 24), room(1))))
     assert not steadied.moves and not steadied.shaken
     assert [steadied.places[3 * t] for t in (0, 9, 10, 23)] == [1, 1, 0, 0]
+    assert "from 2 places of the camera" in steadied.notes[0]
+
+
+def test_a_zoom_is_not_undone() -> None:
+    zoom = np.array([[0.93, 0, 0.035 * WIDTH], [0, 0.93, 0.035 * HEIGHT]], np.float32)
+    steadied = find_bumps(*film(dict.fromkeys(range(14, 24), zoom)))
+    assert not steadied.moves and [steadied.places[3 * t] for t in (0, 13, 14, 23)] == [0, 0, 2, 2]
 
 
 def test_brightness_and_a_bare_wall_are_no_bump() -> None:
