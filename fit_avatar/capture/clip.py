@@ -14,8 +14,8 @@ from fit_avatar.capture.types import Image
 from fit_avatar.capture.video import probe, read_frames
 from fit_avatar.capture.working_size import at_size, working_size
 
-MEMORY_BYTES = 1_200_000_000
-"""Frames are kept in memory up to this total. Chosen by hand."""
+MEMORY_BYTES = 800_000_000
+"""Frames are kept in memory up to this total: 120 of 1920 × 1080. Chosen by hand."""
 SMALL_PX = 960
 """Longer side of the small grey pictures that are kept of all frames, in pixels. Chosen by hand."""
 

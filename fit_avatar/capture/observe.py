@@ -150,10 +150,11 @@ def observe(
         given_masks = {i: moved_mask(mask, moves.get(i)) for i, mask in given_masks.items() if i in points}
     masked = observer.mask_frames(found, points, given_masks, steadied.places)
     weights, cut_off = observer.weigh_frames(masked, candidates=points)
+    body = np.stack([masked[index].points[BODY] for index in weights])
     left_out = tuple(with_titles(observer.left_out, measured.change, config.presence))
     return assemble_capture(
         np.stack([masked[index].points for index in weights]),
-        [masked[index].mask for index in weights],
+        (masked.pop(index).mask for index in weights),
         camera,
         frame_indices=np.array(list(weights), np.int64),
         frame_weights=np.array(list(weights.values()), np.float32),
@@ -165,7 +166,7 @@ def observe(
             *steadied.notes,
             *_warnings(cut_off, len(slots), len(weights), len(swapped), config),
         ),
-        pieces=find_pieces(np.stack([masked[i].points[BODY] for i in weights]), np.array(list(weights)), measured),
+        pieces=find_pieces(body, np.array(list(weights)), measured),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         sources={
             **input_sources(keypoints, masks, detector),
@@ -258,6 +259,7 @@ class _Observer:
         for index, frame in self.clip.frames(indices):
             mask = clean_mask(make_mask(index, frame), points[index][BODY], self.config.mask_check)
             masked[index] = _MaskedFrame(points[index], mask, person_sharpness(frame, mask))
+            self.clip.drop([index])
             self.report(step, len(masked), len(indices))
         self._leave_out(set(indices) - masked.keys(), NOT_DECODED)
         return masked
