@@ -37,6 +37,9 @@ class CaptureConfig:
     full_weight_sharpness: float = 0.8
     """Frames whose person is less sharp than this fraction of the neighbours' median get a lower weight. Chosen by
     hand."""
+    small_person_px: int = 400
+    """The user is warned if the person is less than so many pixels high: a pixel is then more than 4 mm. Chosen by
+    hand."""
     few_photos: int = 3
     """The user is warned that up to this many photographs leave much of the person unseen. Chosen by hand."""
     selection: SelectionConfig = DEFAULT_SELECTION

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.alignment import align
 from fit_avatar.capture.assemble import assemble_capture, input_sources
+from fit_avatar.capture.box import mask_height
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
@@ -150,6 +151,7 @@ def observe(
         given_masks = {i: moved_mask(mask, moves.get(i)) for i, mask in given_masks.items() if i in points}
     masked = observer.mask_frames(found, points, given_masks, steadied.places)
     weights, cut_off = observer.weigh_frames(masked, candidates=points)
+    person_px = float(np.median([mask_height(masked[index].mask) for index in weights]))
     body = np.stack([masked[index].points[BODY] for index in weights])
     left_out = tuple(with_titles(observer.left_out, measured.change, config.presence))
     return assemble_capture(
@@ -164,6 +166,7 @@ def observe(
             *notes,
             *summarise(left_out),
             *steadied.notes,
+            *_small_person(person_px, config),
             *_warnings(cut_off, len(slots), len(weights), len(swapped), config),
         ),
         pieces=find_pieces(body, np.array(list(weights)), measured),
@@ -411,6 +414,15 @@ def _no_person(video: Path, count: int, slots: int, keypoints: Path | None, conf
         else "film one whole person, well lit, from head to feet"
     )
     return f"{found} in {video} {where}: {advice}"
+
+
+def _small_person(height_px: float, config: CaptureConfig) -> tuple[str, ...]:
+    if height_px >= config.small_person_px:
+        return ()
+    return (
+        f"The person is only {height_px:.0f} pixels high, so that a pixel is about {1700 / max(height_px, 1):.0f} mm: "
+        "face, hands and folds cannot be made out; give a larger picture if there is one.",
+    )
 
 
 def _warnings(cut_off: int, selected: int, used: int, swapped: int, config: CaptureConfig) -> tuple[str, ...]:
