@@ -21,6 +21,8 @@ class CaptureConfig:
     """A video with fewer usable frames is refused: they do not show a person from all sides. Chosen by hand."""
     learning_frames: int = 24
     """Number of frames from which colours and background are learnt. Chosen by hand."""
+    learning_bytes: int = 400_000_000
+    """They are fewer if they would take more memory than this: 16 of 3840 × 2160. Chosen by hand."""
     max_cut_off: float = 0.8
     """The video is refused if the person is cut off at top or bottom in more than this fraction of the frames. Chosen
     by hand."""

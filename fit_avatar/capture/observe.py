@@ -366,7 +366,10 @@ class _Observer:
         refiners = {}
         for place in sorted({places.get(index, 0) for index in indices}):
             here = [index for index in indices if places.get(index, 0) == place]
-            some = np.unique(np.linspace(0, len(here) - 1, self.config.learning_frames).round().astype(int))
+            count = min(
+                self.config.learning_frames, self.config.learning_bytes // (3 * self.clip.width * self.clip.height)
+            )
+            some = np.unique(np.linspace(0, len(here) - 1, count).round().astype(int))
             samples = [(frame, probabilities[i]) for i, frame in self.clip.frames([here[i] for i in some])]
             refiners[place] = MaskRefiner.learn(samples, self.config.refinement)
 
