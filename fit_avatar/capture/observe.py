@@ -366,10 +366,7 @@ class _Observer:
         refiners = {}
         for place in sorted({places.get(index, 0) for index in indices}):
             here = [index for index in indices if places.get(index, 0) == place]
-            count = min(
-                self.config.learning_frames, self.config.learning_bytes // (3 * self.clip.width * self.clip.height)
-            )
-            some = np.unique(np.linspace(0, len(here) - 1, count).round().astype(int))
+            some = np.unique(np.linspace(0, len(here) - 1, self._learning_frames()).round().astype(int))
             samples = [(frame, probabilities[i]) for i, frame in self.clip.frames([here[i] for i in some])]
             refiners[place] = MaskRefiner.learn(samples, self.config.refinement)
 
@@ -377,6 +374,10 @@ class _Observer:
             return refiners[places.get(index, 0)].refine(frame, probabilities[index], found[index].points[BODY])
 
         return refine
+
+    def _learning_frames(self) -> int:
+        affordable = self.config.learning_bytes // (3 * self.clip.width * self.clip.height)
+        return max(self.config.min_frames, min(self.config.learning_frames, affordable))
 
     def _leave_out(self, indices: Iterable[int], reason: str) -> None:
         self.left_out += [LeftOut(index, reason) for index in indices]
