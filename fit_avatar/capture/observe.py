@@ -94,7 +94,8 @@ def observe(
         config: settings of the algorithms.
 
     Returns:
-        The capture; its camera is the pinhole that fits keypoints, masks and :func:`undistort`-ed frames.
+        The capture; its camera is the pinhole that fits keypoints, masks and :func:`undistort`-ed frames, which are
+        those of the video but for very large ones (``working_size.py``) and a bumped camera (``Capture.steadying``).
 
     Raises:
         BadInputError: a file that cannot be used, or inputs that do not belong together.
