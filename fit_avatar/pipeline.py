@@ -132,7 +132,8 @@ def reconstruct(
     pictures = source.pictures(observed.value)
     look = None if source.video is None else source.every_frame
     made = build(observed.value, pictures, body, options, runner, observed.key, watch, look)
-    if source.camera.focal_sigma > 0 and made.avatar.capture.camera != source.camera:
+    used = made.avatar.capture.camera
+    if source.camera.focal_sigma > 0 and used != source.camera.fitted_to(used.width, used.height):
         # The notes are about a guess that the fit has replaced.
         return made
     return replace(made, avatar=replace(made.avatar, warnings=(*source.notes, *made.avatar.warnings)))

@@ -26,7 +26,8 @@ class CropConfig:
     blur: float = 0.012
     """Standard deviation of the blur that separates coarse colour from detail, in person heights (about 2 cm)."""
     reduction: int = 4
-    """The blurred images are stored this many times smaller; less than the blur, so that nothing is lost."""
+    """The blurred images are stored so many times smaller, or fewer, so that it is less than the blur and nothing is
+    lost: of a person of 300 pixels three times."""
     margin_px: int = 16
     """Pixels around the mask that are kept, for bicubic sampling and for shifts of the image."""
 
@@ -57,8 +58,9 @@ class PersonCrop:
         box = (slice(top, int(rows[-1]) + margin + 1), slice(left, int(columns[-1]) + margin + 1))
         image = bgr[box].copy()
         inside = cv2.erode(mask[box].astype(np.uint8), np.ones((3, 3)))
-        size = (max(1, round(image.shape[1] / config.reduction)), max(1, round(image.shape[0] / config.reduction)))
-        sigma = config.blur * len(rows) / config.reduction
+        reduction = max(1, min(config.reduction, int(config.blur * len(rows))))
+        size = (max(1, round(image.shape[1] / reduction)), max(1, round(image.shape[0] / reduction)))
+        sigma = config.blur * len(rows) / reduction
         weight = _shrink(inside * np.uint8(255), size)
         colour = _shrink(image * inside[:, :, None], size)
         gradient = _shrink(_gradient_magnitude(image) * inside, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ NONE: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
 
 def assemble_capture(
     points: NDArray[np.float32],
-    masks: Sequence[Mask],
+    masks: Iterable[Mask],
     camera: Camera,
     others: Mapping[str, NDArray[np.float32]] = NONE,
     **fields: Any,
@@ -44,13 +44,16 @@ def assemble_capture(
     if WORLD in others:
         limbs = undistort_limbs(limb_directions(others[WORLD]), others["body_33"], camera)
         sets[WORLD] = undistort_world(others[WORLD], others["body_33"], camera)
+    stacked = np.empty((len(points), camera.height, camera.width), bool)
+    for place, mask in zip(stacked, masks, strict=True):  # one by one: those of large pictures fill the memory
+        place[:] = mask
     return Capture(
         point_sets=sets,
         limb_directions=limbs,
         keypoints=points[:, BODY],
         face=face_points(points),
         hands=hand_points(points),
-        masks=undistort_masks(np.stack(masks), camera),
+        masks=undistort_masks(stacked, camera),
         camera=pinhole(camera),
         **fields,
     )

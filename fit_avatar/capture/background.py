@@ -55,6 +55,8 @@ class BackgroundConfig:
 
 
 DEFAULT_BACKGROUND = BackgroundConfig()
+BAND_ROWS = 256
+"""Statistics are made of so many rows at a time, which bounds the memory they take. Chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -139,22 +141,28 @@ def estimate_background(
     """
     if not frames:
         return None
-    usable = [~maybe_person for _, maybe_person in frames]
-    mean, brightness_sigma, chroma_sigma, count = _statistics(frames, usable)
-    variance = brightness_sigma**2 + 2.0 * chroma_sigma**2
-    if _camera_moved(frames[0][0], np.sqrt(variance / 3.0), count >= config.min_frames, config):
+    bands = [slice(top, top + BAND_ROWS) for top in range(0, len(frames[0][0]), BAND_ROWS)]
+    first = [_statistics(frames, [~maybe[band] for _, maybe in frames], band) for band in bands]
+    variances = [along**2 + 2.0 * across**2 for _, along, across, _ in first]
+    spread = np.sqrt(np.concatenate(variances) / 3.0)
+    if _camera_moved(frames[0][0], spread, np.concatenate([count for *_, count in first]) >= config.min_frames, config):
         return None
-    limit = config.outlier_sigmas**2 * (variance + 3.0 * config.min_noise**2)
-    for (frame, _), mask in zip(frames, usable, strict=True):
-        difference = cv2.subtract(frame, mean, dtype=cv2.CV_32F)
-        mask &= _dot(difference, difference) < limit
-    mean, brightness_sigma, chroma_sigma, inlier_count = _statistics(frames, usable)
-    known = (count >= config.min_frames) & (inlier_count >= config.min_frames)
+    refined = []
+    for band, (mean, *_, count), variance in zip(bands, first, variances, strict=True):
+        limit = config.outlier_sigmas**2 * (variance + 3.0 * config.min_noise**2)
+        usable = []
+        for frame, maybe in frames:
+            difference = cv2.subtract(frame[band], mean, dtype=cv2.CV_32F)
+            usable.append(~maybe[band] & (_dot(difference, difference) < limit))
+        mean, along, across, inlier_count = _statistics(frames, usable, band)
+        known = (count >= config.min_frames) & (inlier_count >= config.min_frames)
+        refined.append((np.round(mean).astype(np.uint8), along, across, known))
+    mean, along, across, known = (np.concatenate(parts) for parts in zip(*refined, strict=True))
     if not known.any():
         return None
-    brightness_sigma = np.minimum(np.hypot(brightness_sigma, config.min_noise), config.max_brightness_noise)
-    chroma_sigma = np.minimum(np.hypot(chroma_sigma, config.min_noise), config.max_chroma_noise)
-    return Background(np.round(mean).astype(np.uint8), brightness_sigma, chroma_sigma, known, config)
+    brightness_sigma = np.minimum(np.hypot(along, config.min_noise), config.max_brightness_noise)
+    chroma_sigma = np.minimum(np.hypot(across, config.min_noise), config.max_chroma_noise)
+    return Background(mean, brightness_sigma, chroma_sigma, known, config)
 
 
 def _camera_moved(frame: Image, sigma: NDArray[np.float32], known: Mask, config: BackgroundConfig) -> bool:
@@ -168,14 +176,14 @@ def _camera_moved(frame: Image, sigma: NDArray[np.float32], known: Mask, config:
 
 
 def _statistics(
-    frames: Sequence[tuple[Image, Mask]], usable: Sequence[Mask]
+    frames: Sequence[tuple[Image, Mask]], usable: Sequence[Mask], rows: slice
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean [H, W, 3], standard deviations along and across it [H, W], and number of usable values [H, W]."""
-    shape = frames[0][0].shape
+    """Return mean [h, W, 3], standard deviations along and across it [h, W], and number of usable values [h, W]."""
+    shape = frames[0][0][rows].shape
     total, square, product = (np.zeros(shape, np.float32) for _ in range(3))
     count = np.zeros(shape[:2], np.float32)
-    for (frame, _), mask in zip(frames, usable, strict=True):
-        weight = mask.astype(np.uint8)
+    for (picture, _), mask in zip(frames, usable, strict=True):
+        frame, weight = np.ascontiguousarray(picture[rows]), mask.astype(np.uint8)
         cv2.accumulate(frame, total, weight)
         cv2.accumulateSquare(frame, square, weight)
         cv2.accumulateProduct(frame, _rotate_channels(frame), product, weight)

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture.moves import Move, moved_picture
 from fit_avatar.capture.types import Image
 from fit_avatar.capture.video import probe, read_frames
+from fit_avatar.capture.working_size import at_size, working_size
 
-MEMORY_BYTES = 1_200_000_000
-"""Frames are kept in memory up to this total. Chosen by hand."""
+MEMORY_BYTES = 800_000_000
+"""Frames are kept in memory up to this total: 120 of 1920 × 1080. Chosen by hand."""
+SMALL_PX = 960
+"""Longer side of the small grey pictures that are kept of all frames, in pixels. Chosen by hand."""
 
 
 class Clip:
-    """Repeated access to some frames of a video without seeking in it."""
+    """Repeated access to some frames of a video without seeking in it, at the size at which they are used."""
 
     def __init__(self, path: Path) -> None:
-        """Open a clip; its upright size is then ``width`` × ``height`` pixels, and ``info`` says what else it is.
+        """Open a clip; ``info`` says what it is, its frames are given at ``width`` × ``height`` pixels.
 
         Raises:
             BadInputError: as :func:`fit_avatar.capture.video.probe`.
         """
-        self.info = probe(path)
-        self.path, self.width, self.height = path, self.info.width, self.info.height
+        self.path, self.info = path, probe(path)
+        stored = self.info.width, self.info.height
+        self.width, self.height = working_size(*stored)
+        self.scale = np.array([self.width / stored[0], self.height / stored[1], 1.0], np.float32)
+        """Takes points (u, v, confidence) of the stored clip to those of the frames."""
         self._kept: dict[int, Image] = {}
+        self._small: dict[int, NDArray[np.uint8]] = {}
+        self._steadying: Mapping[int, Move] = {}
 
     def frames(self, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:
         """Yield (index, BGR frame [H, W, 3]) in temporal order, without the frames that do not decode this time."""
+        for index, frame in self._frames(indices):
+            if index not in self._small:
+                self._small[index] = _small(frame)
+            yield index, moved_picture(frame, self._steadying.get(index))
+
+    def small(self, indices: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        """Return small grey pictures of those frames that decode. Frame index → [h, w]"""
+        missing = [index for index in indices if index not in self._small]
+        for index, frame in self._frames(missing):
+            self._small[index] = _small(frame)
+        return {index: self._small[index] for index in indices if index in self._small}
+
+    def steady(self, moves: Mapping[int, Move]) -> None:
+        """Move the pictures of some frames from now on. Frame index → movement [2, 3]"""
+        self._steadying = moves
+
+    def drop(self, indices: Sequence[int]) -> None:
+        """Remove frames that are not needed any more from memory."""
+        for index in indices:
+            self._kept.pop(index, None)
+            self._small.pop(index, None)
+
+    def _frames(self, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:
         missing = [i for i in indices if i not in self._kept]
         decoded = read_frames(self.path, missing) if missing else iter(())
         limit = MEMORY_BYTES // (self.width * self.height * 3)
@@ -35,12 +71,14 @@ class Clip:
             if index in self._kept:
                 yield index, self._kept[index]
             elif following is not None and following[0] == index:
+                frame = at_size(following[1], self.width, self.height)
                 if len(self._kept) < limit:
-                    self._kept[index] = following[1]
-                yield following
+                    self._kept[index] = frame
+                yield index, frame
                 following = next(decoded, None)
 
-    def drop(self, indices: Sequence[int]) -> None:
-        """Remove frames that are not needed any more from memory."""
-        for index in indices:
-            self._kept.pop(index, None)
+
+def _small(frame: Image) -> NDArray[np.uint8]:
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    scale = min(1.0, SMALL_PX / max(grey.shape))
+    return np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)

@@ -8,8 +8,10 @@ from fit_avatar.capture.crowd import DEFAULT_CROWD, CrowdConfig
 from fit_avatar.capture.left_right import DEFAULT_LEFT_RIGHT, LeftRightConfig
 from fit_avatar.capture.mask_check import DEFAULT_MASK_CHECK, MaskCheckConfig
 from fit_avatar.capture.person import DEFAULT_TRACKING, TrackingConfig
+from fit_avatar.capture.presence import DEFAULT_PRESENCE, PresenceConfig
 from fit_avatar.capture.refine_config import DEFAULT_REFINEMENT, RefinementConfig
 from fit_avatar.capture.selection import DEFAULT_SELECTION, SelectionConfig
+from fit_avatar.capture.steady import DEFAULT_STEADY, SteadyConfig
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class CaptureConfig:
     """A video with fewer usable frames is refused: they do not show a person from all sides. Chosen by hand."""
     learning_frames: int = 24
     """Number of frames from which colours and background are learnt. Chosen by hand."""
+    learning_bytes: int = 400_000_000
+    """They are fewer if they would take more memory than this: 16 of 3840 × 2160. Chosen by hand."""
     max_cut_off: float = 0.8
     """The video is refused if the person is cut off at top or bottom in more than this fraction of the frames. Chosen
     by hand."""
@@ -36,9 +40,14 @@ class CaptureConfig:
     full_weight_sharpness: float = 0.8
     """Frames whose person is less sharp than this fraction of the neighbours' median get a lower weight. Chosen by
     hand."""
+    small_person_px: int = 400
+    """The user is warned if the person is less than so many pixels high: a pixel is then more than 4 mm. Chosen by
+    hand."""
     few_photos: int = 3
     """The user is warned that up to this many photographs leave much of the person unseen. Chosen by hand."""
     selection: SelectionConfig = DEFAULT_SELECTION
+    presence: PresenceConfig = DEFAULT_PRESENCE
+    steady: SteadyConfig = DEFAULT_STEADY
     tracking: TrackingConfig = DEFAULT_TRACKING
     left_right: LeftRightConfig = DEFAULT_LEFT_RIGHT
     refinement: RefinementConfig = DEFAULT_REFINEMENT

@@ -15,16 +15,22 @@ from fit_avatar.capture.blazepose import PoseEstimator, Region
 from fit_avatar.capture.camera import undistort_points
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import make_detector
+from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mediapipe_pose import to_body_25
+from fit_avatar.capture.moves import moved_points
 from fit_avatar.capture.person import MIN_CONFIDENCE, track_person
-from fit_avatar.capture.points import BODY, Points
+from fit_avatar.capture.points import BODY, People, Points
 from fit_avatar.capture.track import Track
 from fit_avatar.capture.types import Camera, Capture, Image, Progress
 from fit_avatar.capture.video import frame_times, read_frames
+from fit_avatar.capture.working_size import working_camera, working_size
 
 Find = Callable[[Path, Sequence[int], Callable[[int], None]], Mapping[int, Points]]
-"""Finds the person in some frames of a video; told how many are done."""
+"""Finds the person in some frames of a video, in the pixels of the capture before the lens distortion is undone; told
+how many are done."""
+Place = Callable[[int, Points], Points]
+"""Takes points [..., 3] of a frame of the video to the size and the place that pictures of the capture have."""
 SAME_PX = 1.0
 """Given keypoints that are read a second time must be those of the capture, up to so many pixels in the median; the
 capture may have corrected them in ways that are unknown here. Chosen by hand."""
@@ -73,16 +79,19 @@ def observe_every_frame(
         BadInputError: a file cannot be used.
         MissingDependencyError: the detector is not installed.
     """
-    used = capture.frame_indices
+    used, place = capture.frame_indices, _placing(capture, camera)
+    used_camera = working_camera(camera)[0]
     times = _ascending(frame_times(video, fps), int(used[-1]) + 1, capture.fps)
     others = np.setdiff1d(np.arange(len(times)), used).tolist()
     points = np.zeros((len(times), *capture.keypoints.shape[1:]), np.float32)
     found: Mapping[int, Points] | None = {}
     if others and keypoints is not None:
-        found = _given(capture, camera, keypoints, len(times), config)
+        people = load_keypoints(keypoints, len(times), (camera.width, camera.height), open_frames(video).names)
+        found = _given(capture, camera, place, people, keypoints, config)
     elif others:
         report: Progress = progress or (lambda step, done, total: None)
-        find = _follow_person(pose_model) if detector == "mediapipe" else _find_among_people(capture, detector)
+        built_in = detector == "mediapipe"
+        find = _follow_person(pose_model, place) if built_in else _find_among_people(capture, detector, place)
         found = find(video, others, lambda done: report("Finding the person in every frame", done, len(others)))
     warnings: tuple[str, ...] = ()
     if found is None:
@@ -92,7 +101,7 @@ def observe_every_frame(
             "interpolated.",
         )
     for index in set(others) & set(found or {}):
-        points[index] = undistort_points((found or {})[index][BODY], camera)
+        points[index] = undistort_points((found or {})[index][BODY], used_camera)
     points[used] = capture.keypoints
     return EveryFrame(times, points, warnings)
 
@@ -106,7 +115,24 @@ def _ascending(times_s: NDArray[np.float64], least: int, fps: float) -> NDArray[
     return np.asarray(np.maximum.accumulate(whole - steps) + steps, np.float64)
 
 
-def _follow_person(pose_model: Path | None) -> Find:
+def _placing(capture: Capture, camera: Camera) -> Place:
+    """Return what takes points of any frame to where they would be in the capture.
+
+    A camera that was bumped stands still before and after, so that a frame moves as the nearest fitted one does.
+    """
+    size = working_size(camera.width, camera.height)
+    scale = np.array([size[0] / camera.width, size[1] / camera.height, 1.0], np.float32)
+    moves, used = capture.steadying, capture.frame_indices
+
+    def place(index: int, points: Points) -> Points:
+        move = None if moves is None else moves[int(np.abs(used - index).argmin())]
+        flat = points.reshape(-1, 3) * scale
+        return moved_points(flat, move).reshape(points.shape)
+
+    return place
+
+
+def _follow_person(pose_model: Path | None, place: Place) -> Find:
     """Return what finds the default detector's points in some frames, each searched where the one before suggests.
 
     That takes about half as long as a search in every frame, and makes no mask.
@@ -123,7 +149,7 @@ def _follow_person(pose_model: Path | None) -> Find:
             region = None if pose is None else pose.next_region
             if pose is not None:
                 height, width = frame.shape[:2]
-                found[index] = to_body_25(pose.landmarks, width, height)
+                found[index] = place(index, to_body_25(pose.landmarks, width, height))
             advance(done + 1)
         return found
 
@@ -139,7 +165,7 @@ def _ahead(frames: Iterator[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:
             yield item
 
 
-def _find_among_people(capture: Capture, detector: str) -> Find:
+def _find_among_people(capture: Capture, detector: str, place: Place) -> Find:
     """Return what finds, by another detector, the person who moves from fitted frame to fitted frame."""
     used = dict(zip(capture.frame_indices.tolist(), capture.keypoints[:, None], strict=True))
 
@@ -147,23 +173,24 @@ def _find_among_people(capture: Capture, detector: str) -> Find:
         people: dict[int, NDArray[np.float32]] = {}
         with make_detector(detector) as opened:
             for done, (index, frame) in enumerate(read_frames(video, indices)):
-                people[index] = opened.detect(frame)[:, BODY]
+                people[index] = place(index, opened.detect(frame)[:, BODY])
                 advance(done + 1)
         return track_person(people | used, sorted({*people, *used}))
 
     return find
 
 
-def _given(capture: Capture, camera: Camera, path: Path, count: int, config: CaptureConfig) -> dict[int, Points] | None:
-    """Read given keypoints as the capture did. Frame index → points; None if they are not the capture's"""
-    size = (camera.width, camera.height)
-    track = Track.of(load_keypoints(path, count, size), config)
+def _given(
+    capture: Capture, camera: Camera, place: Place, people: Mapping[int, People], path: Path, config: CaptureConfig
+) -> dict[int, Points] | None:
+    """Return the person in given keypoints. Frame index → points; None if they are not the capture's"""
+    track = Track.of({index: place(index, everybody) for index, everybody in people.items()}, config)
     used = dict(zip(capture.frame_indices.tolist(), capture.masks, strict=True))
     points = {index: track.points[index] for index in used if index in track.points}
-    change = align(points, used, size, str(path))
+    change = align(points, used, working_size(camera.width, camera.height), str(path))
     if change is not None:
         track = track.changed(change.apply)
-    return track.points if _same(track, capture, camera) else None
+    return track.points if _same(track, capture, working_camera(camera)[0]) else None
 
 
 def _same(track: Track, capture: Capture, camera: Camera) -> bool:

@@ -23,6 +23,7 @@ from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, Mask, Progress
 from fit_avatar.capture.whole_body import find_whole_body
+from fit_avatar.capture.working_size import at_size, working_camera, working_size
 from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.io.pictures import read_picture
 
@@ -86,10 +87,14 @@ def observe_images(
         MissingDependencyError: a detector is needed and not installed.
     """
     report: Progress = progress or (lambda step, done, total: None)
-    images = _read_all(paths, camera)
+    images, stored = _read_all(paths, camera), (camera.width, camera.height)
+    camera, size_notes = working_camera(camera)
     size = (camera.width, camera.height)
     given, mask_notes = _given_masks(masks, paths, size) if masks else (None, ())
-    people, point_notes = _given_people(keypoints, paths, size) if keypoints else (None, ())
+    people, point_notes = _given_people(keypoints, paths, stored) if keypoints else (None, ())
+    if people is not None and stored != size:
+        scale = np.array([size[0] / stored[0], size[1] / stored[1], 1.0], np.float32)
+        people = [everybody * scale for everybody in people]
     if people is None and detector != "mediapipe":
         with make_detector(detector) as other:
             people = [other.detect(image) for image in images]
@@ -118,7 +123,7 @@ def observe_images(
         frame_indices=np.arange(len(paths)),
         frame_weights=np.array([check.weight for check in checks], np.float32),
         fps=1.0,
-        warnings=(*dict.fromkeys((*point_notes, *mask_notes)), *_warnings(checks, config)),
+        warnings=(*dict.fromkeys((*size_notes, *point_notes, *mask_notes)), *_warnings(checks, config)),
         sources={**input_sources(keypoints, masks, detector, pose_model), "images": [path.name for path in paths]},
     )
 
@@ -126,8 +131,11 @@ def observe_images(
 def _read_all(paths: Sequence[Path], camera: Camera) -> list[Image]:
     if not 1 <= len(paths) <= MAX_IMAGES:
         raise BadInputError(f"there are {len(paths)} images: give 1 to {MAX_IMAGES}, or a video")
-    images = [read_image(path) for path in paths]
-    sizes = [(image.shape[1], image.shape[0]) for image in images]
+    images, sizes = [], []
+    for path in paths:
+        image = read_image(path)
+        sizes.append((image.shape[1], image.shape[0]))
+        images.append(at_size(image, *working_size(*sizes[-1])))
     for path, size in zip(paths, sizes, strict=True):
         if size != sizes[0]:
             raise BadInputError(

@@ -9,7 +9,7 @@ TIP 2014) follows; the boundary itself is then placed by :mod:`~fit_avatar.captu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -68,6 +68,7 @@ class MaskRefiner:
         coarse = [(frame, _resize_to(frame, probability) > PERSON_LEVEL) for frame, probability in samples]
         palette = Palette.cluster(_sample_colours(coarse, config.palette_samples), config.palette)
         first = _learn(coarse, palette, config.coarse_margins, config)
+        del coarse  # the masks of large pictures are large
         refined = [(frame, first.refine(frame, probability)) for frame, probability in samples]
         refiner = _learn(refined, first.palette, config.refined_margins, config)
         if refiner.background is None or not keypoints:
@@ -239,13 +240,17 @@ def _learn(
 ) -> MaskRefiner:
     """Learn colours and background from everything that is not within the margins (in heights) of a mask's boundary."""
     inner, outer = margins
-    examples, maybe_person = [], []
-    for frame, mask in masks:
-        height = max(mask_height(mask), 1)
-        maybe = _dilate(mask, outer * height)
-        examples.append((frame, ~_dilate(~mask, inner * height), _dilate(maybe, 2.0 * outer * height) & ~maybe))
-        maybe_person.append((frame, maybe))
-    return MaskRefiner(palette.learn(examples), estimate_background(maybe_person, config.background), config)
+    maybe_person: list[tuple[Image, Mask]] = []
+
+    def examples() -> Iterator[tuple[Image, Mask, Mask]]:
+        for frame, mask in masks:
+            height = max(mask_height(mask), 1)
+            maybe = _dilate(mask, outer * height)
+            maybe_person.append((frame, maybe))
+            yield frame, ~_dilate(~mask, inner * height), _dilate(maybe, 2.0 * outer * height) & ~maybe
+
+    learnt = palette.learn(examples())
+    return MaskRefiner(learnt, estimate_background(maybe_person, config.background), config)
 
 
 def _dilate(mask: Mask, radius: float) -> Mask:

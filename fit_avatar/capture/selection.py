@@ -1,8 +1,8 @@
-"""Which frames of a video to use: evenly spread, without duplicates, none blurred by motion."""
+"""Which frames of a video to use: evenly spread over those that show something, none twice, none blurred by motion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.blank import BLANK, DEFAULT_BLANK, FADING, BlankConfig, find_blank, measure_structure
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.frames.matte import composed
 from fit_avatar.capture.types import LeftOut
+
+REPEATS = "it repeats the frame before"
+BLURRED = "it is blurred compared with its neighbours"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class SelectionConfig:
     """Frames on each side whose median sharpness a frame is compared with. Chosen by hand."""
     min_sharpness: float = 0.55
     """Frames below this fraction of their neighbours' sharpness are left out as blurred. Chosen by hand."""
+    blank: BlankConfig = DEFAULT_BLANK
+    """What black frames and a covered lens are."""
 
 
 DEFAULT_SELECTION = SelectionConfig()
@@ -51,6 +57,8 @@ class FrameMeasurements:
     """Difference from the frame before, in grey levels; infinite for the first. [F]"""
     sharpness: NDArray[np.float32]
     """Energy of fine detail, which can only be compared between neighbouring frames. [F]"""
+    structure: NDArray[np.float32]
+    """Energy of coarse detail, in grey levels: little where nothing is to be seen. [F]"""
     times_s: NDArray[np.float64] | None = None
     """Time of each frame as the source states it, from any origin; NaN where it does not. [F]"""
 
@@ -67,7 +75,7 @@ class Selection:
     slots: tuple[tuple[int, ...], ...]
     """Frame indices of each slot's candidates, the preferred one first."""
     left_out: tuple[LeftOut, ...]
-    """Duplicates and blurred frames."""
+    """Duplicates, blurred frames and those that show nothing."""
 
 
 def measure_frames(
@@ -85,7 +93,7 @@ def measure_frames(
     """
     source = open_frames(path)
     total = source.info.frame_count or 0
-    change, sharpness, times = [], [], []
+    change, sharpness, structure, times = [], [], [], []
     previous: NDArray[np.float32] | None = None
     for each in source.decode():
         index, grey = each.index, cv2.cvtColor(composed(each.picture, each.alpha), cv2.COLOR_BGR2GRAY)
@@ -94,40 +102,54 @@ def measure_frames(
         detail = cv2.resize(grey, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
         change.append(np.inf if previous is None else _change(thumbnail, previous, config))
         sharpness.append(float(cv2.Laplacian(detail, cv2.CV_32F).var()))
+        structure.append(measure_structure(thumbnail, config.blank))
         times.append(each.time_s)
         previous = thumbnail
         if progress:
             progress(index + 1, max(total, index + 1))
-    return FrameMeasurements(np.array(change, np.float32), np.array(sharpness, np.float32), np.array(times))
+    return FrameMeasurements(
+        np.array(change, np.float32), np.array(sharpness, np.float32), np.array(structure, np.float32), np.array(times)
+    )
 
 
-def select_frames(measured: FrameMeasurements, count: int, config: SelectionConfig = DEFAULT_SELECTION) -> Selection:
-    """Spread at most ``count`` slots evenly over the frames that are neither duplicates nor blurred.
+def select_frames(
+    measured: FrameMeasurements,
+    count: int,
+    config: SelectionConfig = DEFAULT_SELECTION,
+    without: Collection[int] = (),
+) -> Selection:
+    """Spread at most ``count`` slots evenly over the frames that show something and are neither duplicates nor blurred.
 
     A video with fewer such frames is used whole. A slot's middle frame is preferred; its neighbours follow, so that one
-    of them can take its place if it does not show the person.
+    of them can take its place if it does not show the person. Frames ``without`` are no candidates.
     """
+    blank, fading = find_blank(measured.structure, measured.change, config.blank)
     duplicate, blurred = find_duplicates(measured.change, config), np.zeros(measured.frame_count, bool)
-    originals = np.flatnonzero(~duplicate)
+    duplicate &= ~(blank | fading)
+    originals = np.flatnonzero(~(blank | fading | duplicate))
     sharp = relative_sharpness(measured.sharpness[originals], config) >= config.min_sharpness
     blurred[originals[~sharp]] = True
-    usable = originals[sharp]
+    usable = originals[sharp & ~np.isin(originals, list(without))]
     slots = []
     for part in np.array_split(usable, min(max(count, 1), len(usable))) if len(usable) else ():
         middle = (len(part) - 1) / 2.0
         order = np.argsort(np.abs(np.arange(len(part)) - middle), kind="stable")
         slots.append(tuple(int(i) for i in part[order]))
-    left_out = [LeftOut(int(i), "it repeats the frame before") for i in np.flatnonzero(duplicate)]
-    left_out += [LeftOut(int(i), "it is blurred compared with its neighbours") for i in np.flatnonzero(blurred)]
+    reasons = {BLANK: blank, FADING: fading, REPEATS: duplicate, BLURRED: blurred}
+    left_out = [LeftOut(int(i), reason) for reason, frames in reasons.items() for i in np.flatnonzero(frames)]
     return Selection(tuple(slots), tuple(sorted(left_out, key=lambda x: x.frame_index)))
 
 
 def find_duplicates(change: NDArray[np.float32], config: SelectionConfig = DEFAULT_SELECTION) -> NDArray[np.bool_]:
     """Return which frames repeat the one before, exactly or up to the codec's noise. [F]"""
-    largest = np.nanmax(np.where(np.isfinite(change), change, np.nan), initial=0.0)
-    usual = _local_median(np.where(np.isfinite(change), change, largest), config.change_neighbours)
-    small = (change < config.duplicate_change) & (change < config.duplicate_ratio * usual)
+    small = (change < config.duplicate_change) & (change < config.duplicate_ratio * _usual_change(change, config))
     return np.asarray((change < config.exact_duplicate_change) | small)
+
+
+def relative_change(change: NDArray[np.float32], config: SelectionConfig = DEFAULT_SELECTION) -> NDArray[np.float64]:
+    """Return each frame's change relative to the median of its neighbours on both sides; 1 for the first. [F]"""
+    usual = np.maximum(_usual_change(change, config), config.duplicate_change)
+    return np.asarray(np.where(np.isfinite(change), change / usual, 1.0))
 
 
 def relative_sharpness(
@@ -136,6 +158,11 @@ def relative_sharpness(
     """Return each frame's sharpness relative to the median of its neighbours on both sides. [F]"""
     usual = _local_median(sharpness, config.sharpness_neighbours)
     return np.asarray(sharpness / np.maximum(usual, 1e-9), np.float32)
+
+
+def _usual_change(change: NDArray[np.float32], config: SelectionConfig) -> NDArray[np.float64]:
+    largest = np.nanmax(np.where(np.isfinite(change), change, np.nan), initial=0.0)
+    return _local_median(np.where(np.isfinite(change), change, largest), config.change_neighbours)
 
 
 def _local_median(values: NDArray[np.float32], reach: int) -> NDArray[np.float64]:

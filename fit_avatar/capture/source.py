@@ -13,9 +13,11 @@ from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.images import image_size, observe_images, read_image
+from fit_avatar.capture.moves import moved_picture
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import frame_times, probe, read_frames
+from fit_avatar.capture.working_size import at_size
 from fit_avatar.errors import BadInputError
 
 MIN_SIDE_PX = 48
@@ -158,7 +160,8 @@ class Source:
 
     def pictures(self, capture: Capture) -> Pictures:
         """Return the undistorted pictures of the frames that a capture holds."""
-        return Pictures(self, tuple(capture.frame_indices.tolist()))
+        size = (capture.camera.width, capture.camera.height)
+        return Pictures(self, tuple(capture.frame_indices.tolist()), size, capture.steadying)
 
 
 @dataclass(frozen=True)
@@ -167,10 +170,16 @@ class Pictures:
 
     source: Source
     frame_indices: tuple[int, ...]
+    size: tuple[int, int]
+    """Width and height at which they are used, in pixels."""
+    steadying: NDArray[np.float32] | None = None
+    """As in the capture. [T, 2, 3]"""
 
     def __iter__(self) -> Iterator[Picture]:
+        camera = self.source.camera.fitted_to(*self.size)
+        moves = {} if self.steadying is None else dict(zip(self.frame_indices, self.steadying, strict=True))
         for index, picture in self._read():
-            yield index, undistort(picture, self.source.camera)
+            yield index, undistort(moved_picture(at_size(picture, *self.size), moves.get(index)), camera)
 
     def _read(self) -> Iterator[Picture]:
         if self.source.video is not None:

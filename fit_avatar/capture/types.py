@@ -149,6 +149,14 @@ class Capture:
     limb_directions: LimbDirections | None = None
     """Directions of limbs in 3D, if the detector gives metric points."""
 
+    steadying: NDArray[np.float32] | None = None
+    """How each picture was moved so that the scene stands still, as affine maps of pixels counted from its corner.
+    None: nothing had to be moved. [T, 2, 3]"""
+
+    pieces: NDArray[np.int64] | None = None
+    """Number of the continuous piece of the video that each frame is from, from 0 and ascending: between two, the video
+    was cut, and the person is elsewhere at once. None: it is one piece. [T]"""
+
     @property
     def times_s(self) -> NDArray[np.float64]:
         """Return the time of each frame since the video's first one, in seconds. [T]"""

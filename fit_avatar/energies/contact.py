@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.keypoint_sets import BODY_25
-from fit_avatar.energies.motion import REFERENCE_RATE_HZ
+from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
@@ -74,6 +74,9 @@ def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None,
     speed = (feet[..., 1:, :, :] - feet[..., :-1, :, :]).norm(dim=-1) / (height * still)
     if frame_intervals_s is not None:
         speed = speed / (frame_intervals_s[..., None] * REFERENCE_RATE_HZ)
+        # Across a cut of the video, whose interval is very long, nothing is known to stand.
+        usual = frame_intervals_s.median(-1, keepdim=True).values if frame_intervals_s.shape[-1] else frame_intervals_s
+        speed = speed.masked_fill((frame_intervals_s > CUT * usual)[..., None], torch.inf)
     both = torch.minimum(confidence[..., 1:, :], confidence[..., :-1, :])
     sure: Tensor = both.clamp(0, 1) / (1 + speed**4)
     return sure

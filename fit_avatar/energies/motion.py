@@ -2,7 +2,8 @@
 
 Residuals are per thirtieth of a second, so that a standard deviation means the same at any frame rate, and frames may
 be unevenly spaced: a velocity is a difference over its frame interval, an acceleration a difference of velocities over
-the median frame interval, both intervals counted in thirtieths of a second. Residuals are in radians or metres.
+the median frame interval, both intervals counted in thirtieths of a second. An interval of more than a hundred usual
+ones stands for a cut of the video: residuals across it nearly vanish. Residuals are in radians or metres.
 
 The observation ``frame_intervals_s`` holds the seconds between neighbouring frames. [..., T−1]
 """
@@ -20,6 +21,8 @@ from fit_avatar.energies.term import energy
 
 REFERENCE_RATE_HZ = 30.0
 """Residuals are per frame of a video of this rate."""
+CUT = 100.0
+"""An interval of more usual ones than this stands for a cut of the video, across which nothing goes on."""
 
 # -- rotations ------------------------------------------------------------------------------------------------
 
@@ -43,7 +46,7 @@ def _rotation_acceleration_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> 
     before, after = _slopes(x, frame_intervals_s)
     first, second, third = -before[..., :-1, :, :, :], before[..., 1:, :, :, :], after[..., 1:, :, :, :]
     second = second - after[..., :-1, :, :, :]
-    scale = _with_root(x)[..., None] * _median(frame_intervals_s)[..., None, None, None, None]
+    scale = _with_root(x)[..., None] * _acceleration_interval(frame_intervals_s)[..., None, None, None, None]
     return _rotation_blocks(torch.stack([first, second, third], -4) / scale)
 
 
@@ -52,7 +55,7 @@ def rotation_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
     """Change of every joint's angular velocity, against its looseness. [..., T−2, J, 3] radians"""
     velocity = _turned(x) / _reference_frames(frame_intervals_s)[..., None, None]
     change = velocity[..., 1:, :, :] - velocity[..., :-1, :, :]
-    return change / (_with_root(x) * _median(frame_intervals_s)[..., None, None])
+    return change / (_with_root(x) * _acceleration_interval(frame_intervals_s)[..., None, None])
 
 
 # -- translation ----------------------------------------------------------------------------------------------
@@ -75,7 +78,7 @@ def translation_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
 def _translation_acceleration_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> Blocks:
     rate = 1 / _reference_frames(frame_intervals_s)
     before, after = rate[..., :-1], rate[..., 1:]
-    rates = torch.stack([before, -before - after, after], -1) / _median(frame_intervals_s)[..., None]
+    rates = torch.stack([before, -before - after, after], -1) / _acceleration_interval(frame_intervals_s)[..., None]
     return Blocks({"transl": _stencil(x, rates)})
 
 
@@ -83,7 +86,7 @@ def _translation_acceleration_jacobian(x: PosedBody, frame_intervals_s: Tensor) 
 def translation_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
     """Change of the root's velocity. [..., T−2, 3] metres"""
     velocity = (x.transl[..., 1:, :] - x.transl[..., :-1, :]) / _reference_frames(frame_intervals_s)[..., None]
-    return (velocity[..., 1:, :] - velocity[..., :-1, :]) / _median(frame_intervals_s)[..., None]
+    return (velocity[..., 1:, :] - velocity[..., :-1, :]) / _acceleration_interval(frame_intervals_s)[..., None]
 
 
 # -- joints in space ------------------------------------------------------------------------------------------
@@ -107,7 +110,9 @@ def joint_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
     """
     difference = x.joints[..., 1:, :, :] - x.joints[..., :-1, :, :]
     velocity = difference / _reference_frames(frame_intervals_s)[..., None, None]
-    return (velocity[..., 1:, :, :] - velocity[..., :-1, :, :]) / _median(frame_intervals_s)[..., None, None]
+    return (velocity[..., 1:, :, :] - velocity[..., :-1, :, :]) / _acceleration_interval(frame_intervals_s)[
+        ..., None, None
+    ]
 
 
 # -- helpers --------------------------------------------------------------------------------------------------
@@ -123,6 +128,13 @@ def _median(frame_intervals_s: Tensor) -> Tensor:
     if not frame_intervals_s.shape[-1]:
         return frame_intervals_s.new_ones(1)
     return _reference_frames(frame_intervals_s).median(-1, keepdim=True).values
+
+
+def _acceleration_interval(frame_intervals_s: Tensor) -> Tensor:
+    """Return what differences of neighbouring velocities are divided by, very long beside cuts. [..., T−2]"""
+    usual, each = _median(frame_intervals_s), _reference_frames(frame_intervals_s)
+    longest = torch.maximum(each[..., 1:], each[..., :-1])
+    return torch.where(longest > CUT * usual, longest, usual)
 
 
 def _turned(x: PosedBody) -> Tensor:

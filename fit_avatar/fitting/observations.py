@@ -15,7 +15,7 @@ from torch import Tensor
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
-from fit_avatar.energies.motion import REFERENCE_RATE_HZ
+from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
 from fit_avatar.silhouettes import Contours, extract_contours
 
@@ -25,6 +25,8 @@ LEAST_INTERVAL_S, MOST_INTERVAL_S = 0.5 / REFERENCE_RATE_HZ, 4.0 / REFERENCE_RAT
 """Bounds of the usual interval between frames: farther apart, neighbours say nothing more about each other."""
 UNEVEN = 4.0
 """One interval counts at most so many times the usual one, and at least its reciprocal."""
+ACROSS_CUT = 10 * CUT
+"""Interval across a cut of the video relative to the usual one."""
 FIELD_STRIDE = 4
 """Pixels along a side of a cell of the masks' distance fields."""
 
@@ -61,12 +63,14 @@ class Observations(Mapping[str, Any]):
     """Further points, which terms observe by the name of their set, such as ``face_468``. [..., T, N, 3]"""
     keypoint_noise_m: Tensor | None = None
     """Noise of the keypoints in metres, as it was measured during the fit. []"""
+    pieces: Tensor | None = None
+    """Number of the continuous piece of the video that each frame is from; None: it was not cut. [T]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface, found in the pictures during the fit."""
 
     DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "distance_field", "soft_mask")
     """Names of what is worked out when it is first asked for."""
-    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets")
+    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces")
     """Fields that terms do not see as they are."""
 
     @classmethod
@@ -91,6 +95,7 @@ class Observations(Mapping[str, Any]):
             limb_directions=None if limbs is None else torch.from_numpy(limbs.directions).to(device),
             limb_precision=None if limbs is None else torch.from_numpy(1 / limbs.sigma_rad).to(device),
             point_sets={name: torch.from_numpy(points).to(device) for name, points in capture.point_sets.items()},
+            pieces=None if capture.pieces is None else torch.from_numpy(capture.pieces).to(device),
         )
 
     @property
@@ -100,8 +105,8 @@ class Observations(Mapping[str, Any]):
 
     @cached_property
     def frame_intervals_s(self) -> Tensor:
-        """Return seconds between neighbouring frames, none far from the usual one. [T−1]"""
-        return usual_intervals(self.times_s)
+        """Return seconds between neighbouring frames, none far from the usual one but across cuts. [T−1]"""
+        return usual_intervals(self.times_s, self.pieces)
 
     @cached_property
     def distance_field(self) -> DistanceField:
@@ -118,7 +123,7 @@ class Observations(Mapping[str, Any]):
         if index is None:
             return self
         per_frame = (
-            "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_precision",
+            "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_precision", "pieces",
         )  # fmt: skip
         given = {name: getattr(self, name) for name in per_frame}
         cut = {name: value[index] for name, value in given.items() if value is not None}
@@ -155,11 +160,22 @@ class Observations(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-def usual_intervals(times_s: Tensor) -> Tensor:
-    """Return seconds between neighbouring frames, none far from the usual one. [T] → [T−1]"""
+def usual_intervals(times_s: Tensor, pieces: Tensor | None = None) -> Tensor:
+    """Return seconds between neighbouring frames, none far from the usual one but across cuts.
+
+    Args:
+        times_s: of the frames. [T]
+        pieces: number of the continuous piece of the clip that each frame is from. [T]
+
+    Returns:
+        [T−1]
+    """
     gaps = times_s[1:] - times_s[:-1]
     usual = gaps.median() if len(gaps) else times_s.new_tensor(1 / REFERENCE_RATE_HZ)
-    return (gaps / usual).clamp(1 / UNEVEN, UNEVEN) * usual.clamp(LEAST_INTERVAL_S, MOST_INTERVAL_S)
+    relative = (gaps / usual).clamp(1 / UNEVEN, UNEVEN)
+    if pieces is not None:
+        relative = torch.where(pieces[1:] != pieces[:-1], ACROSS_CUT, relative)
+    return relative * usual.clamp(LEAST_INTERVAL_S, MOST_INTERVAL_S)
 
 
 _NAMES = tuple(f.name for f in fields(Observations) if f.name not in Observations.HIDDEN)

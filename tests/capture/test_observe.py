@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from cardboard import HEIGHT, WIDTH, FigureDetector, frame, person, scene, write_masks, write_openpose, write_video
@@ -16,6 +17,8 @@ from fit_avatar.capture import mediapipe_pose, observe, read_frames
 from fit_avatar.capture.camera import camera_from, undistort_points
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.mask_check import MaskCheckConfig
+from fit_avatar.capture.moves import moved_mask, moved_picture, moved_points
+from fit_avatar.capture.source import Source
 from fit_avatar.errors import BadInputError, NoPersonError
 
 CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
@@ -217,6 +220,55 @@ def test_two_people_are_refused_unless_masks_say_who_is_meant(tmp_path: Path) ->
     assert np.allclose(capture.keypoints[2], everybody[2][0], atol=1e-3)
 
 
+@pytest.mark.usefixtures("detector")
+def test_black_and_titles_cost_no_frames(tmp_path: Path) -> None:
+    shown = [frame(s) for s in SHIFTS]
+    title = np.full_like(shown[0], 90)
+    title[40:80:9, 20:70] = 230
+    pictures = [shown[0] * np.uint8(0)] * 8 + shown[:6] + [title] * 12 + shown[6:]
+    capture = observe(write_video(tmp_path / "a.mp4", pictures), camera=CAMERA, frames=12)
+    assert capture.frame_indices.tolist() == [*range(8, 14), *range(26, 32)]
+    reasons = {x.frame_index: x.reason for x in capture.left_out}
+    assert "nothing is to be seen in it" in reasons[0] and "title" in reasons[14]
+    assert set(reasons) == {*range(8), *range(14, 26)}
+    assert capture.warnings[:1] == (
+        "Left out of the video: 8 frames black, plain, covered or fading, 12 frames of titles and of stills without a "
+        "person.",
+    )
+
+
+def test_a_bumped_camera_is_steadied(tmp_path: Path) -> None:
+    width, height = 3 * WIDTH, 3 * HEIGHT
+    move = cv2.getRotationMatrix2D((width / 2, height / 2), 0.5, 1.0).astype(np.float32) + np.float32(
+        [[0, 0, 5], [0, 0, -2]]
+    )
+    still = [frame(3 * s, width, height) for s in SHIFTS]
+    masks, points = zip(*(person(3 * s, width, height) for s in SHIFTS), strict=True)
+    bumped = range(7, 12)
+    video = write_video(
+        tmp_path / "clip.mp4", [moved_picture(p, move) if t in bumped else p for t, p in enumerate(still)]
+    )  # fmt: skip
+    given = {
+        "masks": write_masks(tmp_path / "m", [moved_mask(m, move) if t in bumped else m for t, m in enumerate(masks)]),
+        "keypoints": write_openpose(
+            tmp_path / "k", [[moved_points(p, move) if t in bumped else p] for t, p in enumerate(points)]
+        ),
+    }
+    source = Source.of(video=video, focal_px=450.0, **given)
+    capture = source.observe()
+    assert capture.frame_indices.tolist() == list(range(12)) and capture.steadying is not None
+    assert any(
+        w.startswith("The camera was bumped: 5 used frames, the first of them frame 7") for w in capture.warnings
+    )
+    assert np.abs(capture.keypoints[..., :2] - np.stack(points)[..., :2]).max() < 0.5
+    truth = np.stack(masks)
+    assert (capture.masks & truth).sum() / (capture.masks | truth).sum() > 0.98
+    inner = (slice(20, -20), slice(20, -20))
+    for t, picture in source.pictures(capture):
+        empty = ~(truth[t] | truth[0])[inner]
+        assert np.abs(picture.astype(int) - still[0])[inner][empty].mean() < 6, t
+
+
 def test_a_still_picture_is_refused(masks: Path, keypoints: Path, tmp_path: Path) -> None:
     still = write_video(tmp_path / "still.mp4", [frame(0.0)] * len(SHIFTS))
     with pytest.raises(NoPersonError, match="differ from each other: give a video of a person who turns around"):
@@ -231,7 +283,8 @@ def test_swaps_are_found_with_the_frames_between(clip: Path, masks: Path, tmp_pa
     capture = observe(clip, camera=CAMERA, keypoints=folder, masks=masks, frames=4)
     assert capture.frame_indices.tolist() == [1, 4, 7, 10] and capture.sources["frames_swapped"] == 2
     assert np.allclose(capture.keypoints, [person(SHIFTS[t])[1] for t in capture.frame_indices], atol=1e-3)
-    (warning,) = capture.warnings
+    small, warning = capture.warnings
+    assert small.startswith("The person is only 10") and "a pixel is about 1" in small
     assert warning.startswith("The keypoints' left and right were exchanged in 2 of 4 selected frames")
 
 

@@ -12,7 +12,7 @@ from fit_avatar.capture.selection import FrameMeasurements, find_duplicates, mea
 def steady(count: int) -> FrameMeasurements:
     change = np.full(count, 8.0, np.float32)
     change[0] = np.inf
-    return FrameMeasurements(change, np.full(count, 100.0, np.float32))
+    return FrameMeasurements(change, np.full(count, 100.0, np.float32), np.full(count, 30.0, np.float32))
 
 
 def test_spreads_evenly_and_uses_short_clips_whole() -> None:

@@ -219,6 +219,22 @@ def test_accelerations_count_in_thirtieths_of_a_second_at_any_frame_rate(body):
         torch.testing.assert_close(acceleration(rate), torch.full((3,), 9.0 / 30**2), atol=1e-5, rtol=1e-3)
 
 
+def test_a_jump_across_a_cut_is_no_motion(body):
+    places = torch.tensor([0.0, 0.1, 0.2, 0.9, 1.0, 1.1])
+    x = posed_body(body, frames=6, transl=torch.stack([places, 0 * places, 3 + 0 * places], -1))
+    steps = torch.full((5,), 1 / 30)
+    assert e.translation_acceleration(x, steps).abs().max() > 0.5
+    steps[2] *= 1000
+    for term in (e.translation_acceleration, e.joint_acceleration, e.rotation_acceleration):
+        assert term(x, steps).abs().max() < 1e-3
+    assert e.translation_velocity(x, steps)[2].abs().max() < 1e-3
+    keypoints = torch.rand(6, 25, 3)
+    keypoints[..., 2] = 1.0
+    keypoints[:, FEET] = torch.tensor([50.0, 495.0, 1.0])
+    contact = e.estimate_contact(keypoints, steps)
+    assert contact[2].max() == 0 and contact[[0, 1, 3, 4]].min() > 0.9
+
+
 def test_contact_is_seen_in_feet_that_stand_still():
     keypoints = torch.rand(5, 25, 3) * 100
     keypoints[..., 2] = 1.0

@@ -7,7 +7,9 @@ from synthetic import CAMERA
 
 from fit_avatar.capture import Capture
 from fit_avatar.capture.limb_directions import limb_directions
+from fit_avatar.energies.motion import CUT
 from fit_avatar.fitting import Observations
+from fit_avatar.fitting.observations import ACROSS_CUT
 
 FRAMES = 8
 
@@ -34,6 +36,14 @@ def test_intervals_are_bounded():
     assert (sparse.frame_intervals_s * 30).tolist() == pytest.approx([4] * 7)  # a second apart says no more
     gap = observations().frames(torch.tensor([0, 1, 2, 7]))
     assert (gap.frame_intervals_s * 30).tolist() == pytest.approx([1, 1, 4])
+
+
+def test_nothing_goes_on_across_a_cut():
+    cut = observations(pieces=np.array([0, 0, 0, 1, 1, 1, 1, 2]))
+    assert (cut.frame_intervals_s * 30).tolist() == pytest.approx([1, 1, ACROSS_CUT, 1, 1, 1, ACROSS_CUT])
+    some = cut.frames(torch.tensor([1, 4, 5]))
+    assert (some.frame_intervals_s[0] / some.frame_intervals_s[1]).item() > CUT
+    assert "pieces" not in cut
 
 
 def test_a_mapping_of_what_is_there():

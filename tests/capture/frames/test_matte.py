@@ -40,7 +40,7 @@ def transparent(folder: Path, name: str) -> Path:
 def test_transparency_is_the_mask(tmp_path: Path, name: str) -> None:
     path = transparent(tmp_path, name)
     assert probe(path).has_matte
-    given = Mattes(path, 4)
+    given = Mattes(path, 4, (WIDTH, HEIGHT))
     masks = given.read([1, 3])
     assert list(masks) == [1, 3] and given.warnings == (
         f"{path.name} is transparent around the person; this is taken as the masks.",
@@ -61,7 +61,7 @@ def test_an_animated_gif(tmp_path: Path) -> None:
     path = tmp_path / "a.gif"
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[40, 80, 40], disposal=2)
     assert probe(path).has_matte and frame_times(path) == pytest.approx([0, 0.04, 0.12])
-    assert all((mask == INSIDE).all() for mask in Mattes(path, 3).read([0, 2]).values())
+    assert all((mask == INSIDE).all() for mask in Mattes(path, 3, (WIDTH, HEIGHT)).read([0, 2]).values())
 
 
 def test_opaque_clips_have_no_matte(tmp_path: Path) -> None:

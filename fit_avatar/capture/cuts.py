@@ -1,0 +1,52 @@
+"""Where a video was cut, so that the person's movement does not go on: jump cuts, and pieces put together."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture.person import body_size
+from fit_avatar.capture.points import Points
+from fit_avatar.capture.sections import DEFAULT_SECTIONS, SectionConfig, find_sections
+from fit_avatar.capture.selection import FrameMeasurements, relative_change
+
+WITHOUT_GAPS = replace(DEFAULT_SECTIONS, max_gap=1 << 40)
+
+
+@dataclass(frozen=True)
+class CutConfig:
+    """Settings of the search for cuts: both the picture and the person change at once."""
+
+    change_ratio: float = 1.8
+    """A picture that changes this many times as much as around may have been cut; without cuts, 1.5 is rare. Chosen on
+    benchmarks/scenes.py."""
+    sections: SectionConfig = WITHOUT_GAPS
+    """How a person moves who was cut. Gaps without a cut are none: their length is known."""
+
+
+DEFAULT_CUTS = CutConfig()
+
+
+def find_pieces(
+    body: Points, indices: NDArray[np.int64], measured: FrameMeasurements, config: CutConfig = DEFAULT_CUTS
+) -> NDArray[np.int64] | None:
+    """Return the number of the continuous piece that each used frame is from [T]; ``None`` if nothing was cut.
+
+    Args:
+        body: BODY_25 points in the used frames. [T, 25, 3]
+        indices: of these frames in the video, ascending. [T]
+        measured: of all frames of the video.
+        config: settings.
+    """
+    sizes = [size for size in map(body_size, body) if size > 0]
+    if len(body) < 3 or not sizes:
+        return None
+    ratio = relative_change(measured.change)
+    cut = np.array([ratio[a + 1 : b + 1].max() for a, b in itertools.pairwise(indices)])
+    starts = np.zeros(len(body), bool)
+    for part in find_sections(body, indices, float(np.median(sizes)), np.zeros(len(body)), config.sections)[1:]:
+        starts[part.start] = cut[part.start - 1] > config.change_ratio
+    return np.cumsum(starts) if starts.any() else None
