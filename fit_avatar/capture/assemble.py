@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from fit_avatar.capture.camera import pinhole, undistort_masks, undistort_points
 from fit_avatar.capture.detectors import DETECTORS
 from fit_avatar.capture.points import BODY, face_points, hand_points
 from fit_avatar.capture.types import Camera, Capture, Mask
+
+REFINED = "MediaPipe, refined"
+"""What is said of masks that were not given."""
 
 
 def assemble_capture(points: NDArray[np.float32], masks: Sequence[Mask], camera: Camera, **fields: Any) -> Capture:
@@ -32,5 +35,12 @@ def input_sources(keypoints: Path | None, masks: Path | None, detector: str) -> 
     """Say where keypoints and masks came from, for the report, which may be passed on: names without folders."""
     return {
         "keypoints": keypoints.name if keypoints else DETECTORS[detector],
-        "masks": masks.name if masks else "MediaPipe, refined",
+        "masks": masks.name if masks else REFINED,
     }
+
+
+def given_files(sources: Mapping[str, Any]) -> str:
+    """Return what the user gave of a capture's sources: "the keypoints in … and the masks in …", or nothing."""
+    own = {"keypoints": tuple(DETECTORS.values()), "masks": (REFINED,)}
+    given = [f"the {what} in {sources[what]}" for what in own if sources.get(what, own[what][0]) not in own[what]]
+    return " and ".join(given)

@@ -15,6 +15,7 @@ from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import Detector, make_detector
+from fit_avatar.capture.disagreement import require_agreement, unseen_parts
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.masks import GivenMasks
@@ -22,10 +23,12 @@ from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
 from fit_avatar.capture.person import is_person
 from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
+from fit_avatar.capture.refusals import Given, empty_masks, looks_like_masks
 from fit_avatar.capture.selection import measure_frames, relative_sharpness, select_frames
 from fit_avatar.capture.slots import NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.track import Track, fix_points
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.video import read_frames
 from fit_avatar.errors import BadInputError, NoPersonError
 
 Slots = tuple[tuple[int, ...], ...]
@@ -103,7 +106,9 @@ def observe(
     track = Track.of(people, config) if people is not None else None
     found = observer.find_person(slots, track, need_masks=given is None)
     if len(found) < config.min_frames:
-        raise NoPersonError(_no_person(video, len(found), len(selection.slots), keypoints, config))
+        if len(selection.slots) < config.min_frames:
+            raise NoPersonError(_still(video, len(selection.slots)))
+        raise NoPersonError(observer.given.nobody(len(found), given_people))
     points, swapped = {i: found[i].points for i in sorted(found)}, frozenset(found)
     if track is None:
         points, swapped = fix_points(points, config.left_right)
@@ -117,6 +122,16 @@ def observe(
             track = track.changed(change.apply)
             points = {index: change.apply(p) for index, p in points.items()}
             found = {index: replace(candidate, points=points[index]) for index, candidate in found.items()}
+    if given is not None and given_masks and not any(mask.any() for mask in given_masks.values()):
+        raise BadInputError(empty_masks(given.path, given.samples()))
+    if keypoints is not None or masks is not None:
+        shown = given_masks if given_masks is not None else _coarse_masks(found)
+        require_agreement(
+            points, shown, size, observer.given, track.points if track is not None else None, given_people
+        )
+        notes += (
+            unseen_parts(given_people, keypoints.name) if given_people is not None and keypoints is not None else ()
+        )
     if track is not None:
         observer.require_one_person(track, points, given_masks or {})
     masked = observer.mask_frames(found, points, given_masks)
@@ -149,6 +164,11 @@ class _Observer:
     keypoints: Path | None
     masks: Path | None
     left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def given(self) -> Given:
+        """Return what the user gave, for messages."""
+        return Given(self.video, self.keypoints, self.masks)
 
     def detect_people(self, slots: Slots, detector: Detector) -> tuple[dict[int, People], Slots]:
         """Detect people in each slot's frames until one shows somebody.
@@ -224,10 +244,7 @@ class _Observer:
         self._require_agreement(sum(check.reason == MISMATCH for check in checks), len(checks))
         cut_off = sum(check.cut_off for check in checks)
         if cut_off > config.max_cut_off * len(checks):
-            raise NoPersonError(
-                f"the person in {self.video} is cut off at the top or bottom in {cut_off} of {len(checks)} frames: "
-                "film from further away so that head and feet stay in the picture"
-            )
+            raise NoPersonError(self.given.cut_off(cut_off, len(checks)))
         sharpness = relative_sharpness(np.array([frame.sharpness for frame in frames], np.float32), config.selection)
         sharpness = np.clip(sharpness / config.full_weight_sharpness, config.mask_check.low_weight, 1.0)
         weights = np.array([check.weight for check in checks], np.float32) * sharpness.astype(np.float32)
@@ -255,12 +272,7 @@ class _Observer:
     def _require_agreement(self, mismatched: int, count: int) -> None:
         """Refuse given keypoints or masks that do not show the same person in most frames."""
         if (self.keypoints or self.masks) and mismatched > self.config.max_mismatch * count:
-            keypoints = f"the keypoints in {self.keypoints}" if self.keypoints else "the detector's keypoints"
-            masks = f"the masks in {self.masks}" if self.masks else f"the person that is found in {self.video}"
-            raise BadInputError(
-                f"{keypoints} do not lie on {masks} in {mismatched} of {count} frames: check that both belong to this "
-                "video, frame by frame and in its pixels"
-            )
+            raise BadInputError(self.given.mismatch(mismatched, count))
 
     def _fill(self, slots: Slots, examine: Examine[T]) -> dict[int, T]:
         found, rejected = fill_slots(slots, examine, self.report)
@@ -283,10 +295,7 @@ class _Observer:
     def _require_frames(self, count: int, candidates: Collection[int]) -> None:
         if count < self.config.min_frames:
             reasons = sorted({x.reason for x in self.left_out if x.frame_index in candidates})
-            raise NoPersonError(
-                f"only {count} frames of {self.video} can be used ({', '.join(reasons)}): "
-                "film the whole person against a calm background, or give better masks"
-            )
+            raise NoPersonError(self.given.too_few(count, reasons))
 
 
 def _coarse_masks(found: Mapping[int, _Candidate]) -> dict[int, Mask]:
@@ -297,25 +306,19 @@ def _coarse_masks(found: Mapping[int, _Candidate]) -> dict[int, Mask]:
 def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Clip:
     if frames < config.min_frames:
         raise BadInputError(f"--frames {frames} is too few: use at least {config.min_frames}, better 60 or more")
+    if any(looks_like_masks(frame) for _, frame in read_frames(video, [0])):
+        raise BadInputError(
+            f"{video} is black and white only, as masks are: give the clip itself with --video, and masks with --masks"
+        )
     clip = Clip(video)
     require_camera_size(camera, clip.width, clip.height, video)
     return clip
 
 
-def _no_person(video: Path, count: int, slots: int, keypoints: Path | None, config: CaptureConfig) -> str:
-    if slots < config.min_frames:
-        return (
-            f"only {slots} frames of {video} differ from each other: "
-            "give a video of a person who turns around, not a still picture"
-        )
-    where = f"by the keypoints in {keypoints}" if keypoints else "by the detector"
-    found = "nobody was found" if count == 0 else f"a person was found in only {count} frames"
-    advice = (
-        "give keypoints of the body, not of face and hands alone, for all frames"
-        if keypoints
-        else "film one whole person, well lit, from head to feet"
-    )
-    return f"{found} in {video} {where}: {advice}"
+def _still(video: Path, frames: int) -> str:
+    alike = f"the frames of {video} are all alike"
+    few = alike if frames < 2 else f"only {frames} frames of {video} differ from each other"
+    return f"{few}: give a video of a person who turns around, not a still picture"
 
 
 def _warnings(cut_off: int, selected: int, used: int, swapped: int, config: CaptureConfig) -> tuple[str, ...]:

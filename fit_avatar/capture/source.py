@@ -15,6 +15,7 @@ from fit_avatar.capture.observe import observe
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import probe, read_frames
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.kinds import is_picture
 
 MIN_SIDE_PX = 48
 """Smaller pictures are refused. Chosen by hand."""
@@ -81,6 +82,8 @@ class Source:
         if video is None:
             width, height = image_size(paths[0])
         else:
+            if is_picture(Path(video)):
+                raise BadInputError(f"{video} is one photograph, not a video: give it with --image")
             info = probe(Path(video))
             width, height = info.width, info.height
         if min(width, height) < MIN_SIDE_PX:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import plain_name, require_file
+from fit_avatar.io.kinds import misfit, video_remedy
 from fit_avatar.io.pictures import check_pixels
 
 Frame = NDArray[np.uint8]
@@ -117,7 +118,9 @@ def _open(path: Path) -> cv2.VideoCapture:
     with plain_name(path) as name:
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
     if not capture.isOpened():
-        raise BadInputError(f"{path} is not a video that FFmpeg can read: convert it to an MP4 (H.264) and try again")
+        raise BadInputError(
+            misfit(path, "a video", video_remedy(path), "copy it again, or convert it to an MP4 (H.264)")
+        )
     width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     check_pixels(width, height, str(path))
     # This is OpenCV's default; it is explicit because everything downstream relies on upright frames.
