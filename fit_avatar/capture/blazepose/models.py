@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.errors import MissingDependencyError
+from fit_avatar.io.optional import detector_remedy
 
 FOLDER = Path(__file__).parent / "models"
 
@@ -76,8 +77,7 @@ def _interpreter(path: Path) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            f"the default detector needs the package ai-edge-litert, which does not load ({error}): install it with "
-            "'pip install ai-edge-litert', or give --keypoints and --masks"
+            f"the default detector needs the package ai-edge-litert, which does not load ({error}): {detector_remedy()}"
         ) from None
     try:
         interpreter = Interpreter(str(path), num_threads=1)
