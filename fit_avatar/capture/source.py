@@ -65,7 +65,7 @@ class Source:
             video: the clip; or
             images: one to eight photographs.
             camera: a camera, or a file that describes it; or one of the next three, else a guess.
-            fov_deg: horizontal field of view in degrees.
+            fov_deg: field of view in degrees along the longer side.
             focal_px: focal length in pixels.
             focal_35mm: focal length in 35 mm equivalents.
             max_frames: of a clip.
