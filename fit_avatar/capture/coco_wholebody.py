@@ -128,8 +128,8 @@ def _points(entry: dict[str, Any], path: Path) -> tuple[Points, Sequence[str]]:
     numbers = entry.get("keypoints")
     if numbers is None or numbers == []:
         raise BadInputError(
-            f"the keypoint file {path} has an entry without 'keypoints' ({described(entry)}): find keypoints, for boxes "
-            "and outlines alone say too little"
+            f"the keypoint file {path} has an entry without 'keypoints' ({described(entry)}): find keypoints, for "
+            "boxes and outlines alone say too little"
         )
     body = read_points(numbers, tuple(SETS), path, "person", top=np.inf)
     parts = {name: entry[name] for name in PARTS if entry.get(name)}
