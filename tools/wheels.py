@@ -9,6 +9,7 @@ It needs Python 3.11 or newer, uv, and a connection to the package index.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -89,7 +90,10 @@ def has_wheels(wanted: list[str], system: str, python: str) -> bool:
     """
     command = ["uv", "pip", "compile", "-", "--quiet", "--no-deps", "--only-binary=:all:",
                f"--python-version={python}", f"--python-platform={SYSTEMS[system]}"]  # fmt: skip
-    done = subprocess.run(command, input="\n".join(wanted), capture_output=True, text=True, check=False)
+    environment = os.environ | {"MACOSX_DEPLOYMENT_TARGET": "14.0"}
+    done = subprocess.run(
+        command, input="\n".join(wanted), capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode and "No solution found" not in done.stderr:
         raise SystemExit(f"uv cannot be asked: {done.stderr.strip()[-300:]}")
     return done.returncode == 0
