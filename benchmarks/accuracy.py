@@ -3,7 +3,7 @@
     python benchmarks/accuracy.py [CLIP_FOLDER …] [--people 4] [--inputs given raw] [--variants terms]
 
 Clips are folders as ``benchmarks/README.md`` describes them, or synthetic people of ``benchmarks/people.py``. It needs
-Open3D: pip install 'fit-avatar[evaluate]'.
+Open3D: pip install '.[evaluate]'.
 """
 
 from __future__ import annotations

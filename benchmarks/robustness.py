@@ -4,7 +4,7 @@
 
 Every disturbance rewrites the clip's files, which are then observed, checked and fitted as a user's files are. The rows
 have the error, its ratio to the error of the undisturbed clip, and the warnings; a refusal is repeated on the command
-line. It needs Open3D: pip install 'fit-avatar[evaluate]'.
+line. It needs Open3D: pip install '.[evaluate]'.
 """
 
 from __future__ import annotations

@@ -1,15 +1,10 @@
 """fit-avatar: one video of a person turning around becomes a textured, rigged avatar.
 
 The public names are those of ``__init__.pyi``, which is read when one of them is first used. Each is imported when it
-is used itself, so that the command line starts at once.
+is used itself, so that the command line starts at once; nothing is imported here, so that Ctrl-C is soon understood.
 """
 
-from functools import cache
-from importlib import import_module
-from typing import Any
 
-
-@cache
 def _homes() -> dict[str, str]:
     """Return the module of every public name."""
     import ast
@@ -29,14 +24,18 @@ def _version() -> str:
         return "0.0.0"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "__version__":
         return _version()
     if name == "__all__":
         return sorted(_homes())
     if name.startswith("__") or name not in _homes():
         raise AttributeError(f"module fit_avatar has no attribute {name}")
-    return getattr(import_module(_homes()[name]), name)
+    from importlib import import_module
+
+    found: object = getattr(import_module(_homes()[name]), name)
+    globals()[name] = found  # so that it is not looked for again
+    return found
 
 
 def __dir__() -> list[str]:

@@ -66,7 +66,7 @@ class Config:
     """JSON file with fx, fy, cx, cy, width and height in pixels, and optionally k (five OpenCV distortions); or a file
     of COLMAP, NeRF, OpenCV, EasyMocap, Kalibr or People-Snapshot."""
     fov_deg: float | None = None
-    """Horizontal field of view in degrees, where there is no camera file."""
+    """Field of view in degrees along the picture's longer side, where there is no camera file."""
     focal_px: float | None = None
     """Focal length in pixels, where there is no camera file."""
     focal_35mm: float | None = None
@@ -213,9 +213,9 @@ def _absurd_numbers(config: Config) -> Iterator[str]:
     most_betas = MAX_BETAS if config.body in BODIES else MAX_BETAS_OF_A_FILE
     bounds: list[tuple[str, float | int | None, float, float, str]] = [
         ("--height-m", config.height_m, *HEIGHT_RANGE_M, "metres"),
-        ("--fov-deg", config.fov_deg, 5, 150, "degrees"),
+        ("--fov-deg", config.fov_deg, 5, 120, "degrees"),
         ("--focal-px", config.focal_px, 1, MOST, "pixels"),
-        ("--focal-35mm", config.focal_35mm, 5, 400, "millimetres"),
+        ("--focal-35mm", config.focal_35mm, 8, 600, "millimetres"),
         ("--fps", config.fps, 1, 1000, "frames a second"),
         ("--frames", config.frames, 4, MOST, "frames"),
         ("--texture-size", config.texture_size, 64, 8192, "pixels"),

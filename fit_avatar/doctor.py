@@ -9,7 +9,6 @@ import io
 import os
 import platform
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.optional import detector_remedy, has_detector_wheel, install
 
 MODULES = {"ai-edge-litert": "ai_edge_litert", "opencv-python-headless": "cv2", "usd-core": "pxr"}
 """Names of the modules that differ from those of their packages."""
@@ -35,6 +35,7 @@ PURPOSES = {
 }
 PYTHONS = ((3, 10), (3, 14))
 """The oldest and the newest Python for which all packages have wheels."""
+LITERT = "ai-edge-litert"
 RTMLIB = "pip install onnxruntime tqdm && pip install --no-deps rtmlib"
 OPENPOSE = "build OpenPose with BUILD_PYTHON=ON and put its folder build/python on PYTHONPATH"
 SPECIFIED = re.compile(r"(==|>=|<=|<|>)\s*([\d.]+)")
@@ -50,6 +51,8 @@ class Part:
     """Empty if it can be used."""
     remedy: str = ""
     """A command, or instructions in words."""
+    wanted: str = ""
+    """The requirement that it is to fulfil."""
 
     def __str__(self) -> str:
         found = " ".join(filter(None, (self.name, self.version)))
@@ -101,8 +104,16 @@ def examine() -> Findings:
     except PackageNotFoundError:
         missing = Part("fit-avatar", problem="it is not installed", remedy="in its folder: pip install .")
         return Findings(system(), (python(), missing), ())
-    needed = tuple(needed_part(requirement) for requirement in wanted if "extra ==" not in requirement)
-    return Findings((*system(), device()), (python(), *needed, encoder(), body()), (*extras(wanted), *detectors()))
+    always = [requirement for requirement in wanted if "extra ==" not in requirement]
+    runnable = has_detector_wheel()
+    needed = tuple(needed_part(each) for each in always if runnable or not each.startswith(LITERT))
+    optional = (*extras(wanted), *(() if runnable else (no_default_detector(),)), *detectors())
+    return Findings((*system(), device()), (python(), *needed, encoder(), body()), optional)
+
+
+def no_default_detector() -> Extra:
+    """Return what is missing where the default detector has no wheel: files of keypoints and masks do instead."""
+    return Extra("default detector", f"finding the person; it needs {LITERT}", (), detector_remedy())
 
 
 def system() -> tuple[str, ...]:
@@ -126,9 +137,14 @@ def python() -> Part:
         return Part("Python", found)
     first, last = (".".join(map(str, numbers)) for numbers in PYTHONS)
     age = "old" if sys.version_info[:2] < oldest else "new"
-    return Part(
-        "Python", found, f"it is too {age}", f"python{last} -m venv .venv, with any Python from {first} to {last}"
+    usable = [f"python3.{minor}" for minor in range(newest[1], oldest[1] - 1, -1)]
+    there = next((name for name in usable if shutil.which(name)), None)
+    remedy = (
+        f"{there} -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt ."
+        if there
+        else f"uv tool install --python {last} . (uv brings that Python)"
     )
+    return Part("Python", found, f"it is too {age}: {first} to {last} are needed", remedy)
 
 
 def device() -> str:
@@ -167,14 +183,14 @@ def installed(requirement: str) -> Part:
     """Return the state of the package in a requirement such as ``numpy<2,>=1.26``, without importing it."""
     specified = requirement.partition(";")[0].strip()
     name = re.split(r"[\s<>=!~\[]", specified)[0]
-    remedy = f"pip install {shlex.quote(specified)}"
+    remedy = install(specified)
     try:
         found = version(name)
     except PackageNotFoundError:
-        return Part(name, problem="it is not installed", remedy=remedy)
+        return Part(name, problem="it is not installed", remedy=remedy, wanted=specified)
     if not satisfies(found, specified):
-        return Part(name, found, f"the version does not fit {specified.removeprefix(name)}", remedy)
-    return Part(name, found, remedy=remedy)
+        return Part(name, found, f"the version does not fit {specified.removeprefix(name)}", remedy, specified)
+    return Part(name, found, remedy=remedy, wanted=specified)
 
 
 def satisfies(found: str, specified: str) -> bool:
@@ -233,8 +249,8 @@ def extras(wanted: Sequence[str]) -> tuple[Extra, ...]:
     found = []
     for name, requirements in by_name.items():
         parts = tuple(installed(requirement) for requirement in requirements)
-        missing = [part.remedy.removeprefix("pip install ") for part in parts if part.problem]
-        remedy = f"pip install {' '.join(missing)}" if missing else ""
+        missing = [part.wanted for part in parts if part.problem]
+        remedy = install(*missing) if missing else ""
         found.append(Extra(name, PURPOSES.get(name, "further features"), parts, remedy))
     return tuple(found)
 

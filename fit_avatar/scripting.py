@@ -48,7 +48,7 @@ def fit_video(
         height_m: the person's height without shoes; it fixes the scale.
         body: by default the free body, see :func:`load_body`.
         camera: a camera, or a file that describes it; by default the focal length is estimated from the clip.
-        fov_deg: horizontal field of view in degrees, where there is no camera.
+        fov_deg: field of view in degrees along the longer side, where there is no camera.
         keypoints: 2D keypoints, instead of a detector's.
         masks: folder of PNG files or a video, instead of the built-in segmentation.
         detector: what finds keypoints: ``mediapipe``, ``openpose`` or ``rtmlib``.

@@ -179,7 +179,7 @@ def test_a_missing_or_broken_video_leaves_nothing_behind(
     assert cli.main(["--video", str(tmp_path / "no.mp4"), "--out", str(out)]) == 2
     assert "there is no video file" in capsys.readouterr().err
     assert cli.main(["--video", str(video), "--out", str(out)]) == 2
-    assert "is not a video" in capsys.readouterr().err
+    assert "is a text file, not a video" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -253,7 +253,8 @@ def test_libraries_say_nothing_beside_the_sentence(tmp_path: Path) -> None:
     told = run(["--video", str(video), "--out", str(tmp_path / "out")])
     assert told.returncode == 2
     assert told.stderr == (
-        f"fit-avatar: {video} is not a video that FFmpeg can read: convert it to an MP4 (H.264) and try again\n"
+        f"fit-avatar: {video} begins like an MP4 or QuickTime video but cannot be read: it may be cut off or "
+        "damaged, so copy it again, or convert it to an MP4 (H.264)\n"
     )
 
 
@@ -327,3 +328,16 @@ def test_an_input_is_never_written_over(force: list[str], tmp_path: Path, capsys
         assert cli.main([*given, "--out", str(out), *force]) == 2
         assert "is an input of this run: choose another folder" in capsys.readouterr().err
     assert video.read_bytes() == (out / "frames" / "000000.png").read_bytes() == b"theirs"
+
+
+def test_an_interruption_is_understood_before_anything_else_loads() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import fit_avatar.__main__ as program\n"
+        "assert set(sys.modules) - before == {'fit_avatar', 'fit_avatar.__main__'}, set(sys.modules) - before\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'fit_avatar.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted()); sys.exit(program.main())"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (130, "fit-avatar: interrupted; run the same command again to continue\n")

@@ -70,7 +70,7 @@ def test_the_method_suits_the_input() -> None:
         ({"height_m": 2.7}, "--height-m 2.7 cannot be right"),
         ({"height_m": float("nan")}, "--height-m nan cannot be right"),
         ({"height_m": float("-inf")}, "--height-m -inf cannot be right"),
-        ({"fov_deg": 0.0}, "--fov-deg 0 cannot be right: it must be between 5 and 150 degrees"),
+        ({"fov_deg": 0.0}, "--fov-deg 0 cannot be right: it must be between 5 and 120 degrees"),
         ({"focal_px": -3.0}, "--focal-px -3 cannot be right: it must be at least 1 pixels"),
         ({"focal_px": float("inf")}, "--focal-px inf cannot be right"),
         ({"focal_35mm": 2.0}, "--focal-35mm 2 cannot be right"),

@@ -10,6 +10,7 @@ import pytest
 from fit_avatar import cli, doctor
 from fit_avatar.body import default_body
 from fit_avatar.doctor import Extra, Findings, Part, examine, extras, installed, needed_part, satisfies
+from fit_avatar.io import optional
 
 WANTED = [
     "numpy<3,>=1.26",
@@ -75,7 +76,31 @@ def test_a_python_without_wheels_is_named(
     assert not doctor.python().problem
     monkeypatch.setattr(doctor.sys, "version_info", running)
     told = str(doctor.python())
-    assert f"it is too {age}; python3.14 -m venv .venv, with any Python from 3.10 to 3.14" in told
+    assert f"it is too {age}: 3.10 to 3.14 are needed; " in told
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: name if name in ("python3.11", "python3.12") else None)
+    assert str(doctor.python()).endswith(
+        "python3.12 -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt ."
+    )
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert "uv tool install --python 3.14 ." in str(doctor.python())
+
+
+def test_where_the_default_detector_has_no_wheel_it_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optional.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(optional.platform, "machine", lambda: "x86_64")
+    found = examine()
+    assert found.usable and "ai-edge-litert" not in [part.name for part in found.needed]
+    assert "no wheel of it for Darwin on x86_64, so give --masks, and --keypoints or another --detector" in str(found)
+
+
+def test_the_command_suits_how_the_program_was_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(optional.sys, "prefix", str(tmp_path))
+    assert optional.install("h5py>=3", "xatlas") == "pip install 'h5py>=3' xatlas"
+    (tmp_path / "uv-receipt.toml").touch()
+    assert optional.install("h5py").startswith("uv pip install --python ")
+    (tmp_path / "pipx_metadata.json").touch()
+    assert optional.install("h5py") == "pipx inject fit-avatar h5py"
+    assert extras(WANTED)[1].remedy == "pipx inject fit-avatar 'no-such-viewer>=1.0' no-such-other==2"
 
 
 def test_extras_are_those_of_the_package_without_the_developers() -> None:

@@ -1,6 +1,7 @@
 """The project's own files say the same: versions of tools and packages, Pythons, and paths that the texts name."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -75,3 +76,15 @@ def test_paths_in_the_texts_exist(page):
     named = re.findall(r"`((?:benchmarks|docs|examples|fit_avatar|tests|assets)/[\w./-]*)`", text(page))
     links = re.findall(r"\]\((?!https?:|#)([^)]+)\)", text(page))
     assert [path for path in (*named, *links) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux tells which libraries are loaded")
+def test_no_library_of_a_display_is_loaded_from_the_system() -> None:
+    script = (
+        "import av, cv2, scipy.sparse.linalg, torch, ai_edge_litert.interpreter\n"
+        "print({line.split()[-1] for line in open('/proc/self/maps') if '.so' in line})"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = [path for path in re.findall(r"'([^']+)'", told.stdout) if "site-packages" not in path]
+    assert loaded, "nothing was seen"
+    assert [path for path in loaded if re.search(r"/lib(GL|EGL|X11|xcb|Xau|wayland)[.-]", path)] == []

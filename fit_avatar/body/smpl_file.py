@@ -18,6 +18,7 @@ from fit_avatar.body.model import SMPL_JOINTS
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.arrays import ArraysError, read_npz, shape_fault
 from fit_avatar.io.files import require_file
+from fit_avatar.io.kinds import LFS, PICKLE, TEXT, WEB_PAGE, ZIPPED, kind_of, misfit
 from fit_avatar.io.safe_pickle import load_pickle
 
 Array = NDArray[Any]
@@ -37,6 +38,9 @@ OTHERS = {
 """What other models of the same family are, by their numbers of joints."""
 STAR_POSEDIRS = 93
 """STAR's pose-dependent shape has this many columns: 4 for each of 23 joints, and the body-mass term."""
+MODELS = "give the model file of SMPL, SMPL-H or SMPL-X"
+MOTION = ("pose", "trans", "orient", "betas", "smpl", "rotation")
+"""Parts of the names that arrays have in files of motions and of fits."""
 OPTIONAL = ("vt", "ft", "lmk_faces_idx", "lmk_bary_coords")
 
 
@@ -70,7 +74,7 @@ def read_model_file(path: Path) -> ModelFile:
     """
     arrays = read_arrays(path, (*REQUIRED, *HANDS, *OPTIONAL))
     if not any(key in arrays for key in ("v_template", "shapedirs", "kintree_table")):
-        raise BadInputError(f"{path} is not a body model: give the file of SMPL, SMPL-H or SMPL-X as downloaded")
+        raise BadInputError(_no_model(path, read_arrays(path)))
     _require(path, arrays, REQUIRED)
     tree = arrays["kintree_table"]
     if tree.ndim != 2 or tree.shape[0] != 2 or tree.dtype.kind not in "iuf":
@@ -81,9 +85,10 @@ def read_model_file(path: Path) -> ModelFile:
             "SMPL-H or SMPL-X"
         )
     if tree.shape[1] not in KINDS:
-        what = f": it is {OTHERS[tree.shape[1]]}" if tree.shape[1] in OTHERS else ""
+        what = f" (it is {OTHERS[tree.shape[1]]})" if tree.shape[1] in OTHERS else ""
         raise BadInputError(
-            f"{path} has {tree.shape[1]} joints, but only SMPL (24), SMPL-H (52) and SMPL-X (55) can be fitted{what}"
+            f"{path} has {tree.shape[1]} joints, but only SMPL (24), SMPL-H (52) and SMPL-X (55) can be fitted{what}: "
+            "give a file of one of those"
         )
     kind, names = KINDS[tree.shape[1]]
     _check(path, arrays, len(names))
@@ -109,26 +114,36 @@ def read_arrays(path: Path, keys: Iterable[str] | None = None) -> dict[str, Arra
     except ArraysError as error:
         raise BadInputError(f"{path} cannot be read ({error}): get the file again") from None
     if path.suffix == ".npz":
-        raise BadInputError(f"{path} is damaged or not an .npz file: get the file again")
+        if kind_of(path) in ("", ZIPPED[".npz"]):
+            raise BadInputError(f"{path} is damaged or not an .npz file: get the file again")
+        raise BadInputError(misfit(path, "a file of arrays", MODELS))
+    if (kind := kind_of(path)) and kind not in (PICKLE, TEXT):  # the oldest pickles are text
+        raise BadInputError(misfit(path, "a body model", MODELS))
     content = load_pickle(path)
     if not isinstance(content, dict):
-        raise BadInputError(f"{path} is not a body model: give the file of SMPL, SMPL-H or SMPL-X as downloaded")
+        raise BadInputError(f"{path} holds a {type(content).__name__}, which is no body model: {MODELS}")
     return dict(_plain((key, value) for key, value in content.items() if keys is None or key in keys))
 
 
 def _refuse_stand_ins(path: Path) -> None:
     """Refuse what is often saved in a model's place: a pointer of Git LFS, or a page that asks for a login."""
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(512).lstrip()
-    except OSError as error:
-        raise BadInputError(f"{path} cannot be opened: {error.strerror or error}") from error
-    if beginning.startswith(b"version https://git-lfs"):
+    kind = kind_of(path)
+    if kind == LFS:
         raise BadInputError(f"{path} is a pointer of Git LFS, not the file itself: run git lfs pull in its folder")
-    if beginning[:200].lower().startswith((b"<!doctype", b"<html", b"<?xml")) or b"<html" in beginning.lower():
+    if kind == WEB_PAGE:
         raise BadInputError(
             f"{path} is a web page, not a model: log in at the model's site with a browser and download the file"
         )
+
+
+def _no_model(path: Path, arrays: dict[str, Array]) -> str:
+    """Return a sentence about a file of arrays that are not those of a model."""
+    if not arrays:
+        return f"{path} is not a body model, for it holds no arrays of numbers: {MODELS}"
+    held = ", ".join(sorted(arrays)[:6])
+    motion = any(any(word in name.lower() for word in MOTION) for name in arrays)
+    what = "poses of a body (a motion, or the result of a fit)" if motion else "something else"
+    return f"{path} is not a body model but holds {what} ({held}): {MODELS}"
 
 
 def _plain(items: Iterable[tuple[Any, Any]]) -> Iterable[tuple[str, Array]]:
@@ -144,7 +159,10 @@ def _plain(items: Iterable[tuple[Any, Any]]) -> Iterable[tuple[str, Array]]:
 def _require(path: Path, arrays: dict[str, Array], keys: Iterable[str]) -> None:
     for key in keys:
         if key not in arrays:
-            raise BadInputError(f"{path} has no {key}, which a body model needs: give the file as downloaded")
+            held = ", ".join(name for name in REQUIRED if name in arrays)
+            raise BadInputError(
+                f"{path} holds {held} but no {key}, which a body model needs: get the file again from the model's site"
+            )
 
 
 def _check(path: Path, arrays: dict[str, Array], joints: int) -> None:

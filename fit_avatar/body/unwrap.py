@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.io.arrays import read_npz, shape_fault, write_npz
+from fit_avatar.io.optional import install
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +72,7 @@ def unwrap(
         import xatlas
     except ImportError as error:
         raise MissingDependencyError(
-            "this body's file has no texture coordinates, and making them needs xatlas: "
-            "run `pip install 'fit-avatar[smpl]'`"
+            f"this body's file has no texture coordinates, and making them needs xatlas: run `{install('xatlas')}`"
         ) from error
     options: Any = xatlas.PackOptions()
     options.resolution, options.padding, options.bilinear = config.resolution, config.gap_px, True

@@ -101,7 +101,7 @@ def align(
     if not common:
         return None
     chosen = [common[i] for i in np.unique(np.linspace(0, len(common) - 1, config.frames).round().astype(int))]
-    pairs = [pair for i in chosen if (pair := _Pair.of(points[i][BODY], masks[i], size, config)) is not None]
+    pairs = [pair for i in chosen if (pair := Pair.of(points[i][BODY], masks[i], size, config)) is not None]
     as_given = _fraction(pairs, Alignment()) if pairs else 1.0
     if as_given >= config.agrees:
         return None
@@ -119,19 +119,19 @@ def align(
     return found
 
 
-def _best(pairs: list[_Pair], factors: Iterable[float]) -> Alignment | None:
+def _best(pairs: list[Pair], factors: Iterable[float]) -> Alignment | None:
     """Return the change by one of the factors after which the points lie deepest inside the masks, if one convinces."""
     changes = [Alignment(factor, y_first) for factor in factors for y_first in (False, True)]
     good = [change for change in changes if _fraction(pairs, change) >= pairs[0].config.convinces]
     return max(good, key=lambda change: float(np.median([pair.depth(change) for pair in pairs])), default=None)
 
 
-def _fraction(pairs: list[_Pair], change: Alignment) -> float:
+def _fraction(pairs: list[Pair], change: Alignment) -> float:
     return float(np.median([pair.on_mask(change) for pair in pairs]))
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """A frame's points, and how far inside of its mask every pixel is."""
 
     points: Points
@@ -142,22 +142,24 @@ class _Pair:
     """From the picture to the mask."""
     height: float
     """The mask's, in pixels of the picture."""
+    middle: NDArray[np.float64]
+    """Of the mask's bounding box, in pixels of the picture. [2]"""
     config: AlignmentConfig
 
     @classmethod
-    def of(
-        cls, body: Points, mask: NDArray[np.generic], size: tuple[int, int], config: AlignmentConfig
-    ) -> _Pair | None:
+    def of(cls, body: Points, mask: NDArray[np.generic], size: tuple[int, int], config: AlignmentConfig) -> Pair | None:
+        """Return the pair, if enough points are seen and the mask is not empty."""
         seen = body[body[:, 2] > config.min_confidence]
         side = config.mask_side / max(mask.shape)
         small = cv2.resize(mask.astype(np.uint8), None, fx=side, fy=side, interpolation=cv2.INTER_NEAREST)
-        rows = np.flatnonzero(small.any(1))
+        rows, columns = np.flatnonzero(small.any(1)), np.flatnonzero(small.any(0))
         if len(seen) < 6 or not len(rows):
             return None
         height = float(rows[-1] - rows[0] + 1)
         inside = cv2.distanceTransform(small, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - small, cv2.DIST_L2, 3)
         scale = (small.shape[1] / size[0], small.shape[0] / size[1])
-        return cls(seen, np.asarray(inside / height, np.float32), scale, height / scale[1], config)
+        middle = np.array([(columns[0] + columns[-1] + 1) / scale[0], (rows[0] + rows[-1] + 1) / scale[1]]) / 2.0
+        return cls(seen, np.asarray(inside / height, np.float32), scale, height / scale[1], middle, config)
 
     def _depths(self, change: Alignment) -> NDArray[np.float32]:
         uv = change.apply(self.points)[:, :2]

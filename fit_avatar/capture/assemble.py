@@ -17,6 +17,9 @@ from fit_avatar.capture.point_sets import WORLD, split_parts
 from fit_avatar.capture.points import BODY, face_points, hand_points
 from fit_avatar.capture.types import Camera, Capture, Mask
 
+REFINED = "MediaPipe, refined"
+"""What is said of masks that were not given."""
+MATTE = "the clip's transparency"
 NONE: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
 
 
@@ -66,5 +69,12 @@ def input_sources(
     found_by = DETECTORS[detector] + (f", {pose_model.name}" if pose_model else "")
     return {
         "keypoints": keypoints.name if keypoints else found_by,
-        "masks": masks.name if masks else "the clip's transparency" if matte else "MediaPipe, refined",
+        "masks": masks.name if masks else MATTE if matte else REFINED,
     }
+
+
+def given_files(sources: Mapping[str, Any]) -> str:
+    """Return what the user gave of a capture's sources: "the keypoints in … and the masks in …", or nothing."""
+    detected = any(str(sources.get("keypoints", name)).startswith(name) for name in DETECTORS.values())
+    own = {"keypoints": detected, "masks": sources.get("masks", REFINED) in (REFINED, MATTE)}
+    return " and ".join(f"the {what} in {sources[what]}" for what, ours in own.items() if not ours)

@@ -70,13 +70,18 @@ def load_camera(
     data = read_camera_file(path, (width, height))
     fx, fy, cx, cy, w, h = (_number(data, name, path) for name in ("fx", "fy", "cx", "cy", "width", "height"))
     if w < 1 or h < 1 or w != int(w) or h != int(h):
-        raise BadInputError(f"{path}: width and height must be whole pixels, not {w:g} × {h:g}")
+        raise BadInputError(f"{path}: width and height are {w:g} × {h:g}, not whole pixels: give the picture's size")
     for name, focal in (("fx", fx), ("fy", fy)):
         _check_focal(focal, max(w, h), f"{path}: {name}", config)
     if not (0.5 < fx / fy < 2.0):
-        raise BadInputError(f"{path}: fx = {fx:g} and fy = {fy:g} differ too much for a camera with square pixels")
+        raise BadInputError(
+            f"{path}: fx = {fx:g} and fy = {fy:g} differ too much for one lens: calibrate the camera again"
+        )
     if not (0 <= cx <= w and 0 <= cy <= h):
-        raise BadInputError(f"{path}: the principal point ({cx:g}, {cy:g}) lies outside the {w:g} × {h:g} picture")
+        raise BadInputError(
+            f"{path}: the principal point ({cx:g}, {cy:g}) lies outside the {w:g} × {h:g} picture: give it in "
+            "pixels from the top left corner"
+        )
     camera = Camera(fx, fy, cx, cy, int(w), int(h), _distortion(data, path), source=f"given in {path.name}")
     _check_folds(camera, path)
     fitted, warnings = _fit_to_video(camera, width, height, path)
@@ -233,7 +238,9 @@ def _fit_to_video(camera: Camera, width: int, height: int, path: Path) -> tuple[
         )
     what = f"{path} is for {camera.width} × {camera.height} pixels but the video has {width} × {height}"
     if not _same_shape(camera.height, camera.width, width, height):
-        raise BadInputError(f"{what}: calibrate the camera at the video's size")
+        raise BadInputError(
+            f"{what}: calibrate the camera at the video's size, or crop the numbers as the video was cropped"
+        )
     if not _turns_to_one(camera):
         raise BadInputError(
             f"{what} (the picture seems turned by 90°), and the principal point is not in the middle, so that the "
@@ -325,5 +332,6 @@ def _check_focal(focal: float, long_side: float, what: str, config: FocalConfig)
         )
     if focal > high * long_side:
         raise BadInputError(
-            f"{what} = {focal:g} is too long for a picture of {long_side:g} pixels: it must be in pixels"
+            f"{what} = {focal:g} is too long for a picture of {long_side:g} pixels: give the focal length in pixels, "
+            f"which is {long_side:g} to {2 * long_side:g} for usual lenses"
         )

@@ -18,6 +18,7 @@ from fit_avatar.capture.adapters.found import Found, common_size
 from fit_avatar.capture.files import frame_number, read_json
 from fit_avatar.capture.points import People, Points, from_named, names_by_count, read_points
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import described
 
 SETS = names_by_count((COCO_17, COCO_WHOLEBODY_133, HALPE_26, HALPE_136))
 """The sets of points that an entry may have, by their number; all begin with COCO's 17."""
@@ -126,7 +127,10 @@ def _points(entry: dict[str, Any], path: Path) -> tuple[Points, Sequence[str]]:
     """Return an entry's points with visibility or confidence as in the file, and their names. [N, 3]"""
     numbers = entry.get("keypoints")
     if numbers is None or numbers == []:
-        raise BadInputError(f"the keypoint file {path} has an entry without 'keypoints': make it again")
+        raise BadInputError(
+            f"the keypoint file {path} has an entry without 'keypoints' ({described(entry)}): find keypoints, for "
+            "boxes and outlines alone say too little"
+        )
     body = read_points(numbers, tuple(SETS), path, "person", top=np.inf)
     parts = {name: entry[name] for name in PARTS if entry.get(name)}
     if len(body) != len(COCO_17) or not parts:

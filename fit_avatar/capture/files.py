@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import read_json, require_folder
+from fit_avatar.io.kinds import held_by
 
 __all__ = ["files_by_frame", "files_in", "frame_number", "read_json", "running_numbers"]
 
@@ -135,7 +136,10 @@ def files_in(folder: Path, suffix: str | tuple[str, ...], what: str) -> list[Pat
     suffixes = (suffix,) if isinstance(suffix, str) else suffix
     found = [path for path in _children(folder) if _is_one(path, suffixes)]
     if not found:
-        raise BadInputError(f"there is no {suffixes[0]} file in {folder}: it must hold the {what}, one file per frame")
+        raise BadInputError(
+            f"there is no {suffixes[0]} file in {folder}, which holds {held_by(folder)}: give the folder with the "
+            f"{what}, one file per frame"
+        )
     return found
 
 

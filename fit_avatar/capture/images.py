@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import make_detector
+from fit_avatar.capture.disagreement import require_agreement
 from fit_avatar.capture.files import files_in
 from fit_avatar.capture.keypoints import load_keypoints, load_picture
 from fit_avatar.capture.mask_check import MaskCheck, check_photo, clean_mask
@@ -21,6 +23,7 @@ from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
 from fit_avatar.capture.person import body_size, is_person
 from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.refine import MaskRefiner
+from fit_avatar.capture.refusals import Given, looks_like_masks, why_nobody
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, Mask, Progress
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.capture.working_size import at_size, working_camera, working_size
@@ -106,12 +109,16 @@ def observe_images(
     if keypoints is not None:
         points, note = _aligned(points, given, detections, size, keypoints)
         point_notes += (note,) if note else ()
+    what = Given(Path(", ".join(map(str, paths))), keypoints, masks, clip=False)
+    if keypoints is not None or masks is not None:
+        shown = given if given is not None else [d.probability > PERSON_LEVEL for d in detections]
+        require_agreement(dict(enumerate(points)), dict(enumerate(shown)), size, what)
     raw = given if given is not None else _refine(images, detections, points, report, config)
     cleaned = [clean_mask(mask, p[BODY], config.mask_check) for mask, p in zip(raw, points, strict=True)]
     checks = [check_photo(mask, p[BODY], config.mask_check) for mask, p in zip(cleaned, points, strict=True)]
     for path, check in zip(paths, checks, strict=True):
         if check.weight == 0.0:
-            raise NoPersonError(f"{path} cannot be used ({check.reason}): give better masks or another photograph")
+            raise NoPersonError(replace(what, source=path).unusable(check.reason))
     numbers = range(len(paths))
     seen, fixed = dict(enumerate(detections)), dict(enumerate(points))
     others = find_whole_body(enumerate(images), numbers, seen, fixed, report, follow=False) if built_in else {}
@@ -156,7 +163,10 @@ def _given_people(
         return [people for people, _ in found], tuple(note for _, notes in found for note in notes)
     by_number = load_keypoints(keypoints, None, size)
     if len(by_number) != len(paths):
-        raise BadInputError(f"{keypoints} has keypoints for {len(by_number)} pictures, not for {len(paths)}")
+        raise BadInputError(
+            f"{keypoints} has keypoints for {_pictures(len(by_number))}, but --image names {len(paths)}: give those of "
+            "these"
+        )
     return [by_number[number] for number in sorted(by_number)], by_number.warnings
 
 
@@ -175,7 +185,7 @@ def _aligned(
 
 def _given_masks(masks: Path, paths: Sequence[Path], size: tuple[int, int]) -> tuple[list[Mask], tuple[str, ...]]:
     if not masks.is_dir() and len(paths) > 1:
-        raise BadInputError(f"{masks} is one mask for {len(paths)} images: give a folder with one PNG for each")
+        raise BadInputError(f"{masks} is one file for {len(paths)} images: give a folder with one PNG for each")
     files = _matched(masks, paths, ".png", "PNG masks") if masks.is_dir() else [masks]
     return read_masks(files, size)
 
@@ -189,8 +199,15 @@ def _matched(folder: Path, paths: Sequence[Path], suffix: str, what: str) -> lis
     if len(found) == len(paths):
         return found
     if len(files) != len(paths):
-        raise BadInputError(f"{folder} holds {len(files)} {what} for {len(paths)} images: name each like its image")
+        raise BadInputError(
+            f"{folder} holds {len(files)} {what} for {_pictures(len(paths))}, and none is named like {paths[0].name}: "
+            "name each like its picture, or give a folder with these alone"
+        )
     return files
+
+
+def _pictures(count: int) -> str:
+    return "one picture" if count == 1 else f"{count} pictures"
 
 
 def _detect(images: list[Image], paths: Sequence[Path], report: Progress, pose_model: Path | None) -> list[Detection]:
@@ -208,13 +225,16 @@ def _detect(images: list[Image], paths: Sequence[Path], report: Progress, pose_m
 def _largest(people: People, path: Path, keypoints: Path | None) -> Points:
     candidates = [person for person in people if is_person(person)]
     if not candidates:
-        where = f" by the keypoints in {keypoints}" if keypoints else ""
-        raise _nobody(path, where)
+        if keypoints:
+            raise NoPersonError(f"the keypoints in {keypoints} show nobody in {path}: {why_nobody({0: people})}")
+        raise _nobody(path)
     return max(candidates, key=body_size)
 
 
-def _nobody(path: Path, where: str = "") -> NoPersonError:
-    return NoPersonError(f"nobody was found in {path}{where}: take a photograph of one person, well lit")
+def _nobody(path: Path) -> NoPersonError:
+    if looks_like_masks(read_image(path)):
+        return NoPersonError(f"{path} is black and white only, as masks are: give the photograph itself with --image")
+    return NoPersonError(f"nobody was found in {path}: take a photograph of one person, well lit")
 
 
 def _refine(

@@ -26,6 +26,8 @@ from fit_avatar.capture.points import NUM_POINTS, People, Points
 from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, read_snapshot_keypoints
 from fit_avatar.capture.units import resolve_body_25b, scale_confidences, to_pixels
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import described
+from fit_avatar.io.kinds import misfit
 
 LAYOUTS = (openpose, mmpose, mediapipe_json, easymocap, easy_vitpose, alphapose, bare_array, coco_wholebody)
 """Modules whose ``read`` recognises a parsed JSON file, the most particular layout first."""
@@ -33,6 +35,7 @@ SUFFIXES = (".json", ".txt")
 SNAPSHOT = "keypoints.hdf5"
 MAX_COUNT_DIFFERENCE = 2
 """Frames by which two encodings of one video may differ in length. Chosen by hand."""
+REMEDY = "give a folder of OpenPose JSON, one .json or .txt of another program, or People-Snapshot's keypoints.hdf5"
 MAX_DIGITS = 10
 """Numbers of frames have fewer digits."""
 
@@ -71,7 +74,7 @@ def load_keypoints(
     alone = frame_number(path.stem) or 0
     people = {alone if index is None else index: _stacked(persons) for index, persons in found.people.items()}
     if not people:
-        raise BadInputError(f"the keypoint file {path} holds no frame: make it again")
+        raise BadInputError(f"the keypoint file {path} holds no frame: find the keypoints again")
     notes: list[str] = []
     pairs = {} if found.is_paired or found.from_one else pair_numbers(names, people)
     if found.is_paired or pairs:
@@ -115,10 +118,7 @@ def _load(path: Path, names: Sequence[str] = ()) -> Found:
     if suffix == ".txt":
         return yolo_text.read_text(path)
     if suffix != ".json":
-        raise BadInputError(
-            f"{path} holds no keypoints that can be read: give a folder of OpenPose JSON, a COCO-WholeBody .json, "
-            "another layout of docs/formats.md, or a keypoints.hdf5"
-        )
+        raise BadInputError(misfit(path, "keypoints", REMEDY))
     return _parse(read_json(path, "keypoint file"), path)
 
 
@@ -178,8 +178,8 @@ def _parse(data: Any, path: Path) -> Found:
         if found is not None:
             return found
     raise BadInputError(
-        f"the keypoint file {path} has no layout that is known (OpenPose, COCO, MMPose, Sapiens, AlphaPose, MediaPipe, "
-        "EasyMocap and others): see docs/formats.md"
+        f"the keypoint file {path} holds {described(data)}, which is no known layout of keypoints: give those of "
+        "OpenPose, COCO, MMPose, Sapiens, AlphaPose, MediaPipe, EasyMocap or others that docs/formats.md lists"
     )
 
 
@@ -191,8 +191,8 @@ def _check_count(frames: Collection[int], frame_count: int, path: Path) -> None:
     last = max(frames)
     if last > frame_count + max(2, frame_count // 20):
         raise BadInputError(
-            f"{path} has keypoints up to frame {last} but the video has {frame_count} frames: "
-            "they seem to belong to another clip"
+            f"{path} has keypoints up to frame {last} but the video has {frame_count} frames: they seem to belong to a "
+            "longer clip, so find them in this one"
         )
     if len(frames) < 0.5 * frame_count and last < 0.5 * frame_count:
         raise BadInputError(

@@ -30,6 +30,8 @@ class MaskValueConfig:
     """The same for pictures of more values, such as class numbers in a lossy file. Chosen by hand."""
     compressed_black: int = 24
     """Up to this level a lossy file's black may be; a lossless one's is 0. Chosen by hand."""
+    plain_colour: int = 24
+    """Up to this difference of a channel, in grey levels, pixels have the same colour. Chosen by hand."""
     inverted_border: float = 0.75
     """If more than this fraction of the border's pixels are the person, the mask shows the background. Chosen by
     hand."""
@@ -81,10 +83,7 @@ class MaskValues:
         borders = [reading.person(image) for image in samples]
         if samples and np.mean([_on_border(mask) for mask in borders]) > config.inverted_border:
             if coloured:
-                raise BadInputError(
-                    f"the masks {where} are coloured pictures whose background is not black: paint it black, or give "
-                    "masks that are white on the person"
-                )
+                raise BadInputError(_coloured(samples, where, config))
             note = "white is the background: they were inverted"
             reading = cls(alpha, reading.level, True, note)
         return reading
@@ -109,6 +108,23 @@ class MaskValues:
                 cv2.resize(grey, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC), np.uint8
             )
         return np.asarray((grey > PERSON_LEVEL) != self.inverted)
+
+
+def _coloured(samples: Sequence[Picture], where: str, config: MaskValueConfig) -> str:
+    """Return a sentence about pictures that are coloured up to the border: cut-outs on a colour, or the scene."""
+    borders = [np.concatenate([im[0], im[:, 0], im[:, -1]])[:, :3] for im in samples if im.ndim == 3]
+    colours = np.concatenate(borders).astype(np.int32)
+    middle = np.median(colours, 0)
+    if float((np.abs(colours - middle).max(-1) <= config.plain_colour).mean()) > config.inverted_border:
+        blue, green, red = middle.astype(int).tolist()
+        return (
+            f"the masks {where} are coloured pictures whose background is one colour (red {red}, green {green}, blue "
+            f"{blue}) and not black: paint it black, make it transparent, or give masks that are white on the person"
+        )
+    return (
+        f"the masks {where} are pictures of a scene, such as the clip itself, not masks: give pictures that are white "
+        "on the person and black elsewhere, or transparent there"
+    )
 
 
 def _is_coloured(image: Picture, tolerance: int) -> bool:

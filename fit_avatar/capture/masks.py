@@ -16,6 +16,7 @@ from fit_avatar.capture.snapshot_files import HDF5_SUFFIXES, SnapshotMasks
 from fit_avatar.capture.types import Mask
 from fit_avatar.capture.video import count_frames, read_raw
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.kinds import is_picture, may_be_video, misfit
 from fit_avatar.io.pictures import read_picture
 
 MAX_COUNT_DIFFERENCE = 2
@@ -60,6 +61,7 @@ class GivenMasks:
             check_size((self._snapshot.width, self._snapshot.height), self.size, str(path))
             numbers = list(range(self._snapshot.count))
         else:
+            _require_video(path, frame_count)
             numbers = list(range(count_frames(path)))
         self._check_count(numbers, frame_count)
         self.indices = frozenset(numbers)
@@ -77,6 +79,13 @@ class GivenMasks:
         if self._snapshot is not None:
             return dict(self._snapshot.read(indices))
         return {i: self._values.person(image, self.size) for i, image in self._pictures(indices).items()}
+
+    def samples(self) -> list[Picture]:
+        """Return some pictures as they are in the files; none of People-Snapshot's."""
+        numbers = sorted(self.indices)
+        if self._snapshot is not None:
+            return [mask.astype(np.uint8) for mask in self.read(numbers[:1]).values()]
+        return self._raw([numbers[i] for i in np.unique(np.linspace(0, len(numbers) - 1, SAMPLES).astype(int))])
 
     def _pictures(self, indices: list[int]) -> dict[int, Picture]:
         if self._files is None:
@@ -104,10 +113,13 @@ class GivenMasks:
         missing = frame_count - count
         some = missing > MAX_COUNT_DIFFERENCE and last - first + 1 > count and last >= 0.5 * frame_count
         if last >= frame_count + MAX_COUNT_DIFFERENCE or (missing > MAX_COUNT_DIFFERENCE and not some):
-            raise BadInputError(
-                f"{self.path} holds {count} masks (the last for frame {last}) but the video has {frame_count} frames: "
-                "give one mask for each frame, counted from 0, or name those of some frames after them"
+            masks = f"{count} masks (for frames {first} to {last})" if count > 1 else f"one mask (for frame {first})"
+            remedy = (
+                "they seem to belong to a longer clip, so make them from this one"
+                if last >= frame_count
+                else "give one mask for each frame, counted from 0, or name those of some frames after them"
             )
+            raise BadInputError(f"{self.path} holds {masks} but the video has {frame_count} frames: {remedy}")
         if some:
             self.warnings += (
                 f"There are masks in {self.path.name} for {count} of {frame_count} frames; only those are used.",
@@ -154,6 +166,18 @@ def read_masks(paths: Sequence[Path], size: tuple[int, int]) -> tuple[list[Mask]
     return [values.person(image, size) for image in images], notes
 
 
+def _require_video(path: Path, frame_count: int) -> None:
+    """Say what a file is that can hold no masks of a clip."""
+    if is_picture(path):
+        raise BadInputError(
+            f"{path} is one picture, but the video has {frame_count} frames: give a folder with one mask for each frame"
+        )
+    if path.is_file() and not may_be_video(path):
+        raise BadInputError(
+            misfit(path, "masks", "give a folder of pictures, a video, or People-Snapshot's masks.hdf5")
+        )
+
+
 def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> None:
     """Refuse a mask that is not the picture at any scale.
 
@@ -162,9 +186,13 @@ def check_size(found: tuple[int, int], size: tuple[int, int], where: str) -> Non
     """
     if not _same_shape(found, size):
         raise BadInputError(
-            f"the mask {where} has {found[0]} × {found[1]} pixels but the picture has {size[0]} × {size[1]}: "
-            "they must have the same shape"
+            f"the mask {where} has {found[0]} × {found[1]} pixels but the picture has {size[0]} × {size[1]}, which is "
+            f"another shape{_turned(found, size)}: make the masks from the picture as it is, neither cropped nor padded"
         )
+
+
+def _turned(found: tuple[int, int], size: tuple[int, int]) -> str:
+    return " (it seems turned by 90°)" if _same_shape((found[1], found[0]), size) else ""
 
 
 def _same_shape(a: tuple[int, int], b: tuple[int, int]) -> bool:

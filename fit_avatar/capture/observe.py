@@ -20,6 +20,7 @@ from fit_avatar.capture.crowd import crowd_warning, is_doubtful
 from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.cuts import find_pieces
 from fit_avatar.capture.detectors import Detector, make_detector
+from fit_avatar.capture.disagreement import require_agreement, unseen_parts
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.frames.times import Timing
 from fit_avatar.capture.keypoints import load_keypoints
@@ -33,11 +34,13 @@ from fit_avatar.capture.point_sets import WORLD, PointSets
 from fit_avatar.capture.points import BODY, People, Points, join_parts
 from fit_avatar.capture.presence import COMES, GOES, coming_and_going, frames_between, summarise, with_titles
 from fit_avatar.capture.refine import MaskRefiner
+from fit_avatar.capture.refusals import Given, empty_masks, looks_like_masks
 from fit_avatar.capture.selection import FrameMeasurements, measure_frames, relative_sharpness, select_frames
 from fit_avatar.capture.slots import NO_PERSON, NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.steady import SHAKEN, Steadied, find_bumps
 from fit_avatar.capture.track import Track, fix_points
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, Capture, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.video import read_frames
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.capture.working_size import working_camera
 from fit_avatar.errors import BadInputError, NoPersonError
@@ -166,7 +169,9 @@ def observe(
     track = Track.of(people, config) if people is not None else None
     found, slots = observer.find_person(choose, track, need_masks=given is None)
     if len(found) < config.min_frames:
-        raise NoPersonError(_no_person(video, len(found), len(slots), keypoints, config))
+        if len(slots) < config.min_frames:
+            raise NoPersonError(_still(video, len(slots)))
+        raise NoPersonError(observer.given.nobody(len(found), given_people))
     points, swapped = {i: found[i].points for i in sorted(found)}, frozenset(found)
     if track is None:
         points, swapped = fix_points(points, config.left_right)
@@ -180,6 +185,16 @@ def observe(
             track = track.changed(change.apply)
             points = {index: change.apply(p) for index, p in points.items()}
             found = {index: replace(candidate, points=points[index]) for index, candidate in found.items()}
+    if isinstance(given, GivenMasks) and given_masks and not any(mask.any() for mask in given_masks.values()):
+        raise BadInputError(empty_masks(given.path, given.samples()))
+    if keypoints is not None or masks is not None:
+        shown = given_masks if given_masks is not None else _coarse_masks(found)
+        require_agreement(
+            points, shown, size, observer.given, track.points if track is not None else None, given_people
+        )
+        notes += (
+            unseen_parts(given_people, keypoints.name) if given_people is not None and keypoints is not None else ()
+        )
     if track is not None:
         observer.require_one_person(track, points, given_masks or {})
     others = observer.find_whole_body(found, points) if track is None else {}
@@ -235,6 +250,11 @@ class _Observer:
     masks: Path | None
     pose_model: Path | None
     left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def given(self) -> Given:
+        """Return what the user gave, for messages."""
+        return Given(self.video, self.keypoints, self.masks)
 
     def detect_people(self, choose: Choose, detector: Detector) -> tuple[dict[int, People], Choose]:
         """Detect people in each slot's frames until one shows somebody.
@@ -342,10 +362,7 @@ class _Observer:
         cut_off = sum(check.cut_off for check in checks)
         if cut_off > config.max_cut_off * len(checks):
             reasons = [LeftOut(index, check.reason) for index, check in zip(masked, checks, strict=True)]
-            raise NoPersonError(
-                f"the person in {self.video} is cut off {describe_cut_off(reasons, len(checks))}: "
-                "film from further away so that head and feet stay in the picture"
-            )
+            raise NoPersonError(self.given.cut_off(describe_cut_off(reasons, len(checks))))
         sharpness = relative_sharpness(np.array([frame.sharpness for frame in frames], np.float32), config.selection)
         sharpness = np.clip(sharpness / config.full_weight_sharpness, config.mask_check.low_weight, 1.0)
         doubts = [config.crowd.weight if frame.doubtful else 1.0 for frame in frames]
@@ -374,12 +391,7 @@ class _Observer:
     def _require_agreement(self, mismatched: int, count: int) -> None:
         """Refuse given keypoints or masks that do not show the same person in most frames."""
         if (self.keypoints or self.masks) and mismatched > self.config.max_mismatch * count:
-            keypoints = f"the keypoints in {self.keypoints}" if self.keypoints else "the detector's keypoints"
-            masks = f"the masks in {self.masks}" if self.masks else f"the person that is found in {self.video}"
-            raise BadInputError(
-                f"{keypoints} do not lie on {masks} in {mismatched} of {count} frames: check that both belong to this "
-                "video, frame by frame and in its pixels"
-            )
+            raise BadInputError(self.given.mismatch(mismatched, count))
 
     def _fill(
         self, choose: Choose, examine: Examine[T], points_of: Callable[[T], Points]
@@ -446,10 +458,7 @@ class _Observer:
     def _require_frames(self, count: int, candidates: Collection[int]) -> None:
         if count < self.config.min_frames:
             reasons = sorted({x.reason for x in self.left_out if x.frame_index in candidates})
-            raise NoPersonError(
-                f"only {count} frames of {self.video} can be used ({', '.join(reasons)}): "
-                "film the whole person against a calm background, or give better masks"
-            )
+            raise NoPersonError(self.given.too_few(count, reasons))
 
 
 def _times(measured: FrameMeasurements) -> NDArray[np.float64]:
@@ -473,25 +482,19 @@ def _coarse_masks(found: Mapping[int, _Candidate]) -> dict[int, Mask]:
 def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Clip:
     if frames < config.min_frames:
         raise BadInputError(f"--frames {frames} is too few: use at least {config.min_frames}, better 60 or more")
+    if any(looks_like_masks(frame) for _, frame in read_frames(video, [0])):
+        raise BadInputError(
+            f"{video} is black and white only, as masks are: give the clip itself with --video, and masks with --masks"
+        )
     clip = Clip(video)
     require_camera_size(camera, clip.info.width, clip.info.height, video)
     return clip
 
 
-def _no_person(video: Path, count: int, slots: int, keypoints: Path | None, config: CaptureConfig) -> str:
-    if slots < config.min_frames:
-        return (
-            f"only {slots} frames of {video} differ from each other: "
-            "give a video of a person who turns around, not a still picture"
-        )
-    where = f"by the keypoints in {keypoints}" if keypoints else "by the detector"
-    found = "nobody was found" if count == 0 else f"a person was found in only {count} frames"
-    advice = (
-        "give keypoints of the body, not of face and hands alone, for all frames"
-        if keypoints
-        else "film one whole person, well lit, from head to feet"
-    )
-    return f"{found} in {video} {where}: {advice}"
+def _still(video: Path, frames: int) -> str:
+    alike = f"the frames of {video} are all alike"
+    few = alike if frames < 2 else f"only {frames} frames of {video} differ from each other"
+    return f"{few}: give a video of a person who turns around, not a still picture"
 
 
 def _small_person(height_px: float, config: CaptureConfig) -> tuple[str, ...]:

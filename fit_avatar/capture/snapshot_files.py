@@ -18,6 +18,7 @@ from fit_avatar.capture.openpose import from_coco_18
 from fit_avatar.capture.points import People, join_parts, read_points
 from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.io.files import numbers_in, require_file
+from fit_avatar.io.optional import install
 from fit_avatar.io.safe_pickle import load_pickle
 
 HDF5_SUFFIXES = (".hdf5", ".h5")
@@ -37,8 +38,7 @@ def import_h5py() -> ModuleType:
         import h5py
     except ImportError as error:
         raise MissingDependencyError(
-            f"People-Snapshot's .hdf5 files need the package h5py ({error}): "
-            "install it with pip install 'fit-avatar[smpl]'"
+            f"People-Snapshot's .hdf5 files need the package h5py ({error}): install it with {install('h5py')}"
         ) from None
     module: ModuleType = h5py
     return module

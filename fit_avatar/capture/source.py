@@ -19,6 +19,7 @@ from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import frame_times, probe, read_frames
 from fit_avatar.capture.working_size import at_size
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.kinds import is_picture
 
 MIN_SIDE_PX = 48
 """Smaller pictures are refused. Chosen by hand."""
@@ -75,7 +76,7 @@ class Source:
             video: the clip: a video file, a folder of pictures, or a pattern; or
             images: one to eight photographs.
             camera: a camera, or a file that describes it; or one of the next three, else a guess.
-            fov_deg: horizontal field of view in degrees.
+            fov_deg: field of view in degrees along the longer side.
             focal_px: focal length in pixels.
             focal_35mm: focal length in 35 mm equivalents.
             max_frames: of a clip.
@@ -94,6 +95,8 @@ class Source:
         if video is None:
             width, height = image_size(paths[0])
         else:
+            if is_picture(Path(video)):
+                raise BadInputError(f"{video} is one photograph, not a video: give it with --image")
             info = probe(Path(video))
             width, height = info.width, info.height
         if min(width, height) < MIN_SIDE_PX:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fit_avatar.errors import MissingDependencyError
+from fit_avatar.io.optional import install
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,7 @@ def import_open3d(purpose: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "open3d":
             raise
-        raise MissingDependencyError(
-            f"{purpose} need Open3D, which is not installed: pip install 'fit-avatar[evaluate]'"
-        ) from error
+        raise MissingDependencyError(f"{purpose} need Open3D, which is not installed: {install('open3d')}") from error
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
             f"Open3D cannot be loaded ({error}): on Debian and Ubuntu, "

@@ -16,7 +16,7 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate.surface import import_open3d
 from fit_avatar.export.mesh import ROUGHNESS, rest_mesh, split_seams
-from fit_avatar.io.optional import import_optional
+from fit_avatar.io.optional import import_optional, install
 
 if TYPE_CHECKING:
     from trimesh import Trimesh
@@ -95,7 +95,7 @@ def _trimesh(module: str) -> Any:
     return import_optional(
         module,
         "Avatar.to_trimesh needs the packages trimesh and pillow",
-        "install them with pip install 'fit-avatar[trimesh]'",
+        f"install them with {install('trimesh', 'pillow')}",
     )
 
 

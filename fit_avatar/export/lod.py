@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.export.mesh import SplitMesh
-from fit_avatar.io.optional import import_optional
+from fit_avatar.io.optional import import_optional, install
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def import_meshoptimizer() -> Any:
     return import_optional(
         "meshoptimizer",
         "levels of detail need the package meshoptimizer",
-        "install it, with a C++ compiler at hand, with pip install 'fit-avatar[lod]'",
+        f"install it, with a C++ compiler at hand, with {install('meshoptimizer==0.2.30a0')}",
     )
 
 

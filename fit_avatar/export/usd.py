@@ -21,7 +21,7 @@ from fit_avatar.export.motion import Motion, frames_of, root_motion, seconds
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import atomic_path
-from fit_avatar.io.optional import import_optional
+from fit_avatar.io.optional import import_optional, install
 
 FloatArray = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def import_pxr() -> Any:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    missing = ("USD files need the package usd-core", "install it with pip install 'fit-avatar[usd]'")
+    missing = ("USD files need the package usd-core", f"install it with {install('usd-core')}")
     for module in ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdShade", "UsdSkel", "UsdUtils", "Vt"):
         import_optional(f"pxr.{module}", *missing)
     return import_optional("pxr", *missing)

@@ -121,6 +121,28 @@ def parse_json(text: str) -> Any:
     return json.loads(text, parse_int=_whole)
 
 
+def described(value: Any) -> str:
+    """Return what a JSON value is, in a few words: "an object with fx, fy and 3 others"."""
+    if isinstance(value, dict):
+        names = [str(name)[:30] for name in list(value)[:4]]
+        more = f" and {len(value) - len(names)} others" if len(value) > len(names) else ""
+        return f"an object with {', '.join(names)}{more}" if names else "an empty object"
+    if isinstance(value, list):
+        if not value:
+            return "an empty list"
+        first = described(value[0]) if isinstance(value[0], dict) else _sort(value[0])
+        return (
+            f"a list of {len(value)}, each {first}" if isinstance(value[0], dict) else f"a list of {len(value)} {first}"
+        )
+    return f"only {_sort(value, one=True)}"
+
+
+def _sort(value: Any, one: bool = False) -> str:
+    kinds = ((bool, "truth value"), ((int, float), "number"), (str, "text"), (list, "list"))
+    name = next((name for kind, name in kinds if isinstance(value, kind)), "null")
+    return f"a {name}" if one else f"{name}s"
+
+
 def _whole(digits: str) -> int | float:
     number = int(digits) if len(digits) <= MAX_DIGITS else 1 << 63
     return number if -(1 << 63) <= number < 1 << 63 else float(digits)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import require_file
+from fit_avatar.io.kinds import is_video, misfit
 
 MAX_FILE_BYTES = 512 << 20
 MAX_PIXELS = 1 << 27
@@ -37,7 +38,9 @@ def read_picture(path: Path, what: str, flags: int = cv2.IMREAD_COLOR) -> NDArra
     except cv2.error:  # more pixels than OpenCV takes, or none
         picture = None
     if picture is None:
-        raise BadInputError(f"the {what} {path} cannot be read as an image: save it as JPEG or PNG")
+        video = what == "image" and is_video(path)
+        remedy = "give it with --video" if video else "save it as JPEG or PNG"
+        raise BadInputError(f"the {what} " + misfit(path, "a picture", remedy))
     return np.asarray(picture)
 
 

@@ -21,6 +21,7 @@ from scipy import sparse
 
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import require_file
+from fit_avatar.io.kinds import PICKLE, TEXT, kind_of, misfit
 
 MAX_FILE_BYTES = 1 << 30
 _PLAIN_DTYPE = re.compile(r"[<>=|]?(?:[biufc]\d{1,2}|[SU]\d{1,9}|O\d?|\?)")
@@ -311,20 +312,27 @@ def load_pickle(path: Path) -> Any:
     """
     require_file(path, "pickle")
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise BadInputError(f"{path} is larger than any body model or camera: check that it is the right file")
+        size = f"{path.stat().st_size >> 20} MB"
+        raise BadInputError(f"{path} has {size}, more than any body model or camera: check that it is the right file")
     try:  # a length that the file claims is cut to what it holds, if all of it is in memory
         return _Resolver()(_Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load())
     except OSError as error:
         raise BadInputError(f"{path} cannot be opened: {error.strerror or error}") from error
     except _ForbiddenError as error:
-        raise BadInputError(
-            f"{path} wants to run {error}, which is not data: it was not read; use the file from its original source"
-        ) from error
+        raise BadInputError(_forbidden(path, str(error))) from error
     except Exception as error:  # a damaged file can raise anything
-        reason = " ".join(str(error).split())[:200]
+        kind, reason = kind_of(path), " ".join(str(error).split())[:200]
+        if kind not in ("", PICKLE, TEXT):  # the oldest pickles are text
+            raise BadInputError(misfit(path, "a pickle", "give the file that was meant")) from None
         raise BadInputError(
             f"{path} is damaged or not a pickle ({type(error).__name__}: {reason}): get the file again"
         ) from None
+
+
+def _forbidden(path: Path, called: str) -> str:
+    if called.startswith("joblib."):
+        return f"{path} was written by joblib, as results of WHAM or VIBE are: give a body model or camera instead"
+    return f"{path} wants to run {called}, which is not data: it was not read; use the file from its original source"
 
 
 def _array(

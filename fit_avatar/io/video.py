@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.io.atomic import atomic_path
+from fit_avatar.io.optional import install
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -64,7 +65,7 @@ def video_file(path: Path, fps: float, config: VideoConfig = VIDEO) -> Iterator[
         import av
     except ImportError as error:
         raise MissingDependencyError(
-            f"videos are written with PyAV, which does not load ({error}): pip install av"
+            f"videos are written with PyAV, which does not load ({error}): {install('av')}"
         ) from None
 
     rate = Fraction(fps).limit_denominator(1001)

@@ -13,6 +13,7 @@ from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
+from fit_avatar.capture.assemble import given_files
 from fit_avatar.capture.types import Capture
 from fit_avatar.errors import NoPersonError
 from fit_avatar.report.metrics import Agreement
@@ -82,19 +83,12 @@ def diagnose(
     """
     count, poor = len(agreement.iou), int((agreement.iou < config.poor_iou).sum())
     if (agreement.iou < config.failed_iou).sum() > count / 2:
-        raise NoPersonError(
-            f"the body agrees with the masks in too few frames (silhouette IoU {agreement.iou.mean():.2f} on average): "
-            "check that video, masks and keypoints belong together and that one person stands upright with arms held "
-            "away from the body"
-        )
+        raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources)))
     heights = np.array([np.ptp(np.flatnonzero(mask.any(1))) + 1 if mask.any() else np.nan for mask in capture.masks])
     error = agreement.keypoint_error_px / heights
     median = float(np.median(error[np.isfinite(error)])) if np.isfinite(error).any() else 0.0
     if median > config.failed_keypoint_error:
-        raise NoPersonError(
-            f"keypoints and masks contradict each other: the body that fits the masks is {100 * median:.1f} % of the "
-            "person's height away from the keypoints, so check that both were made from the same frames of this video"
-        )
+        raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
     angles = view_angles(body, state)
     if 2 * math.pi - _largest_gap(angles) < config.motionless_rad:
         raise NoPersonError("the person does not move: film one full turn, or give a single picture with --image")
@@ -105,6 +99,26 @@ def diagnose(
             "see silhouette_iou in metrics.json.",
         )
     return warnings
+
+
+def _no_agreement(iou: float, given: str) -> str:
+    found = f"the body agrees with the person's outline in too few frames (silhouette IoU {iou:.2f} on average)"
+    if given:
+        return f"{found}: check that {given} {'are both' if ' and ' in given else 'are'} of this video, frame by frame"
+    return (
+        f"{found}: film one person who stands upright, arms held away from the body, before a calm background, or give "
+        "masks of your own with --masks"
+    )
+
+
+def _contradiction(percent: float, given: str) -> str:
+    found = f"the body that fits the masks is {percent:.1f} % of the person's height away from the keypoints"
+    if given:
+        return f"{found}: check that {given} {'are both' if ' and ' in given else 'are'} of this video, frame by frame"
+    return (
+        f"{found}, so that the detector is wrong in this clip: film in better light before a calm background, or give "
+        "keypoints of another detector with --keypoints"
+    )
 
 
 def _largest_gap(angles: Tensor) -> float:

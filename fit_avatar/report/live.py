@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
-from fit_avatar.io.optional import import_optional
+from fit_avatar.io.optional import import_optional, install
 from fit_avatar.progress import Reporter
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class LiveViewer:
 
 
 def _server() -> Any:
-    viser = import_optional("viser", "--view needs viser", "pip install viser")
+    viser = import_optional("viser", "--view needs viser", install("viser"))
     with contextlib.redirect_stdout(io.StringIO()):
         server = viser.ViserServer(host="127.0.0.1", label="fit-avatar", verbose=False)
     server.scene.set_up_direction("+y")

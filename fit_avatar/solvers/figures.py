@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fit_avatar.io.optional import import_optional
+from fit_avatar.io.optional import import_optional, install
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def plot_solve(
         MissingDependencyError: matplotlib is not installed.
     """
     matplotlib = import_optional(
-        "matplotlib.figure", "figures need the package matplotlib", "install it with pip install 'fit-avatar[plot]'"
+        "matplotlib.figure", "figures need the package matplotlib", f"install it with {install('matplotlib')}"
     )
     figure: Figure = matplotlib.Figure(figsize=SIZE_INCHES, layout="constrained")
     curve, bars = figure.subplots(1, 2)

@@ -184,7 +184,7 @@ def test_load_body_reads_a_file(files, bodies):
 
 
 MISTAKES = {
-    "missing key": ({"J_regressor": None}, r"has no J_regressor, which a body model needs"),
+    "missing key": ({"J_regressor": None}, r"but no J_regressor, which a body model needs"),
     "not a model": (dict.fromkeys(model_arrays("smpl")), "is not a body model"),
     "not a number": ({"v_template": np.full((6890, 3), np.nan)}, "values in v_template that are not finite numbers"),
     "shape": ({"posedirs": np.zeros((6890, 3, 9))}, r"posedirs of shape \[6890, 3, 9\] where \[6890, 3, 207\] is"),

@@ -59,5 +59,5 @@ def test_a_file_without_uvs_gets_an_atlas(bare, tmp_path, monkeypatch):
 
 def test_without_xatlas_it_says_what_to_install(bare, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "xatlas", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'fit-avatar\[smpl\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install xatlas"):
         unwrap.with_atlas(bare, tmp_path)

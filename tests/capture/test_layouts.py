@@ -133,7 +133,7 @@ def test_bodies_that_may_be_25b(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"what": 1}, "has no layout that is known"),
+        ({"what": 1}, "holds an object with what, which is no known layout"),
         (
             {"meta_info": {"dataset_name": "h36m"}, "instance_info": [{"frame_id": 1, "instances": []}]},
             "points of h36m",

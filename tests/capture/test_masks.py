@@ -50,7 +50,7 @@ def test_unreadable(tmp_path: Path) -> None:
         GivenMasks(tmp_path / "none", 1, 1, 1)
     folder = write_masks(tmp_path / "m", SHAPES)
     (folder / "mask_0002.png").write_text("hello")
-    with pytest.raises(BadInputError, match=r"mask_0002\.png cannot be read as an image"):
+    with pytest.raises(BadInputError, match=r"mask_0002\.png is a text file, not a picture"):
         GivenMasks(folder, WIDTH, HEIGHT, 5).read([2])
 
 
@@ -104,7 +104,9 @@ def test_values_of_other_programs(tmp_path: Path, make: Callable[[np.ndarray], n
 
 def test_colours_up_to_the_border_are_refused(tmp_path: Path) -> None:
     picture = np.full((HEIGHT, WIDTH, 3), (90, 160, 60), np.uint8)
-    with pytest.raises(BadInputError, match=r"the masks .*m are coloured pictures whose background is not black"):
+    with pytest.raises(
+        BadInputError, match=r"the masks .*m are coloured pictures whose background is one colour .* and not black"
+    ):
         GivenMasks(write(tmp_path / "m", [picture] * 5), WIDTH, HEIGHT, 5)
 
 

@@ -79,7 +79,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 def test_not_a_video(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("hello")
-    with pytest.raises(BadInputError, match=r"a\.mp4 is not a video that FFmpeg can read: convert it"):
+    with pytest.raises(BadInputError, match=r"a\.mp4 is a text file, not a video: give the clip itself"):
         probe(tmp_path / "a.mp4")
 
 

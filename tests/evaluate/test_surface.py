@@ -46,7 +46,7 @@ def test_the_two_directions_differ_for_a_part(open3d: Any) -> None:
 
 def test_a_missing_open3d_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, ModuleNotFoundError("No module named 'open3d'", name="open3d"))
-    with pytest.raises(MissingDependencyError, match=r"pip install 'fit-avatar\[evaluate\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install open3d"):
         surface_distance(SQUARE, FACES, SQUARE, FACES, 10)
 
 

@@ -124,12 +124,16 @@ def test_a_frame_that_does_not_exist_raises(
 
 
 @pytest.mark.parametrize(
-    ("convert", "module", "extra"),
-    [(to_trimesh, "trimesh", "trimesh"), (to_trimesh, "PIL.Image", "trimesh"), (to_open3d, "open3d", "evaluate")],
+    ("convert", "module", "packages"),
+    [
+        (to_trimesh, "trimesh", "trimesh pillow"),
+        (to_trimesh, "PIL.Image", "trimesh pillow"),
+        (to_open3d, "open3d", "open3d"),
+    ],
 )
-def test_a_missing_package_is_named_with_its_extra(
-    monkeypatch: pytest.MonkeyPatch, body: Body, state: BodyState, convert: Any, module: str, extra: str
+def test_a_missing_package_comes_with_the_command(
+    monkeypatch: pytest.MonkeyPatch, body: Body, state: BodyState, convert: Any, module: str, packages: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingDependencyError, match=rf"needs? .*: .*pip install 'fit-avatar\[{extra}\]'$"):
+    with pytest.raises(MissingDependencyError, match=rf"needs? .*: .*pip install {packages}$"):
         convert(body, state, IMAGE)

@@ -115,11 +115,13 @@ def test_an_unknown_extra(tmp_path: Path, body: Body, state: BodyState, capture:
         write_extra("fbx", tmp_path, body, state, capture, TEXTURE)
 
 
-@pytest.mark.parametrize(("export", "module", "extra"), [("usd", "pxr", "usd"), ("lods", "meshoptimizer", "lod")])
+@pytest.mark.parametrize(
+    ("export", "module", "package"), [("usd", "pxr", "usd-core"), ("lods", "meshoptimizer", "meshoptimizer==")]
+)
 def test_a_missing_package_raises_before_any_work(
-    export: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+    export: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     check_installed(["frames", "bvh"])
-    with pytest.raises(MissingDependencyError, match=rf"pip install 'fit-avatar\[{extra}\]'"):
+    with pytest.raises(MissingDependencyError, match=rf"pip install {package}"):
         check_installed(["bvh", export])

@@ -28,7 +28,7 @@ def split(body: Body) -> SplitMesh:
 def test_the_full_mesh_needs_no_package(split: SplitMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "meshoptimizer", None)
     assert simplified(split, np.zeros((split.vertex.max() + 1, 3)), 1.0) is split
-    with pytest.raises(MissingDependencyError, match=r"pip install 'fit-avatar\[lod\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install meshoptimizer=="):
         simplified(split, np.zeros((split.vertex.max() + 1, 3)), 0.5)
 
 

@@ -110,7 +110,7 @@ def test_h5py_is_missing(
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", fail)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'fit-avatar\[smpl\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install h5py"):
         write_people_snapshot(tmp_path / "out", body, state, capture)
     assert not (tmp_path / "out").exists()
 

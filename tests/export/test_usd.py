@@ -24,7 +24,7 @@ def test_without_usd_one_sentence_says_how_to_get_it(
     tmp_path: Path, body: Body, state: BodyState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pxr", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'fit-avatar\[usd\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install usd-core"):
         write_usdz(tmp_path / "a.usdz", body, state, 25.0, TEXTURE)
 
 

@@ -39,5 +39,8 @@ def test_a_picture_that_claims_too_much_is_not_decoded(tmp_path: Path, side: int
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a\xff\xff\xff\xff", b"BM", b"text", bytes(1000)])
 def test_what_is_no_picture_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(BadInputError, match=r"the mask .*a\.png (cannot be read as an image|has 65535 × 65535)"):
+    with pytest.raises(
+        BadInputError,
+        match=r"the mask .*a\.png ((is|begins like) an? (empty|PNG|BMP|text)|is not a picture that|has 65535 × 65535)",
+    ):
         read_picture(tmp_path / "a.png", "mask")

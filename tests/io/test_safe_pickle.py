@@ -207,7 +207,7 @@ def test_shared_lists_are_visited_once(read):
 
 @pytest.mark.parametrize("kept", [0, 1, 10, 60, -1])
 def test_a_truncated_file_raises(read, kept):
-    with pytest.raises(BadInputError, match=r"model\.pkl is damaged or not a pickle"):
+    with pytest.raises(BadInputError, match=r"model\.pkl is (damaged or not a|an empty file, not a) pickle"):
         read(pickle.dumps({"v_template": np.ones((5, 3))})[:kept])
 
 

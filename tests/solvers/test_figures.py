@@ -52,5 +52,5 @@ def test_drawing_leaves_the_state_of_pyplot_alone() -> None:
 
 def test_a_missing_matplotlib_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingDependencyError, match=r"^figures need .* pip install 'fit-avatar\[plot\]'$"):
+    with pytest.raises(MissingDependencyError, match=r"^figures need .* pip install matplotlib$"):
         SUMMARY.plot()

@@ -12,6 +12,8 @@ from fit_avatar.capture.adapters.camera_text import from_colmap, from_colmap_bin
 from fit_avatar.capture.files import files_in, read_json
 from fit_avatar.capture.snapshot_files import read_snapshot_camera
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.files import described
+from fit_avatar.io.kinds import kind_of, misfit
 
 IN_FOLDERS = (
     "intri.yml", "cameras.txt", "sparse/0/cameras.txt", "sparse/cameras.txt", "cameras.bin", "sparse/0/cameras.bin",
@@ -47,19 +49,38 @@ def _read(path: Path, video: tuple[int, int]) -> Numbers:
     if not path.is_file():
         raise BadInputError(f"there is no camera file {path}: check the path")
     if path.stat().st_size > MAX_BYTES:
-        raise BadInputError(f"{path} is too large for a description of a camera: check the path")
+        raise BadInputError(
+            f"{path} has {path.stat().st_size >> 20} MB, too much for a description of a camera: check that it is the "
+            "right file"
+        )
     if suffix in (".npz", ".npy"):
         return _from_arrays(path, video)
     if suffix == ".bin":
         return from_colmap_binary(path.read_bytes(), path)
     if suffix in (".txt", ".yml", ".yaml", ".csv"):
         return _from_text(path)
+    if suffix != ".json" and kind_of(path).split()[-1:] in (["picture"], ["video"], ["archive"]):
+        raise BadInputError(
+            misfit(path, "a description of a camera", "give a JSON file with fx, fy, cx, cy, width, height")
+        )
     data = read_json(path, "camera file")
     if isinstance(data, list) and len(data) in (3, 4) and all(isinstance(row, list) for row in data):
         return from_matrix(data, path)
     if not isinstance(data, dict):
-        raise BadInputError(f"the camera file {path} must hold one JSON object with fx, fy, cx, cy, width, height")
-    return from_mapping(data, path, video)
+        raise BadInputError(
+            f"the camera file {path} holds {described(data)}: it must hold one JSON object with fx, fy, cx, cy, width, "
+            "height"
+        )
+    return _with_focal_length(from_mapping(data, path, video), described(data), path)
+
+
+def _with_focal_length(numbers: Numbers, content: str, path: Path) -> Numbers:
+    if "fx" not in numbers:
+        raise BadInputError(
+            f"the camera file {path} lacks fx: it holds {content}, and needs fx, fy, cx, cy, width and height in "
+            "pixels, or the layout of another program (see docs/formats.md)"
+        )
+    return numbers
 
 
 def _read_folder(folder: Path, video: tuple[int, int]) -> Numbers:
@@ -83,8 +104,9 @@ def _from_arrays(path: Path, video: tuple[int, int]) -> Numbers:
     except Exception as error:  # a damaged file can raise anything
         if isinstance(error, BadInputError):
             raise
-        raise BadInputError(f"the camera file {path} cannot be read ({error}): make it again") from None
-    return from_mapping({name: a.tolist() if a.size < 4096 else a for name, a in arrays.items()}, path, video)
+        raise BadInputError(misfit(path, "a file of arrays", "give one that NumPy has written")) from None
+    numbers = from_mapping({name: a.tolist() if a.size < 4096 else a for name, a in arrays.items()}, path, video)
+    return _with_focal_length(numbers, described(arrays), path)
 
 
 def _from_text(path: Path) -> Numbers:
@@ -95,7 +117,9 @@ def _from_text(path: Path) -> Numbers:
     for numbers in (reader(text, path) for reader in (from_colmap, from_matrix_text, from_yaml)):
         if numbers is not None:
             return numbers
+    lines = text.strip().splitlines()
+    beginning = f"begins with {lines[0].strip()[:40]!r}" if lines else "is empty"
     raise BadInputError(
-        f"the camera file {path} has no layout that is known (COLMAP's cameras.txt, a 3 × 3 matrix, OpenCV's, "
-        "EasyMocap's or Kalibr's YAML): see docs/formats.md"
+        f"the camera file {path} {beginning} and has no layout that is known: give COLMAP's cameras.txt, a "
+        "3 × 3 matrix, OpenCV's, EasyMocap's or Kalibr's YAML, or another of docs/formats.md"
     )

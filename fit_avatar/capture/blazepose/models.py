@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.errors import BadInputError, MissingDependencyError
+from fit_avatar.io.optional import detector_remedy
 
 FOLDER = Path(__file__).parent / "models"
 IDENTIFIER = b"TFL3"
@@ -132,8 +133,7 @@ def _import() -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            f"the default detector needs the package ai-edge-litert, which does not load ({error}): install it with "
-            "'pip install ai-edge-litert', or give --keypoints and --masks"
+            f"the default detector needs the package ai-edge-litert, which does not load ({error}): {detector_remedy()}"
         ) from None
     return Interpreter
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.io.files import plain_name, require_file
+from fit_avatar.io.kinds import misfit, video_remedy
 from fit_avatar.io.pictures import check_pixels
 
 if TYPE_CHECKING:
@@ -116,16 +117,15 @@ def open_stream(path: Path) -> Iterator[Stream]:
         raise MissingDependencyError(
             f"videos are read with PyAV, which does not load ({error}): pip install av"
         ) from None
-    refusal = f"{path} is not a video that FFmpeg can read: convert it to an MP4 (H.264) and try again"
     try:
         with plain_name(path) as name:
             container = av.open(name, options=OPTIONS, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError):
-        raise BadInputError(refusal) from None
+        raise BadInputError(_refusal(path)) from None
     with container:
         stream: Any = container.streams.best("video")
         if stream is None or stream.codec_context is None:
-            raise BadInputError(refusal)
+            raise BadInputError(_refusal(path))
         context = stream.codec_context
         check_pixels(context.width, context.height, str(path))
         context.thread_type = "AUTO"
@@ -136,6 +136,10 @@ def open_stream(path: Path) -> Iterator[Stream]:
             raise BadInputError(
                 f"the frames of {path} ({context.pix_fmt}) cannot be converted ({reason}): re-encode it as H.264"
             ) from None
+
+
+def _refusal(path: Path) -> str:
+    return misfit(path, "a video", video_remedy(path), "copy it again, or convert it to an MP4 (H.264)")
 
 
 def _time(frame: VideoFrame) -> float:
