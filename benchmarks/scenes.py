@@ -24,7 +24,7 @@ from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import read_frames
 from fit_avatar.capture.source import Source
 from fit_avatar.evaluate import iou, surface_distance
-from fit_avatar.report.video import video_file
+from fit_avatar.io.video import video_file
 from fit_avatar.scripting import fit_video
 from lib.markdown import markdown_table
 from lib.process import in_a_process, peak_memory_gb

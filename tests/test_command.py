@@ -130,7 +130,9 @@ def test_nonsense_is_refused(finished, monkeypatch, capsys):
     monkeypatch.setattr("fit_avatar.pipeline.diagnose", partial(diagnose, config=DiagnosticsConfig(failed_iou=1.01)))
     assert main(options) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("fit-avatar: the body agrees with the masks in too few frames (silhouette IoU 0.9")
+    assert said.startswith(
+        "fit-avatar: the body agrees with the person's outline in too few frames (silhouette IoU 0.9"
+    )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -16,7 +16,7 @@ from torch import Tensor
 from fit_avatar.body import Body, load_body, pose_body
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Camera
-from fit_avatar.report.video import video_file
+from fit_avatar.io.video import video_file
 from lib.dressed_person import HAIR, TOP, Person, make_person
 from lib.rendering import FLOOR_ROW, Paint, background, render, shadow
 from lib.synthetic_person import NUM_BETAS, make_motion, upwards

@@ -31,7 +31,7 @@ def test_scenes_change_what_is_around_the_person(
     outside = cv2.dilate((mask | plain[1]).astype(np.uint8), np.ones((3, 3))) == 0
     change = np.abs(picture - plain[0]).mean(-1)
     assert change[inside].mean() < 6.0
-    assert (change[outside] > 10).any() == (name != "loose hair")
+    assert ((change[outside] > 10).mean() > 1e-3) == (name != "loose hair")  # but for a few compressed pixels
     assert (mask != plain[1]).any() == (name == "loose hair")
 
 

@@ -54,7 +54,7 @@ def undecodable(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "MediaPipeDetector", FigureDetector)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.observer"], "MediaPipeDetector", FigureDetector)
 
 
 def test_given_inputs(clip: Path, masks: Path, keypoints: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_frame_that_fails_its_second_decoding_is_replaced(clip: Path, undecoda
 def test_a_frame_that_fails_after_the_person_was_found_is_left_out(
     clip: Path, undecodable: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = sys.modules["fit_avatar.capture.observe"]
+    module = sys.modules["fit_avatar.capture.observer"]
     make_masks = module.MaskRefiner.learn
 
     def learn(*args: object) -> object:

@@ -81,8 +81,8 @@ def test_the_source_reads_pictures_again(pictures: Path, masks: Path, keypoints:
 def test_transparency_is_the_mask_unless_masks_are_given(tmp_path: Path, keypoints: Path, given: bool) -> None:
     alphas = [person(s)[0].astype(np.uint8) * 255 for s in SHIFTS]
     clip = write_rgba(tmp_path / "a.mov", [frame(s) for s in SHIFTS], alphas, "png", "rgba")
-    drawn = np.zeros((HEIGHT, WIDTH), bool)
-    drawn[12:124, 20:76] = True
+    everywhere = np.any([person(s)[0] for s in SHIFTS], 0).astype(np.uint8)
+    drawn = cv2.dilate(everywhere, np.ones((3, 3), np.uint8)) > 0
     masks = write_masks(tmp_path / "drawn", [drawn] * len(SHIFTS)) if given else None
     capture = observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)
     said = "a.mov is transparent around the person; this is taken as the masks."
@@ -104,7 +104,7 @@ def test_a_mask_video_with_transparency(tmp_path: Path, keypoints: Path) -> None
 def test_frames_have_the_times_of_the_file(
     tmp_path: Path, keypoints: Path, monkeypatch: pytest.MonkeyPatch, given: bool
 ) -> None:
-    monkeypatch.setattr(sys.modules["fit_avatar.capture.observe"], "MediaPipeDetector", FigureDetector)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.observer"], "MediaPipeDetector", FigureDetector)
     times = [0, 40, 90, 100, 180, 200, 240, 300, 310, 400, 440, 500]
     clip = write_video(tmp_path / "clip.mkv", [frame(s) for s in SHIFTS], times_ms=times)
     capture = observe(clip, camera=CAMERA, keypoints=keypoints if given else None, frames=6)

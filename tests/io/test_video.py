@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fit_avatar.capture import read_frames
-from fit_avatar.report.video import video_file
+from fit_avatar.io.video import video_file
 
 
 @pytest.mark.parametrize("size", [(64, 96), (720, 1280)])
