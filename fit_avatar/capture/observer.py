@@ -31,6 +31,7 @@ from fit_avatar.capture.track import Track
 from fit_avatar.capture.types import PERSON_LEVEL, Image, LeftOut, Mask, Progress
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
+from fit_avatar.io.threads import in_threads
 
 Slots = tuple[tuple[int, ...], ...]
 Choose = Callable[[Collection[int]], Slots]
@@ -169,11 +170,16 @@ class Observer:
         step = "Refining the masks" if given is None else "Checking the masks"
         crowded = any(found[index].others is not None for index in indices)
         masked: dict[int, MaskedFrame] = {}
-        for index, frame in self.clip.frames(indices):
+
+        def mask_frame(item: tuple[int, Image]) -> tuple[int, MaskedFrame]:
+            index, frame = item
             mask = clean_mask(make_mask(index, frame), points[index][BODY], self.config.mask_check)
             coarse = found[index].probability
             doubtful = crowded and coarse is not None and is_doubtful(mask, coarse, self.config.crowd)
-            masked[index] = MaskedFrame(points[index], mask, person_sharpness(frame, mask), doubtful)
+            return index, MaskedFrame(points[index], mask, person_sharpness(frame, mask), doubtful)
+
+        for index, frame in in_threads(mask_frame, self.clip.frames(indices)):
+            masked[index] = frame
             self.clip.drop([index])
             self.report(step, len(masked), len(indices))
         self._leave_out(set(indices) - masked.keys(), NOT_DECODED)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fit_avatar.io.threads import MOST, in_threads
+
+
+def test_results_keep_their_order() -> None:
+    def work(item: int) -> int:
+        time.sleep(0.002 * (item % 3))
+        return item * item
+
+    assert list(in_threads(work, range(20))) == [item * item for item in range(20)]
+    assert list(in_threads(work, [])) == []
+
+
+def test_only_a_few_items_are_taken_ahead() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    results = in_threads(str, items())
+    assert next(results) == "0"
+    assert len(taken) <= MOST + 2
+
+
+def test_an_error_comes_out() -> None:
+    def work(item: int) -> float:
+        return 1 / (item - 2)
+
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(work, range(5)))
