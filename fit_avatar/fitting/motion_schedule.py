@@ -1,7 +1,7 @@
 """The method for any motion: a person who walks, dances or sits down, fitted over all frames at once.
 
-Sigmas are noise levels in metres (at the person's distance) or radians; a term's weight is 1/σ², less where neighbouring
-frames err together. Weights were chosen on s1_tee_walk and looked at on the motions of ``benchmarks/motions.py``.
+Sigmas are noise levels in metres (at the person's distance) or radians; a term's weight is 1/σ², less where
+neighbouring frames err together. Weights were chosen on one rendered walk, and tried on nine other rendered motions.
 """
 
 from __future__ import annotations
@@ -60,9 +60,7 @@ def motion_terms(
         outline_gate_m: how far outline points may be from the surface that has clothes by now; without it, it has none.
     """
     terms = [
-        Term(
-            keypoint_reprojection, keypoint_sigma_m**-2, GemanMcClure(keypoint_scale_m), data={"in_metres": True}
-        ),
+        Term(keypoint_reprojection, keypoint_sigma_m**-2, GemanMcClure(keypoint_scale_m), data={"in_metres": True}),
         Term(limb_direction, direction_weight, GemanMcClure(direction_scale), optional=True),
         Term(mixture_pose_prior, PRIOR),
         Term(joint_limits, 0.1**-2),
