@@ -76,8 +76,8 @@ def test_given_inputs_need_no_detector(clip: Path, masks: Path, keypoints: Path)
         "import sys; sys.modules['ai_edge_litert'] = None\n"  # as if it were not installed
         "from pathlib import Path; from fit_avatar.capture import observe, camera_from\n"
         f"c, _ = camera_from({WIDTH}, {HEIGHT}, focal_px=150)\n"
-        f"seen = observe(Path({str(clip)!r}), camera=c, keypoints=Path({str(keypoints)!r}), masks=Path({str(masks)!r}))\n"
-        "assert seen.limb_directions is None and 'torch' not in sys.modules"
+        f"s = observe(Path({str(clip)!r}), camera=c, keypoints=Path({str(keypoints)!r}), masks=Path({str(masks)!r}))\n"
+        "assert s.limb_directions is None and 'torch' not in sys.modules"
     )
     root = Path(mediapipe_pose.__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
