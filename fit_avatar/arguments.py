@@ -96,6 +96,7 @@ def evaluate(
     truth_body: Path | None = None,
     regressor: Path | None = None,
     offset: int = 0,
+    step: int = 1,
     force: bool = False,
 ) -> bool:
     """Score an avatar's motion against the truth of a public data set; docs/evaluation.md has the protocols.
@@ -112,6 +113,7 @@ def evaluate(
         truth_body: your SMPL model file, or the folder with one for each gender; needed where the truth is parameters.
         regressor: joints from vertices, such as J_regressor_h36m.npy; needed by 3dpw-14.
         offset: number of the truth's frame that the clip's frame 0 shows.
+        step: how many frames the truth goes on from one frame of the clip to the next, as 4 from 120 to 30 a second.
         force: write over a JSON file that is there already.
     """
     from fit_avatar.avatar import Avatar
@@ -124,7 +126,7 @@ def evaluate(
         refuse_existing(json, [truth, result / "avatar.npz"], force)
     avatar = Avatar.load(result)
     true = read_truth(truth, Choice(person, camera, truth_body, universal))
-    scores = evaluate_motion(avatar.body, avatar.motion, true, protocol, regressor, offset)
+    scores = evaluate_motion(avatar.body, avatar.motion, true, protocol, regressor, offset, step)
     print(scores)
     if json is not None:
         scores.write_json(json)

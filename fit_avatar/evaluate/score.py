@@ -34,6 +34,8 @@ Points = dict[str, FloatArray]
 
 FEWEST_JOINTS = 6
 """With fewer than these in common nothing is compared: a similarity transform has seven unknowns. Chosen by hand."""
+RATE_TOLERANCE = 0.05
+"""Rates that differ by less than this fraction are the same: 29.97 and 30. Chosen by hand."""
 BETWEEN = {"mid_hip": ("left_hip", "right_hip"), "thorax": ("left_shoulder", "right_shoulder")}
 """Joints of the sets that are taken as the middle of two of the body's joints."""
 MM = 1e3
@@ -46,6 +48,7 @@ def evaluate_motion(
     protocol_name: str = "",
     regressor: Path | None = None,
     offset: int = 0,
+    step: int = 1,
 ) -> Scores:
     """Compare a motion with the truth, in the frames that both have.
 
@@ -57,14 +60,17 @@ def evaluate_motion(
         regressor: joints as weighted means of SMPL's vertices, for the sets of 14 and 17 joints. It is applied to the
             truth's surface, and to the avatar's if that has SMPL's vertices.
         offset: number of the truth's frame that the clip's frame 0 shows.
+        step: how many frames the truth goes on from one frame of the clip to the next.
 
     Raises:
         BadInputError: there are no frames or too few joints in common, or the protocol needs what is not given.
     """
     rules = protocol(protocol_name or truth.protocol)
     _check(rules, truth, regressor)
-    ours, theirs = _common(motion.frame_indices + offset, truth, offset)
-    truth = truth.rows(theirs)
+    if step < 1:
+        raise BadInputError(f"--step {step} is not a whole number from 1 on: give how many frames the truth goes on")
+    ours, theirs = _common(motion.frame_indices * step + offset, truth, offset)
+    first, truth = truth.frames[theirs[0]] if step > 1 else truth.frames[0], truth.rows(theirs)
     chosen = replace(motion, frame_indices=motion.frame_indices[ours], times_s=motion.times_s[ours])
     state = _rows(motion.state, ours)
     found, exact = _avatar_points(body, state, regressor)
@@ -72,10 +78,15 @@ def evaluate_motion(
     names = tuple(name for name in rules.joints.joints if name in found and name in true)
     _check_joints(rules, names, true, truth)
     a, b = _stack(found, names), _stack(true, names)
-    counted = (truth.frames - truth.frames[0]) % rules.every == 0
+    counted = (truth.frames - first) % (rules.every * step) == 0
+    if not counted.any():
+        raise BadInputError(
+            f"the protocol {rules.name} is about every {rules.every}th frame of the truth, of which the avatar has "
+            "none: fit all frames of the clip"
+        )
     pve = _vertex_error(body, state, truth, counted)
-    notes = (*truth.notes, *_notes(rules, names, exact, body, true))
-    return _measured(rules, truth, chosen, names, a, b, counted, pve, notes)
+    notes = (*truth.notes, *_rates(motion, truth, step), *_notes(rules, names, exact, body, true))
+    return _measured(rules, truth, chosen, names, a, b, counted, pve, step, notes)
 
 
 def _measured(
@@ -87,6 +98,7 @@ def _measured(
     b: FloatArray,
     counted: NDArray[np.bool_],
     pve: tuple[float | None, str],
+    step: int,
     notes: tuple[str, ...],
 ) -> Scores:
     """Return all measures. a, b [T, J, 3]: the avatar's joints and the true ones."""
@@ -96,8 +108,8 @@ def _measured(
     errors = joint_errors(a[counted], b[counted], root if truth.in_camera else None)
     similar = aligned_errors(a[counted], b[counted])
     among = [k for k, name in enumerate(names) if name in (rules.pck_joints or names)]
-    rate = truth.fps or _rate(motion)
-    following = _following(truth.frames)
+    rate = truth.fps / step if truth.fps else _rate(motion)
+    following = _following(truth.frames, step)
     ours, theirs = (accelerations(rooted(x, root))[following] for x in (a, b))
     some = bool(following.any())
 
@@ -235,11 +247,23 @@ def _notes(rules: Protocol, names: tuple[str, ...], exact: bool, body: Body, tru
     return notes
 
 
-def _following(frames: IntArray) -> NDArray[np.bool_]:
+def _rates(motion: Motion, truth: Truth, step: int) -> tuple[str, ...]:
+    """Return what is to be said where the clip and the truth have other rates."""
+    ours = _rate(motion)
+    if ours is None or truth.fps is None or abs(truth.fps / (step * ours) - 1) < RATE_TOLERANCE:
+        return ()
+    how = "one to one" if step == 1 else f"one to {step}"
+    return (
+        f"the truth has {truth.fps:g} frames a second and the clip {ours:.3g}, but frames are matched {how}: "
+        "see --step",
+    )
+
+
+def _following(frames: IntArray, step: int) -> NDArray[np.bool_]:
     """Return which of T − 2 second differences are over frames that follow each other."""
     if len(frames) < 3:
         return np.zeros(0, bool)
-    return np.asarray((np.diff(frames)[:-1] == 1) & (np.diff(frames)[1:] == 1))
+    return np.asarray((np.diff(frames)[:-1] == step) & (np.diff(frames)[1:] == step))
 
 
 def _rate(motion: Motion) -> float | None:
