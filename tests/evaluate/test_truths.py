@@ -360,6 +360,11 @@ class TestParameters:
             read_truth(path, Choice(body=female))
         with pytest.raises(BadInputError, match="no model file for a male body"):
             read_truth(path, Choice(body=tmp_path))
+        (tmp_path / "SMPL_MALE.npz").write_bytes(model.read_bytes())
+        assert read_truth(path, Choice(body=tmp_path)).motion.body.gender == "male"
+        without = truth_files.threedpw(tmp_path / "b.pkl", [np.zeros((2, 24, 3))], np.zeros((2, 4, 4)), betas=[])
+        with pytest.raises(BadInputError, match="has no betas of person 0"):
+            read_truth(without, Choice(body=tmp_path))
 
 
 def regressor(smpl, swapped):
@@ -391,6 +396,12 @@ def test_a_truth_with_more_frames_than_the_clip(body, motion, joints, tmp_path):
     assert not any("a second" in note for note in scores.notes)
     told = evaluate_motion(body, motion, truth).notes
     assert "the truth has 120 frames a second and the clip 30, but frames are matched one to one: see --step" in told
+
+
+def test_joints_in_millimetres_are_told(joints, tmp_path):
+    np.savez(tmp_path / "a.npz", joints=1e3 * stacked(joints, "smpl-24"))
+    with pytest.raises(BadInputError, match="spans more than 10 m in a frame: give it in metres"):
+        read_truth(tmp_path / "a.npz")
 
 
 def test_plain_joints(body, motion, joints, tmp_path):

@@ -30,8 +30,8 @@ def read(variables: dict[str, Any], path: Path) -> Truth | None:
     """
     if "poses_3d" not in variables:
         return None
-    poses = np.asarray(variables["poses_3d"], np.float64)
-    if poses.ndim != 3 or poses.shape[1:] != (15, 3):
+    poses = np.asarray(variables["poses_3d"])
+    if poses.dtype.kind not in "iuf" or poses.ndim != 3 or poses.shape[1:] != (15, 3):
         raise BadInputError(f"{path}: poses_3d has the shape {list(poses.shape)} where [frames, 15, 3] is expected")
     whole = np.isfinite(poses).all((1, 2))
     if not whole.any():

@@ -35,7 +35,8 @@ def read_amass(arrays: Mapping[str, Any], path: Path, choice: Choice) -> Truth:
     fps = None if rate is None else float(numbers(np.ravel(rate), "mocap_framerate", path, (1,))[0])
     betas = numbers(np.ravel(arrays["betas"]), "betas", path, (None,))
     gender = str(arrays["gender"]) if "gender" in arrays else "neutral"
-    gender = gender.removeprefix("b'").rstrip("'")  # as Python 2 has written it
+    gender = gender.removeprefix("b'").rstrip("'").lower()  # bytes, as Python 2 has written it
+    gender = gender if gender in ("male", "female") else "neutral"
     notes = ("the motion is in AMASS's world, so the clip is aligned as a whole",)
     return _posed("AMASS", path, choice, poses, trans, betas, gender, None, False, fps, notes)
 
@@ -72,7 +73,7 @@ def read_up_3d(data: dict[str, Any], path: Path, choice: Choice) -> Truth:
     poses = numbers(np.ravel(data["pose"])[None], "pose", path, (1, 72))
     trans = numbers(np.ravel(data.get("trans", np.zeros(3)))[None], "trans", path, (1, 3))
     shape = numbers(np.ravel(data["betas"]), "betas", path, (None,))
-    camera = np.eye(4)[None].repeat(1, 0)
+    camera = np.eye(4)[None]
     camera[0, :3, :3] = Rotation.from_rotvec(numbers(np.ravel(data["rt"]), "rt", path, (3,))).as_matrix()
     camera[0, :3, 3] = numbers(np.ravel(data["t"]), "t", path, (3,))
     notes = ("this body is a fit that people have checked, not measured",)

@@ -39,7 +39,7 @@ def read(data: dict[str, Any], path: Path, choice: Choice) -> Truth:
     count = same_length(path, jointPositions=joints, cam_poses=cameras)
     flags = data.get("campose_valid")
     valid: NDArray[np.bool_] = np.ones(count, bool)
-    if isinstance(flags, (list, tuple)) and len(flags) > person:
+    if isinstance(flags, (list, tuple, np.ndarray)) and len(flags) > person:
         valid = numbers(flags[person], "campose_valid", path, (count,)) > 0
     if not valid.any():
         raise BadInputError(f"{path} has no frame with a valid camera for person {person}: take another person")
@@ -59,21 +59,23 @@ def read(data: dict[str, Any], path: Path, choice: Choice) -> Truth:
 
 
 def _motion(data: dict[str, Any], path: Path, choice: Choice, person: int, cameras: Any) -> Any:
-    for name in ("poses", "trans", "betas"):
-        if not isinstance(data.get(name), (list, tuple)) or len(data[name]) <= person:
+    parts = {}
+    for name in ("poses", "trans", "betas", "genders"):
+        of_people = data.get(name)
+        if not isinstance(of_people, (list, tuple, np.ndarray)) or len(of_people) <= person:
             raise BadInputError(f"{path} has no {name} of person {person}: get the file again")
-    poses = numbers(data["poses"][person], "poses", path, (len(cameras), 72))
-    trans = numbers(data["trans"][person], "trans", path, (len(cameras), 3))
-    betas = numbers(np.ravel(data["betas"][person]), "betas", path, (None,))
-    genders = data.get("genders") or data.get("gender") or []
-    told = str(genders[person]).lower()[:1] if len(genders) > person else ""
+        parts[name] = of_people[person]
+    poses = numbers(parts["poses"], "poses", path, (len(cameras), 72))
+    trans = numbers(parts["trans"], "trans", path, (len(cameras), 3))
+    betas = numbers(np.ravel(parts["betas"]), "betas", path, (None,))
+    told = str(parts["genders"]).lower()[:1]
     assert choice.body is not None
     return smpl_motion(choice.body, GENDERS.get(told, "neutral"), poses, trans, betas[:10], path, cameras)
 
 
 def _person(data: dict[str, Any], path: Path, choice: Choice) -> int:
     people = data["jointPositions"]
-    if not isinstance(people, (list, tuple)) or not people:
+    if not isinstance(people, (list, tuple, np.ndarray)) or not len(people):
         raise BadInputError(f"{path} has no jointPositions of anybody: get the file again")
     if choice.person is None and len(people) > 1:
         raise BadInputError(f"{path} has {len(people)} people: say which with --person 0 to {len(people) - 1}")
