@@ -5,9 +5,19 @@ import pickle
 import numpy as np
 from scipy.io import savemat
 
-from fit_avatar.evaluate.truths.human36m import CHOSEN as H36M_CHOSEN
-from fit_avatar.evaluate.truths.mpi_inf_3dhp import CHOSEN as MPI_CHOSEN
+from fit_avatar.evaluate import SETS
 
+# Places of the joints as the data sets list them, by their names in our sets.
+H36M_32 = {
+    0: "mid_hip", 1: "right_hip", 2: "right_knee", 3: "right_ankle", 6: "left_hip", 7: "left_knee", 8: "left_ankle",
+    12: "spine", 13: "thorax", 14: "jaw", 15: "head_top", 17: "left_shoulder", 18: "left_elbow", 19: "left_wrist",
+    25: "right_shoulder", 26: "right_elbow", 27: "right_wrist",
+}  # fmt: skip
+MPI_28 = {
+    3: "spine", 4: "mid_hip", 5: "thorax", 6: "jaw", 7: "head_top", 9: "left_shoulder", 10: "left_elbow",
+    11: "left_wrist", 14: "right_shoulder", 15: "right_elbow", 16: "right_wrist", 18: "left_hip", 19: "left_knee",
+    20: "left_ankle", 23: "right_hip", 24: "right_knee", 25: "right_ankle",
+}  # fmt: skip
 CDF_MARK = b"\xcd\xf3\x00\x01\x00\x00\xff\xff"
 
 
@@ -40,7 +50,8 @@ def threedpw(path, joints, cameras, valid=None, **more):
 def h36m_pose(joints):
     """Return ``Pose`` [1, N, 96] in mm from the 17 joints that move [N, 17, 3]; the others are far away."""
     pose = np.full((len(joints), 32, 3), 9e3)
-    pose[:, H36M_CHOSEN] = joints * 1e3
+    for place, name in H36M_32.items():
+        pose[:, place] = joints[:, SETS["h36m-17"].joints.index(name)] * 1e3
     return pose.reshape(1, len(joints), 96)
 
 
@@ -51,7 +62,8 @@ def mpi_training(path, cameras):
         found = np.empty((len(cameras), 1), object)
         for k, joints in enumerate(cameras):
             whole = np.full((len(joints), 28, 3), 9e3)
-            whole[:, MPI_CHOSEN] = joints * 1e3 * scale
+            for place, name in MPI_28.items():
+                whole[:, place] = joints[:, SETS["mpi-inf-17"].joints.index(name)] * 1e3 * scale
             found[k, 0] = whole.reshape(len(joints), 84)
         return found
 
