@@ -85,7 +85,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise BadInputError(f"{path} is not a readable HDF5 file ({_short(error)}): get it again") from None
 
 
