@@ -170,19 +170,8 @@ def kick(frames: int) -> HumanMotion:
     """Kick with the right foot: backwards, forwards to the height of the hips, and back to the floor."""
     lifted = curve(frames, (0, 0), (0.1, 0), (0.2, 1), (0.8, 1), (0.92, 0), (1, 0))
     swing = curve(frames, (0, 0), (0.1, 0), (0.32, -28), (0.52, 78), (0.6, 72), (0.86, 14), (0.96, 0), (1, 0))
-    knee = curve(
-        frames,
-        (0, 0),
-        (0.1, 0),
-        (0.32, 85),
-        (0.44, 60),
-        (0.53, 8),
-        (0.62, 25),
-        (0.75, 52),
-        (0.86, 42),
-        (0.96, 0),
-        (1, 0),
-    )
+    bends = (0.1, 0), (0.18, 42), (0.32, 85), (0.44, 60), (0.53, 8), (0.62, 25), (0.72, 56), (0.84, 46), (0.96, 0)
+    knee = curve(frames, (0, 0), *bends, (1, 0))
     forward = swing.clip(0) / 78
     a = Angles(frames)
     a.lifted[:, 1] = lifted

@@ -24,7 +24,7 @@ from lib.recordings import JOINTS
 from lib.rendering import FLOOR_ROW
 from lib.synthetic_person import NUM_BETAS, write_clip
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""
 FOCAL = 1.39
 """Of the picture's height: a phone's that is held upright, as for the people who turn."""
