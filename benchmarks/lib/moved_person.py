@@ -75,7 +75,7 @@ def held(points: NDArray[np.float64], stands: NDArray[np.float64]) -> NDArray[np
     step = np.diff(points, axis=0)
     firm = (stands[1:] * stands[:-1])[..., None]
     slide = (firm * step).sum(1) / (firm.sum(1) + 0.05)
-    return -np.concatenate([np.zeros((1, 2)), np.cumsum(slide, axis=0)])
+    return np.concatenate([np.zeros((1, 2)), -np.cumsum(slide, axis=0)])
 
 
 def floor_under(lowest: NDArray[np.float64], firm: NDArray[np.float64]) -> NDArray[np.float64]:

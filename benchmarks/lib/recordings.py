@@ -51,7 +51,8 @@ class Skeleton:
         """Read an ASF file with angles in degrees."""
         text = path.read_text()
         unit = INCH_M / float(re.findall(r"^\s*length\s+(\S+)", text, re.MULTILINE)[0])
-        axes, freedoms, parents, lengths = {}, {}, {}, {}
+        axes, freedoms, lengths = {}, {}, {}
+        parents: dict[str, str] = {}
         for bone in re.findall(r"begin(.*?)end", text[text.index(":bonedata") : text.index(":hierarchy")], re.DOTALL):
             fields = {words[0]: words[1:] for line in bone.splitlines() if (words := line.split())}
             name = fields["name"][0]
