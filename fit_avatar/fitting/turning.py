@@ -43,14 +43,22 @@ class Turning:
     """Between the directions that are farthest from each other."""
     error_m: float
     """Nine in ten keypoints are nearer to the body in one pose than this."""
-    is_turn: bool
+    turns: bool
+    """Whether the person turns far enough."""
+    keeps_pose: bool
+    """Whether one pose explains the frames."""
+
+    @property
+    def is_turn(self) -> bool:
+        """Return whether the person turns around in one pose."""
+        return self.turns and self.keeps_pose
 
     @property
     def sentence(self) -> str:
         """Return what the user is told where the clip is not a turn."""
-        seen = f"The person turns by {math.degrees(self.turn_rad):.0f}° only"
-        if self.turn_rad >= math.radians(150):
-            seen = "The person does not keep one pose while turning"
+        seen = "The person does not keep one pose while turning"
+        if not self.turns:
+            seen = f"The person turns by {math.degrees(self.turn_rad):.0f}° only"
         return (
             f"{seen}, so that the preset motion was taken, which is made for any motion: sides that the clip does not "
             "show are an estimate. For the best avatar film one full turn; --preset chooses another method."
@@ -74,7 +82,7 @@ def measure_turning(body: Body, observations: Observations, config: TurningConfi
     ahead = state.clip.rotations[:, 0, :, 2]
     turn = _spread(torch.atan2(ahead[:, 0], -ahead[:, 2]))
     error = _error(body, state, seen, config)
-    return Turning(turn, error, turn >= config.least_turn_rad and error <= config.most_error_m)
+    return Turning(turn, error, turn >= config.least_turn_rad, error <= config.most_error_m)
 
 
 def _spread(angles: Tensor) -> float:
