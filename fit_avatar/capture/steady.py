@@ -45,8 +45,7 @@ class SteadyConfig:
     1920. Following still corners errs by a tenth of that. Chosen on benchmarks/scenes.py."""
     max_error_ratio: float = 0.8
     """… if moving the picture back also leaves less than this fraction of the difference between the two frames: before
-    a plain wall the only corners are those of the person's shadow. Chosen on rendered motions and
-    benchmarks/scenes.py."""
+    a plain wall the only corners are those of the person's shadow. Chosen on benchmark clips."""
     min_frames: int = 4
     """A camera that rests for fewer used frames is still being moved. Chosen by hand."""
     max_rests: int = 4
