@@ -20,6 +20,8 @@ class CaptureConfig:
 
     min_frames: int = 3
     """A video with fewer usable frames is refused: they do not show a person from all sides. Chosen by hand."""
+    min_duration_s: float = 0.35
+    """A person who is seen for a shorter time shows no motion. Chosen by hand."""
     learning_frames: int = 24
     """Number of frames from which colours and background are learnt. Chosen by hand."""
     learning_bytes: int = 400_000_000

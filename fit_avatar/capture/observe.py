@@ -228,6 +228,11 @@ def _find_person(observer: Observer, inputs: _Inputs, frames: int, other: Detect
     if len(found) < config.min_frames:
         few = len(slots) < config.min_frames
         raise NoPersonError(_still(clip.path, len(slots)) if few else observer.given.nobody(len(found), inputs.people))
+    seconds = inputs.timing.times[max(found)] - inputs.timing.times[min(found)]
+    if clip.info.states_fps and seconds < config.min_duration_s:
+        raise NoPersonError(
+            f"a person is seen in {clip.path} for {seconds:.2g} s only: give a longer clip, or one picture with --image"
+        )
     points, swapped = {index: found[index].points for index in sorted(found)}, frozenset(found)
     if track is None:
         points, swapped = fix_points(points, inputs.timing.times, config.left_right)

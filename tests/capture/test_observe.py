@@ -204,6 +204,14 @@ def test_nobody(tmp_path: Path) -> None:
         observe(path, camera=CAMERA)
 
 
+def test_a_clip_of_a_moment_is_refused(tmp_path: Path) -> None:
+    short = write_video(tmp_path / "short.mp4", [frame(s) for s in SHIFTS[:7]])
+    points = write_openpose(tmp_path / "points", [[person(s)[1]] for s in SHIFTS[:7]])
+    masks = write_masks(tmp_path / "few", [person(s)[0] for s in SHIFTS[:7]])
+    with pytest.raises(NoPersonError, match=r"a person is seen in .*short\.mp4 for 0\.24 s only: give a longer clip"):
+        observe(short, camera=CAMERA, keypoints=points, masks=masks)
+
+
 def test_nobody_in_the_keypoints(clip: Path, masks: Path, tmp_path: Path) -> None:
     folder = write_openpose(tmp_path / "empty", [[] for _ in SHIFTS])
     with pytest.raises(NoPersonError, match=r"the keypoints in .* show nobody: there is no person in any"):
