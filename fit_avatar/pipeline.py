@@ -22,6 +22,7 @@ from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import (
+    SHAPE,
     Action,
     Context,
     FitState,
@@ -91,8 +92,12 @@ class Options:
     """Find a pose for every frame of a clip, also for those that are not fitted."""
     other_motion: Schedule | None = None
     """The method for a person who does not turn around in one pose; None: ``schedule`` in any case."""
+    known: Avatar | None = None
+    """The person's avatar, if there is one already: its shape and texture are kept, and the motion alone is fitted."""
 
     def __post_init__(self) -> None:
+        if self.known is not None:
+            _refuse_shape(self.schedule)
         for schedule in filter(None, (self.schedule, self.other_motion)):
             for action in schedule.actions:
                 if action.name in TAKEN:
@@ -110,6 +115,16 @@ class Reconstruction:
     """What the frames show of the avatar, worked out once."""
     keys: Mapping[str, str]
     """Hashes of all that ``fit``, ``texture``, ``quality`` and ``motion`` depend on."""
+
+
+def _refuse_shape(schedule: Schedule) -> None:
+    """Refuse a schedule that would change what a known avatar gives."""
+    for solve in schedule.solves:
+        if set(SHAPE) & set(solve.free):
+            raise BadInputError(
+                f"the preset {schedule.name} also fits a shape (in {solve.name!r}), which the avatar gives: take the "
+                "preset track, or one that is made from it"
+            )
 
 
 def reconstruct(
@@ -176,7 +191,10 @@ def build(
     )  # fmt: skip
     if options.check:
         avatar = _compared(avatar, views, options, runner, keys)
-    if pictures is not None and options.texture_size:
+    if options.known is not None:
+        avatar = replace(avatar, painted=options.known.image)
+        keys["texture"] = digest(keys["fit"], options.known.image)
+    elif pictures is not None and options.texture_size:
         avatar = _painted(avatar, pictures, views, options, runner, keys)
     if options.check:
         avatar = _judged(avatar, views, options, runner, keys)
@@ -202,8 +220,11 @@ def _fit(
 
     tracker = None if pictures is None else SurfaceTracker(body, capture, pictures)
     start = FitState.upright(body, len(capture.frame_indices))
+    if options.known is not None:
+        start = start.with_shape(options.known.state)
     context = Context(body, observations, None if tracker is None else tracker.match)
-    depends_on = None if runner.store is None else [observed, options.height_m, body.arrays()]
+    shape = None if options.known is None else [start.clip.betas, start.clip.offsets]
+    depends_on = None if runner.store is None else [observed, options.height_m, body.arrays(), shape]
     schedule = options.schedule
     if options.other_motion is not None:
         found = runner.run(
