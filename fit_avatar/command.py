@@ -8,6 +8,7 @@ import time
 
 import torch
 
+from fit_avatar.avatar import Avatar
 from fit_avatar.body import load_body
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
@@ -45,9 +46,11 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
+    known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=preset("motion") if config.preset is None and config.video is not None else None,
+        other_motion=preset("motion") if config.method == "video-avatar" and config.preset is None else None,
+        known=known,
     )  # fmt: skip
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
@@ -60,7 +63,9 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         if viewer is not None:
             logger.warning("watch the fit at %s", viewer.address)
         runner = Runner(store, viewer or told)
-        body = runner.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
+        body = runner.ready(
+            "body", lambda advance: known.body if known else load_body(config.num_betas, advance, config.body)
+        ).to(device)
         check_body(config.export, body)
         made = reconstruct(source, body, options, runner, None if viewer is None else viewer.show)
         results = write_results(runner, config, source, made)

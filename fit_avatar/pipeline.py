@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
+
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
@@ -70,6 +72,10 @@ TAKEN = (
     "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
+
+
+GREY = 180
+"""Of a surface without a texture, in [0, 255]; as Avatar.save has it."""
 
 
 @dataclass(frozen=True)
@@ -192,8 +198,7 @@ def build(
     if options.check:
         avatar = _compared(avatar, views, options, runner, keys)
     if options.known is not None:
-        avatar = replace(avatar, painted=options.known.image)
-        keys["texture"] = digest(keys["fit"], options.known.image)
+        avatar = _textured(avatar, options.known, keys)
     elif pictures is not None and options.texture_size:
         avatar = _painted(avatar, pictures, views, options, runner, keys)
     if options.check:
@@ -278,8 +283,19 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         {"fit": keys["fit"], "code": code_identity("fit_avatar.report.metrics")},
         lambda advance: measure_agreement(*given, under("agreement", advance), views, avatar.keypoint_bias),
     ).value
-    doubtful = (*(diagnose(*given, agreement) if options.all_sides else ()), *limb_warnings(*given))
+    told = diagnose(*given, agreement, shape_known=options.known is not None) if options.all_sides else ()
+    doubtful = (*told, *limb_warnings(*given))
     return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
+
+
+def _textured(avatar: Avatar, known: Avatar, keys: dict[str, str]) -> Avatar:
+    """Return the avatar with the texture that is known, grey if there is none."""
+    image, warnings = known.image, avatar.warnings
+    if image is None:
+        image = np.full((64, 64, 3), GREY, np.uint8)
+        warnings += ("The given avatar has no texture (avatar.png beside its avatar.npz), so that it is grey.",)
+    keys["texture"] = digest(keys["fit"], image)
+    return replace(avatar, painted=image, warnings=warnings)
 
 
 def _painted(
@@ -312,6 +328,8 @@ def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner,
         lambda advance: measure_quality(*given, under("quality", advance), views),
     )
     keys["quality"] = stage.key
+    if options.known is not None:  # what another clip showed
+        return replace(avatar, quality=stage.value)
     regions = tuple(summarise_regions(avatar.body, avatar.state, stage.value))
     unseen = coverage_warnings(regions, len(avatar.capture.masks)) if options.all_sides else ()
     return replace(avatar, quality=stage.value, regions=regions, warnings=(*avatar.warnings, *unseen))

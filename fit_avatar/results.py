@@ -65,7 +65,8 @@ def inputs(config: Config) -> list[Path]:
         *config.extension,
     )  # fmt: skip
     named = (Path(name) for name in (config.body, config.preset or "") if name and Path(name).exists())
-    return [path for path in (*given, *named) if path is not None]
+    known = [] if config.avatar is None else [config.avatar / name for name in ("avatar.npz", "avatar.png")]
+    return [path for path in (*given, *named, *known) if path is not None]
 
 
 def write_results(runner: Runner, config: Config, source: Source, made: Reconstruction) -> Results:
@@ -220,6 +221,8 @@ class _Written:
 
 def scale_source(config: Config) -> str:
     """Return where the metres come from, in words."""
+    if config.avatar is not None:
+        return "that of the given avatar"
     if config.height_m is not None:
         return f"the given height of {config.height_m:g} m"
     return "estimated from average adults, a few per cent uncertain (give --height-m to fix it)"
