@@ -21,7 +21,7 @@ from fit_avatar.pipeline import KEPT, Options, reconstruct
 from fit_avatar.progress import Reporter, RunSummary, Silent
 from fit_avatar.report.live import LiveViewer
 from fit_avatar.report.numbers import key_numbers
-from fit_avatar.results import inputs, planned, write_results
+from fit_avatar.results import check_appended, inputs, planned, write_results
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
         masks=config.masks, detector=config.detector, pose_model=config.pose_model, fps=config.fps,
     )  # fmt: skip
+    if config.append and known is not None:
+        check_appended(config, source, known)
     with contextlib.ExitStack() as opened:
         told: Reporter = reporter or Silent()
         viewer = opened.enter_context(LiveViewer(told)) if config.view else None

@@ -48,9 +48,9 @@ class Config:
     out: Path | None = None
     """Folder for the results; created if needed. Default: out/<name of the video or first photograph>."""
     preset: str | None = None
-    """Method: video-avatar, motion, track, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that `fit-avatar
-    presets` has printed. Default: for a video, video-avatar if the person turns around in one pose, else motion; track
-    with --avatar; octopus for several photographs, smplify for one."""
+    """Method: video-avatar, motion, track, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that
+    `fit-avatar presets` has printed. Default: for a video, video-avatar if the person turns around in one pose, else
+    motion; track with --avatar; octopus for several photographs, smplify for one."""
     extension: tuple[Path, ...] = ()
     """Python files of your own with energy terms and actions that the preset's file names. They are executed."""
     body: str = "anny"
@@ -131,7 +131,12 @@ class Config:
         """Return the folder for the results."""
         if self.out is not None:
             return self.out
-        return Path("out") / (self.image[0].stem if self.video is None else clip_name(self.video))
+        return Path("out") / self.clip
+
+    @property
+    def clip(self) -> str:
+        """Return what the video or the first photograph is called."""
+        return self.image[0].stem if self.video is None else clip_name(self.video)
 
     @property
     def method(self) -> str:

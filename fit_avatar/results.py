@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from fit_avatar.export import (
     EXTRAS,
     WRITERS,
     Style,
+    append_animation,
     avatar_files,
+    check_appendable,
     extra_files,
     write_avatar,
     write_dataset,
@@ -69,6 +71,16 @@ def inputs(config: Config) -> list[Path]:
     return [path for path in (*given, *named, *known) if path is not None]
 
 
+def check_appended(config: Config, source: Source, known: Avatar) -> None:
+    """Check, before the motion is fitted, that it can be added to the given avatar's GLB.
+
+    Raises:
+        BadInputError: it cannot.
+    """
+    path, clip = _appended_to(config), source.clip_identity()
+    check_appendable(path, known.body, known.motion, config.clip, clip, config.force)
+
+
 def write_results(runner: Runner, config: Config, source: Source, made: Reconstruction) -> Results:
     """Write all that was asked for, each as a stage of the run.
 
@@ -78,6 +90,8 @@ def write_results(runner: Runner, config: Config, source: Source, made: Reconstr
     """
     written = _Written(runner, config, source, made)
     files = written.avatar_files()
+    if config.append:
+        files += (written.appended(),)
     preview, overlay = written.preview(), written.overlay()
     page, metrics = written.report(overlay)
     (file,) = written.metrics(metrics)
@@ -108,6 +122,8 @@ class _Written:
         runner, config, avatar, keys = self.runner, self.config, self.avatar, self.made.keys
         folder, code = config.folder, code_identity("fit_avatar.export")
         style = Style(config.skeleton, config.bind, config.up, config.unit)
+        if config.avatar is not None:
+            style = replace(style, animation=config.clip)
         depends_on = {
             "texture": keys["texture"], "motion": keys.get("motion", ""), "style": style,
             "normal_map": config.normal_map, "code": code,
@@ -142,6 +158,13 @@ class _Written:
             joints, *meshes = runner.write("posed frames", of_the_fit, write_posed, extra_files(folder, "frames")).value
             files += (meshes[0].parent, joints)
         return files
+
+    def appended(self) -> Path:
+        """Add the motion to the GLB of the given avatar."""
+        avatar, config, capture = self.avatar, self.config, self.avatar.capture
+        path, clip = _appended_to(config), self.source.clip_identity()
+        given = (path, avatar.body, avatar.motion, capture.fps, config.clip, clip, config.force)
+        return self.runner.ready("appended animation", lambda advance: append_animation(*given))
 
     def _displacement(self) -> Any:
         """Return folds finer than the mesh, if they were asked for."""
@@ -217,6 +240,12 @@ class _Written:
             measurements=report.measure_body(avatar.body, avatar.state),
             regions=avatar.regions,
         )
+
+
+def _appended_to(config: Config) -> Path:
+    """Return the GLB of the given avatar."""
+    assert config.avatar is not None, "the options are checked"
+    return config.avatar / "avatar.glb"
 
 
 def scale_source(config: Config) -> str:

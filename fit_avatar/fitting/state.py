@@ -72,9 +72,7 @@ class FitState:
     def with_shape(self, known: BodyState) -> FitState:
         """Return the state with a known person's betas and offsets."""
         device = self.clip.transl.device
-        return replace(
-            self, clip=replace(self.clip, betas=known.betas.to(device), offsets=known.offsets.to(device))
-        )
+        return replace(self, clip=replace(self.clip, betas=known.betas.to(device), offsets=known.offsets.to(device)))
 
     @property
     def hypotheses(self) -> int:

@@ -22,8 +22,8 @@ COVERAGE_NOTE = (
 
 
 KNOWN_NOTE = (
-    "Shape and texture were given. The colours are for this clip alone; the report of the given avatar says which of its "
-    "parts are measured."
+    "Shape and texture were given. The colours are for this clip alone; the report of the given avatar says which of "
+    "its parts are measured."
 )
 
 
