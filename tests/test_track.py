@@ -11,12 +11,15 @@ import torch
 from synthetic import CAMERA, write_clip
 
 from fit_avatar import Avatar, load_body, preset, track_video
+from fit_avatar.body import rotation
 from fit_avatar.capture import Capture
+from fit_avatar.capture.source import Source
 from fit_avatar.cli import main
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.export import write_npz
-from fit_avatar.fitting import SHAPE, FitState, Solve, as_schedule
+from fit_avatar.fitting import SHAPE, Context, FitState, Observations, Solve, as_schedule
+from fit_avatar.fitting.actions.focal_length import scale_depth
 from fit_avatar.pipeline import Options
 from fit_avatar.solvers import GaussNewton
 
@@ -59,18 +62,38 @@ def folder(saved, tmp_path):
 def quick():
     whole = preset("track")
     actions = [replace(a, optimiser=GaussNewton(4)) if isinstance(a, Solve) else a for a in whole.actions]
-    return as_schedule([actions[0], actions[1], actions[3]])
+    return as_schedule([actions[0], actions[1], actions[4]])
 
 
 def test_the_preset_frees_no_shape():
     assert not any(set(SHAPE) & set(solve.free) for solve in preset("track").solves)
-    assert [type(a).__name__ for a in preset("track").actions] == ["Initialise", "Solve", "Solve", "Solve"]
+    assert [type(a).__name__ for a in preset("track").actions] == [
+        "Initialise", "Solve", "Solve", "EstimateFocalLength", "Solve",
+    ]  # fmt: skip
 
 
 def test_a_state_takes_a_known_shape(clip):
     known = FitState.upright(BODY, 3).with_shape(clip.state)
     assert torch.equal(known.clip.betas, clip.state.betas) and torch.equal(known.clip.offsets, clip.state.offsets)
     assert len(known.clip.transl) == 3
+
+
+@pytest.mark.parametrize("factor", [0.75, 1.3])
+def test_a_known_person_tells_the_focal_length(clip, given, factor):
+    """From four frames of eight alone, the others follow in depth."""
+    rough = preset("track").action("focal length")
+    observed = Observations.of(Source.of(camera=CAMERA, **given).observe(), BODY.template.device)
+    guess = replace(CAMERA.zoomed(factor), focal_sigma=0.35)
+    context = Context(BODY, lambda: replace(observed, camera=guess))
+    true = FitState.upright(BODY, len(observed.keypoints)).with_shape(clip.state).clip
+    rotations = rotation.exp(torch.cat([clip.state.global_orient[:, None], clip.state.body_pose], 1))
+    start = scale_depth(replace(true, rotations=rotations, transl=clip.state.transl), factor)
+    found = replace(rough, most_frames=4).run(FitState(start), context)
+    assert found.focal.factor == pytest.approx(1 / factor, rel=0.1)
+    assert found.key_frames is None and len(found.clip.transl) == len(start.transl)
+    near = found.clip.transl[:, 2] / clip.state.transl[:, 2]
+    torch.testing.assert_close(near, torch.full_like(near, factor * found.focal.factor))
+    assert torch.equal(found.clip.offsets, clip.state.offsets)
 
 
 def test_from_the_command_line(clip, known, folder, tmp_path):

@@ -7,7 +7,7 @@ clothes, so that they say how far a limb points to the camera.
 from __future__ import annotations
 
 from fit_avatar.energies import Annealed
-from fit_avatar.fitting.actions import Initialise, Solve
+from fit_avatar.fitting.actions import EstimateFocalLength, Initialise, Solve
 from fit_avatar.fitting.actions.solve import POSE
 from fit_avatar.fitting.motion_schedule import motion_terms
 from fit_avatar.fitting.schedule import Schedule
@@ -18,6 +18,10 @@ SHAPE = ("betas", "offsets")
 FREE = (*POSE, "keypoint_bias")
 WIDE, NARROW = Annealed(0.15, 0.05), Annealed(0.06, 0.03)
 """How far outlines may be from the surface, in metres, before and after they have moved it; as in the preset motion."""
+
+FOCAL_FRAMES = 20
+"""Frames by which the focal length is found, if nobody has measured it: a known body leaves little else open. Of two
+rendered clips 20 found it to 2 %, in a third of the time that all 60 took."""
 
 
 def track() -> Schedule:
@@ -39,6 +43,14 @@ def track() -> Schedule:
             Initialise(),
             Solve("pose from keypoints and directions", start, free=FREE, optimiser=GaussNewton(20)),
             Solve("pose from outlines", rough, free=FREE, optimiser=GaussNewton(12)),
+            EstimateFocalLength(
+                "focal length",
+                rough,
+                free=FREE,
+                optimiser=GaussNewton(6),
+                trial_iterations=4,
+                most_frames=FOCAL_FRAMES,
+            ),
             Solve("pose from near outlines", fine, free=FREE, optimiser=GaussNewton(8)),
         ),
     )

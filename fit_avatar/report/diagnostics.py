@@ -32,6 +32,9 @@ class DiagnosticsConfig:
     """A person whose views all lie within this angle has hardly turned."""
     poor_iou: float = 0.85
     """A frame with a lower silhouette IoU is reported as not matching."""
+    unlike_iou: float = 0.945
+    """A known avatar with a lower median IoU is not of the person in the clip. On rendered clips, people have 0.96 to
+    0.98 with their own avatar, and 0.88 to 0.93 with that of somebody else."""
     failed_iou: float = 0.75
     """The fit has failed if most frames have a lower silhouette IoU."""
     failed_keypoint_error: float = 0.025
@@ -99,13 +102,24 @@ def diagnose(
     median = float(np.median(error[np.isfinite(error)])) if np.isfinite(error).any() else 0.0
     if median > config.failed_keypoint_error:
         raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
-    warnings = () if shape_known else _sides(body, state, config)
+    warnings = _likeness(agreement, config) if shape_known else _sides(body, state, config)
     if poor:
         warnings += (
             f"In {poor} of {count} frames body and mask overlap by less than {100 * config.poor_iou:.0f} %; "
             "see silhouette_iou in metrics.json.",
         )
     return warnings
+
+
+def _likeness(agreement: Agreement, config: DiagnosticsConfig) -> tuple[str, ...]:
+    """Return a warning if the outline of a known person is not that of the person in the clip."""
+    overlap = float(np.median(agreement.iou))
+    if overlap >= config.unlike_iou:
+        return ()
+    return (
+        f"The avatar's outline agrees with that of the person in the clip less than it does for the same person (IoU "
+        f"{overlap:.2f}): the clip shows another person or other clothes, or the masks are poor; compare overlay.mp4.",
+    )
 
 
 def _sides(body: Body, state: BodyState, config: DiagnosticsConfig) -> tuple[str, ...]:
