@@ -9,6 +9,7 @@ from fit_avatar.fitting import preset as preset
 from fit_avatar.scripting import fit_capture as fit_capture
 from fit_avatar.scripting import fit_images as fit_images
 from fit_avatar.scripting import fit_video as fit_video
+from fit_avatar.scripting import track_video as track_video
 from fit_avatar.solvers import solve as solve
 
 __all__: list[str]

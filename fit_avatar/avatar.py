@@ -16,6 +16,7 @@ from fit_avatar.body import Body, BodyState, Motion, Posed, pose_body
 from fit_avatar.capture import Capture, read_image
 from fit_avatar.export import (
     Style,
+    append_animation,
     avatar_files,
     extra_files,
     read_npz,
@@ -125,6 +126,19 @@ class Avatar:
             frame: as for :meth:`to_trimesh`.
         """
         return to_open3d(self.body, self.state, self.image, frame)
+
+    def append_to(self, glb: Path | str, name: str, force: bool = False) -> Path:
+        """Add the motion to the GLB of the same avatar, as a further animation.
+
+        Args:
+            glb: as :meth:`save` or the command line has written it.
+            name: of the animation.
+            force: also replace one of this name.
+
+        Raises:
+            BadInputError: the file is not of this avatar, or has an animation of this name.
+        """
+        return append_animation(Path(glb), self.body, self.motion, self.capture.fps, name, force=force)
 
     def save(
         self,

@@ -8,6 +8,7 @@ import time
 
 import torch
 
+from fit_avatar.avatar import Avatar
 from fit_avatar.body import load_body
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
@@ -20,7 +21,7 @@ from fit_avatar.pipeline import KEPT, Options, reconstruct
 from fit_avatar.progress import Reporter, RunSummary, Silent
 from fit_avatar.report.live import LiveViewer
 from fit_avatar.report.numbers import key_numbers
-from fit_avatar.results import inputs, planned, write_results
+from fit_avatar.results import check_appended, inputs, planned, write_results
 
 logger = logging.getLogger(__name__)
 
@@ -45,22 +46,28 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
+    known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=preset("motion", config.quality) if config.preset is None and config.video is not None else None,
+        other_motion=_other_motion(config),
+        known=known,
     )  # fmt: skip
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
         focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
         masks=config.masks, detector=config.detector, pose_model=config.pose_model, fps=config.fps,
     )  # fmt: skip
+    if config.append and known is not None:
+        check_appended(config, source, known)
     with contextlib.ExitStack() as opened:
         told: Reporter = reporter or Silent()
         viewer = opened.enter_context(LiveViewer(told)) if config.view else None
         if viewer is not None:
             logger.warning("watch the fit at %s", viewer.address)
         runner = Runner(store, viewer or told)
-        body = runner.ready("body", lambda advance: load_body(config.num_betas, advance, config.body)).to(device)
+        body = runner.ready(
+            "body", lambda advance: known.body if known else load_body(config.num_betas, advance, config.body)
+        ).to(device)
         check_body(config.export, body)
         made = reconstruct(source, body, options, runner, None if viewer is None else viewer.show)
         results = write_results(runner, config, source, made)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from fit_avatar.errors import BadInputError
-from fit_avatar.io.files import require_file, require_path
+from fit_avatar.io.files import require_file, require_folder, require_path
 from fit_avatar.io.sequences import clip_name, require_clip
 
 HEIGHT_RANGE_M = (0.5, 2.6)
@@ -24,7 +24,7 @@ MAX_NAME_BYTES = 200
 BODIES = ("anny", "anny-hands")
 REFINED = ("video-avatar", "motion")
 """Presets of which ``--quality`` says how long they refine."""
-PRESETS = (*REFINED, "videoavatars-2018", "smplify", "smplify-x", "octopus")
+PRESETS = (*REFINED, "track", "videoavatars-2018", "smplify", "smplify-x", "octopus")
 """Their names, known without loading what they are made of."""
 
 
@@ -42,12 +42,17 @@ class Config:
     """Frames a second of a folder of pictures, by default 30; for a video, instead of what it states."""
     image: tuple[Path, ...] = ()
     """One to eight photographs instead of a video."""
+    avatar: Path | None = None
+    """Results folder of an earlier run, whose avatar moves as the person in the video does: shape, clothes and texture
+    are kept, and the motion alone is fitted."""
+    append: bool = False
+    """Also add the motion to avatar.glb in the folder of --avatar, as a further animation with the name of the clip."""
     out: Path | None = None
     """Folder for the results; created if needed. Default: out/<name of the video or first photograph>."""
     preset: str | None = None
-    """Method: video-avatar, motion, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that `fit-avatar
-    presets` has printed. Default: for a video, video-avatar if the person turns around in one pose, else motion;
-    octopus for several photographs, smplify for one."""
+    """Method: video-avatar, motion, track, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that
+    `fit-avatar presets` has printed. Default: for a video, video-avatar if the person turns around in one pose, else
+    motion; track with --avatar; octopus for several photographs, smplify for one."""
     extension: tuple[Path, ...] = ()
     """Python files of your own with energy terms and actions that the preset's file names. They are executed."""
     body: str = "anny"
@@ -128,11 +133,18 @@ class Config:
         """Return the folder for the results."""
         if self.out is not None:
             return self.out
-        return Path("out") / (self.image[0].stem if self.video is None else clip_name(self.video))
+        return Path("out") / self.clip
+
+    @property
+    def clip(self) -> str:
+        """Return what the video or the first photograph is called."""
+        return self.image[0].stem if self.video is None else clip_name(self.video)
 
     @property
     def method(self) -> str:
         """Return the preset, by default the one that suits the input."""
+        if self.avatar is not None and self.preset is None:
+            return "track"
         return self.preset or usual_preset(0 if self.video is not None else len(self.image))
 
 
@@ -172,6 +184,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _unknown_names(config)
     yield from _absurd_numbers(config)
     yield from _contradictions(config)
+    yield from _decided_by_avatar(config)
     try:
         resolve_device(config.device)
     except BadInputError as error:
@@ -186,6 +199,9 @@ def _missing_inputs(config: Config) -> Iterator[str]:
         yield "--video and --image are both given: give only one of them"
     elif len(config.image) > MAX_IMAGES:
         yield f"--image got {len(config.image)} photographs: give 1 to {MAX_IMAGES}, or a video"
+    if config.avatar is not None:
+        require_folder(config.avatar, "--avatar folder", "give the results folder of an earlier run")
+        require_file(config.avatar / "avatar.npz", "avatar", "give the results folder of an earlier run with --avatar")
     if config.video is not None:
         require_clip(config.video)
     for image in config.image:
@@ -254,6 +270,22 @@ def _contradictions(config: Config) -> Iterator[str]:
             f"--quality {config.quality} is for the presets {' and '.join(REFINED)}, but this run takes "
             f"{config.method}: leave --quality out, or choose another --preset"
         )
+
+
+def _decided_by_avatar(config: Config) -> Iterator[str]:
+    """Tell what cannot be asked for where an avatar is given, and what needs one."""
+    if config.avatar is None:
+        if config.append:
+            yield "--append adds to the GLB of an avatar: give its results folder with --avatar"
+        if config.preset == "track":
+            yield "--preset track moves an avatar that is there already: give its results folder with --avatar"
+        return
+    if config.image:
+        yield "--avatar moves as the person in a video does: give --video instead of --image"
+    usual = Config()
+    for name in ("body", "num_betas", "height_m", "texture_size", "delight", "normal_map"):
+        if getattr(config, name) != getattr(usual, name):
+            yield f"--{name.replace('_', '-')} is decided by the avatar that --avatar gives: leave it out"
 
 
 def _unwritable(folder: Path) -> Iterator[str]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
+
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
@@ -22,6 +24,7 @@ from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import (
+    SHAPE,
     Action,
     Context,
     FitState,
@@ -71,6 +74,10 @@ TAKEN = (
 """Names of stages that no action may have."""
 
 
+GREY = 180
+"""Of a surface without a texture, in [0, 255]; as Avatar.save has it."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What is made of a source."""
@@ -91,8 +98,12 @@ class Options:
     """Find a pose for every frame of a clip, also for those that are not fitted."""
     other_motion: Schedule | None = None
     """The method for a person who does not turn around in one pose; None: ``schedule`` in any case."""
+    known: Avatar | None = None
+    """The person's avatar, if there is one already: its shape and texture are kept, and the motion alone is fitted."""
 
     def __post_init__(self) -> None:
+        if self.known is not None:
+            _refuse_shape(self.schedule)
         for schedule in filter(None, (self.schedule, self.other_motion)):
             for action in schedule.actions:
                 if action.name in TAKEN:
@@ -110,6 +121,16 @@ class Reconstruction:
     """What the frames show of the avatar, worked out once."""
     keys: Mapping[str, str]
     """Hashes of all that ``fit``, ``texture``, ``quality`` and ``motion`` depend on."""
+
+
+def _refuse_shape(schedule: Schedule) -> None:
+    """Refuse a schedule that would change what a known avatar gives."""
+    for solve in schedule.solves:
+        if set(SHAPE) & set(solve.free):
+            raise BadInputError(
+                f"the preset {schedule.name} also fits a shape (in {solve.name!r}), which the avatar gives: take the "
+                "preset track, or one that is made from it"
+            )
 
 
 def reconstruct(
@@ -176,7 +197,9 @@ def build(
     )  # fmt: skip
     if options.check:
         avatar = _compared(avatar, views, options, runner, keys)
-    if pictures is not None and options.texture_size:
+    if options.known is not None:
+        avatar = _textured(avatar, options.known, keys)
+    elif pictures is not None and options.texture_size:
         avatar = _painted(avatar, pictures, views, options, runner, keys)
     if options.check:
         avatar = _judged(avatar, views, options, runner, keys)
@@ -202,8 +225,11 @@ def _fit(
 
     tracker = None if pictures is None else SurfaceTracker(body, capture, pictures)
     start = FitState.upright(body, len(capture.frame_indices))
+    if options.known is not None:
+        start = start.with_shape(options.known.state)
     context = Context(body, observations, None if tracker is None else tracker.match)
-    depends_on = None if runner.store is None else [observed, options.height_m, body.arrays()]
+    shape = None if options.known is None else [start.clip.betas, start.clip.offsets]
+    depends_on = None if runner.store is None else [observed, options.height_m, body.arrays(), shape]
     schedule = options.schedule
     if options.other_motion is not None:
         found = runner.run(
@@ -257,8 +283,19 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         {"fit": keys["fit"], "code": code_identity("fit_avatar.report.metrics")},
         lambda advance: measure_agreement(*given, under("agreement", advance), views, avatar.keypoint_bias),
     ).value
-    doubtful = (*(diagnose(*given, agreement) if options.all_sides else ()), *limb_warnings(*given))
+    told = diagnose(*given, agreement, shape_known=options.known is not None) if options.all_sides else ()
+    doubtful = (*told, *limb_warnings(*given))
     return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
+
+
+def _textured(avatar: Avatar, known: Avatar, keys: dict[str, str]) -> Avatar:
+    """Return the avatar with the texture that is known, grey if there is none."""
+    image, warnings = known.image, avatar.warnings
+    if image is None:
+        image = np.full((64, 64, 3), GREY, np.uint8)
+        warnings += ("The given avatar has no texture (avatar.png beside its avatar.npz), so that it is grey.",)
+    keys["texture"] = digest(keys["fit"], image)
+    return replace(avatar, painted=image, warnings=warnings)
 
 
 def _painted(
@@ -291,6 +328,8 @@ def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner,
         lambda advance: measure_quality(*given, under("quality", advance), views),
     )
     keys["quality"] = stage.key
+    if options.known is not None:  # what another clip showed
+        return replace(avatar, quality=stage.value)
     regions = tuple(summarise_regions(avatar.body, avatar.state, stage.value))
     unseen = coverage_warnings(regions, len(avatar.capture.masks)) if options.all_sides else ()
     return replace(avatar, quality=stage.value, regions=regions, warnings=(*avatar.warnings, *unseen))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from fit_avatar.export import (
     EXTRAS,
     WRITERS,
     Style,
+    append_animation,
     avatar_files,
+    check_appendable,
     extra_files,
     write_avatar,
     write_dataset,
@@ -65,7 +67,18 @@ def inputs(config: Config) -> list[Path]:
         *config.extension,
     )  # fmt: skip
     named = (Path(name) for name in (config.body, config.preset or "") if name and Path(name).exists())
-    return [path for path in (*given, *named) if path is not None]
+    known = [] if config.avatar is None else [config.avatar / name for name in ("avatar.npz", "avatar.png")]
+    return [path for path in (*given, *named, *known) if path is not None]
+
+
+def check_appended(config: Config, source: Source, known: Avatar) -> None:
+    """Check, before the motion is fitted, that it can be added to the given avatar's GLB.
+
+    Raises:
+        BadInputError: it cannot.
+    """
+    path, clip = _appended_to(config), source.clip_identity()
+    check_appendable(path, known.body, known.motion, config.clip, clip, config.force)
 
 
 def write_results(runner: Runner, config: Config, source: Source, made: Reconstruction) -> Results:
@@ -77,6 +90,8 @@ def write_results(runner: Runner, config: Config, source: Source, made: Reconstr
     """
     written = _Written(runner, config, source, made)
     files = written.avatar_files()
+    if config.append:
+        files += (written.appended(),)
     preview, overlay = written.preview(), written.overlay()
     page, metrics = written.report(overlay)
     (file,) = written.metrics(metrics)
@@ -107,6 +122,8 @@ class _Written:
         runner, config, avatar, keys = self.runner, self.config, self.avatar, self.made.keys
         folder, code = config.folder, code_identity("fit_avatar.export")
         style = Style(config.skeleton, config.bind, config.up, config.unit)
+        if config.avatar is not None:
+            style = replace(style, animation=config.clip)
         depends_on = {
             "texture": keys["texture"], "motion": keys.get("motion", ""), "style": style,
             "normal_map": config.normal_map, "code": code,
@@ -141,6 +158,13 @@ class _Written:
             joints, *meshes = runner.write("posed frames", of_the_fit, write_posed, extra_files(folder, "frames")).value
             files += (meshes[0].parent, joints)
         return files
+
+    def appended(self) -> Path:
+        """Add the motion to the GLB of the given avatar."""
+        avatar, config, capture = self.avatar, self.config, self.avatar.capture
+        path, clip = _appended_to(config), self.source.clip_identity()
+        given = (path, avatar.body, avatar.motion, capture.fps, config.clip, clip, config.force)
+        return self.runner.ready("appended animation", lambda advance: append_animation(*given))
 
     def _displacement(self) -> Any:
         """Return folds finer than the mesh, if they were asked for."""
@@ -218,8 +242,16 @@ class _Written:
         )
 
 
+def _appended_to(config: Config) -> Path:
+    """Return the GLB of the given avatar."""
+    assert config.avatar is not None, "the options are checked"
+    return config.avatar / "avatar.glb"
+
+
 def scale_source(config: Config) -> str:
     """Return where the metres come from, in words."""
+    if config.avatar is not None:
+        return "that of the given avatar"
     if config.height_m is not None:
         return f"the given height of {config.height_m:g} m"
     return "estimated from average adults, a few per cent uncertain (give --height-m to fix it)"

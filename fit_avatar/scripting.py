@@ -78,6 +78,60 @@ def fit_video(
     return _fit_source(source, options, body, device, progress)
 
 
+def track_video(
+    avatar: Avatar,
+    video: Path | str,
+    *,
+    camera: Camera | Path | str | None = None,
+    fov_deg: float | None = None,
+    keypoints: Path | str | None = None,
+    masks: Path | str | None = None,
+    detector: str = "mediapipe",
+    pose_model: Path | str | None = None,
+    fps: float | None = None,
+    frames: int = 120,
+    schedule: AnySchedule = "track",
+    terms: Sequence[Term] = (),
+    check: bool = True,
+    every_frame: bool = True,
+    device: str | torch.device = "cpu",
+    progress: Advance | None = None,
+) -> Avatar:
+    """Move an avatar as the person in a video does; its shape, clothes and texture stay.
+
+    Args:
+        avatar: the person's, such as :meth:`Avatar.load` reads it.
+        video: this and the others as for :func:`fit_video`.
+        camera: the camera.
+        fov_deg: field of view.
+        keypoints: 2D keypoints.
+        masks: masks.
+        detector: what finds keypoints.
+        pose_model: of MediaPipe.
+        fps: frame rate.
+        frames: use at most this many.
+        schedule: a schedule that frees neither betas nor offsets, its actions, or the name of a preset.
+        terms: further terms.
+        check: compare the avatar with the clip.
+        every_frame: find a pose for every frame of the clip.
+        device: where to compute.
+        progress: called with what is being done, steps done and steps in all.
+
+    Returns:
+        The same avatar with the motion of the video; :meth:`Avatar.append_to` adds it to a GLB.
+
+    Raises:
+        BadInputError: a file or an option cannot be used, or the schedule changes the shape.
+        NoPersonError: the clip does not show one whole person in enough frames, or the fit is nonsense.
+    """
+    source = Source.of(
+        video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
+        detector=detector, pose_model=pose_model, fps=fps,
+    )  # fmt: skip
+    options = Options(as_schedule(schedule, terms), check=check, every_frame=every_frame, known=avatar)
+    return _fit_source(source, options, avatar.body, device, progress)
+
+
 def fit_images(
     images: Sequence[Path | str],
     *,

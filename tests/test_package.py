@@ -19,7 +19,7 @@ def outcome(code, **environment):
 def test_the_public_names_are_these_and_all_are_there():
     assert fit_avatar.__all__ == [
         "Avatar", "Schedule", "Term", "energy", "fit_capture", "fit_images", "fit_video", "load_body", "preset",
-        "solve",
+        "solve", "track_video",
     ]  # fmt: skip
     for name in fit_avatar.__all__:
         assert getattr(fit_avatar, name).__name__ == name

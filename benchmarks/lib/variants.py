@@ -88,7 +88,7 @@ VARIANTS: dict[str, Change] = {
     "body-only": rounds_of_consensus(0),
     "one-consensus": rounds_of_consensus(1),
     TRUE_JOINTS: lambda plan: plan,
-    **{name: (lambda plan, name=name: preset(name)) for name in PRESETS if name != "video-avatar"},
+    **{name: (lambda plan, name=name: preset(name)) for name in PRESETS if name not in ("video-avatar", "track")},
 }
 """Changes of the default schedule by name. ``without-<term>`` is there for every term that it has."""
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -19,6 +19,7 @@ from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import frame_times, probe, read_frames
 from fit_avatar.capture.working_size import at_size
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.fingerprint import digest, file_identity
 from fit_avatar.io.kinds import is_picture
 
 MIN_SIDE_PX = 48
@@ -160,6 +161,11 @@ class Source:
         return tuple(
             path for path in (*clip, *self.images, self.keypoints, self.masks, self.pose_model) if path is not None
         )
+
+    def clip_identity(self) -> str:
+        """Return a hash that tells a clip from others by its content, wherever it lies and whatever it is called."""
+        files = self.images if self.video is None else open_frames(self.video).files()
+        return digest([(size, ends) for size, _, ends in map(file_identity, files)])
 
     def pictures(self, capture: Capture) -> Pictures:
         """Return the undistorted pictures of the frames that a capture holds."""

@@ -1,6 +1,7 @@
 """The avatar for other programs: OBJ, GLB, USD, NPZ, BVH and posed frames; data sets; trimesh's and Open3D's meshes."""
 
 from fit_avatar.export.amass import write_amass
+from fit_avatar.export.animations import append_animation, check_appendable
 from fit_avatar.export.axes import Axes
 from fit_avatar.export.bind import in_bind_pose
 from fit_avatar.export.bvh import write_bvh
@@ -33,9 +34,11 @@ __all__ = [
     "WRITERS",
     "Axes",
     "Style",
+    "append_animation",
     "atomic_folder",
     "atomic_path",
     "avatar_files",
+    "check_appendable",
     "check_body",
     "check_installed",
     "extra_files",

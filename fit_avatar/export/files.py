@@ -55,6 +55,9 @@ class Style:
     unit: Unit = "m"
     """Unit of lengths in OBJ, USD and BVH; by definition metres in GLB and AMASS files."""
 
+    animation: str = "captured"
+    """Name of the motion in GLB."""
+
     @property
     def axes(self) -> Axes:
         """Return the coordinate frame of files whose format leaves it open."""
@@ -124,6 +127,7 @@ def write_avatar(
             skeleton=style.skeleton,
             displacement=displacement,
             times_s=moving.times_s,
+            name=style.animation,
         ),
         obj,
         obj.with_suffix(".mtl"),
@@ -177,6 +181,7 @@ def write_extra(
             detail=fraction,
             displacement=displacement,
             times_s=times,
+            name=style.animation,
         )
         for file, fraction in zip(files, LOD.levels, strict=True)
     ]

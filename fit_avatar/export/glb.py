@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
+from fit_avatar.export.animations import GENERATOR, animation
+from fit_avatar.export.gltf import INDEX_BUFFER, VERTEX_BUFFER, Buffer, packed
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.lod import simplified
 from fit_avatar.export.mesh import ROUGHNESS, SplitMesh, rest_mesh, split_seams
@@ -24,41 +23,6 @@ from fit_avatar.io.atomic import write_bytes
 
 MAX_INFLUENCES = 4
 """Joints per vertex; more would need a second set of attributes, which few viewers read."""
-FLOAT, USHORT, UBYTE, UINT = 5126, 5123, 5121, 5125
-VERTEX_BUFFER, INDEX_BUFFER = 34962, 34963
-TYPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (16,): "MAT4"}
-COMPONENTS = {"<f4": FLOAT, "<u2": USHORT, "|u1": UBYTE, "<u4": UINT}
-
-
-@dataclass
-class _Buffer:
-    """The binary chunk under construction, with its views and accessors."""
-
-    data: bytearray = field(default_factory=bytearray)
-    views: list[dict[str, Any]] = field(default_factory=list)
-    accessors: list[dict[str, Any]] = field(default_factory=list)
-
-    def view(self, content: bytes, **more: Any) -> int:
-        """Append bytes, aligned to four, and return the index of their view."""
-        self.data.extend(b"\0" * (-len(self.data) % 4))
-        self.views.append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content), **more})
-        self.data.extend(content)
-        return len(self.views) - 1
-
-    def array(self, values: NDArray[Any], dtype: str, target: int | None = None, bounds: bool = False) -> int:
-        """Append an array (first axis: elements) and return the index of its accessor."""
-        values = np.ascontiguousarray(values, dtype=dtype)
-        accessor: dict[str, Any] = {
-            "bufferView": self.view(values.tobytes(), **({"target": target} if target else {})),
-            "componentType": COMPONENTS[dtype],
-            "count": len(values),
-            "type": TYPES[values.shape[1:]],
-        }
-        if bounds:
-            flat = values.reshape(len(values), -1)
-            accessor |= {"min": flat.min(0).tolist(), "max": flat.max(0).tolist()}
-        self.accessors.append(accessor)
-        return len(self.accessors) - 1
 
 
 def write_glb(
@@ -73,6 +37,7 @@ def write_glb(
     detail: float = 1.0,
     displacement: NDArray[np.float32] | None = None,
     times_s: NDArray[np.float64] | None = None,
+    name: str = "captured",
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -92,6 +57,7 @@ def write_glb(
         detail: fraction of the triangles to keep, see :mod:`fit_avatar.export.lod`.
         displacement: heights above the surface in metres, for a normal map. [s, s]
         times_s: when the frames were taken, in seconds; by default as ``frame_indices`` and ``fps`` say. [T]
+        name: of the animation.
 
     Returns:
         ``path``. Metres, y up, facing +z.
@@ -100,7 +66,9 @@ def write_glb(
         BadInputError: the disk is full or the folder cannot be written to.
         MissingDependencyError: ``detail`` is less than 1 and meshoptimizer is not installed.
     """
-    buffer = _Buffer()
+    buffer = Buffer()
+    times = seconds(len(state.transl), fps, frame_indices, times_s)
+    extras = {"first_frame": 0 if frame_indices is None else int(frame_indices[0]), "fps": fps}
     rig = rest_rig(body, state, skeleton)
     nodes = _joint_nodes(rig)
     rest = rest_mesh(body, state)
@@ -120,7 +88,7 @@ def write_glb(
         pictures.append(("avatar_normal", "png", bumps))
         material["normalTexture"] = {"index": 1}
     document: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": "fit-avatar"} | ({"copyright": body.licence} if body.licence else {}),
+        "asset": {"version": "2.0", "generator": GENERATOR} | ({"copyright": body.licence} if body.licence else {}),
         "scene": 0,
         "scenes": [{"nodes": [0, len(nodes)]}],
         "nodes": [*nodes, {"name": "avatar", "mesh": 0, "skin": 0}],
@@ -128,7 +96,7 @@ def write_glb(
             {"name": "avatar", "primitives": [_primitive(buffer, body, rig, mesh, shading, displacement is not None)]}
         ],
         "skins": [_skin(buffer, rig)],
-        "animations": [_animation(buffer, body, state, rig, fps, frame_indices, times_s)],
+        "animations": [animation(buffer, rig, root_motion(body, state), times, name, extras)],
         "materials": [material],
         "textures": [{"source": source, "sampler": 0} for source in range(len(pictures))],
         "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
@@ -143,7 +111,7 @@ def write_glb(
     }
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     document["buffers"] = [{"byteLength": len(buffer.data)}]
-    write_bytes(path, _container(document, bytes(buffer.data)))
+    write_bytes(path, packed(document, bytes(buffer.data)))
     return path
 
 
@@ -162,7 +130,7 @@ def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
 
 
 def _primitive(
-    buffer: _Buffer, body: Body, rig: Rig, mesh: SplitMesh, shading: Shading, tangents: bool
+    buffer: Buffer, body: Body, rig: Rig, mesh: SplitMesh, shading: Shading, tangents: bool
 ) -> dict[str, Any]:
     joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy(), rig.pelvis)
     uvs = shading.uvs * [1, -1] + [0, 1]  # in glTF, v points down
@@ -198,38 +166,8 @@ def strongest_influences(
     return np.where(weights > 0, joints + first, 0), weights
 
 
-def _skin(buffer: _Buffer, rig: Rig) -> dict[str, Any]:
+def _skin(buffer: Buffer, rig: Rig) -> dict[str, Any]:
     inverse = np.linalg.inv(rig.world)
     inverse[:, 3] = [0, 0, 0, 1]
     columns = inverse.transpose(0, 2, 1).reshape(-1, 16)
     return {"skeleton": 0, "joints": list(range(len(columns))), "inverseBindMatrices": buffer.array(columns, "<f4")}
-
-
-def _animation(
-    buffer: _Buffer,
-    body: Body,
-    state: BodyState,
-    rig: Rig,
-    fps: float,
-    frame_indices: NDArray[np.int64] | None,
-    times_s: NDArray[np.float64] | None,
-) -> dict[str, Any]:
-    motion = root_motion(body, state)
-    first = 0 if frame_indices is None else int(frame_indices[0])
-    times = buffer.array(seconds(len(motion.pelvis), fps, frame_indices, times_s), "<f4", bounds=True)
-    outputs = [("rotation", rig.pelvis + j, motion.rotations[:, j]) for j in range(len(body.parents))]
-    outputs.append(("translation", rig.pelvis, motion.pelvis))
-    samplers = [{"input": times, "output": buffer.array(values, "<f4")} for _, _, values in outputs]
-    channels = [{"sampler": s, "target": {"node": node, "path": path}} for s, (path, node, _) in enumerate(outputs)]
-    extras = {"world_from_camera": motion.world_from_camera.tolist(), "first_frame": first, "fps": fps}
-    return {"name": "captured", "samplers": samplers, "channels": channels, "extras": extras}
-
-
-def _container(document: dict[str, Any], binary: bytes) -> bytes:
-    """Wrap JSON and binary into a GLB, each chunk padded to four bytes."""
-    text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    binary += b"\0" * (-len(binary) % 4)
-    header = struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(binary))
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return header + chunks

@@ -22,10 +22,12 @@ from fit_avatar.fitting.presets import PRESETS, preset
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.fitting.schedule_file import load_extension, read_schedule, schedule_from_json, schedule_to_json
 from fit_avatar.fitting.state import FitState, FocalLength, calibrated
+from fit_avatar.fitting.track_schedule import SHAPE, track
 from fit_avatar.fitting.turning import Turning, measure_turning
 
 __all__ = [
     "PRESETS",
+    "SHAPE",
     "Action",
     "AnySchedule",
     "ChooseHypothesis",
@@ -57,6 +59,7 @@ __all__ = [
     "solve_motion",
     "some_frames",
     "stack_captures",
+    "track",
     "tracking_terms",
     "video_avatar",
 ]

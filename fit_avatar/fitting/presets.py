@@ -48,6 +48,7 @@ from fit_avatar.fitting.default_schedule import video_avatar
 from fit_avatar.fitting.motion_schedule import motion
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.fitting.schedule_file import read_schedule
+from fit_avatar.fitting.track_schedule import track
 from fit_avatar.solvers import GaussNewton
 
 TORSO = ("right_shoulder", "left_shoulder", "right_hip", "left_hip")
@@ -234,6 +235,7 @@ def octopus() -> Schedule:
 PRESETS: dict[str, Callable[[], Schedule]] = {
     "video-avatar": video_avatar,
     "motion": motion,
+    "track": track,
     "videoavatars-2018": videoavatars_2018,
     "smplify": smplify,
     "smplify-x": smplify_x,

@@ -69,6 +69,11 @@ class FitState:
             )
         )
 
+    def with_shape(self, known: BodyState) -> FitState:
+        """Return the state with a known person's betas and offsets."""
+        device = self.clip.transl.device
+        return replace(self, clip=replace(self.clip, betas=known.betas.to(device), offsets=known.offsets.to(device)))
+
     @property
     def hypotheses(self) -> int:
         """Return how many hypotheses are followed together; 1 for a single one."""

@@ -32,6 +32,9 @@ class DiagnosticsConfig:
     """A person whose views all lie within this angle has hardly turned."""
     poor_iou: float = 0.85
     """A frame with a lower silhouette IoU is reported as not matching."""
+    unlike_iou: float = 0.945
+    """A known avatar with a lower median IoU is not of the person in the clip. On rendered clips, people have 0.96 to
+    0.98 with their own avatar, and 0.88 to 0.93 with that of somebody else."""
     failed_iou: float = 0.75
     """The fit has failed if most frames have a lower silhouette IoU."""
     failed_keypoint_error: float = 0.025
@@ -77,30 +80,59 @@ def diagnose(
     capture: Capture,
     agreement: Agreement,
     config: DiagnosticsConfig = DIAGNOSTICS,
+    shape_known: bool = False,
 ) -> tuple[str, ...]:
     """Return warnings about a fit to a video, one sentence each.
+
+    Args:
+        body: the body.
+        state: shape and the poses of the capture's T frames.
+        capture: masks, keypoints and camera.
+        agreement: of the two.
+        config: thresholds.
+        shape_known: whether the shape comes from elsewhere, so that the person need not turn or move.
 
     Raises:
         NoPersonError: the person does not move, or body, masks and keypoints contradict each other in most frames.
     """
     count, poor = len(agreement.iou), int((agreement.iou < config.poor_iou).sum())
     if (agreement.iou < config.failed_iou).sum() > count / 2:
-        raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources)))
+        raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources), shape_known))
     heights = np.array([np.ptp(np.flatnonzero(mask.any(1))) + 1 if mask.any() else np.nan for mask in capture.masks])
     error = agreement.keypoint_error_px / heights
     median = float(np.median(error[np.isfinite(error)])) if np.isfinite(error).any() else 0.0
     if median > config.failed_keypoint_error:
         raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
-    angles = view_angles(body, state)
-    if max(2 * math.pi - _largest_gap(angles), _limb_motion(body, state)) < config.motionless_rad:
-        raise NoPersonError("the person does not move: film one full turn, or give a single picture with --image")
-    warnings = turn_warnings(angles, config)
+    warnings = _likeness(agreement, config) if shape_known else _sides(body, state, config)
     if poor:
         warnings += (
             f"In {poor} of {count} frames body and mask overlap by less than {100 * config.poor_iou:.0f} %; "
             "see silhouette_iou in metrics.json.",
         )
     return warnings
+
+
+def _likeness(agreement: Agreement, config: DiagnosticsConfig) -> tuple[str, ...]:
+    """Return a warning if the outline of a known person is not that of the person in the clip."""
+    overlap = float(np.median(agreement.iou))
+    if overlap >= config.unlike_iou:
+        return ()
+    return (
+        f"The avatar's outline agrees with that of the person in the clip less than it does for the same person (IoU "
+        f"{overlap:.2f}): the clip shows another person or other clothes, or the masks are poor; compare overlay.mp4.",
+    )
+
+
+def _sides(body: Body, state: BodyState, config: DiagnosticsConfig) -> tuple[str, ...]:
+    """Return warnings of the sides that no frame shows, of a person who moves.
+
+    Raises:
+        NoPersonError: the person does not move.
+    """
+    angles = view_angles(body, state)
+    if max(2 * math.pi - _largest_gap(angles), _limb_motion(body, state)) < config.motionless_rad:
+        raise NoPersonError("the person does not move: film one full turn, or give a single picture with --image")
+    return turn_warnings(angles, config)
 
 
 def _limb_motion(body: Body, state: BodyState) -> float:
@@ -111,10 +143,15 @@ def _limb_motion(body: Body, state: BodyState) -> float:
         return float(rotation.log((left @ right).transpose(-1, -2) @ turns).square().sum(-1).mean(0).sqrt().max())
 
 
-def _no_agreement(iou: float, given: str) -> str:
+def _no_agreement(iou: float, given: str, shape_known: bool) -> str:
     found = f"the body agrees with the person's outline in too few frames (silhouette IoU {iou:.2f} on average)"
     if given:
         return f"{found}: check that {given} {'are both' if ' and ' in given else 'are'} of this video, frame by frame"
+    if shape_known:
+        return (
+            f"{found}: check that the clip shows the person of the avatar, alone and before a calm background, or give "
+            "masks of your own with --masks"
+        )
     return (
         f"{found}: film one person who stands upright, arms held away from the body, before a calm background, or give "
         "masks of your own with --masks"

@@ -21,6 +21,12 @@ COVERAGE_NOTE = (
 )
 
 
+KNOWN_NOTE = (
+    "Shape and texture were given. The colours are for this clip alone; the report of the given avatar says which of "
+    "its parts are measured."
+)
+
+
 def section(title: str, content: str, kind: str = "") -> str:
     """Return a titled section. ``content`` is HTML."""
     return f'<section class="{kind}"><h2>{escape(title)}</h2>{content}</section>'
@@ -62,7 +68,10 @@ def legend() -> str:
 
 
 def coverage(regions: Sequence[Mapping[str, Any]], pictures: str) -> str:
-    """Return the table of the body's regions. ``pictures`` is HTML."""
+    """Return the table of the body's regions, if the clip determined the shape. ``pictures`` is HTML."""
+    if not regions:
+        note = f'<p class="quiet">{escape(KNOWN_NOTE)}</p>'
+        return section("Which parts this clip shows", f"{pictures}{legend()}{note}")
     rows = []
     for region in regions:
         confidence = region["confidence"]

@@ -102,3 +102,12 @@ def test_a_motionless_person_is_an_error_and_a_small_turn_a_warning(body):
         diagnose(body, facing(body, np.linspace(10, 12, 8).tolist()), seen, agreement)
     (said,) = diagnose(body, facing(body, np.linspace(10, 20, 8).tolist()), seen, agreement)
     assert said.startswith("The person hardly turns (10° are seen)")
+
+
+def test_of_a_known_avatar_another_person_is_told_and_neither_turn_nor_motion_asked_for(body):
+    state, seen = facing(body, [0.0] * 8), observed(8)
+    assert diagnose(body, state, seen, Agreement(np.full(8, 0.96), np.ones(8)), shape_known=True) == ()
+    (said,) = diagnose(body, state, seen, Agreement(np.full(8, 0.92), np.ones(8)), shape_known=True)
+    assert "(IoU 0.92): the clip shows another person or other clothes, or the masks are poor" in said
+    with pytest.raises(NoPersonError, match="check that the clip shows the person of the avatar, alone and before"):
+        diagnose(body, state, seen, Agreement(np.full(8, 0.5), np.ones(8)), shape_known=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from fit_avatar.fitting.actions.action import Context
 from fit_avatar.fitting.actions.solve import Solve
@@ -33,14 +34,18 @@ class EstimateFocalLength(Solve):
     """The stated relative error is never less: the body's own shape allows no more. Chosen on the rendered clips."""
     trial_iterations: int = 6
     """Iterations of the solve's optimiser with each focal length."""
+    most_frames: int | None = None
+    """How many frames, spread evenly, the trials are made with, after which the others stay as they are but for their
+    depth; None: all, whose poses are those of the best trial's start."""
 
     def run(self, state: FitState, context: Context) -> FitState:
         """Return the state with the focal length, and the person where it shows the same size."""
         whole = context.observations
         if state.focal is not None or whole.camera.focal_sigma <= 0:
             return state
-        quiet, seen = replace(context, on_step=None), state.observations(whole)
-        start = replace(state, clip=self.solved(state, seen, quiet).unknowns.clip_state())
+        few = self._fewer(state)
+        quiet, seen = replace(context, on_step=None), few.observations(whole)
+        start = replace(few, clip=self.solved(few, seen, quiet).unknowns.clip_state())
         optimiser: Optimiser = replace(self.optimiser, iterations=self.trial_iterations)
         tried = 0
 
@@ -55,7 +60,17 @@ class EstimateFocalLength(Solve):
             return found
 
         focal = self.lowest(energy, whole.camera.focal_sigma)
-        return replace(start, clip=scale_depth(start.clip, focal.factor), focal=focal)
+        found = start if few is state else state
+        return replace(found, clip=scale_depth(found.clip, focal.factor), focal=focal)
+
+    def _fewer(self, state: FitState) -> FitState:
+        """Return the state on the frames of the trials."""
+        frames = state.single(self.name).transl.shape[0]
+        if self.most_frames is None or frames <= self.most_frames:
+            return state
+        chosen = torch.linspace(0, frames - 1, self.most_frames, device=state.clip.transl.device).round().long()
+        keys = chosen if state.key_frames is None else state.key_frames[chosen]
+        return replace(state, clip=state.clip.frames(chosen), key_frames=keys)
 
     def lowest(self, energy: Callable[[float], float], guess_sigma: float) -> FocalLength:
         """Return the focal length of least energy.

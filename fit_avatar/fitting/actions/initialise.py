@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.poses import a_pose
-from fit_avatar.body.skinning import pose_skeleton, skin
+from fit_avatar.body.skinning import pose_skeleton, skin, weighted_sum
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions.action import Context
 from fit_avatar.fitting.observations import Observations
@@ -20,7 +20,7 @@ from fit_avatar.solvers.state import stacked
 
 @dataclass(frozen=True)
 class Initialise:
-    """Find a start from the keypoints alone.
+    """Find a start from the keypoints alone; the shape is kept.
 
     Every frame tries some directions of the upright body in its A-pose; for each one the translation is a linear
     least-squares problem, and a Viterbi pass picks the smoothest good sequence.
@@ -61,14 +61,21 @@ class Initialise:
         keys = self._key_frames(whole)
         seen = whole.frames(keys)
         frames, device = len(seen.keypoints), seen.device
-        start = FitState.upright(body, frames).clip
+        given = state.clip
+        start = replace(
+            FitState.upright(body, frames).clip,
+            betas=given.betas,
+            offsets=given.offsets,
+            keypoint_bias=given.keypoint_bias,
+        )
         scale = 1.0 if seen.height_m is None else float(seen.height_m) / _extent(body.template[:, 1])
         roots = _facing(torch.arange(self.directions, device=device) * (2 * math.pi / self.directions))
         mean_pose, points = a_pose(body), body.keypoint_points
         rotations = torch.cat([roots[:, None], mean_pose.expand(self.directions, -1, -1, -1)], 1)
         nowhere = torch.zeros(self.directions, 3, device=device)
         skeleton = pose_skeleton(body, start.betas, rotations, nowhere)
-        model = scale * skin(skeleton, points.template, points.weights)  # [H, K, 3]
+        resting = points.template + weighted_sum(points.basis, start.betas)
+        model = scale * skin(skeleton, resting, points.weights)  # [H, K, 3]
 
         transl, cost = self._place(model, seen)  # [T, H, 3], [T, H]
         path = self._smoothest(cost, seen.frame_intervals_s)
