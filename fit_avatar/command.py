@@ -13,7 +13,7 @@ from fit_avatar.body import load_body
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import check_body, check_installed
-from fit_avatar.fitting import load_extension, preset
+from fit_avatar.fitting import Schedule, load_extension, preset
 from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
@@ -49,8 +49,7 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=_other_motion(config),
-        known=known,
+        other_motion=_other_motion(config), known=known,
     )  # fmt: skip
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
@@ -83,3 +82,9 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         peak_memory_gb=results.metrics["peak_memory_gb"],
         numbers=key_numbers(results.metrics),
     )
+
+
+def _other_motion(config: Config) -> Schedule | None:
+    """Return what fits the person of a video who does not turn, if the preset is left to the program."""
+    left_open = config.preset is None and config.method == "video-avatar"
+    return preset("motion", config.quality) if left_open else None
