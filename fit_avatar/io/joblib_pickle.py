@@ -1,4 +1,4 @@
-"""Read pickles of joblib as data: a pickle whose arrays lie as raw bytes between its instructions, perhaps compressed."""
+"""Read pickles of joblib as data: arrays lie as raw bytes between the instructions, perhaps all compressed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.arrays import npy
 from fit_avatar.io.files import require_file
-from fit_avatar.io.safe_pickle import ALLOWED, _array, _ForbiddenError, _Inert, _Resolver, _Unpickler
+from fit_avatar.io.safe_pickle import _array, _ForbiddenError, _Inert, _Resolver, _Unpickler
 
 MAX_BYTES = 1 << 30
 """Uncompressed bytes that are read from one file; hours of poses are far smaller."""

@@ -132,10 +132,8 @@ def _smplifyx(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     if any(np.size(e["body_pose"]) == VPOSER_SIZE for e in each.values()):
         raise BadInputError("has poses as numbers of VPoser, which only its network turns into angles: decode them")
     frames = _numbers(each)
-    return gathered(
-        (0, frames[n], from_axis_angles(np.concatenate([np.ravel(e["global_orient"]), np.ravel(e["body_pose"])])[None])[0])
-        for n, e in each.items()
-    )  # fmt: skip
+    poses = {n: np.concatenate([np.ravel(e["global_orient"]), np.ravel(e["body_pose"])]) for n, e in each.items()}
+    return gathered((0, frames[name], from_axis_angles(pose[None])[0]) for name, pose in poses.items())
 
 
 LAYOUTS: tuple[tuple[str, Callable[[Mapping[Any, Any]], dict[Any, Track] | None]], ...] = (
