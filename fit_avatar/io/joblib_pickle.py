@@ -70,7 +70,8 @@ def load_object_npz(path: Path) -> dict[str, Any]:
         BadInputError: as :func:`load_results`.
     """
     require_file(path, "file of poses")
-    return _guarded(path, lambda: _members(path))
+    found: dict[str, Any] = _guarded(path, lambda: _members(path))
+    return found
 
 
 def _guarded(path: Path, read: Any) -> Any:
