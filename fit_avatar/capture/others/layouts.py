@@ -107,7 +107,9 @@ def _romp(data: Mapping[str, Any]) -> dict[Any, Track] | None:
 
 
 def _easymocap(data: Mapping[str, Any]) -> dict[Any, Track] | None:
-    lists = {n: e.get("annots") if isinstance(e, Mapping) else e for n, e in data.items() if isinstance(n, str)}
+    lists: dict[str, Any] = {
+        n: e.get("annots") if isinstance(e, Mapping) else e for n, e in data.items() if isinstance(n, str)
+    }
     if not lists or not all(isinstance(e, list) and all("Rh" in p and "poses" in p for p in e) for e in lists.values()):
         return None
     frames = _numbers(lists)
@@ -115,7 +117,7 @@ def _easymocap(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     def poses() -> Iterator[tuple[Any, int, NDArray[np.float32]]]:
         for name, people in lists.items():
             for each in people:
-                pose = np.array(each["poses"], np.float64).reshape(1, -1)
+                pose: NDArray[Any] = np.array(each["poses"], np.float64).reshape(1, -1)
                 pose = pose if pose.shape[1] not in (69, 63) else np.concatenate([np.zeros((1, 3)), pose], 1)
                 turns = from_axis_angles(pose)[0]
                 root = np.concatenate([np.reshape(each["Rh"], (1, 3)), np.zeros((1, 69))], 1)
