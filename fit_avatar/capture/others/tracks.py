@@ -33,7 +33,7 @@ def chosen(path: Path, program: str, people: Mapping[Any, Track]) -> GivenPoses:
 
 def from_axis_angles(values: Any) -> NDArray[np.float32]:
     """Return SMPL's 24 rotations from axis-angles of at least its first 22 joints. [N, ≥ 66] → [N, 24, 3, 3]"""
-    flat = np.asarray(values, np.float64).reshape(len(values), -1)
+    flat: NDArray[np.float64] = np.asarray(values, np.float64).reshape(len(values), -1)
     if flat.shape[1] < 66:
         raise ValueError(f"{flat.shape[1]} numbers for a pose")
     if flat.shape[1] != 72:  # SMPL-H and SMPL-X: fingers, jaw and eyes follow the wrists
