@@ -12,7 +12,7 @@ from fit_avatar.body import load_body
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import check_body, check_installed
-from fit_avatar.fitting import load_extension, preset
+from fit_avatar.fitting import as_schedule, load_extension, preset
 from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
@@ -45,9 +45,10 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
+    schedule = as_schedule(schedule, init=config.init)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=preset("motion") if config.preset is None and config.video is not None else None,
+        other_motion=as_schedule("motion", init=config.init) if config.preset is None and not config.image else None,
     )  # fmt: skip
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,

@@ -74,6 +74,22 @@ def load_object_npz(path: Path) -> dict[str, Any]:
     return found
 
 
+def load_object_npy(path: Path) -> Any:
+    """Return what an .npy file holds, also where NumPy wrapped a dictionary as an array of objects.
+
+    Raises:
+        BadInputError: as :func:`load_results`.
+    """
+    require_file(path, "file of poses")
+
+    def read() -> Any:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError("larger than any file of poses")
+        return _array_or_object(path.read_bytes())
+
+    return _guarded(path, read)
+
+
 def _guarded(path: Path, read: Any) -> Any:
     try:
         return read()
@@ -117,13 +133,20 @@ def _members(path: Path) -> dict[str, Any]:
             left -= len(content)
             if left < 0:
                 raise ValueError("larger than any file of poses")
-            file = io.BytesIO(content)
-            version = npy.read_magic(file)
-            shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
-            name = info.filename.removesuffix(".npy")
-            if not dtype.hasobject:
-                found[name] = np.load(io.BytesIO(content), allow_pickle=False)
-            elif shape == ():
-                value = _loaded(content[file.tell() :])
-                found[name] = value.item() if isinstance(value, np.ndarray) and value.shape == () else value
+            value = _array_or_object(content)
+            if value is not None:
+                found[info.filename.removesuffix(".npy")] = value
     return found
+
+
+def _array_or_object(content: bytes) -> Any:
+    """Return what an .npy file holds: an array, or what NumPy wrapped as one; None for arrays of several objects."""
+    file = io.BytesIO(content)
+    version = npy.read_magic(file)
+    shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
+    if not dtype.hasobject:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    if shape != ():
+        return None
+    value = _loaded(content[file.tell() :])
+    return value.item() if isinstance(value, np.ndarray) and value.shape == () else value

@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from fit_avatar.body import rotation
-from fit_avatar.capture.others import read_poses
+from fit_avatar.body.model import SMPL_JOINTS
+from fit_avatar.capture.others import GivenPoses
+from fit_avatar.capture.others import read_poses as read_people
 from fit_avatar.errors import BadInputError
 
 RNG = np.random.default_rng(0)
@@ -21,6 +23,10 @@ POSES = RNG.normal(0, 0.5, (3, 72)).astype(np.float32)
 TURNS = rotation.exp(torch.from_numpy(POSES.reshape(3, 24, 3))).numpy()
 BODY = np.concatenate([POSES[:, :66], np.zeros((3, 6), np.float32)], 1)
 FRAMES = np.array([0, 1, 3])
+
+
+def read_poses(path: Path) -> GivenPoses:
+    return read_people(path)[0]
 
 
 def track(**more: Any) -> dict[str, Any]:
@@ -56,21 +62,46 @@ def test_joblib_writes_arrays_between_the_instructions(tmp_path: Path) -> None:
     np.testing.assert_allclose(given.rotations, TURNS, atol=1e-5)
 
 
-def test_the_person_seen_longest_is_taken(tmp_path: Path) -> None:
+def test_the_person_seen_longest_is_the_first(tmp_path: Path) -> None:
     short = {"pose": POSES[:1], "betas": np.zeros((1, 10)), "frame_ids": FRAMES[:1]}
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({5: short, 7: track(frame_ids=FRAMES)}))
-    given = read_poses(tmp_path / "a.pkl")
-    assert (given.person, given.people) == ("7", 2)
+    assert [person.person for person in read_people(tmp_path / "a.pkl")] == ["7", "5"]
 
 
 def test_arrays_and_torch(tmp_path: Path) -> None:
     np.savez(tmp_path / "i.npz", thetas=POSES)
     np.savez(tmp_path / "a.npz", poses=np.concatenate([BODY[:, :66], np.zeros((3, 90))], 1))
-    parts = {"global_orient": torch.from_numpy(POSES[:, :3]), "body_pose": torch.from_numpy(POSES[:, 3:66])}
+    parts = {
+        "global_orient": torch.from_numpy(POSES[:, :3]),
+        "betas": torch.zeros(3, 10),
+        "body_pose": torch.from_numpy(POSES[:, 3:66]),
+    }
     torch.save({"smpl_params_incam": parts}, tmp_path / "g.pt")
     assert np.allclose(read_poses(tmp_path / "i.npz").rotations, TURNS, atol=1e-5)
     for name in ("a.npz", "g.pt"):
         assert np.allclose(read_poses(tmp_path / name).rotations[:, :22], TURNS[:, :22], atol=1e-5)
+
+
+def test_tram(tmp_path: Path) -> None:
+    data = {"pred_rotmat": torch.from_numpy(TURNS).numpy(), "pred_trans": np.ones((3, 1, 3)), "frame": FRAMES}
+    np.save(tmp_path / "hps_track_0.npy", data)  # type: ignore[arg-type]
+    given = read_poses(tmp_path / "hps_track_0.npy")
+    assert given.frame_indices.tolist() == [0, 1, 3] and np.allclose(given.rotations, TURNS, atol=1e-5)
+    assert given.places is not None and given.places.shape == (3, 3)
+
+
+def test_joints_places_shapes_and_rates(tmp_path: Path) -> None:
+    points = RNG.normal(size=(3, 49, 3)).astype(np.float32)
+    weak = np.array([[0.5, 0.5, 0.1, 0.2]] * 3)
+    (tmp_path / "v.pkl").write_bytes(pickle.dumps({1: track(frame_ids=FRAMES, joints3d=points, orig_cam=weak)}))
+    given = read_poses(tmp_path / "v.pkl")
+    assert given.joints is not None and given.places is not None and given.betas is not None
+    np.testing.assert_array_equal(given.joints[:, SMPL_JOINTS.index("left_knee")], points[:, 13])  # as in BODY_25
+    assert np.isnan(given.joints[:, SMPL_JOINTS.index("spine1")]).all()
+    np.testing.assert_allclose(given.places[0], [0.1, 0.2, 2.0], rtol=1e-6)
+    np.savez(tmp_path / "a.npz", poses=np.zeros((3, 156)), mocap_framerate=120.0, betas=np.ones(16))
+    given = read_poses(tmp_path / "a.npz")
+    assert given.fps == 120 and given.betas is None  # of SMPL-H
 
 
 def test_romp_and_easymocap(tmp_path: Path) -> None:

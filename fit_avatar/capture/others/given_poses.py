@@ -20,5 +20,12 @@ class GivenPoses:
     """Which programs write such files, for the user."""
     person: str = ""
     """The name of the person in the file, if it has several."""
-    people: int = 1
-    """How many people the file has; this is the one that is seen in most frames."""
+    joints: NDArray[np.float32] | None = None
+    """Joints of the posed skeleton in the camera's axes, NaN for those that the file lacks, in any unit. [N, 24, 3]"""
+    places: NDArray[np.float32] | None = None
+    """Where the person is: right, down, and away from a camera that is theirs, so that each axis is right up to a
+    factor and a shift. [N, 3]"""
+    betas: NDArray[np.float32] | None = None
+    """Shape by the neutral model, the mean over frames. [B]"""
+    fps: float | None = None
+    """Frames a second, where the file says so."""

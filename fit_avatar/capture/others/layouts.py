@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.others.tracks import Track, from_axis_angles, from_matrices, gathered
+from fit_avatar.capture.others.tracks import (
+    Pose,
+    Track,
+    from_axis_angles,
+    from_matrices,
+    gathered,
+    openpose_joints,
+    rows,
+    shape_of,
+    smpl_joints,
+)
 from fit_avatar.errors import BadInputError
 
 VPOSER_SIZE = 32
@@ -38,21 +48,34 @@ def _gvhmr(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     if given is None:
         return None
     poses = np.concatenate([np.asarray(given["global_orient"]), np.asarray(given["body_pose"])], 1)
-    return {0: (np.arange(len(poses)), from_axis_angles(poses))}
+    places = rows(given.get("transl"), len(poses), 3)
+    return {0: Track(np.arange(len(poses)), from_axis_angles(poses), None, places, shape_of(given.get("betas")))}
 
 
 def _tram(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     if "pred_rotmat" not in data:
         return None
     turns = from_matrices(data["pred_rotmat"])
-    return {0: (_frames(data.get("frame"), len(turns)), turns)}
+    places = rows(data.get("pred_trans"), len(turns), 3)
+    return {0: Track(_frames(data.get("frame"), len(turns)), turns, None, places, shape_of(data.get("pred_shape")))}
 
 
 def _array_of_poses(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     poses = data.get("thetas", data.get("poses"))
     if not isinstance(poses, np.ndarray) or poses.ndim != 2:
         return None
-    return {0: (np.arange(len(poses)), from_axis_angles(poses))}
+    places = rows(data.get("trans", data.get("transl")), len(poses), 3)
+    rate = data.get("mocap_framerate", data.get("mocap_frame_rate"))
+    return {
+        0: Track(
+            np.arange(len(poses)),
+            from_axis_angles(poses),
+            None,
+            places,
+            shape_of(data.get("betas")) if "thetas" in data else None,
+            None if rate is None else float(rate),
+        )
+    }
 
 
 def _dpw(data: Mapping[str, Any]) -> dict[Any, Track] | None:
@@ -63,7 +86,7 @@ def _dpw(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     for number, poses in enumerate(data["poses"]):
         turns = from_axis_angles(poses)
         turns[:, 0] = to_camera @ turns[:, 0]
-        people[number] = (np.arange(len(turns)), turns)
+        people[number] = Track(np.arange(len(turns)), turns)
     return people
 
 
@@ -73,7 +96,13 @@ def _tracks(data: Mapping[Any, Any]) -> dict[Any, Track] | None:
     people: dict[Any, Track] = {}
     for name, each in data.items():
         turns = from_axis_angles(each["pose"])
-        people[name] = (_frames(each.get("frame_ids", each.get("frame_id")), len(turns)), turns)
+        people[name] = Track(
+            _frames(each.get("frame_ids", each.get("frame_id")), len(turns)),
+            turns,
+            openpose_joints(each.get("joints3d"), len(turns)),
+            _weak(each.get("orig_cam"), len(turns)) if "orig_cam" in each else rows(each.get("trans"), len(turns), 3),
+            shape_of(each["betas"]),
+        )
     return people
 
 
@@ -81,11 +110,16 @@ def _phalp(data: Mapping[Any, Any]) -> dict[Any, Track] | None:
     if not data or not all(isinstance(each, Mapping) and {"smpl", "tid"} <= set(each) for each in data.values()):
         return None
 
-    def poses() -> Iterator[tuple[Any, int, NDArray[np.float32]]]:
+    def poses() -> Iterator[Pose]:
         for number, each in enumerate(data.values()):
-            for person, smpl in zip(each["tid"], each["smpl"], strict=False):
+            frame, count = int(each.get("time", number)), len(each["smpl"])
+            joints, places = (_each(each, name, count) for name in ("3d_joints", "camera"))
+            for person, smpl, points, place in zip(each["tid"], each["smpl"], joints, places, strict=False):
                 root, rest = (np.asarray(smpl[n], np.float32).reshape(-1, 3, 3) for n in ("global_orient", "body_pose"))
-                yield person, int(each.get("time", number)), from_matrices(np.concatenate([root, rest]))[0]
+                turns = from_matrices(np.concatenate([root, rest]))[0]
+                found = openpose_joints(points, 1)
+                where, shape = rows(place, 1, 3), shape_of(smpl.get("betas"))
+                yield Pose(person, frame, turns, _first(found), _first(where), shape)
 
     return gathered(poses())
 
@@ -95,15 +129,18 @@ def _romp(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     if not isinstance(results, Mapping) or not all("smpl_thetas" in each for each in results.values()):
         return None
     frames = _numbers(results)
-    return gathered(
-        (int(person), frames[name], turns)
-        for name, each in results.items()
-        for person, turns in zip(
-            np.ravel(each.get("track_ids", np.arange(len(each["smpl_thetas"])))),
-            from_axis_angles(each["smpl_thetas"]),
-            strict=False,
-        )
-    )
+
+    def poses() -> Iterator[Pose]:
+        for name, each in results.items():
+            turns = from_axis_angles(each["smpl_thetas"])
+            count = len(turns)
+            shapes = _each(each, "smpl_betas", count)
+            joints, places = smpl_joints(each.get("joints"), count), rows(each.get("cam_trans"), count, 3)
+            for k, person in enumerate(np.ravel(each.get("track_ids", np.arange(count)))[:count]):
+                point, place = (None if values is None else values[k] for values in (joints, places))
+                yield Pose(int(person), frames[name], turns[k], point, place, shape_of(shapes[k]))
+
+    return gathered(poses())
 
 
 def _easymocap(data: Mapping[str, Any]) -> dict[Any, Track] | None:
@@ -114,7 +151,7 @@ def _easymocap(data: Mapping[str, Any]) -> dict[Any, Track] | None:
         return None
     frames = _numbers(lists)
 
-    def poses() -> Iterator[tuple[Any, int, NDArray[np.float32]]]:
+    def poses() -> Iterator[Pose]:
         for name, people in lists.items():
             for each in people:
                 pose: NDArray[Any] = np.array(each["poses"], np.float64).reshape(1, -1)
@@ -122,7 +159,8 @@ def _easymocap(data: Mapping[str, Any]) -> dict[Any, Track] | None:
                 turns = from_axis_angles(pose)[0]
                 root = np.concatenate([np.reshape(each["Rh"], (1, 3)), np.zeros((1, 69))], 1)
                 turns[0] = from_axis_angles(root)[0, 0] @ turns[0]
-                yield each.get("id", 0), frames[name], turns
+                place = _first(rows(each.get("Th"), 1, 3))
+                yield Pose(each.get("id", 0), frames[name], turns, None, place, shape_of(each.get("shapes")))
 
     return gathered(poses())
 
@@ -134,8 +172,31 @@ def _smplifyx(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     if any(np.size(e["body_pose"]) == VPOSER_SIZE for e in each.values()):
         raise BadInputError("has poses as numbers of VPoser, which only its network turns into angles: decode them")
     frames = _numbers(each)
-    poses = {n: np.concatenate([np.ravel(e["global_orient"]), np.ravel(e["body_pose"])]) for n, e in each.items()}
-    return gathered((0, frames[name], from_axis_angles(pose[None])[0]) for name, pose in poses.items())
+
+    def poses() -> Iterator[Pose]:
+        for name, e in each.items():
+            turns = from_axis_angles(np.concatenate([np.ravel(e["global_orient"]), np.ravel(e["body_pose"])])[None])
+            yield Pose(0, frames[name], turns[0], None, _first(rows(e.get("camera_translation"), 1, 3)))
+
+    return gathered(poses())
+
+
+def _weak(given: Any, count: int) -> NDArray[np.float32] | None:
+    """Return places from weak-perspective cameras (scale in x and y, shift): the distance goes with 1/scale."""
+    camera = rows(given, count, 4)
+    if camera is None or not (camera[:, 0] > 0).all():
+        return None
+    return np.stack([camera[:, 2], camera[:, 3], 1 / camera[:, 0]], 1)
+
+
+def _each(data: Mapping[str, Any], name: str, count: int) -> list[Any]:
+    """Return what some people of a frame have, or as often None."""
+    given = data.get(name)
+    return list(given) if given is not None and len(given) == count else [None] * count
+
+
+def _first(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    return None if values is None else values[0]
 
 
 LAYOUTS: tuple[tuple[str, Callable[[Mapping[Any, Any]], dict[Any, Track] | None]], ...] = (

@@ -10,16 +10,20 @@ import torch
 
 from fit_avatar.capture.others.given_poses import GivenPoses
 from fit_avatar.capture.others.layouts import poses_in
-from fit_avatar.capture.others.tracks import chosen
+from fit_avatar.capture.others.tracks import people_of
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import read_json, require_path
-from fit_avatar.io.joblib_pickle import load_object_npz, load_results
+from fit_avatar.io.joblib_pickle import load_object_npy, load_object_npz, load_results
 
 KNOWN = "VIBE, PARE, 4D-Humans (PHALP), WHAM, GVHMR, TRAM, ROMP, EasyMocap, SMPLify-X, InstantAvatar, AMASS"
 
 
-def read_poses(path: Path) -> GivenPoses:
-    """Return the poses of the person who is seen in most frames.
+NPY = b"\x93NUMPY"
+"""How an .npy file begins."""
+
+
+def read_poses(path: Path) -> tuple[GivenPoses, ...]:
+    """Return the people in a result, those who are seen in most frames first; there is one at least.
 
     Args:
         path: a file, or a folder with one file for each frame.
@@ -29,17 +33,15 @@ def read_poses(path: Path) -> GivenPoses:
     """
     require_path(path, "file of poses", f"give a result of {KNOWN}")
     try:
-        program, people = poses_in(_folder(path) if path.is_dir() else _content(path))
+        return people_of(path, *poses_in(_folder(path) if path.is_dir() else _content(path)))
     except BadInputError as error:
-        raise BadInputError(f"{path} {error}") from None
+        told = str(error)
+        raise BadInputError(told if str(path) in told else f"{path} {told}") from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise BadInputError(
             f"{path} is not a complete result of {KNOWN} ({type(error).__name__}: {reason}): write the file again"
         ) from None
-    if not people:
-        raise BadInputError(f"{path} holds poses of nobody: give a result in which the person was found")
-    return chosen(path, program, people)
 
 
 def _content(path: Path) -> Any:
@@ -51,7 +53,7 @@ def _content(path: Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             is_torch = any(name.endswith("data.pkl") for name in archive.namelist())
         return _torch(path) if is_torch else load_object_npz(path)
-    return load_results(path)
+    return load_object_npy(path) if start == NPY else load_results(path)
 
 
 def _torch(path: Path) -> Any:

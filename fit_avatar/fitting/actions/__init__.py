@@ -1,6 +1,6 @@
 """The actions of a schedule: one small class each."""
 
-from fit_avatar.fitting.actions.action import Action, Context
+from fit_avatar.fitting.actions.action import Action, Context, identity
 from fit_avatar.fitting.actions.choose_hypothesis import ChooseHypothesis
 from fit_avatar.fitting.actions.consensus_shape import ConsensusShape
 from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
@@ -23,4 +23,5 @@ __all__ = [
     "Solve",
     "StartFrom",
     "UseAllFrames",
+    "identity",
 ]
