@@ -27,6 +27,8 @@ class Placement:
 
     transl: Tensor
     """[T, 3]"""
+    points: Tensor
+    """The body's keypoints in the camera's axes. [T, K, 3]"""
     residual_m: Tensor
     """From keypoints to the posed body, sideways. [T, K, 2]"""
     good: Tensor
@@ -102,4 +104,4 @@ def place(body: Body, betas: Tensor, rotations: Tensor, seen: Observations) -> P
         squared = residual.square().sum(-1, keepdim=True)
         weight = confidence[..., None] * (SIGMA_M**2 / (SIGMA_M**2 + squared)) ** 2
     good = ((confidence > LEAST_CONFIDENCE).sum(1) >= LEAST_POINTS) & (transl[:, 2] > NEAREST_M)
-    return Placement(transl, residual, good, confidence)
+    return Placement(transl, model + transl[:, None], residual, good, confidence)

@@ -15,6 +15,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.capture.others import GivenPoses, read_poses
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions.action import Context
+from fit_avatar.fitting.given_directions import given_directions
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.placement import Placement, place
 from fit_avatar.fitting.rest_pose import fitted_limbs
@@ -43,6 +44,8 @@ class _Attempt:
     """Frames of the clip for each of the file."""
     usual: bool
     """Whether the rate is what the file says."""
+    covered: Tensor
+    """Whether the file has a pose of the frame. bool [T]"""
     rotations: Tensor
     betas: Tensor
     placed: Placement
@@ -52,6 +55,7 @@ class _Attempt:
 class StartFrom:
     """Take the rotations of a file, and stand the body where the keypoints are.
 
+    What the poses say of the limbs' directions in 3D counts in what follows, as far as it agrees with the keypoints.
     Frames that the file lacks are interpolated. Of several people, the one whose poses explain the keypoints best is
     taken. The shape is the file's only if the body is the same as the file's, the neutral SMPL.
     """
@@ -78,12 +82,13 @@ class StartFrom:
         Raises:
             BadInputError: the file cannot be read, or belongs to another clip.
         """
-        body, clip = context.body, state.single(self.name)
-        seen = state.observations(context.observations)
+        body, clip, times = context.body, state.single(self.name), context.observations.times_s
+        everywhere = state.on_all_frames(times)
+        seen = everywhere.observations(context.observations)
         if seen.frame_indices is None:
             raise BadInputError(f"{self.name!r} is for a clip, because poses are found by their frame: leave it out")
         people = read_poses(Path(self.path))
-        attempts = list(self._attempts(people, body, state, seen))
+        attempts = list(self._attempts(people, body, everywhere, seen))
         if not attempts:
             first, last = (int(people[0].frame_indices[k]) for k in (0, -1))
             wanted = f"{int(seen.frame_indices[0])} to {int(seen.frame_indices[-1])}"
@@ -98,15 +103,16 @@ class StartFrom:
                 "from the posed body in the median: give the result for this clip, of the same frames, in the camera's "
                 "axes (not the world's)"
             )
-        transl = best.placed.filled(_places(best, seen))
-        started = replace(
-            clip,
-            rotations=best.rotations,
-            transl=transl,
-            mean_pose=_mean(best.rotations[:, 1:]),
-            betas=best.betas,
+        chosen = slice(None) if state.key_frames is None else state.key_frames
+        rotations, transl = best.rotations[chosen], best.placed.filled(_places(best, seen))[chosen]
+        directions, precision = given_directions(best.placed.points, best.covered, seen)
+        return replace(
+            state,
+            clip=replace(clip, rotations=rotations, transl=transl, mean_pose=_mean(rotations[:, 1:]), betas=best.betas),
+            limb_directions=directions,
+            limb_precision=precision,
+            warnings=(*state.warnings, *_told(people, best, seen)),
         )
-        return replace(state, clip=started, warnings=(*state.warnings, *_told(people, best, seen)))
 
     def _attempts(
         self, people: tuple[GivenPoses, ...], body: Body, state: FitState, seen: Observations
@@ -122,14 +128,15 @@ class StartFrom:
             rates = [usual, stretched] if likely else [usual]
             for rate in rates:
                 known = torch.from_numpy(given.frame_indices).to(wanted.device).double() * rate
-                if float(_covered(known, wanted, rate)) < self.least_covered:
+                covered = _covered(known, wanted, rate)
+                if float(covered.double().mean()) < self.least_covered:
                     continue
                 turns = torch.from_numpy(given.rotations).to(clip.rotations)
                 found = between(turns, known, wanted.double())
                 rest = _said_limbs(given, turns) or fitted_limbs(body, betas, clip.rotations, found, seen)
                 rotations = onto(clip.rotations, retarget(body, betas, found, rest))
                 placed = place(body, betas, rotations, seen)
-                yield _Attempt(given, rate, rate == usual, rotations, betas, placed)
+                yield _Attempt(given, rate, rate == usual, covered, rotations, betas, placed)
 
 
 def between(turns: Tensor, known: Tensor, wanted: Tensor) -> Tensor:
@@ -154,12 +161,13 @@ def _said_limbs(given: GivenPoses, turns: Tensor) -> dict[str, Tensor]:
 
 
 def _covered(known: Tensor, wanted: Tensor, rate: float) -> Tensor:
-    """Return the share of frames of which the file has a pose."""
+    """Return of which frames the file has a pose. bool [T]"""
     times = wanted.double()
     after = torch.searchsorted(known, times)
     near = torch.stack([(after - 1).clamp_min(0), after.clamp_max(len(known) - 1)])
     apart = (known[near] - times).abs().amin(0)
-    return (apart <= max(1.0, rate) / 2).double().mean()
+    nearby: Tensor = apart <= max(1.0, rate) / 2
+    return nearby
 
 
 def _rate(given: GivenPoses, seen: Observations) -> float:
