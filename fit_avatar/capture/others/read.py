@@ -13,6 +13,7 @@ from fit_avatar.capture.others.layouts import poses_in
 from fit_avatar.capture.others.tracks import people_of
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.files import read_json, require_path
+from fit_avatar.io.fingerprint import FOLDER_LEVELS
 from fit_avatar.io.joblib_pickle import load_object_npy, load_object_npz, load_results
 
 KNOWN = "VIBE, PARE, 4D-Humans (PHALP), WHAM, GVHMR, TRAM, ROMP, EasyMocap, SMPLify-X, InstantAvatar, AMASS"
@@ -64,7 +65,7 @@ def _torch(path: Path) -> Any:
 
 
 def _folder(path: Path) -> Any:
-    files = sorted((*path.rglob("*.json"), *path.rglob("*.pkl")))
+    files = sorted(file for level in FOLDER_LEVELS for kind in (".json", ".pkl") for file in path.glob(level + kind))
     if not files:
         raise BadInputError("has no .json or .pkl files: give the folder with one file for each frame")
     # SMPLify-X: results/FRAME/PERSON.pkl
