@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS
 from fit_avatar.capture import Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import Context, FitState, Observations, as_schedule, preset
-from fit_avatar.fitting.actions import StartFrom, identity
+from fit_avatar.fitting.actions import Initialise, StartFrom, identity
 from fit_avatar.fitting.rest_pose import fitted_limbs, straight_limbs
 from fit_avatar.fitting.retarget import own_limbs
 from fit_avatar.io.fingerprint import digest
@@ -43,8 +44,12 @@ class Clip:
         poses[:, 16, 2], poses[:, 17, 2] = -0.9, 0.9
         self.poses = poses.reshape(FRAMES, 72).numpy()
 
+    @property
+    def context(self) -> Context:
+        return Context(self.body, lambda: self.seen)
+
     def start(self, path: Path) -> FitState:
-        return StartFrom(str(path)).run(FitState.upright(self.body, FRAMES), Context(self.body, lambda: self.seen))
+        return StartFrom(str(path)).run(FitState.upright(self.body, FRAMES), self.context)
 
     def error_m(self, state: FitState) -> float:
         return float((state.clip.transl - self.truth.state.transl).norm(dim=-1).max())
@@ -71,6 +76,27 @@ def test_rotations_and_places(clip: Clip, tmp_path: Path) -> None:
     assert clip.turned_away_rad(state) < 1e-3
     assert clip.error_m(state) < 0.3
     assert state.warnings == ()
+
+
+def test_a_shape_is_for_the_same_model_alone(clip: Clip, tmp_path: Path) -> None:
+    shape = np.linspace(0.1, 1.0, 10, dtype=np.float32)
+    np.savez(tmp_path / "p.npz", thetas=clip.poses, betas=shape[None])
+    assert not clip.start(tmp_path / "p.npz").clip.betas.any()
+    clip.body = replace(clip.body, name="smpl")
+    np.testing.assert_allclose(clip.start(tmp_path / "p.npz").clip.betas.numpy(), shape[: clip.body.num_betas])
+    clip.body = replace(clip.body, gender="female")
+    assert not clip.start(tmp_path / "p.npz").clip.betas.any()
+
+
+def test_key_frames_are_kept(clip: Clip, tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", thetas=clip.poses)
+    few = Initialise(key_frames=4).run(FitState.upright(clip.body, FRAMES), clip.context)
+    state = StartFrom(str(tmp_path / "p.npz")).run(few, clip.context)
+    assert state.key_frames is not None and len(state.clip.transl) == 4
+    own = rotation.exp(clip.truth.state.global_orient)[state.key_frames]
+    assert float(rotation.log(own.mT @ state.clip.rotations[:, 0]).norm(dim=-1).max()) < 1e-3
+    seen = state.observations(clip.seen)
+    assert seen.limb_directions is not None and seen.limb_directions.shape == (4, 10, 3)
 
 
 def test_frames_that_are_missing_are_interpolated(clip: Clip, tmp_path: Path) -> None:
