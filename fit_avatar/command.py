@@ -46,9 +46,10 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
     schedule = as_schedule(schedule, init=config.init)
+    may_move = config.preset is None and config.video is not None
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=as_schedule("motion", init=config.init) if config.preset is None and not config.image else None,
+        other_motion=as_schedule(preset("motion", config.quality), init=config.init) if may_move else None,
     )  # fmt: skip
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
