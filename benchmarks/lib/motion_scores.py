@@ -35,7 +35,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "directions": ("limb_direction",),
     "outlines": ("contour_distance",),
     "prior": ("mixture_pose_prior",),
-    "contact": ("foot_contact", "ground_plane"),
+    "contact": ("foot_contact", "feet_on_ground", "ground_plane"),
 }
 """The parts of the ablation, in the order in which they join the 2D points, and their terms."""
 POINTS = "2D points"

@@ -27,7 +27,7 @@ LEAST_CONTACT = 2.0
 """Below as many standing points in all, nothing is known about the ground."""
 
 
-@energy(vector=True, contact="T-1 6")
+@energy(vector=True, observes=("contact",), contact="T-1 6")
 def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
     """How far a foot's keypoints move from frame to frame; the confidence is that of their contact.
 
@@ -40,7 +40,7 @@ def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
     return feet[..., 1:, :, :] - feet[..., :-1, :, :], contact
 
 
-@energy(contact="T-1 6", plane="4")
+@energy(observes=("contact",), contact="T-1 6", plane="4")
 def ground_plane(x: PosedBody, plane: Tensor | None = None, contact: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Height of the feet's keypoints above the ground. [..., T, 6] metres
 
@@ -95,7 +95,7 @@ def _ground(x: PosedBody, contact: Tensor) -> Mapping[str, Any]:
     return {"ground": fit_ground(x.keypoints[..., FEET, :].detach(), _at_frames(contact))}
 
 
-@energy(prepare=_ground, makes=("ground",), contact="T-1 6")
+@energy(prepare=_ground, makes=("ground",), observes=("contact",), contact="T-1 6")
 def feet_on_ground(x: PosedBody, contact: Tensor, ground: Tensor) -> tuple[Tensor, Tensor]:
     """Height of the feet's keypoints above the ground that those which stand have in common. [..., T, 6] metres
 

@@ -12,6 +12,7 @@ from fit_avatar.energies import (
     Term,
     body_height,
     contour_distance,
+    foot_contact,
     joint_limits,
     keypoint_bias_prior,
     keypoint_reprojection,
@@ -45,6 +46,7 @@ def motion_terms(
     direction_weight: float = INDEPENDENT_DIRECTION,
     direction_scale: float | Annealed = 4.0,
     turn_sigma: float = 0.03,
+    slide_sigma_m: float | None = 0.01,
     outline_sigma_m: float | None = None,
     outline_gate_m: Annealed | None = None,
 ) -> tuple[Term, ...]:
@@ -56,6 +58,7 @@ def motion_terms(
         direction_weight: of the limbs' directions, against their own noise.
         direction_scale: Geman–McClure scale of directions, in their noise.
         turn_sigma: usual change of a joint's angular velocity between frames a thirtieth of a second apart.
+        slide_sigma_m: how far a foot that stands moves between frames; None while poses are far off.
         outline_sigma_m: noise of a point of the outline; None leaves outlines out.
         outline_gate_m: how far outline points may be from the surface that has clothes by now; without it, it has none.
     """
@@ -68,6 +71,8 @@ def motion_terms(
         Term(translation_acceleration, MOVE_SIGMA_M**-2),
         Term(keypoint_bias_prior, 0.02**-2),
     ]
+    if slide_sigma_m is not None:
+        terms.append(Term(foot_contact, slide_sigma_m**-2))
     if outline_gate_m is None:
         terms += [Term(shape_prior, 1.0), Term(body_height, 0.002**-2, optional=True)]
     if outline_sigma_m is not None:
@@ -104,6 +109,7 @@ def motion(quality: str = "balanced") -> Schedule:
         direction_weight=1.0,
         direction_scale=Annealed(10.0, 3.0),
         turn_sigma=0.05,
+        slide_sigma_m=None,
     )
     outlined = motion_terms(outline_sigma_m=0.01)
     pose = motion_terms(outline_sigma_m=0.006, outline_gate_m=Annealed(0.06, 0.03))
