@@ -13,7 +13,7 @@ from fit_avatar.body import load_body
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import check_body, check_installed
-from fit_avatar.fitting import Schedule, load_extension, preset
+from fit_avatar.fitting import Schedule, as_schedule, load_extension, preset
 from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
@@ -46,6 +46,7 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
+    schedule = as_schedule(schedule, init=config.init)
     known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
@@ -87,4 +88,4 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
 def _other_motion(config: Config) -> Schedule | None:
     """Return what fits the person of a video who does not turn, if the preset is left to the program."""
     left_open = config.preset is None and config.method == "video-avatar"
-    return preset("motion", config.quality) if left_open else None
+    return as_schedule(preset("motion", config.quality), init=config.init) if left_open else None

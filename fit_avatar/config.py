@@ -53,6 +53,10 @@ class Config:
     """Method: video-avatar, motion, track, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that
     `fit-avatar presets` has printed. Default: for a video, video-avatar if the person turns around in one pose, else
     motion; track with --avatar; octopus for several photographs, smplify for one."""
+    init: Path | None = None
+    """Start the fit from poses that another program computed for this clip, and refine them: a result of VIBE, PARE,
+    4D-Humans (PHALP), WHAM, GVHMR, TRAM, ROMP, EasyMocap, SMPLify-X or InstantAvatar, or an AMASS file; a file, or the
+    folder with one a frame."""
     extension: tuple[Path, ...] = ()
     """Python files of your own with energy terms and actions that the preset's file names. They are executed."""
     body: str = "anny"
@@ -208,6 +212,8 @@ def _missing_inputs(config: Config) -> Iterator[str]:
         require_file(image, "image")
     if config.keypoints is not None:
         require_path(config.keypoints, "--keypoints", "give the folder or file that holds them")
+    if config.init is not None:
+        require_path(config.init, "--init", "give the file or folder that holds the poses")
     if config.masks is not None:
         require_path(config.masks, "--masks", "give a folder of pictures or a video")
     if config.pose_model is not None:

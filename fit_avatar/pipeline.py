@@ -38,6 +38,7 @@ from fit_avatar.fitting import (
     measure_turning,
     solve_motion,
 )
+from fit_avatar.fitting.actions import identity
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.progress import Advance
@@ -262,7 +263,7 @@ class _KeptActions:
         def compute(advance: Advance) -> FitState:
             return action.run(state, replace(context, on_step=under(action.name, advance)))
 
-        stage = self.runner.run(action.name, {"before": self.key, "action": action, "code": code}, compute)
+        stage = self.runner.run(action.name, {"before": self.key, "action": identity(action), "code": code}, compute)
         self.key, after = stage.key, stage.value.to(device)  # kept results come back on the CPU
         for name, summary in after.solves[len(state.solves) :]:
             logger.info("%s\n%s", name, summary)

@@ -64,6 +64,7 @@ def inputs(config: Config) -> list[Path]:
     """Return the files and folders that a run reads."""
     given = (
         config.video, *config.image, config.keypoints, config.masks, config.pose_model, config.camera,
+        config.init,
         *config.extension,
     )  # fmt: skip
     named = (Path(name) for name in (config.body, config.preset or "") if name and Path(name).exists())

@@ -32,6 +32,7 @@ def fit_video(
     pose_model: Path | str | None = None,
     fps: float | None = None,
     frames: int = 120,
+    init: Path | str | None = None,
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
@@ -55,6 +56,7 @@ def fit_video(
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite`` for ``mediapipe``, instead of the package's model.
         fps: frame rate of a folder of pictures, or of a video instead of what it states.
         frames: use at most this many.
+        init: poses that another program computed (VIBE, WHAM, 4D-Humans, GVHMR, ROMP, …), from which the fit starts.
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
         terms: further terms of your own, in every solve for poses or betas.
         texture_size: side of the texture; None leaves it out.
@@ -72,8 +74,8 @@ def fit_video(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
         detector=detector, pose_model=pose_model, fps=fps,
     )  # fmt: skip
-    plan = as_schedule(schedule or usual_preset(0), terms)
-    other = as_schedule("motion", terms) if schedule is None else None
+    plan = as_schedule(schedule or usual_preset(0), terms, init)
+    other = as_schedule("motion", terms, init) if schedule is None else None
     options = Options(plan, height_m, texture_size or 0, delight, check, every_frame=every_frame, other_motion=other)
     return _fit_source(source, options, body, device, progress)
 
@@ -143,6 +145,7 @@ def fit_images(
     masks: Path | str | None = None,
     detector: str = "mediapipe",
     pose_model: Path | str | None = None,
+    init: Path | str | None = None,
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
@@ -159,7 +162,7 @@ def fit_images(
         images=images, camera=camera, fov_deg=fov_deg, keypoints=keypoints, masks=masks, detector=detector,
         pose_model=pose_model,
     )  # fmt: skip
-    plan = as_schedule(schedule or usual_preset(len(images)), terms)
+    plan = as_schedule(schedule or usual_preset(len(images)), terms, init)
     return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)
 
 
@@ -169,6 +172,7 @@ def fit_capture(
     *,
     height_m: float | None = None,
     body: Body | None = None,
+    init: Path | str | None = None,
     schedule: AnySchedule = "video-avatar",
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
@@ -185,6 +189,7 @@ def fit_capture(
             None leaves these out. They are gone through several times: what an iterator gives is kept in memory.
         height_m: this and the others as for :func:`fit_video`.
         body: the body.
+        init: poses that another program computed, from which the fit starts.
         schedule: a schedule, its actions, or the name of a preset.
         terms: further terms.
         texture_size: side of the texture; None leaves it out.
@@ -193,7 +198,7 @@ def fit_capture(
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
     """
-    options = Options(as_schedule(schedule, terms), height_m, texture_size or 0, delight, check)
+    options = Options(as_schedule(schedule, terms, init), height_m, texture_size or 0, delight, check)
     runner = Runner(None, Callback(progress))
     if isinstance(pictures, Iterator):
         pictures = list(pictures)

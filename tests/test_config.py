@@ -101,6 +101,12 @@ def test_a_pose_model_goes_with_the_detector_that_has_it(config: Config, tmp_pat
         validate(replace(config, pose_model=model, keypoints=tmp_path, masks=tmp_path))
 
 
+def test_poses_to_start_from_must_be_there(config: Config, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"--init .* give the file or folder that holds the poses"):
+        validate(replace(config, init=tmp_path / "none.pkl"))
+    validate(replace(config, init=tmp_path))
+
+
 def test_quality_goes_with_the_preset_that_has_it(config: Config, tmp_path: Path) -> None:
     validate(replace(config, quality="best"))
     validate(replace(config, quality="fast", preset="video-avatar"))

@@ -1,8 +1,10 @@
 """The command line and a script go the same way, also with terms and actions of one's own; nothing is done twice."""
 
+import pickle
 import textwrap
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from synthetic import CAMERA, write_clip
@@ -14,7 +16,7 @@ from fit_avatar.cli import main
 from fit_avatar.config import Config, usual_preset
 from fit_avatar.energies import Term
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import Schedule, Solve, load_extension, schedule_to_json, video_avatar
+from fit_avatar.fitting import Schedule, Solve, as_schedule, load_extension, schedule_to_json, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
 from fit_avatar.pipeline import KEPT, Options, reconstruct
@@ -118,6 +120,55 @@ def test_a_term_and_an_action_of_ones_own_from_python_and_from_a_file(clip, give
     options = [*clip.given, "--out", str(out), "--texture-size", "64", "--preset", str(file)]
     assert main([*options, "--extension", str(extension)]) == 0
     assert_same_state(scripted.state, Avatar.load(out).state)
+
+
+def write_poses(file, clip, frames=8):
+    """Write the truth as another program would: axis-angles of 24 joints by the T-pose."""
+    state = clip.state
+    poses = torch.cat([state.global_orient[:, None], state.body_pose], 1)[:frames].reshape(-1, 72)
+    np.savez(file, thetas=poses.numpy())
+    return file
+
+
+def test_a_fit_starts_from_poses_of_another_program(clip, given, tmp_path):
+    """The action is in the schedule, and what is kept depends on what is in the file."""
+    plan = shortened("pose from keypoints")
+    source = Source.of(video=clip.folder / "video.mp4", camera=clip.folder / "camera.json", **given)
+
+    def go(file):
+        options = Options(as_schedule(plan, init=file), clip.height_m, texture_size=0, every_frame=False)
+        runner = Runner(Store(tmp_path / "cache", False, KEPT), Silent())
+        made = reconstruct(source, BODY, options, runner)
+        return made.avatar, {stage["name"]: stage["kept_from_earlier_run"] for stage in runner.done}
+
+    file = write_poses(tmp_path / "one.npz", clip)
+    first, _ = go(file)
+    other, kept = go(file.rename(tmp_path / "other.npz"))
+    assert all(kept.values()) and "start from given poses" in kept
+    write_poses(tmp_path / "other.npz", clip, frames=7)
+    _, kept = go(tmp_path / "other.npz")
+    assert kept["initialise"] and not kept["start from given poses"] and not kept["pose from keypoints"]
+    scripted = fit_video(
+        clip.folder / "video.mp4", camera=CAMERA, height_m=clip.height_m, schedule=plan, texture_size=None,
+        every_frame=False, init=write_poses(tmp_path / "three.npz", clip), **given,
+    )  # fmt: skip
+    assert_same_state(first.state, scripted.state)
+    assert torch.equal(first.state.body_pose, other.state.body_pose)
+
+
+def test_poses_that_cannot_be_used_are_told_before_anything_is_done(clip, tmp_path, capsys):
+    class Hostile:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    (tmp_path / "hostile.pkl").write_bytes(pickle.dumps({1: Hostile()}))
+    (tmp_path / "cut.pkl").write_bytes(pickle.dumps({1: {"pose": np.zeros((8, 72)), "betas": np.zeros(10)}})[:-40])
+    for name, sentence in (("hostile", "which is not data"), ("cut", "cannot be read as poses")):
+        out = tmp_path / f"out_{name}"
+        assert main([*clip.given, "--out", str(out), "--init", str(tmp_path / f"{name}.pkl")]) == 2
+        told = capsys.readouterr()
+        assert sentence in told.err and told.err.count("\n") == 1 and not told.out
+        assert not out.exists()
 
 
 def test_a_file_that_names_an_extension_needs_it(clip, tmp_path, capsys):

@@ -10,6 +10,7 @@ from fit_avatar.fitting.actions import (
     MatchSurface,
     MeasureKeypointNoise,
     Solve,
+    StartFrom,
     UseAllFrames,
 )
 from fit_avatar.fitting.batch import some_frames, stack_captures
@@ -44,6 +45,7 @@ __all__ = [
     "Schedule",
     "Solve",
     "SolvedMotion",
+    "StartFrom",
     "Turning",
     "UseAllFrames",
     "as_schedule",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from fit_avatar.body.model import Body
+from fit_avatar.capture.others import read_poses
 from fit_avatar.capture.types import Capture
 from fit_avatar.energies import Term
-from fit_avatar.fitting.actions import Action, Context
+from fit_avatar.fitting.actions import Action, Context, StartFrom
 from fit_avatar.fitting.actions.action import MatchSurfaceIn
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.presets import preset
@@ -21,16 +23,24 @@ AnySchedule = Schedule | Sequence[Action] | str
 """A schedule, its actions, or the name of a preset."""
 
 
-def as_schedule(given: AnySchedule, terms: Sequence[Term] = ()) -> Schedule:
+def as_schedule(given: AnySchedule, terms: Sequence[Term] = (), init: Path | str | None = None) -> Schedule:
     """Return the schedule that is meant, with further terms in every solve for poses or betas.
 
+    Args:
+        given: the schedule.
+        terms: the further terms.
+        init: poses of another program that the fit starts from, see :class:`StartFrom`.
+
     Raises:
-        BadInputError: there is no preset of that name.
+        BadInputError: there is no preset of that name, or the poses cannot be read.
     """
     if isinstance(given, str):
         given = preset(given)
     elif not isinstance(given, Schedule):
         given = Schedule("custom", "actions from a script", tuple(given))
+    if init is not None:
+        read_poses(Path(init))  # what is wrong with it is told before anything is computed
+        given = given.started_by(StartFrom(str(init)))
     return given.with_terms(*terms) if terms else given
 
 

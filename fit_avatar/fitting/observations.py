@@ -68,10 +68,12 @@ class Observations(Mapping[str, Any]):
     """Number of the continuous piece of the video that each frame is from; None: it was not cut. [T]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface, found in the pictures during the fit."""
+    frame_indices: Tensor | None = None
+    """Index in the video of each frame. int64 [T]"""
 
     DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "contact", "distance_field", "soft_mask")
     """Names of what is worked out when it is first asked for."""
-    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces")
+    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces", "frame_indices")
     """Fields that terms do not see as they are."""
 
     @classmethod
@@ -97,6 +99,7 @@ class Observations(Mapping[str, Any]):
             limb_precision=None if limbs is None else torch.from_numpy(1 / limbs.sigma_rad).to(device),
             point_sets={name: torch.from_numpy(points).to(device) for name, points in capture.point_sets.items()},
             pieces=None if capture.pieces is None else torch.from_numpy(capture.pieces).to(device),
+            frame_indices=torch.from_numpy(capture.frame_indices).to(device),
         )
 
     @property
@@ -130,6 +133,7 @@ class Observations(Mapping[str, Any]):
             return self
         per_frame = (
             "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_precision", "pieces",
+            "frame_indices",
         )  # fmt: skip
         given = {name: getattr(self, name) for name in per_frame}
         cut = {name: value[index] for name, value in given.items() if value is not None}

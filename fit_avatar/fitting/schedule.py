@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fit_avatar.energies import Term
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.actions import Action, Context, Solve
+from fit_avatar.fitting.actions import Action, Context, Initialise, Solve
 from fit_avatar.fitting.state import FitState
 
 
@@ -67,6 +67,18 @@ class Schedule:
         """Return the schedule with one action, by its name, replaced by others (or by none)."""
         place = self.actions.index(self.action(name))
         return replace(self, actions=(*self.actions[:place], *actions, *self.actions[place + 1 :]))
+
+    def started_by(self, start: Action) -> Schedule:
+        """Return the schedule with an action after the first one that gives every frame its first pose.
+
+        ``Initialise`` still chooses the frames, and follows one hypothesis.
+        """
+        kept = [action for action in self.actions if not isinstance(action, type(start))]
+        place = next((i for i, action in enumerate(kept) if isinstance(action, Initialise)), -1)
+        if place >= 0 and isinstance(first := kept[place], Initialise):
+            kept[place] = replace(first, both_ways=False)
+        kept.insert(place + 1, start)
+        return replace(self, actions=tuple(kept))
 
     def with_weights(self, **weights: Value) -> Schedule:
         """Return the schedule with other weights for some terms, in every solve that has them.

@@ -44,6 +44,10 @@ class FitState:
     """None: the camera's focal length is taken as it is."""
     keypoint_noise_m: Tensor | None = None
     """Noise of the keypoints in metres. []"""
+    limb_directions: Tensor | None = None
+    """Directions of limbs, in all frames of the clip, if more is known than the detector says. [all frames, 10, 3]"""
+    limb_precision: Tensor | None = None
+    """Their precision, per radian. [all frames, 10]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface in the pictures, of all frames."""
     solves: tuple[tuple[str, SolveSummary], ...] = ()
@@ -82,6 +86,8 @@ class FitState:
     def observations(self, whole: Observations) -> Observations:
         """Return what the fitted frames show, by the estimated camera, with what was measured on the way."""
         camera = whole.camera if self.focal is None else whole.camera.zoomed(self.focal.factor)
+        if self.limb_directions is not None:
+            whole = replace(whole, limb_directions=self.limb_directions, limb_precision=self.limb_precision)
         seen = replace(
             whole, camera=camera, keypoint_noise_m=self.keypoint_noise_m, surface_matches=self.surface_matches
         )
@@ -116,6 +122,8 @@ class FitState:
             clip=self.clip.to(device),
             key_frames=None if self.key_frames is None else self.key_frames.to(device),
             keypoint_noise_m=None if self.keypoint_noise_m is None else self.keypoint_noise_m.to(device),
+            limb_directions=None if self.limb_directions is None else self.limb_directions.to(device),
+            limb_precision=None if self.limb_precision is None else self.limb_precision.to(device),
             surface_matches=None if self.surface_matches is None else self.surface_matches.to(device),
         )
 

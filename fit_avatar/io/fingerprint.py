@@ -48,6 +48,18 @@ def file_identity(path: Path) -> list[Any]:
     return [size, modified, ends]
 
 
+def content_identity(path: Path) -> str:
+    """Return a hash of all that a file holds, wherever it lies; of a folder also of the names in it."""
+    if not path.is_dir():
+        return _hash_of(path)
+    children = [child for level in FOLDER_LEVELS for child in path.glob(level) if child.is_file()]
+    return digest([[child.relative_to(path).as_posix(), _hash_of(child)] for child in sorted(children)])
+
+
+def _hash_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def stamp(path: Path) -> tuple[int, int]:
     """Return a file's size in bytes and time of change in nanoseconds."""
     status = path.stat()

@@ -1,6 +1,6 @@
 """The actions of a schedule: one small class each."""
 
-from fit_avatar.fitting.actions.action import Action, Context
+from fit_avatar.fitting.actions.action import Action, Context, identity
 from fit_avatar.fitting.actions.choose_hypothesis import ChooseHypothesis
 from fit_avatar.fitting.actions.consensus_shape import ConsensusShape
 from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
@@ -8,6 +8,7 @@ from fit_avatar.fitting.actions.initialise import Initialise
 from fit_avatar.fitting.actions.keypoint_noise import MeasureKeypointNoise
 from fit_avatar.fitting.actions.match_surface import MatchSurface
 from fit_avatar.fitting.actions.solve import Solve
+from fit_avatar.fitting.actions.start_from import StartFrom
 from fit_avatar.fitting.actions.use_all_frames import UseAllFrames
 
 __all__ = [
@@ -20,5 +21,7 @@ __all__ = [
     "MatchSurface",
     "MeasureKeypointNoise",
     "Solve",
+    "StartFrom",
     "UseAllFrames",
+    "identity",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
@@ -52,3 +52,12 @@ class Action(Protocol):
         Raises:
             BadInputError: it cannot be done with this state.
         """
+
+
+def identity(action: Action) -> Any:
+    """Return what the result of an action depends on, beside state and context: its fields, and files that they name.
+
+    An action that reads a file has a method ``identity``, which says what is in it.
+    """
+    own = getattr(action, "identity", None)
+    return action if own is None else own()
