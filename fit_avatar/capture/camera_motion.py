@@ -7,7 +7,6 @@ The scene's corners are followed from frame to frame, and from key frames so tha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -15,15 +14,14 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation, Slerp
 
+from fit_avatar.capture.camera_path import CameraMotion, Kind, angle_deg, extent_deg, mean_turn
 from fit_avatar.capture.corners import Grey, Places, Scene, find_corners, follow_from
 from fit_avatar.capture.rotation_averaging import Edge, average_rotations
 from fit_avatar.capture.two_views import TwoViews, compare_views
 from fit_avatar.capture.types import Camera, Mask
 
 FloatArray = NDArray[np.float64]
-Kind = Literal["static", "handheld", "pan", "orbit"]
 Asked = Literal["auto", "static", "handheld", "orbit"]
 
 
@@ -65,51 +63,6 @@ class CameraMotionConfig:
 
 
 DEFAULT_CAMERA_MOTION = CameraMotionConfig()
-
-
-@dataclass(frozen=True)
-class CameraMotion:
-    """Where the camera looked in F frames."""
-
-    kind: Kind
-    """static: it stood still; handheld: it shook a little; pan: it turned on the spot; orbit: it went around."""
-    frame_indices: NDArray[np.int64]
-    """Index in the video of each frame, ascending. [F]"""
-    world_from_camera: NDArray[np.float64]
-    """Rotation from each frame's camera axes to the world's, which are the first frame's (x right, y down, z forward).
-    [F, 3, 3]"""
-    confidence: float
-    """Fraction of neighbouring frames whose motion is known, times the median fraction of corners that agree; 0..1."""
-
-    @property
-    def moves(self) -> bool:
-        """Return whether the camera does not stand still."""
-        return self.kind != "static"
-
-    @property
-    def extent_deg(self) -> float:
-        """Return the largest angle from the mean direction, in degrees."""
-        return _extent_deg(self.world_from_camera)
-
-    def rotations_at(self, frame_indices: NDArray[np.int64]) -> FloatArray:
-        """Return the rotations of some frames, between known ones interpolated. [N, 3, 3]"""
-        if len(self.frame_indices) < 2:
-            return np.broadcast_to(self.world_from_camera[0], (len(frame_indices), 3, 3)).copy()
-        inside = np.clip(frame_indices, self.frame_indices[0], self.frame_indices[-1])
-        turns = Slerp(self.frame_indices.astype(np.float64), Rotation.from_matrix(self.world_from_camera))
-        return np.asarray(turns(inside.astype(np.float64)).as_matrix())
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Say what was found, if the camera moved."""
-        told = {
-            "handheld": f"The camera shook by up to {self.extent_deg:.1f}°; the motion is told without that.",
-            "pan": f"The camera turned by up to {self.extent_deg:.0f}° from its mean direction; the motion is told "
-            "without that.",
-            "orbit": "The camera went around the person, who is taken to stand in place; if the person turned instead, "
-            "pass --camera-motion static.",
-        }  # fmt: skip
-        return (told[self.kind],) if self.kind in told else ()
 
 
 def find_camera_motion(
@@ -187,8 +140,8 @@ class _Graph:
 
     def _compare_with_key(self, t: int, scene: Scene) -> None:
         """Compare a frame with the key frame of the nearest direction, and make it one if that is far."""
-        angles = {key: _angle_deg(self.turns[key].T @ self.turns[t]) for key in self._keys if key < t - 1}
-        nearest = min([*angles.values(), _angle_deg(self.turns[max(self._keys)].T @ self.turns[t])])
+        angles = {key: angle_deg(self.turns[key].T @ self.turns[t]) for key in self._keys if key < t - 1}
+        nearest = min([*angles.values(), angle_deg(self.turns[max(self._keys)].T @ self.turns[t])])
         found = None
         if angles and min(angles.values()) < self.config.key_reach_deg:
             key = min(angles, key=lambda k: angles[k])
@@ -208,7 +161,7 @@ class _Graph:
         config, size = self.config, max(a.grey.shape)
         at = find_corners(a, a.free, config.corners)
         expected = cv2.perspectiveTransform(at[None], guess)[0] if len(at) else at
-        inside = ((expected > 0) & (expected < a.grey.shape[1::-1])).all(1)
+        inside = np.asarray(((expected > 0) & (expected < a.grey.shape[1::-1])).all(1))
         at, expected = at[inside], expected[inside]
         to, there = follow_from(a, b, at, expected, levels)
         back, again = follow_from(b, a, to, at, levels)
@@ -232,7 +185,7 @@ class _Graph:
 def _on(scene: Scene, places: Places) -> Mask:
     """Return which places are in a picture, and not on the person. [N]"""
     height, width = scene.grey.shape
-    inside = ((places >= 0) & (places < (width, height))).all(1)
+    inside = np.asarray(((places >= 0) & (places < (width, height))).all(1))
     column, row = np.where(inside[:, None], places, 0).astype(int).T
     return np.asarray(inside & (scene.free[row, column] > 0))
 
@@ -242,36 +195,23 @@ def _kind(turns: FloatArray, graph: _Graph, asked: Asked) -> Kind:
     config, count = graph.config, len(turns)
     if asked == "static" or count < 2:
         return "static"
-    extent = _extent_deg(turns)
+    extent = extent_deg(turns)
     if asked == "orbit":
         return "orbit"
     if asked == "handheld":
         return "handheld" if extent <= config.max_shake_deg else "pan"
     if len(graph.steps) < config.min_known * (count - 1):
         return "static"
-    usual = _mean(turns)
+    usual = mean_turn(turns)
     moved = np.array([_shift(usual.T @ turn, graph.camera) for turn in turns])
     if (moved > config.still).mean() <= config.few_moving:
         return "static"
     pairs = graph.wide or graph.steps
     near_and_far = np.mean([pair.parallax for pair in pairs])
-    spread = max(_angle_deg(turns[0].T @ turn) for turn in turns)
+    spread = max(angle_deg(turns[0].T @ turn) for turn in turns)
     if near_and_far > config.min_parallax and spread > config.min_orbit_deg:
         return "orbit"
     return "handheld" if extent <= config.max_shake_deg else "pan"
-
-
-def _mean(turns: FloatArray) -> FloatArray:
-    return np.asarray(Rotation.from_matrix(turns).mean().as_matrix())
-
-
-def _extent_deg(turns: FloatArray) -> float:
-    mean = _mean(turns)
-    return max(_angle_deg(mean.T @ turn) for turn in turns)
-
-
-def _angle_deg(turn: FloatArray) -> float:
-    return math.degrees(float(np.linalg.norm(Rotation.from_matrix(turn).as_rotvec())))
 
 
 def _shift(turn: FloatArray, camera: Camera) -> float:
