@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.camera_path import CameraMotion, Kind, angle_deg, extent_deg, mean_turn
-from fit_avatar.capture.corners import Grey, Places, Scene, find_corners, follow_from
+from fit_avatar.capture.corners import WINDOW_PX, Grey, Places, Scene, find_corners, follow_from
 from fit_avatar.capture.rotation_averaging import Edge, average_rotations
 from fit_avatar.capture.two_views import TwoViews, compare_views
 from fit_avatar.capture.types import Camera, Mask
@@ -85,7 +85,7 @@ def find_camera_motion(
     parallax = True if asked == "orbit" else None if asked == "auto" else False
     graph = _Graph(camera, config, parallax)
     for index, grey, person in pictures:
-        graph.add(index, Scene.of(grey, person, config.margin))
+        graph.add(index, Scene.of(grey, person, config.margin, WINDOW_PX // 2))
     turns = average_rotations(np.stack(graph.turns), graph.edges)
     indices = np.array(graph.indices, np.int64)
     known = graph.steps

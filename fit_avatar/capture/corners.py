@@ -17,6 +17,8 @@ from fit_avatar.capture.types import Mask
 Grey = NDArray[np.uint8]
 Places = NDArray[np.float32]
 """Places in a picture, in pixels counted from its corner. [N, 2]"""
+WINDOW_PX = 21
+"""Side of the square around a corner that is found again. OpenCV's default, chosen by hand there."""
 LEVELS, NEAR_LEVELS = 4, 1
 """Coarser pictures in which corners are searched, without and with a good guess of where they go. Chosen by hand."""
 
@@ -29,11 +31,18 @@ class Scene:
     free: NDArray[np.uint8]  # [h, w] 255 away from the person
 
     @classmethod
-    def of(cls, grey: Grey, person: Mask, margin: float) -> Scene:
-        """Return the scene around a person, whose mask may have any size; ``margin``: fraction of the longer side."""
+    def of(cls, grey: Grey, person: Mask, margin: float, least_px: int = 0) -> Scene:
+        """Return the scene around a person, whose mask may have any size.
+
+        Args:
+            grey: the picture. [h, w]
+            person: the mask. [h', w']
+            margin: how far from it the scene begins, as a fraction of the picture's longer side …
+            least_px: … but at least so many pixels.
+        """
         size = grey.shape[1::-1]
         mask = cv2.resize(person.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        reach = round(margin * max(size))
+        reach = max(round(margin * max(size)), least_px)
         grown = cv2.dilate(mask, np.ones((2 * reach + 1,) * 2, np.uint8))
         return cls(grey, np.where(grown > 0, 0, 255).astype(np.uint8))
 
@@ -65,6 +74,12 @@ def follow_from(a: Scene, b: Scene, at: Places, start: Places, levels: int) -> t
         return at, np.zeros(0, bool)
     before, guess = (np.ascontiguousarray(p - 0.5, np.float32).reshape(-1, 1, 2) for p in (at, start))
     found, status, _ = cv2.calcOpticalFlowPyrLK(
-        a.grey, b.grey, before, guess, winSize=(21, 21), maxLevel=levels, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+        a.grey,
+        b.grey,
+        before,
+        guess,
+        winSize=(WINDOW_PX, WINDOW_PX),
+        maxLevel=levels,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
     return np.asarray(found, np.float32).reshape(-1, 2) + np.float32(0.5), status.ravel() > 0

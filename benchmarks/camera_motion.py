@@ -1,0 +1,158 @@
+"""What a camera that moves costs: hand-held shake, a pan, and a walk around the person, against a still camera.
+
+    python benchmarks/camera_motion.py [--only shake pan] [--frames 24] [--fit]
+
+A synthetic person turns in a room with structured walls, or stands there and is walked around. Every clip is observed
+as a user's file would be, by the built-in detector. Printed are the kind of motion that was found, the errors of the
+camera's rotation in degrees, the masks' agreement with the truth, and with ``--fit`` the distance of the avatar's
+surface at rest from the true one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from fit_avatar.body import load_body, pose_body, rotation
+from fit_avatar.body.skinning import shaped
+from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture.source import Source
+from fit_avatar.evaluate import iou, surface_distance
+from fit_avatar.io.video import video_file
+from fit_avatar.scripting import fit_video
+from lib.dressed_person import make_person
+from lib.markdown import markdown_table
+from lib.rendering import Paint, render
+from lib.synthetic_person import NUM_BETAS, make_motion
+
+OUT, FPS, SAMPLES = Path("out/camera_motion"), 6.0, 50_000
+SHAKE_PX, ROLL_DEG, PAN_DEG = 20.0, 2.0, 15.0
+HALF_ROOM_M = np.array([4.5, 1.5, 4.5])
+CLIPS = ("still", "shake", "pan", "orbit")
+
+
+def camera_turns(name: str, frames: int, camera: Camera, yaw: NDArray[np.float64]) -> Rotation:
+    """Return the rotation from the camera's axes to the world's in every frame; ``yaw``: the person's turn. [T]"""
+    if name == "shake":
+        rng = np.random.default_rng(5)
+        away = np.arctan(SHAKE_PX * camera.height / 1080 / camera.fx)
+        limits = np.array([away, away, np.radians(ROLL_DEG)])
+        return Rotation.from_rotvec(limits * rng.uniform(-1, 1, (frames, 3)))
+    if name == "pan":
+        return Rotation.from_euler("y", PAN_DEG * (np.linspace(0, 1, frames) - 0.5), degrees=True)
+    return Rotation.from_euler("y", yaw if name == "orbit" else np.zeros(frames))
+
+
+def room(camera: Camera, turn: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the walls, floor and ceiling that a camera at a place of a room sees. BGR in 0 … 1. [H, W, 3]"""
+    row, column = np.mgrid[: camera.height, : camera.width] + 0.5
+    rays = np.stack([(column - camera.cx) / camera.fx, (row - camera.cy) / camera.fy, np.ones_like(row)], -1) @ turn.T
+    reach = (np.sign(rays) * HALF_ROOM_M - place) / np.where(np.abs(rays) < 1e-9, 1e-9, rays)
+    side = reach.argmin(-1)
+    hit = place + rays * reach.min(-1)[..., None]
+    picture = np.zeros((*side.shape, 3), np.float32)
+    for axis, (first, second) in enumerate(((2, 1), (0, 2), (0, 1))):
+        where = [((hit[..., k] + 5) * 100).astype(np.float32) for k in (first, second)]
+        seen = cv2.remap(wall(axis), where[0], where[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        picture = np.where((side == axis)[..., None], seen, picture)
+    return picture
+
+
+def wall(seed: int, side: int = 1000) -> NDArray[np.float32]:
+    """Return a picture of paint, paper and pictures on a wall, 1 cm a pixel. [1000, 1000, 3]"""
+    rng = np.random.default_rng([41, seed])
+    picture = np.full((side, side, 3), rng.uniform(0.5, 0.75, 3), np.float32)
+    for cells, strength in ((12, 0.06), (50, 0.05), (200, 0.03)):
+        grain = rng.normal(0, strength, (cells, cells, 3)).astype(np.float32)
+        picture += cv2.resize(grain, (side, side), interpolation=cv2.INTER_CUBIC)
+    for _ in range(60):
+        x, y, width, height = rng.integers((0, 0, 20, 20), (side, side, 90, 90))
+        cv2.rectangle(picture, (x, y), (x + width, y + height), rng.uniform(0.2, 0.9, 3).tolist(), -1)
+    return np.clip(picture, 0, 1)
+
+
+def write(name: str, folder: Path, frames: int, size: int, seed: int) -> None:
+    """Write a clip, and beside it the truth: the camera's turns, masks, and the surface at rest."""
+    body = load_body(NUM_BETAS)
+    person = make_person(body, seed)
+    state = make_motion(body, person, seed, frames)
+    camera = Camera(1.39 * size, 1.39 * size, size / 2, size / 2, size, size)
+    facing = rotation.exp(state.global_orient)[:, :, 2].numpy()
+    yaw = -np.unwrap(np.arctan2(facing[:, 0], -facing[:, 2]))
+    turns = camera_turns(name, frames, camera, yaw)
+    vertices, middle = pose_body(body, state).vertices, state.transl.mean(0).numpy() * [0, 0, 1]
+    paint, masks = Paint(body, person, seed), []
+    with video_file(folder / f"{name}.mp4", FPS) as append:
+        for t, turn in enumerate(turns.as_matrix()):
+            place = -turn @ middle if name == "orbit" else -middle
+            # who is walked around is seen as who turns
+            own = vertices[t] if name == "orbit" else vertices[t] @ torch.as_tensor(turn).float()
+            image, mask, _ = render(body, own, camera, paint, room(camera, turn, place))
+            append(image)
+            masks.append(mask)
+    rest = shaped(body, person.betas, person.offsets).numpy()
+    np.savez_compressed(
+        folder / f"{name}.npz", turns=turns.as_matrix(), masks=np.stack(masks), rest=rest, faces=body.faces.numpy()
+    )
+
+
+def scores(capture: Capture, truth: dict[str, NDArray[np.float64]]) -> list[str]:
+    """Return the kind of motion, the mean and the largest error of the rotation in degrees, and the masks' IoU."""
+    motion = capture.camera_motion
+    assert motion is not None
+    wanted = Rotation.from_matrix(truth["turns"][motion.frame_indices])
+    found = Rotation.from_matrix(motion.world_from_camera)
+    errors = np.degrees(((wanted[0].inv() * wanted).inv() * found).magnitude())
+    ious = [iou(mask, truth["masks"][i] > 0) for i, mask in zip(capture.frame_indices, capture.masks, strict=True)]
+    figures = [f"{motion.confidence:.2f}", f"{errors.mean():.3f}", f"{errors.max():.3f}", f"{np.mean(ious):.4f}"]
+    return [motion.kind, str(len(ious)), *figures]
+
+
+def main(
+    only: tuple[str, ...] = CLIPS, frames: int = 24, size: int = 540, seed: int = 1, fit: bool = False, out: Path = OUT
+) -> None:
+    """Print the table.
+
+    Args:
+        only: of still, shake, pan and orbit.
+        frames: of each clip.
+        size: side of the pictures in pixels.
+        seed: of the person.
+        fit: also fit avatars, which takes minutes each.
+        out: folder of the clips.
+    """
+    torch.manual_seed(0)
+    out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name in only:
+        write(name, out, frames, size, seed)
+        truth, path = dict(np.load(out / f"{name}.npz")), out / f"{name}.mp4"
+        camera = Camera(1.39 * size, 1.39 * size, size / 2, size / 2, size, size)
+        distance = ""
+        try:
+            if fit:
+                tall = float(np.ptp(truth["rest"][:, 1]))
+                avatar = fit_video(path, camera=camera, height_m=tall, frames=frames, texture_size=None, check=False)
+                capture = avatar.capture
+                rest = shaped(avatar.body, avatar.state.betas, avatar.state.offsets).numpy()
+                mean = surface_distance(rest, avatar.body.faces.numpy(), truth["rest"], truth["faces"], SAMPLES).mean
+                distance = f"{1000 * mean:.2f}"
+            else:
+                capture = Source.of(video=path, camera=camera, max_frames=frames).observe()
+        except Exception as error:
+            print(f"{name}: {error}", flush=True)
+            continue
+        print(f"\n{name}", *capture.warnings, *sorted({x.reason for x in capture.left_out}), sep="\n    ", flush=True)
+        rows.append([name, *scores(capture, truth), distance])
+    titles = ["camera", "found", "frames used", "confidence", "error °", "worst °", "masks' IoU", "surface mm"]
+    print("\n" + markdown_table(titles, rows))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
