@@ -32,10 +32,31 @@ OUT = Path("out/copies")
 HDR: dict[str, Any] = {"codec": "libx265", "bits": 10, "matrix": 9, "primaries": 9}
 
 
-def uneven_ms(count: int) -> list[int]:
-    """Return times of a rate that varies between 20 and 60 frames a second."""
-    steps = np.random.default_rng(0).integers(17, 50, count)
-    return [0, *np.cumsum(steps)[:-1].tolist()]
+def missed(count: int) -> set[int]:
+    """Return frames that a camera missed, a quarter of them, never two in a row."""
+    return set(
+        (1 + 4 * np.arange((count - 2) // 4) + np.random.default_rng(0).integers(0, 3, (count - 2) // 4)).tolist()
+    )
+
+
+def repeated(frames: list[BGR]) -> list[BGR]:
+    """Return frames at an even rate in which the one before stands for each that was missed."""
+    gone = missed(len(frames))
+    return [frames[k - 1] if k in gone else frame for k, frame in enumerate(frames)]
+
+
+def caught(frames: list[BGR]) -> list[BGR]:
+    """Return the frames that were not missed."""
+    gone = missed(len(frames))
+    return [frame for k, frame in enumerate(frames) if k not in gone]
+
+
+def uneven(path: Path, frames: list[BGR]) -> Path:
+    """Write the frames that were not missed, each at its own time: of a rate that varies.
+
+    Other times for the same pictures would be another motion, which gives another avatar.
+    """
+    return write(path, caught(frames), times_ms=[40 * k for k in range(len(frames)) if k not in missed(len(frames))])
 
 
 def turned(path: Path, frames: list[BGR]) -> Path:
@@ -65,12 +86,20 @@ COPIES: dict[str, Callable[[list[BGR]], Path]] = {
     "hlg": lambda frames: write(OUT / "hlg.mp4", frames, transfer=18, signal=hlg, **HDR),
     "pq": lambda frames: write(OUT / "pq.mp4", frames, transfer=16, signal=pq, **HDR),
     "rotated": lambda frames: turned(OUT / "rotated.mp4", frames),
-    "variable-rate": lambda frames: write(OUT / "variable.mp4", frames, times_ms=uneven_ms(len(frames))),
+    "re-encoded": lambda frames: write(OUT / "crf18.mp4", frames, options={"crf": "18", "preset": "fast"}),
+    "repeats": lambda frames: write(OUT / "repeats.mp4", repeated(frames)),
+    "variable-rate": lambda frames: uneven(OUT / "variable.mp4", frames),
     "non-square": lambda frames: squeezed(OUT / "squeezed.mp4", frames),
     "full-range": lambda frames: write(OUT / "full.mp4", frames, full=True),
     "bt601": lambda frames: write(OUT / "bt601.mp4", frames, matrix=6),
     "pictures": lambda frames: pictures(OUT / "pictures", frames),
 }
+"""How each copy is made. "re-encoded" is an ordinary lossy encoding of the same pictures: what its avatar is off by is
+noise."""
+SHOWN: dict[str, Callable[[list[BGR]], list[BGR]]] = {"repeats": repeated, "variable-rate": caught}
+"""What a copy shows, where it is not every frame."""
+LIKE = {"variable-rate": "repeats"}
+"""What a copy is compared with where it is not the plain clip: a clip of the same pictures at the same times."""
 
 
 def colour_error(path: Path, frames: list[BGR]) -> tuple[float, float]:
@@ -121,21 +150,23 @@ def main(
     """
     OUT.mkdir(parents=True, exist_ok=True)
     filmed = [frame for k, (_, frame) in enumerate(read_frames(clip)) if k % step == 0]
-    plain, rows = None, []
+    avatars, rows = dict[str, Avatar | None](), []
     heading = [
         "copy", "frames: mean difference", "worst", "last time, s", "surface: mean, mm", "worst, mm", "texture, levels",
         "seconds",
     ]  # fmt: skip
     for name, make in COPIES.items():
-        if only and name not in (*only, "plain"):
+        if only and name not in (*only, "plain", *(LIKE[each] for each in only if each in LIKE)):
             continue
         path, began, avatar = make(filmed), time.perf_counter(), None
         if fit:
             avatar = fit_video(
                 path, frames=frames, schedule=preset("video-avatar", "fast"), texture_size=512, check=False
             )
-        plain = plain or avatar
-        rows.append(row(name, path, filmed, avatar, plain, time.perf_counter() - began))
+        avatars[name] = avatar
+        like = avatars[LIKE.get(name, "plain")]
+        shown = SHOWN.get(name, list)(filmed)
+        rows.append(row(name, path, shown, avatar, like, time.perf_counter() - began))
         print(markdown_table(heading, rows[-1:]), flush=True)
     print(markdown_table(heading, rows))
 

@@ -15,7 +15,7 @@ from fit_avatar.config import Config
 from fit_avatar.errors import UsageError
 
 T = TypeVar("T")
-TOOLS = ("convert-body", "doctor", "presets")
+TOOLS = ("convert-body", "doctor", "evaluate", "presets")
 """Commands beside the main one."""
 
 
@@ -35,8 +35,13 @@ def run_tool(name: str, argv: Sequence[str]) -> bool:
         UsageError: its arguments cannot be understood.
         FitAvatarError: a file cannot be used.
     """
-    functions: dict[str, Callable[..., bool]] = {"convert-body": convert_body, "doctor": examine, "presets": presets}
-    return _understood(functions[name], f"fit-avatar {name}", argv)
+    functions: dict[str, Callable[..., bool]] = {
+        "convert-body": convert_body,
+        "doctor": examine,
+        "evaluate": evaluate,
+        "presets": presets,
+    }
+    return _understood(functions[name], f"fit-avatar {name}", argv, tyro.conf.DisallowNone)
 
 
 def convert_body(source: tyro.conf.Positional[Path], target: tyro.conf.Positional[Path], force: bool = False) -> bool:
@@ -79,6 +84,53 @@ def examine() -> bool:
     findings = doctor.examine()
     print(findings)
     return findings.usable
+
+
+def evaluate(
+    result: tyro.conf.Positional[Path],
+    truth: Path,
+    protocol: str = "",
+    json: Path | None = None,
+    person: int | None = None,
+    camera: int | None = None,
+    truth_body: Path | None = None,
+    regressor: Path | None = None,
+    offset: int = 0,
+    step: int = 1,
+    force: bool = False,
+) -> bool:
+    """Score an avatar's motion against the truth of a public data set; docs/evaluation.md has the protocols.
+
+    Args:
+        result: folder of the results, with avatar.npz.
+        truth: file of 3DPW, Human3.6M, HumanEva-I, MPI-INF-3DHP, UP-3D, AMASS or People-Snapshot, or an .npz with
+            joints.
+        protocol: 3dpw, 3dpw-14, h36m-17, h36m-p1, h36m-p2, humaneva, mpi-inf-3dhp, mpi-inf-3dhp-universal or smpl-24;
+            by default the one that fits the file.
+        json: also write the measures to this file.
+        person: number of the person, from 0, where the truth has several.
+        camera: number of the camera, from 0, where the truth has several.
+        truth_body: your SMPL model file, or the folder with one for each gender; needed where the truth is parameters.
+        regressor: joints from vertices, such as J_regressor_h36m.npy; needed by 3dpw-14.
+        offset: number of the truth's frame that the clip's frame 0 shows.
+        step: how many frames the truth goes on from one frame of the clip to the next, as 4 from 120 to 30 a second.
+        force: write over a JSON file that is there already.
+    """
+    from fit_avatar.avatar import Avatar
+    from fit_avatar.evaluate import Choice, evaluate_motion, read_truth
+    from fit_avatar.evaluate import protocol as named
+    from fit_avatar.io.outputs import refuse_existing
+
+    universal = bool(protocol) and named(protocol).universal
+    if json is not None:
+        refuse_existing(json, [truth, result / "avatar.npz"], force)
+    avatar = Avatar.load(result)
+    true = read_truth(truth, Choice(person, camera, truth_body, universal))
+    scores = evaluate_motion(avatar.body, avatar.motion, true, protocol, regressor, offset, step)
+    print(scores)
+    if json is not None:
+        scores.write_json(json)
+    return True
 
 
 def _understood(target: Callable[..., T], program: str, argv: Sequence[str] | None, *markers: Any) -> T:

@@ -45,8 +45,10 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
-    every = config.motion == "every"
-    options = Options(schedule, config.height_m, config.texture_size, config.delight, every_frame=every)
+    options = Options(
+        schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
+        other_motion=preset("motion") if config.preset is None and config.video is not None else None,
+    )  # fmt: skip
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
         focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,

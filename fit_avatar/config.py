@@ -22,7 +22,7 @@ MOST = 10_000_000
 MAX_NAME_BYTES = 200
 """Of a new folder's name: most file systems take 255, of which temporary names need some."""
 BODIES = ("anny", "anny-hands")
-PRESETS = ("video-avatar", "videoavatars-2018", "smplify", "smplify-x", "octopus")
+PRESETS = ("video-avatar", "motion", "videoavatars-2018", "smplify", "smplify-x", "octopus")
 """Their names, known without loading what they are made of."""
 
 
@@ -43,8 +43,9 @@ class Config:
     out: Path | None = None
     """Folder for the results; created if needed. Default: out/<name of the video or first photograph>."""
     preset: str | None = None
-    """Method: video-avatar, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that `fit-avatar presets`
-    has printed. Default: video-avatar for a video, octopus for several photographs, smplify for one."""
+    """Method: video-avatar, motion, videoavatars-2018, smplify, smplify-x, octopus, or a .json file that `fit-avatar
+    presets` has printed. Default: for a video, video-avatar if the person turns around in one pose, else motion;
+    octopus for several photographs, smplify for one."""
     extension: tuple[Path, ...] = ()
     """Python files of your own with energy terms and actions that the preset's file names. They are executed."""
     body: str = "anny"

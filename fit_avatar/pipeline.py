@@ -31,7 +31,9 @@ from fit_avatar.fitting import (
     Observations,
     Schedule,
     SolvedMotion,
+    Turning,
     calibrated,
+    measure_turning,
     solve_motion,
 )
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
@@ -60,13 +62,12 @@ Look = Callable[[Capture, Advance], EveryFrame]
 """Finds the person in all frames of a clip."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
-    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState,
-    CameraMotion,
+    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
-    "body", "observe", "agreement", "texture", "quality", "every frame", "motion", "displacement", "preview", "overlay",
-    "report",
+    "body", "observe", "turning", "agreement", "texture", "quality", "every frame", "motion", "displacement", "preview",
+    "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
 
@@ -76,6 +77,7 @@ class Options:
     """What is made of a source."""
 
     schedule: Schedule
+    """The method; of a clip only if the person turns around, where there is another one for other motions."""
     height_m: float | None = None
     """The person's height without shoes; it fixes the scale, which is otherwise an estimate."""
     texture_size: int = 2048
@@ -88,13 +90,16 @@ class Options:
     """The pictures are meant to show the person from all sides, so that what they do not show is worth a warning."""
     every_frame: bool = True
     """Find a pose for every frame of a clip, also for those that are not fitted."""
+    other_motion: Schedule | None = None
+    """The method for a person who does not turn around in one pose; None: ``schedule`` in any case."""
 
     def __post_init__(self) -> None:
-        for action in self.schedule.actions:
-            if action.name in TAKEN:
-                raise BadInputError(
-                    f"the schedule {self.schedule.name} calls an action {action.name!r}, which is taken: rename it"
-                )
+        for schedule in filter(None, (self.schedule, self.other_motion)):
+            for action in schedule.actions:
+                if action.name in TAKEN:
+                    raise BadInputError(
+                        f"the schedule {schedule.name} calls an action {action.name!r}, which is taken: rename it"
+                    )
 
 
 @dataclass(frozen=True)
@@ -200,8 +205,18 @@ def _fit(
     start = FitState.upright(body, len(capture.frame_indices))
     context = Context(body, observations, None if tracker is None else tracker.match)
     depends_on = None if runner.store is None else [observed, options.height_m, body.arrays()]
+    schedule = options.schedule
+    if options.other_motion is not None:
+        found = runner.run(
+            "turning",
+            {"seen": depends_on, "code": code_identity("fit_avatar.fitting.turning")},
+            lambda advance: measure_turning(body, observations()),
+        ).value
+        if not found.is_turn:
+            logger.info(found.sentence)
+            schedule, start = options.other_motion, replace(start, warnings=(found.sentence,))
     kept = _KeptActions(runner, digest(depends_on), watch)
-    state = options.schedule.run(start, context, kept)
+    state = schedule.run(start, context, kept)
     return state, {"fit": kept.key}
 
 

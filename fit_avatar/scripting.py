@@ -76,7 +76,8 @@ def fit_video(
         detector=detector, pose_model=pose_model, fps=fps, camera_motion=camera_motion,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms)
-    options = Options(plan, height_m, texture_size or 0, delight, check, every_frame=every_frame)
+    other = as_schedule("motion", terms) if schedule is None else None
+    options = Options(plan, height_m, texture_size or 0, delight, check, every_frame=every_frame, other_motion=other)
     return _fit_source(source, options, body, device, progress)
 
 

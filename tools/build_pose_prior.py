@@ -13,107 +13,25 @@ remains of every angle's variance. Recordings that were not used for it say how 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
 from pathlib import Path
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 from scipy.special import logsumexp
 
 from fit_avatar.body import load_body, rotation
-from fit_avatar.body.joints import SMPLX_JOINTS
 from fit_avatar.body.pose_prior import FILE, PosePrior
 from fit_avatar.body.poses import a_pose
 from fit_avatar.energies.pose import joint_looseness
 from fit_avatar.energies.priors import POSE_SIGMA_RAD
 from fit_avatar.io.atomic import atomic_path, write_bytes
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from lib.recordings import JOINTS, read_recording
+
 FloatArray = NDArray[np.float64]
-
-BONES = {
-    "pelvis": "root", "spine1": "lowerback", "spine2": "upperback", "spine3": "thorax", "neck": "lowerneck",
-    "head": "head", "left_hip": "lfemur", "left_knee": "ltibia", "left_ankle": "lfoot", "left_foot": "ltoes",
-    "left_collar": "lclavicle", "left_shoulder": "lhumerus", "left_elbow": "lradius", "left_wrist": "lhand",
-}  # fmt: skip
-"""The bone of the recordings that turns with each joint; those of the right side begin with r."""
-PARENTS = {
-    "spine1": "pelvis", "spine2": "spine1", "spine3": "spine2", "neck": "spine3", "head": "neck", "left_hip": "pelvis",
-    "left_knee": "left_hip", "left_ankle": "left_knee", "left_foot": "left_ankle", "left_collar": "spine3",
-    "left_shoulder": "left_collar", "left_elbow": "left_shoulder", "left_wrist": "left_elbow",
-}  # fmt: skip
-LEGS = ("hip", "knee", "ankle", "foot")
-SPREAD_DEG = 20.0
-"""In the recordings' rest pose the legs are this far apart, each; the rest is a T-pose."""
-JOINTS = SMPLX_JOINTS[1:22]
-
-
-@dataclass(frozen=True)
-class Skeleton:
-    """The bones of an ASF file."""
-
-    axes: Mapping[str, Rotation]
-    freedoms: Mapping[str, tuple[int, ...]]
-    """Of each bone the axes (0 to 2) about which it turns, in the order of the numbers in an AMC file."""
-    parents: Mapping[str, str]
-
-    @classmethod
-    def read(cls, path: Path) -> Skeleton:
-        """Read an ASF file with angles in degrees."""
-        text = path.read_text()
-        axes, freedoms, parents = {}, {}, {}
-        for bone in re.findall(r"begin(.*?)end", text[text.index(":bonedata") : text.index(":hierarchy")], re.DOTALL):
-            fields = {words[0]: words[1:] for line in bone.splitlines() if (words := line.split())}
-            name = fields["name"][0]
-            axes[name] = Rotation.from_euler("xyz", [float(word) for word in fields["axis"][:3]], degrees=True)
-            freedoms[name] = tuple(("rx", "ry", "rz").index(word) for word in fields.get("dof", ()))
-        for line in text[text.index(":hierarchy") :].splitlines():
-            parent, *children = line.split() or [""]
-            parents |= {child: parent for child in children if child in axes}
-        return cls(axes, freedoms, parents)
-
-    def orientations(self, path: Path) -> dict[str, Rotation]:
-        """Return the orientation of every bone against the rest pose in the T frames of an AMC file."""
-        frames: list[dict[str, list[float]]] = []
-        for line in path.read_text().splitlines():
-            words = line.split()
-            if not words or words[0][0] in "#:":
-                continue
-            if words[0].isdigit():
-                frames.append({})
-            else:
-                frames[-1][words[0]] = [float(word) for word in words[1:]]
-        found = {"root": Rotation.from_euler("xyz", [frame["root"][3:] for frame in frames], degrees=True)}
-        for bone, parent in self.parents.items():  # parents come before their children
-            angles = np.zeros((len(frames), 3))
-            if self.freedoms[bone]:
-                angles[:, list(self.freedoms[bone])] = [frame[bone] for frame in frames]
-            axis = self.axes[bone]
-            found[bone] = found[parent] * axis * Rotation.from_euler("xyz", angles, degrees=True) * axis.inv()
-        return found
-
-
-def body_pose(orientations: Mapping[str, Rotation]) -> FloatArray:
-    """Return the joints' axis-angles, zero in the T-pose. [T, 21, 3]"""
-
-    def turned(joint: str) -> Rotation:
-        base = joint.removeprefix("left_").removeprefix("right_")
-        if base == joint:
-            return orientations[BONES[joint]]
-        left = joint.startswith("left_")
-        bone = BONES[f"left_{base}"]
-        spread = Rotation.from_euler("z", (SPREAD_DEG if left else -SPREAD_DEG) * (base in LEGS), degrees=True)
-        return orientations[bone if left else "r" + bone[1:]] * spread
-
-    def parent(joint: str) -> str:
-        if not joint.startswith("right_"):
-            return PARENTS[joint]
-        return PARENTS[joint.replace("right_", "left_")].replace("left_", "right_")
-
-    return np.stack([(turned(parent(joint)).inv() * turned(joint)).as_rotvec() for joint in JOINTS], 1)
 
 
 def mirrored(poses: FloatArray) -> FloatArray:
@@ -124,9 +42,7 @@ def mirrored(poses: FloatArray) -> FloatArray:
 
 def read_poses(files: list[Path]) -> FloatArray:
     """Return the poses of recordings and of their mirror images. [N, 63]"""
-    poses = [
-        body_pose(Skeleton.read(file.with_name(file.stem.split("_")[0] + ".asf")).orientations(file)) for file in files
-    ]
+    poses = [read_recording(file).poses for file in files]
     both = np.concatenate([*poses, *map(mirrored, poses)])
     return both.reshape(len(both), -1)
 

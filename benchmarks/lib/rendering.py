@@ -67,13 +67,13 @@ class Paint:
         return torch.where(((label == SKIN) & mouth)[:, None], colour * torch.tensor([0.75, 0.65, 0.95]), colour)
 
 
-def background(seed: int, camera: Camera) -> NDArray[np.float32]:
+def background(seed: int, camera: Camera, floor_row: float = FLOOR_ROW) -> NDArray[np.float32]:
     """Return a softly structured room: a wall, a floor, uneven light. BGR in 0 … 1. [H, W, 3]"""
     rng = np.random.default_rng([23, seed])
     height, width = camera.height, camera.width
     wall, floor = rng.uniform(0.35, 0.8, (2, 1)) * rng.uniform(0.85, 1.1, (2, 3))
     row = np.linspace(0, 1, height)[:, None, None]
-    picture = np.where(row < FLOOR_ROW, wall, floor) * np.ones((1, width, 1))
+    picture = np.where(row < floor_row, wall, floor) * np.ones((1, width, 1))
     if seed % 3:  # every third wall is plain
         for cells, strength in ((5, 0.05), (14, 0.03), (60, 0.02)):
             coarse = (rng.normal(size=(cells, cells, 1)) + 0.3 * rng.normal(size=(cells, cells, 3))).astype(np.float32)
@@ -82,7 +82,9 @@ def background(seed: int, camera: Camera) -> NDArray[np.float32]:
     return np.clip(picture * (1 - 0.15 * column**2 - 0.1 * row), 0, 1).astype(np.float32)
 
 
-def shadow(body: Body, vertices: Tensor, up: Tensor, floor: float, camera: Camera) -> NDArray[np.float32]:
+def shadow(
+    body: Body, vertices: Tensor, up: Tensor, floor: float, camera: Camera, floor_row: float = FLOOR_ROW
+) -> NDArray[np.float32]:
     """Return how much of the light reaches each pixel of the floor: 1 outside the person's shadow. [H, W, 1]
 
     Args:
@@ -91,12 +93,13 @@ def shadow(body: Body, vertices: Tensor, up: Tensor, floor: float, camera: Camer
         up: [3]
         floor: the floor's place along it, metres.
         camera: the camera.
+        floor_row: where the floor meets the wall, of the picture's height.
     """
     light = torch.nn.functional.normalize(torch.tensor(LIGHT), dim=0)
     fallen = vertices - ((vertices @ up - floor) / (light @ up))[:, None] * light
     dark = rasterize(fallen, body.faces, camera).mask.numpy().astype(np.float32)
     soft = cv2.GaussianBlur(dark, (0, 0), camera.height / 150)
-    soft[: round(FLOOR_ROW * camera.height)] = 0
+    soft[: round(floor_row * camera.height)] = 0
     return 1 - 0.4 * soft[..., None]
 
 

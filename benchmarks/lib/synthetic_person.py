@@ -20,7 +20,7 @@ from fit_avatar.body.skinning import pose_points, shaped
 from fit_avatar.capture import Camera
 from fit_avatar.io.video import video_file
 from lib.dressed_person import Person, make_person
-from lib.rendering import Paint, background, render, shadow
+from lib.rendering import FLOOR_ROW, Paint, background, render, shadow
 
 FORMAT = 4
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""
@@ -81,31 +81,58 @@ def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080) -
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text())["recipe"] == recipe:
         return folder
-    for name in ("masks", "keypoints"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     body = load_body(NUM_BETAS)
     person = make_person(body, seed)
     state = make_motion(body, person, seed, frames)
-    posed = pose_body(body, state)
     focal = 1.39 * size
     camera = Camera(focal, focal, size / 2, size / 2, size, size)
+    write_clip(folder, body, person, state, camera, upwards(state), seed, round(frames / TURN_S))
+    note.write_text(json.dumps({"recipe": recipe, "about": person.about}, indent=1))
+    return folder
+
+
+def write_clip(
+    folder: Path,
+    body: Body,
+    person: Person,
+    state: BodyState,
+    camera: Camera,
+    up: Tensor,
+    seed: int,
+    fps: int,
+    floor_row: float = FLOOR_ROW,
+) -> None:
+    """Write what a person's motion looks like, and the truth.
+
+    Args:
+        folder: of the clip.
+        body: the body.
+        person: who moves.
+        state: the motion in camera coordinates, T frames.
+        camera: the camera.
+        up: away from the floor, in camera coordinates. [3]
+        seed: of colours, room and noise.
+        fps: frames a second.
+        floor_row: where the floor meets the wall, of the picture's height.
+    """
+    for name in ("masks", "keypoints"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    posed = pose_body(body, state)
     rng = np.random.default_rng([13, seed])
     points = pose_points(body, state, body.keypoint_points)
-    paint, scene = Paint(body, person, seed), background(seed, camera)
-    up = upwards(state)
-    floor, fps = float((posed.vertices @ up).amin()), round(frames / TURN_S)
+    paint, scene = Paint(body, person, seed), background(seed, camera, floor_row)
+    floor = float((posed.vertices @ up).amin())
     with video_file(folder / "video.mp4", fps) as append:
         for t, vertices in enumerate(posed.vertices):
-            lit = scene * shadow(body, vertices, up, floor, camera)
+            lit = scene * shadow(body, vertices, up, floor, camera, floor_row)
             image, mask, depth = render(body, vertices, camera, paint, lit)
             append(image)
             cv2.imwrite(str(folder / "masks" / f"{t:06d}.png"), mask.astype(np.uint8) * 255)
             _write_keypoints(folder / "keypoints" / f"{t:06d}_keypoints.json", points[t], depth, camera, rng)
     values = {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "width", "height")}
-    (folder / "camera.json").write_text(json.dumps({**values, "k": [0] * 5, "fps": fps, "frames": frames}, indent=1))
-    _write_truth(folder / "gt.npz", body, person, state, points)
-    note.write_text(json.dumps({"recipe": recipe, "about": person.about}, indent=1))
-    return folder
+    about = {**values, "k": [0] * 5, "fps": fps, "frames": len(points)}
+    (folder / "camera.json").write_text(json.dumps(about, indent=1))
+    _write_truth(folder / "gt.npz", body, person, state, points, up)
 
 
 def _write_keypoints(path: Path, points: Tensor, depth: Tensor, camera: Camera, rng: np.random.Generator) -> None:
@@ -124,7 +151,7 @@ def upwards(state: BodyState) -> Tensor:
     return torch.nn.functional.normalize(rotation.exp(state.global_orient)[:, :, 1].mean(0), dim=0)
 
 
-def _write_truth(path: Path, body: Body, person: Person, state: BodyState, points: Tensor) -> None:
+def _write_truth(path: Path, body: Body, person: Person, state: BodyState, points: Tensor, up: Tensor) -> None:
     frames = np.arange(0, len(state.transl), 10)
     posed = pose_body(body, state)
     scale = 5e-5
@@ -143,5 +170,5 @@ def _write_truth(path: Path, body: Body, person: Person, state: BodyState, point
         joints_smpl24=posed.joints.numpy(),
         height_naked_m=float(naked.amax() - naked.amin()),
         height_clothed_m=float(np.ptp(shaped(body, person.betas, person.offsets)[body.skin, 1].numpy())),
-        world_up_in_camera=upwards(state).numpy(),
+        world_up_in_camera=up.numpy(),
     )

@@ -88,7 +88,8 @@ def observe(
     camera, notes = working_camera(camera)
     seen = _find_person(observer, inputs, frames, other)
     seen, aligned = _aligned(observer, inputs, seen)
-    others = observer.find_whole_body(seen.found, seen.points) if seen.track is None else {}
+    find_others = observer.find_whole_body if seen.track is None else observer.find_limbs
+    others = find_others(seen.found, seen.points)
     places = {index: place for place, index in enumerate(seen.points)}
     steadied, moves = observer.steady(seen.found, seen.masks, camera_motion)
     motion = observer.camera_motion(seen.found, seen.masks, camera, "static" if steadied.notes else camera_motion)

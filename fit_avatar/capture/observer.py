@@ -17,6 +17,7 @@ from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.crowd import is_doubtful
 from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.detectors import Detector
+from fit_avatar.capture.given_limbs import find_given_limbs
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
 from fit_avatar.capture.moves import Move, moved_values, resized_move
@@ -188,6 +189,11 @@ class Observer:
         indices = list(points)
         detections = {index: d for index in indices if (d := found[index].detection) is not None}
         return find_whole_body(self.clip.frames(indices), indices, detections, points, self.report)
+
+    def find_limbs(self, found: Mapping[int, Candidate], points: Mapping[int, Points]) -> PointSets:
+        """Return what the built-in pose model sees in 3D where other keypoints are known, by the name of a set."""
+        detections = {index: d for index in points if (d := found[index].detection) is not None}
+        return find_given_limbs(self.clip.frames(list(points)), points, detections, self.pose_model, self.report)
 
     def mask_frames(
         self,

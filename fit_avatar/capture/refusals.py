@@ -156,6 +156,8 @@ def why_nobody(people: Mapping[int, People]) -> str:
     if not bodies:
         return "there is no person in any of their frames, so find them again"
     most = max(float(body[:, 2].max()) for body in bodies)
+    if most <= 0 and any((person[:, 2] > MIN_CONFIDENCE).any() for persons in people.values() for person in persons):
+        return "they hold face or hands alone and no points of a body, so give the body's, too"
     if most <= MIN_CONFIDENCE:
         return (
             f"their confidences are at most {most:.2g}, and points below {MIN_CONFIDENCE:g} count as not seen, so give "

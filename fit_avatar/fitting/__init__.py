@@ -16,11 +16,13 @@ from fit_avatar.fitting.batch import some_frames, stack_captures
 from fit_avatar.fitting.default_schedule import tracking_terms, video_avatar
 from fit_avatar.fitting.fit import AnySchedule, as_schedule, fit
 from fit_avatar.fitting.motion import MotionConfig, SolvedMotion, solve_motion
+from fit_avatar.fitting.motion_schedule import motion
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.presets import PRESETS, preset
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.fitting.schedule_file import load_extension, read_schedule, schedule_from_json, schedule_to_json
 from fit_avatar.fitting.state import FitState, FocalLength, calibrated
+from fit_avatar.fitting.turning import Turning, measure_turning
 
 __all__ = [
     "PRESETS",
@@ -40,11 +42,14 @@ __all__ = [
     "Schedule",
     "Solve",
     "SolvedMotion",
+    "Turning",
     "UseAllFrames",
     "as_schedule",
     "calibrated",
     "fit",
     "load_extension",
+    "measure_turning",
+    "motion",
     "preset",
     "read_schedule",
     "schedule_from_json",

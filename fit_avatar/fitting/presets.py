@@ -45,6 +45,7 @@ from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions import Action, ChooseHypothesis, Initialise, Solve
 from fit_avatar.fitting.actions.solve import POSE
 from fit_avatar.fitting.default_schedule import video_avatar
+from fit_avatar.fitting.motion_schedule import motion
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.fitting.schedule_file import read_schedule
 from fit_avatar.solvers import GaussNewton
@@ -232,6 +233,7 @@ def octopus() -> Schedule:
 
 PRESETS: dict[str, Callable[[], Schedule]] = {
     "video-avatar": video_avatar,
+    "motion": motion,
     "videoavatars-2018": videoavatars_2018,
     "smplify": smplify,
     "smplify-x": smplify_x,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import pose_body
+from fit_avatar.body.skinning import local_rotations, pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.assemble import given_files
 from fit_avatar.capture.types import Capture
@@ -38,7 +38,8 @@ class DiagnosticsConfig:
     """The fit has failed if the median keypoint error is a larger fraction of the person's height in the picture:
     masks that contradict the keypoints can be met well and still give a wrong body."""
     motionless_rad: float = math.radians(4)
-    """Views within this angle are of a still picture: nobody stands so still while being filmed."""
+    """Views within this angle, while no joint moves by more, are of a still picture: nobody stands so still while being
+    filmed."""
 
 
 DIAGNOSTICS = DiagnosticsConfig()
@@ -90,7 +91,7 @@ def diagnose(
     if median > config.failed_keypoint_error:
         raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
     angles = view_angles(body, state)
-    if 2 * math.pi - _largest_gap(angles) < config.motionless_rad:
+    if max(2 * math.pi - _largest_gap(angles), _limb_motion(body, state)) < config.motionless_rad:
         raise NoPersonError("the person does not move: film one full turn, or give a single picture with --image")
     warnings = turn_warnings(angles, config)
     if poor:
@@ -99,6 +100,14 @@ def diagnose(
             "see silhouette_iou in metrics.json.",
         )
     return warnings
+
+
+def _limb_motion(body: Body, state: BodyState) -> float:
+    """Return the standard deviation of the joint that moves most, in radians."""
+    with torch.no_grad():
+        turns = local_rotations(state)[:, 1:]
+        left, _, right = torch.linalg.svd(turns.mean(0))
+        return float(rotation.log((left @ right).transpose(-1, -2) @ turns).square().sum(-1).mean(0).sqrt().max())
 
 
 def _no_agreement(iou: float, given: str) -> str:

@@ -54,4 +54,6 @@ def test_why_keypoints_show_nobody() -> None:
     assert "confidences are at most 0.05" in why_nobody({0: person})
     person[0, [0, 15, 16], 2] = 0.9
     assert "at most 3 points of a body" in why_nobody({0: person})
+    person[:, :25, 2], person[:, 100, 2] = 0, 0.9
+    assert "face or hands alone" in why_nobody({0: person})
     assert "in only 1 frame:" in Given(CLIP, POINTS).nobody(1, {0: person})
