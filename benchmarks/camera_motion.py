@@ -111,7 +111,7 @@ def scores(capture: Capture, truth: dict[str, NDArray[np.float64]]) -> list[str]
     errors = np.degrees(((wanted[0].inv() * wanted).inv() * found).magnitude())
     ious = [iou(mask, truth["masks"][i] > 0) for i, mask in zip(capture.frame_indices, capture.masks, strict=True)]
     figures = [f"{motion.confidence:.2f}", f"{errors.mean():.3f}", f"{errors.max():.3f}", f"{np.mean(ious):.4f}"]
-    return [motion.kind, str(len(ious)), *figures]
+    return [motion.mode, str(len(ious)), *figures]
 
 
 def main(

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.camera_path import CameraMotion, Kind, angle_deg, extent_deg, mean_turn
+from fit_avatar.capture.camera_path import CameraMotion, Mode, angle_deg, extent_deg, mean_turn
 from fit_avatar.capture.corners import WINDOW_PX, Grey, Places, Scene, find_corners, follow_from
 from fit_avatar.capture.rotation_averaging import Edge, average_rotations
 from fit_avatar.capture.two_views import TwoViews, compare_views
@@ -58,7 +58,7 @@ class CameraMotionConfig:
     min_parallax: float = 0.5
     """For that so large a fraction of the pairs of frames must show parallax. Chosen by hand."""
     min_known: float = 0.8
-    """If a smaller fraction of the pairs of neighbouring frames is known, the camera is taken to stand still. Chosen by
+    """If a smaller fraction of the pairs of neighbouring frames is known, the scene does not tell the motion. Chosen by
     hand."""
 
 
@@ -91,10 +91,11 @@ def find_camera_motion(
     known = graph.steps
     confidence = float(np.median([step.explained for step in known])) if known else 0.0
     confidence *= len(known) / max(len(indices) - 1, 1)
-    kind = _kind(turns, graph, asked)
-    if kind == "static":
+    told = asked == "static" or len(known) >= config.min_known * (len(indices) - 1)
+    mode = _mode(turns, graph, asked) if told or asked != "auto" else "static"
+    if mode == "static":
         turns = np.broadcast_to(np.eye(3), turns.shape).copy()
-    return CameraMotion(kind, indices, turns, confidence)
+    return CameraMotion(mode, indices, turns, confidence, told)
 
 
 class _Graph:
@@ -190,7 +191,7 @@ def _on(scene: Scene, places: Places) -> Mask:
     return np.asarray(inside & (scene.free[row, column] > 0))
 
 
-def _kind(turns: FloatArray, graph: _Graph, asked: Asked) -> Kind:
+def _mode(turns: FloatArray, graph: _Graph, asked: Asked) -> Mode:
     """Return the kind of motion that rotations and parallax speak for, or that was asked for."""
     config, count = graph.config, len(turns)
     if asked == "static" or count < 2:
@@ -200,8 +201,6 @@ def _kind(turns: FloatArray, graph: _Graph, asked: Asked) -> Kind:
         return "orbit"
     if asked == "handheld":
         return "handheld" if extent <= config.max_shake_deg else "pan"
-    if len(graph.steps) < config.min_known * (count - 1):
-        return "static"
     usual = mean_turn(turns)
     moved = np.array([_shift(usual.T @ turn, graph.camera) for turn in turns])
     if (moved > config.still).mean() <= config.few_moving:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 FloatArray = NDArray[np.float64]
-Kind = Literal["static", "handheld", "pan", "orbit"]
+Mode = Literal["static", "handheld", "pan", "orbit"]
 
 
 @dataclass(frozen=True)
 class CameraMotion:
     """Where the camera looked in F frames."""
 
-    kind: Kind
+    mode: Mode
     """static: it stood still; handheld: it shook a little; pan: it turned on the spot; orbit: it went around."""
     frame_indices: NDArray[np.int64]
     """Index in the video of each frame, ascending. [F]"""
@@ -27,11 +27,13 @@ class CameraMotion:
     [F, 3, 3]"""
     confidence: float
     """Fraction of neighbouring frames whose motion is known, times the median fraction of corners that agree; 0..1."""
+    told: bool = True
+    """Whether the scene, or the user, tells how the camera moved."""
 
     @property
     def moves(self) -> bool:
         """Return whether the camera does not stand still."""
-        return self.kind != "static"
+        return self.mode != "static"
 
     @property
     def extent_deg(self) -> float:
@@ -48,7 +50,12 @@ class CameraMotion:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say what was found, if the camera moved."""
+        """Say what was found, if the camera moved, or if nothing could be found."""
+        if not self.told:
+            seen = "The scene around the person has too little structure to tell how the camera moved"
+            if self.moves:
+                return (f"{seen}: the exported motion may hold what the camera did.",)
+            return (f"{seen}: it is taken to stand still; if it did not, pass --camera-motion handheld or orbit.",)
         told = {
             "handheld": f"The camera shook by up to {self.extent_deg:.1f}°; the motion is told without that.",
             "pan": f"The camera turned by up to {self.extent_deg:.0f}° from its mean direction; the motion is told "
@@ -56,7 +63,7 @@ class CameraMotion:
             "orbit": "The camera went around the person, who is taken to stand in place; if the person turned instead, "
             "pass --camera-motion static.",
         }  # fmt: skip
-        return (told[self.kind],) if self.kind in told else ()
+        return (told[self.mode],) if self.mode in told else ()
 
 
 def mean_turn(turns: FloatArray) -> FloatArray:

@@ -177,7 +177,7 @@ class Observer:
 
         self.report("Following the camera", 0, 1)
         every = self.clip.every_small(int(used[0]), int(used[-1]))
-        known = motion.kind if motion.kind != "pan" else "handheld"
+        known = motion.mode if motion.mode != "pan" else "handheld"
         motion = find_camera_motion(
             ((index, picture, around(index)) for index, picture in every), camera, known, self.config.camera_motion
         )

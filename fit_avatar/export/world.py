@@ -33,7 +33,7 @@ def in_world(body: Body, motion: Motion, capture: Capture) -> Motion:
     orient = rotation.log(turns @ rotation.exp(state.global_orient.to(turns)))
     rest = (body.joint_template + weighted_sum(body.joint_basis, state.betas))[0].to(turns)
     pelvis = rest + state.transl.to(turns)
-    stands = moved.kind == "orbit"
+    stands = moved.mode == "orbit"
     pelvis = pelvis.mean(0).expand_as(pelvis) if stands else torch.einsum("tij,tj->ti", turns, pelvis)
     like = state.transl
     changed = replace(state, global_orient=orient.to(like), transl=(pelvis - rest).to(like))

@@ -81,14 +81,14 @@ def test_a_camera_that_stands_still_is_static() -> None:
     rng, view = np.random.default_rng(0), far_view(np.eye(3)).astype(float)
     views = [np.clip(view + rng.normal(0, 3, view.shape), 0, 255).astype(np.uint8) for _ in range(12)]
     motion = found(views)
-    assert motion.kind == "static" and not motion.moves and motion.notes == () and motion.confidence > 0.9
+    assert motion.mode == "static" and not motion.moves and motion.notes == () and motion.confidence > 0.9
     assert (motion.world_from_camera == np.eye(3)).all()
 
 
 def test_the_shake_of_a_hand_is_measured() -> None:
     turns = Rotation.from_rotvec(np.radians(np.random.default_rng(1).normal(0, 0.8, (24, 3))))
     motion = found([far_view(turn) for turn in turns.as_matrix()])
-    assert motion.kind == "handheld" and "shook" in motion.notes[0] and motion.confidence > 0.8
+    assert motion.mode == "handheld" and "shook" in motion.notes[0] and motion.confidence > 0.8
     assert errors_deg(motion, turns).max() < 0.1
 
 
@@ -96,7 +96,7 @@ def test_a_pan_there_and_back_does_not_drift() -> None:
     angle = 30 * np.sin(np.linspace(0, 2 * np.pi, 41))
     turns = Rotation.from_euler("y", angle, degrees=True)
     motion = found([far_view(turn) for turn in turns.as_matrix()])
-    assert motion.kind == "pan"
+    assert motion.mode == "pan"
     assert errors_deg(motion, turns).max() < 0.1
 
 
@@ -105,7 +105,7 @@ def test_a_walk_around_the_person_is_an_orbit(asked: str) -> None:
     turns = Rotation.from_euler("y", np.linspace(0, -360, 61), degrees=True)
     views = [room_view(turn, turn @ np.array([0, 0, -2.5])) for turn in turns.as_matrix()]
     motion = found(views, asked)
-    assert motion.kind == "orbit"
+    assert motion.mode == "orbit"
     assert errors_deg(motion, turns).max() < 1.0
 
 
@@ -131,3 +131,15 @@ def test_averaging_closes_a_loop() -> None:
     averaged = Rotation.from_matrix(average_rotations(np.stack(start), edges))
     chained = np.degrees((turns.inv() * Rotation.from_matrix(np.stack(start))).magnitude()).max()
     assert np.degrees((turns.inv() * averaged).magnitude()).max() < 0.6 * chained
+
+
+@pytest.mark.parametrize(("asked", "mode"), [("auto", "static"), ("handheld", "handheld")])
+def test_a_scene_without_structure_tells_nothing_and_that_is_said(asked: str, mode: str) -> None:
+    motion = found([np.full((CAMERA.height, CAMERA.width), 120, np.uint8)] * 8, asked)
+    assert motion.mode == mode and not motion.told and motion.confidence == 0
+    assert "too little structure" in motion.notes[0] and ("--camera-motion" in motion.notes[0]) == (asked == "auto")
+
+
+def test_who_says_that_the_camera_stands_still_is_believed() -> None:
+    motion = found([np.full((CAMERA.height, CAMERA.width), 120, np.uint8)] * 8, "static")
+    assert motion.told and motion.notes == ()

@@ -33,9 +33,9 @@ def seen_by(turns: Rotation, pivot: np.ndarray | None = None) -> BodyState:
     return BodyState(torch.zeros(2), torch.zeros_like(BODY.template), orient, pose, pelvis - rest)
 
 
-def capture(turns: Rotation, kind: str) -> Capture:
+def capture(turns: Rotation, mode: str) -> Capture:
     nothing = np.zeros((FRAMES, 8, 8), bool)
-    motion = CameraMotion(kind, np.arange(FRAMES), turns.as_matrix(), 1.0)  # type: ignore[arg-type]
+    motion = CameraMotion(mode, np.arange(FRAMES), turns.as_matrix(), 1.0)  # type: ignore[arg-type]
     return Capture(
         np.arange(FRAMES), np.zeros((FRAMES, 25, 3), np.float32), nothing, Camera(9, 9, 4, 4, 8, 8),
         np.ones(FRAMES, np.float32), camera_motion=motion,
@@ -47,11 +47,11 @@ def shake(state: BodyState) -> float:
     return float((vertices - vertices[0]).abs().max())
 
 
-@pytest.mark.parametrize("kind", ["handheld", "pan"])
-def test_a_shaking_camera_does_not_shake_the_motion(kind: str) -> None:
+@pytest.mark.parametrize("mode", ["handheld", "pan"])
+def test_a_shaking_camera_does_not_shake_the_motion(mode: str) -> None:
     turns = Rotation.from_rotvec(np.random.default_rng(0).normal(0, 0.05, (FRAMES, 3)))
     turns = turns[0].inv() * turns
-    state, seen = seen_by(turns), capture(turns, kind)
+    state, seen = seen_by(turns), capture(turns, mode)
     motion = Motion(np.arange(FRAMES), np.arange(FRAMES) / 30, state)
     assert shake(state) > 0.1
     assert shake(in_world(BODY, motion, seen).state) < 1e-4
