@@ -65,6 +65,8 @@ class Observations(Mapping[str, Any]):
     """Noise of the keypoints in metres, as it was measured during the fit. []"""
     pieces: Tensor | None = None
     """Number of the continuous piece of the video that each frame is from; None: it was not cut. [T]"""
+    world_from_camera: Tensor | None = None
+    """Rotation from the axes of a camera that turned on the spot to the world's; None: it did not. [T, 3, 3]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface, found in the pictures during the fit."""
 
@@ -81,6 +83,7 @@ class Observations(Mapping[str, Any]):
         known = keypoints.isfinite().all(-1)
         confidence = torch.where(known, keypoints[..., 2].clamp(0, 1), 0.0) * weights[:, None]
         limbs = capture.limb_directions
+        turns = camera_turns(capture, capture.frame_indices)
         outlines = extract_contours(capture.masks, CONTOUR_POINTS).to(device)
         return cls(
             keypoints=torch.cat([keypoints[..., :2].nan_to_num(0, 0, 0), confidence[..., None]], -1),
@@ -96,6 +99,7 @@ class Observations(Mapping[str, Any]):
             limb_precision=None if limbs is None else torch.from_numpy(1 / limbs.sigma_rad).to(device),
             point_sets={name: torch.from_numpy(points).to(device) for name, points in capture.point_sets.items()},
             pieces=None if capture.pieces is None else torch.from_numpy(capture.pieces).to(device),
+            world_from_camera=None if turns is None else torch.from_numpy(turns).float().to(device),
         )
 
     @property
@@ -124,6 +128,7 @@ class Observations(Mapping[str, Any]):
             return self
         per_frame = (
             "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_precision", "pieces",
+            "world_from_camera",
         )  # fmt: skip
         given = {name: getattr(self, name) for name in per_frame}
         cut = {name: value[index] for name, value in given.items() if value is not None}
@@ -158,6 +163,24 @@ class Observations(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def camera_turns(capture: Capture, frame_indices: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Return the rotations from the axes of a camera that turned on the spot to the world's; None if it did not.
+
+    A camera that went around the person has none: its way is known up to scale only, so that in the world the person's
+    is not known.
+
+    Args:
+        capture: of the clip.
+        frame_indices: of frames of the clip. [N]
+
+    Returns:
+        [N, 3, 3]
+    """
+    motion = capture.camera_motion
+    turned = motion is not None and motion.mode in ("handheld", "pan")
+    return motion.rotations_at(frame_indices) if motion is not None and turned else None
 
 
 def usual_intervals(times_s: Tensor, pieces: Tensor | None = None) -> Tensor:
