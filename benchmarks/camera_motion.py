@@ -5,7 +5,7 @@
 A synthetic person turns in a room with structured walls, or stands there and is walked around. Every clip is observed
 as a user's file would be, by the built-in detector. Printed are the kind of motion that was found, the errors of the
 camera's rotation in degrees, the masks' agreement with the truth, and with ``--fit`` the distance of the avatar's
-surface at rest from the true one.
+surface at rest from the true one, and how far the person turns in the world: 360°, but not where the camera did.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import tyro
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from fit_avatar.body import load_body, pose_body, rotation
+from fit_avatar.body import BodyState, load_body, pose_body, rotation
+from fit_avatar.body.motion import Motion
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.source import Source
 from fit_avatar.evaluate import iou, surface_distance
+from fit_avatar.export.world import in_world
 from fit_avatar.io.video import video_file
 from fit_avatar.scripting import fit_video
 from lib.dressed_person import make_person
@@ -47,6 +49,12 @@ def camera_turns(name: str, frames: int, camera: Camera, yaw: NDArray[np.float64
     if name == "pan":
         return Rotation.from_euler("y", PAN_DEG * (np.linspace(0, 1, frames) - 0.5), degrees=True)
     return Rotation.from_euler("y", yaw if name == "orbit" else np.zeros(frames))
+
+
+def facing(state: BodyState) -> NDArray[np.float64]:
+    """Return the angle about the vertical by which the person has turned from looking into the camera. [T] radians"""
+    ahead = rotation.exp(state.global_orient)[:, :, 2].double().numpy()
+    return np.unwrap(np.arctan2(ahead[:, 0], -ahead[:, 2]))
 
 
 def room(camera: Camera, turn: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -83,9 +91,7 @@ def write(name: str, folder: Path, frames: int, size: int, seed: int) -> None:
     person = make_person(body, seed)
     state = make_motion(body, person, seed, frames)
     camera = Camera(1.39 * size, 1.39 * size, size / 2, size / 2, size, size)
-    facing = rotation.exp(state.global_orient)[:, :, 2].numpy()
-    yaw = -np.unwrap(np.arctan2(facing[:, 0], -facing[:, 2]))
-    turns = camera_turns(name, frames, camera, yaw)
+    turns = camera_turns(name, frames, camera, facing(state))
     vertices, middle = pose_body(body, state).vertices, state.transl.mean(0).numpy() * [0, 0, 1]
     paint, masks = Paint(body, person, seed), []
     with video_file(folder / f"{name}.mp4", FPS) as append:
@@ -134,7 +140,7 @@ def main(
         write(name, out, frames, size, seed)
         truth, path = dict(np.load(out / f"{name}.npz")), out / f"{name}.mp4"
         camera = Camera(1.39 * size, 1.39 * size, size / 2, size / 2, size, size)
-        distance = ""
+        distance = turned = ""
         try:
             if fit:
                 tall = float(np.ptp(truth["rest"][:, 1]))
@@ -143,14 +149,26 @@ def main(
                 rest = shaped(avatar.body, avatar.state.betas, avatar.state.offsets).numpy()
                 mean = surface_distance(rest, avatar.body.faces.numpy(), truth["rest"], truth["faces"], SAMPLES).mean
                 distance = f"{1000 * mean:.2f}"
+                told = Motion(capture.frame_indices, capture.times_s, avatar.state)
+                turned = f"{np.degrees(np.ptp(facing(in_world(avatar.body, told, capture).state))):.0f}"
             else:
                 capture = Source.of(video=path, camera=camera, max_frames=frames).observe()
         except Exception as error:
             print(f"{name}: {error}", flush=True)
             continue
         print(f"\n{name}", *capture.warnings, *sorted({x.reason for x in capture.left_out}), sep="\n    ", flush=True)
-        rows.append([name, *scores(capture, truth), distance])
-    titles = ["camera", "found", "frames used", "confidence", "error °", "worst °", "masks' IoU", "surface mm"]
+        rows.append([name, *scores(capture, truth), distance, turned])
+    titles = [
+        "camera",
+        "found",
+        "frames used",
+        "confidence",
+        "error °",
+        "worst °",
+        "masks' IoU",
+        "surface mm",
+        "person turns °",
+    ]
     print("\n" + markdown_table(titles, rows))
 
 

@@ -31,7 +31,7 @@ class Config:
     """Turn one video of a person turning around into a textured, rigged avatar.
 
     Film with a camera that stands still, the whole person in the picture, arms held away from the body,
-    one slow full turn. A second run in the same folder continues where the last one stopped.
+    one slow full turn; or walk around the person. A second run in the same folder continues where the last one stopped.
     """
 
     video: Path | None = None
