@@ -1,16 +1,20 @@
 """What a camera that moves costs: hand-held shake, a pan, and a walk around the person, against a still camera.
 
     python benchmarks/camera_motion.py [--only shake pan] [--frames 24] [--fit]
+    python benchmarks/camera_motion.py --motion dance --only still shake pan --frames 60 --fit
 
 A synthetic person turns in a room with structured walls, or stands there and is walked around. Every clip is observed
 as a user's file would be, by the built-in detector. Printed are the kind of motion that was found, the errors of the
 camera's rotation in degrees, the masks' agreement with the truth, and with ``--fit`` the distance of the avatar's
 surface at rest from the true one, and how far the person turns in the world: 360°, but not where the camera did.
+With ``--motion`` the person moves, and printed are PA-MPJPE and errors of accelerations in the world.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,17 +23,20 @@ import tyro
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from fit_avatar.body import BodyState, load_body, pose_body, rotation
+from fit_avatar.avatar import Avatar
+from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
 from fit_avatar.body.motion import Motion
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.source import Source
-from fit_avatar.evaluate import iou, surface_distance
+from fit_avatar.evaluate import iou, pa_mpjpe, surface_distance
 from fit_avatar.export.world import in_world
 from fit_avatar.io.video import video_file
 from fit_avatar.scripting import fit_video
-from lib.dressed_person import make_person
+from lib import motions, moved_person
+from lib.dressed_person import Person, make_person
 from lib.markdown import markdown_table
+from lib.motions import CURVES
 from lib.rendering import Paint, render
 from lib.synthetic_person import NUM_BETAS, make_motion
 
@@ -85,16 +92,36 @@ def wall(seed: int, side: int = 1000) -> NDArray[np.float32]:
     return np.clip(picture, 0, 1)
 
 
-def write(name: str, folder: Path, frames: int, size: int, seed: int) -> None:
-    """Write a clip, and beside it the truth: the camera's turns, masks, and the surface at rest."""
-    body = load_body(NUM_BETAS)
+@dataclass(frozen=True)
+class Filmed:
+    """Who is before the camera, and which camera."""
+
+    person: Person
+    state: BodyState
+    """The poses in the axes of a camera that stands still."""
+    camera: Camera
+    fps: float
+
+
+def filmed(body: Body, motion: str | None, frames: int, size: int, seed: int) -> Filmed:
+    """Return a person who turns, or moves as one of ``lib.motions.CURVES``."""
     person = make_person(body, seed)
-    state = make_motion(body, person, seed, frames)
-    camera = Camera(1.39 * size, 1.39 * size, size / 2, size / 2, size, size)
-    turns = camera_turns(name, frames, camera, facing(state))
-    vertices, middle = pose_body(body, state).vertices, state.transl.mean(0).numpy() * [0, 0, 1]
+    if motion is None:
+        camera = Camera(1.39 * size, 1.39 * size, size / 2, size / 2, size, size)
+        return Filmed(person, make_motion(body, person, seed, frames), camera, FPS)
+    curves = CURVES[motion]
+    film = moved_person.filmed(body, moved_person.placed(body, person, curves.make(frames)), curves.facing_deg, size)
+    return Filmed(person, film.state, film.camera, motions.FPS)
+
+
+def write(name: str, folder: Path, body: Body, film: Filmed, seed: int) -> None:
+    """Write a clip, and beside it the truth: the camera's turns, masks, joints, and the surface at rest."""
+    person, state, camera = film.person, film.state, film.camera
+    turns = camera_turns(name, len(state.transl), camera, facing(state))
+    posed = pose_body(body, state)
+    vertices, middle = posed.vertices, state.transl.mean(0).numpy() * [0, 0, 1]
     paint, masks = Paint(body, person, seed), []
-    with video_file(folder / f"{name}.mp4", FPS) as append:
+    with video_file(folder / f"{name}.mp4", film.fps) as append:
         for t, turn in enumerate(turns.as_matrix()):
             place = -turn @ middle if name == "orbit" else -middle
             # who is walked around is seen as who turns
@@ -104,8 +131,9 @@ def write(name: str, folder: Path, frames: int, size: int, seed: int) -> None:
             masks.append(mask)
     rest = shaped(body, person.betas, person.offsets).numpy()
     np.savez_compressed(
-        folder / f"{name}.npz", turns=turns.as_matrix(), masks=np.stack(masks), rest=rest, faces=body.faces.numpy()
-    )
+        folder / f"{name}.npz", turns=turns.as_matrix(), masks=np.stack(masks), rest=rest, faces=body.faces.numpy(),
+        joints=posed.joints.numpy(),
+    )  # fmt: skip
 
 
 def scores(capture: Capture, truth: dict[str, NDArray[np.float64]]) -> list[str]:
@@ -120,56 +148,77 @@ def scores(capture: Capture, truth: dict[str, NDArray[np.float64]]) -> list[str]
     return [motion.mode, str(len(ious)), *figures]
 
 
+def shape_scores(avatar: Avatar, truth: dict[str, NDArray[np.float64]]) -> list[str]:
+    """Return the surface's distance at rest, and by how much the person turns in the world."""
+    rest = shaped(avatar.body, avatar.state.betas, avatar.state.offsets).numpy()
+    mean = surface_distance(rest, avatar.body.faces.numpy(), truth["rest"], truth["faces"], SAMPLES).mean
+    told = Motion(avatar.capture.frame_indices, avatar.capture.times_s, avatar.state)
+    return [
+        f"{1000 * mean:.2f}",
+        f"{np.degrees(np.ptp(facing(in_world(avatar.body, told, avatar.capture).state))):.0f}",
+    ]
+
+
+def motion_scores(avatar: Avatar, truth: dict[str, NDArray[np.float64]], fps: float) -> list[str]:
+    """Return PA-MPJPE, and the mean errors of the accelerations of joints and pelvis in the world."""
+    assert avatar.every_frame is not None
+    assert avatar.capture.camera_motion is not None
+    told = in_world(avatar.body, avatar.every_frame, avatar.capture)
+    joints = pose_body(avatar.body, told.state).joints.double().numpy()
+    if avatar.capture.camera_motion.moves:  # the world has the axes of the first frame's camera
+        joints = joints @ truth["turns"][avatar.capture.camera_motion.frame_indices[0]].T
+    wanted = truth["joints"][told.frame_indices].astype(float)
+    off = np.linalg.norm(fps**2 * np.diff(joints - wanted, n=2, axis=0), axis=-1)
+    return [f"{1000 * pa_mpjpe(joints, wanted):.1f}", f"{off.mean():.2f}", f"{off[:, 0].mean():.2f}"]
+
+
 def main(
-    only: tuple[str, ...] = CLIPS, frames: int = 24, size: int = 540, seed: int = 1, fit: bool = False, out: Path = OUT
+    only: tuple[str, ...] = CLIPS,
+    frames: int = 24,
+    size: int = 540,
+    seed: int = 1,
+    motion: Literal["sit_stand", "reach", "kick", "dance"] | None = None,
+    fit: bool = False,
+    out: Path = OUT,
 ) -> None:
     """Print the table.
 
     Args:
         only: of still, shake, pan and orbit.
         frames: of each clip.
-        size: side of the pictures in pixels.
+        size: height of the pictures in pixels.
         seed: of the person.
+        motion: the person moves so, instead of turning around; then without orbit, whose person stands in place.
         fit: also fit avatars, which takes minutes each.
         out: folder of the clips.
     """
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    body, rows = load_body(NUM_BETAS), []
+    film = filmed(body, motion, frames, size, seed)
     for name in only:
-        write(name, out, frames, size, seed)
-        truth, path = dict(np.load(out / f"{name}.npz")), out / f"{name}.mp4"
-        camera = Camera(1.39 * size, 1.39 * size, size / 2, size / 2, size, size)
-        distance = turned = ""
+        if motion is not None and name == "orbit":
+            continue
+        write(name, out, body, film, seed)
+        truth, path, fitted = dict(np.load(out / f"{name}.npz")), out / f"{name}.mp4", ["", "", ""]
         try:
             if fit:
                 tall = float(np.ptp(truth["rest"][:, 1]))
-                avatar = fit_video(path, camera=camera, height_m=tall, frames=frames, texture_size=None, check=False)
+                avatar = fit_video(
+                    path, camera=film.camera, height_m=tall, frames=frames, texture_size=None, check=False
+                )
                 capture = avatar.capture
-                rest = shaped(avatar.body, avatar.state.betas, avatar.state.offsets).numpy()
-                mean = surface_distance(rest, avatar.body.faces.numpy(), truth["rest"], truth["faces"], SAMPLES).mean
-                distance = f"{1000 * mean:.2f}"
-                told = Motion(capture.frame_indices, capture.times_s, avatar.state)
-                turned = f"{np.degrees(np.ptp(facing(in_world(avatar.body, told, capture).state))):.0f}"
+                fitted = shape_scores(avatar, truth) if motion is None else motion_scores(avatar, truth, film.fps)
             else:
-                capture = Source.of(video=path, camera=camera, max_frames=frames).observe()
+                capture = Source.of(video=path, camera=film.camera, max_frames=frames).observe()
         except Exception as error:
             print(f"{name}: {error}", flush=True)
             continue
         print(f"\n{name}", *capture.warnings, *sorted({x.reason for x in capture.left_out}), sep="\n    ", flush=True)
-        rows.append([name, *scores(capture, truth), distance, turned])
-    titles = [
-        "camera",
-        "found",
-        "frames used",
-        "confidence",
-        "error °",
-        "worst °",
-        "masks' IoU",
-        "surface mm",
-        "person turns °",
-    ]
-    print("\n" + markdown_table(titles, rows))
+        rows.append([name, *scores(capture, truth), *fitted])
+    titles = ["camera", "found", "frames used", "confidence", "error °", "worst °", "masks' IoU"]
+    titles += ["surface mm", "person turns °"] if motion is None else ["PA mm", "acceleration m/s²", "pelvis m/s²"]
+    print("\n" + markdown_table(titles, [row[: len(titles)] for row in rows]))
 
 
 if __name__ == "__main__":
