@@ -47,7 +47,7 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=preset("motion") if config.preset is None and config.video is not None else None,
+        other_motion=preset("motion", config.quality) if config.preset is None and config.video is not None else None,
     )  # fmt: skip
     source = Source.of(
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,

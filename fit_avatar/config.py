@@ -22,7 +22,9 @@ MOST = 10_000_000
 MAX_NAME_BYTES = 200
 """Of a new folder's name: most file systems take 255, of which temporary names need some."""
 BODIES = ("anny", "anny-hands")
-PRESETS = ("video-avatar", "motion", "videoavatars-2018", "smplify", "smplify-x", "octopus")
+REFINED = ("video-avatar", "motion")
+"""Presets of which ``--quality`` says how long they refine."""
+PRESETS = (*REFINED, "videoavatars-2018", "smplify", "smplify-x", "octopus")
 """Their names, known without loading what they are made of."""
 
 
@@ -253,10 +255,10 @@ def _contradictions(config: Config) -> Iterator[str]:
     names = [name for name, value in given.items() if value is not None]
     if len(names) > 1:
         yield f"{' and '.join(names)} both say what the focal length is: give only one of them"
-    if config.quality != "balanced" and config.method != "video-avatar":
+    if config.quality != "balanced" and config.method not in REFINED:
         yield (
-            f"--quality {config.quality} is for the preset video-avatar, but this run takes {config.method}: leave "
-            "--quality out, or choose another --preset"
+            f"--quality {config.quality} is for the presets {' and '.join(REFINED)}, but this run takes "
+            f"{config.method}: leave --quality out, or choose another --preset"
         )
 
 

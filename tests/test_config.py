@@ -62,7 +62,7 @@ def test_the_method_suits_the_input() -> None:
         ({"preset": "fast"}, "there is no preset fast: choose one of video-avatar,"),
         (
             {"preset": "smplify", "quality": "best"},
-            "--quality best is for the preset video-avatar, but this run takes smplify",
+            "--quality best is for the presets video-avatar and motion, but this run takes smplify",
         ),
         ({"masks": "missing"}, "there is no --masks missing"),
         ({"camera": "missing.json"}, "there is no --camera file missing.json"),

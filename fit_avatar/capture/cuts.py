@@ -13,7 +13,7 @@ from fit_avatar.capture.points import Points
 from fit_avatar.capture.sections import DEFAULT_SECTIONS, SectionConfig, find_sections
 from fit_avatar.capture.selection import FrameMeasurements, relative_change
 
-WITHOUT_GAPS = replace(DEFAULT_SECTIONS, max_gap=1 << 40)
+WITHOUT_GAPS = replace(DEFAULT_SECTIONS, max_gap_s=np.inf)
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,18 @@ DEFAULT_CUTS = CutConfig()
 
 
 def find_pieces(
-    body: Points, indices: NDArray[np.int64], measured: FrameMeasurements, config: CutConfig = DEFAULT_CUTS
+    body: Points,
+    indices: NDArray[np.int64],
+    times_s: NDArray[np.float64],
+    measured: FrameMeasurements,
+    config: CutConfig = DEFAULT_CUTS,
 ) -> NDArray[np.int64] | None:
     """Return the number of the continuous piece that each used frame is from [T]; ``None`` if nothing was cut.
 
     Args:
         body: BODY_25 points in the used frames. [T, 25, 3]
         indices: of these frames in the video, ascending. [T]
+        times_s: of these frames. [T]
         measured: of all frames of the video.
         config: settings.
     """
@@ -47,6 +52,6 @@ def find_pieces(
     ratio = relative_change(measured.change)
     cut = np.array([ratio[a + 1 : b + 1].max() for a, b in itertools.pairwise(indices)])
     starts = np.zeros(len(body), bool)
-    for part in find_sections(body, indices, float(np.median(sizes)), np.zeros(len(body)), config.sections)[1:]:
+    for part in find_sections(body, times_s, float(np.median(sizes)), np.zeros(len(body)), config.sections)[1:]:
         starts[part.start] = cut[part.start - 1] > config.change_ratio
     return np.cumsum(starts) if starts.any() else None

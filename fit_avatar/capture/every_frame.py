@@ -87,7 +87,7 @@ def observe_every_frame(
     found: Mapping[int, Points] | None = {}
     if others and keypoints is not None:
         people = load_keypoints(keypoints, len(times), (camera.width, camera.height), open_frames(video).names)
-        found = _given(capture, camera, place, people, keypoints, config)
+        found = _given(capture, camera, place, people, times, keypoints, config)
     elif others:
         report: Progress = progress or (lambda step, done, total: None)
         built_in = detector == "mediapipe"
@@ -181,10 +181,17 @@ def _find_among_people(capture: Capture, detector: str, place: Place) -> Find:
 
 
 def _given(
-    capture: Capture, camera: Camera, place: Place, people: Mapping[int, People], path: Path, config: CaptureConfig
+    capture: Capture,
+    camera: Camera,
+    place: Place,
+    people: Mapping[int, People],
+    times_s: NDArray[np.float64],
+    path: Path,
+    config: CaptureConfig,
 ) -> dict[int, Points] | None:
     """Return the person in given keypoints. Frame index → points; None if they are not the capture's"""
-    track = Track.of({index: place(index, everybody) for index, everybody in people.items()}, config)
+    timed = {index: place(index, everybody) for index, everybody in people.items() if index < len(times_s)}
+    track = Track.of(timed, times_s, config)
     used = dict(zip(capture.frame_indices.tolist(), capture.masks, strict=True))
     points = {index: track.points[index] for index in used if index in track.points}
     change = align(points, used, working_size(camera.width, camera.height), str(path))

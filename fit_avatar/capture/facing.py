@@ -46,6 +46,11 @@ class FacingConfig:
     Chosen by hand."""
     face_unseen: float = 0.3
     """… and below which it is seen from the back. Chosen by hand."""
+    still_window_s: float = 0.3
+    """Time on each side of a frame in which standing feet stay where they are. Chosen by hand."""
+    still_distance: float = 0.1
+    """Feet stand if the middle between them moves less than this in that time: the way from heels to toes of a foot in
+    the air says nothing. Turning people are below 0.05, kicks and strides above 0.2. Chosen on benchmark clips."""
     min_fraction: float = 0.03
     """Face or feet count only if they show the front and the back in at least this fraction of the frames each: some
     detectors show a face on every head. Chosen by hand."""
@@ -61,14 +66,26 @@ class Facing:
     front: NDArray[np.float64]
     """1 if the front is seen, −1 if the back is, 0 if that is unknown. [T]"""
     toes: NDArray[np.float64]
-    """From heels to toes in the picture, in body sizes; NaN if unseen. [T, 2]"""
+    """From heels to toes in the picture, in body sizes; NaN if unseen or if the feet do not stand. [T, 2]"""
     config: FacingConfig
 
     @classmethod
-    def of(cls, body: Points, size: float, config: FacingConfig = DEFAULT_FACING) -> Facing:
-        """Find where a person faces by face and feet. ``body``: BODY_25 [T, 25, 3]; ``size``: of the body in pixels"""
-        feet = np.stack([_foot(body, *foot)[1] for foot in (LEFT_FOOT, RIGHT_FOOT)])
-        toes = _mean_of_known(feet) / size
+    def of(
+        cls, body: Points, times_s: NDArray[np.float64], size: float, config: FacingConfig = DEFAULT_FACING
+    ) -> Facing:
+        """Find where a person faces by face and feet.
+
+        Args:
+            body: BODY_25 points. [T, 25, 3]
+            times_s: of the frames. [T]
+            size: of the body, in pixels.
+            config: settings.
+        """
+        centres, ways = (
+            np.stack(each) for each in zip(*(_foot(body, *f) for f in (LEFT_FOOT, RIGHT_FOOT)), strict=True)
+        )
+        toes = _mean_of_known(ways) / size
+        toes[_range(_mean_of_known(centres) / size, times_s, config.still_window_s) > config.still_distance] = np.nan
         by_feet = np.clip(np.nan_to_num(toes[:, 1]) / config.foot_length, -1, 1)
         by_feet = _both_seen(by_feet, config)
         if not by_feet.any():
@@ -90,10 +107,7 @@ class Facing:
         config = self.config
         side = np.clip(np.nan_to_num(-self.toes[:, 0]) / config.side_step, -1, 1)
         columns = []
-        for width, (left, right) in zip((config.shoulder_width, config.hip_width), SIDES.values(), strict=True):
-            pair = body[:, [left[0], right[0]]]
-            seen = (pair[..., 2] > MIN_CONFIDENCE).all(1)
-            across = np.clip(np.where(seen, pair[:, 0, 0] - pair[:, 1, 0], 0.0) / (width * size), -1, 1) ** 3
+        for across, (left, right) in zip(self._across(body, size), SIDES.values(), strict=True):
             hidden = body[:, left, 2].mean(1) - body[:, right, 2].mean(1)
             columns.append(self.front * across + side * np.clip(hidden / config.side_confidence, -1, 1))
         (left_foot, _), (right_foot, _) = (_foot(body, *foot) for foot in (LEFT_FOOT, RIGHT_FOOT))
@@ -102,12 +116,39 @@ class Facing:
         columns[1] = columns[1] + np.clip(area / config.foot_area, -1, 1)
         return np.asarray(np.clip(np.stack(columns, 1), -1, 1))
 
+    def twist(self, body: Points, size: float) -> NDArray[np.float64]:
+        """Return whether shoulders and hips face the same way (1), opposite ones (−1) or are not seen broad (0). [T]"""
+        shoulders, hips = self._across(body, size)
+        return shoulders * hips
+
+    def _across(self, body: Points, size: float) -> list[NDArray[np.float64]]:
+        """Return how certainly the left is on the picture's right (1) or left (−1) of shoulders and hips. 2 × [T]"""
+        widths = []
+        for width, (left, right) in zip(
+            (self.config.shoulder_width, self.config.hip_width), SIDES.values(), strict=True
+        ):
+            pair = body[:, [left[0], right[0]]]
+            seen = (pair[..., 2] > MIN_CONFIDENCE).all(1)
+            widths.append(np.clip(np.where(seen, pair[:, 0, 0] - pair[:, 1, 0], 0.0) / (width * size), -1, 1) ** 3)
+        return widths
+
 
 def _foot(body: Points, toes: tuple[int, ...], heel: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a foot's centre, and the way from its heel to its toes, in pixels; NaN if unseen. 2 × [T, 2]"""
     points = np.where(body[..., 2:] > MIN_CONFIDENCE, body[..., :2], np.nan).astype(np.float64)
     front, back = _mean_of_known(points[:, toes].swapaxes(0, 1)), points[:, heel]
     return (front + back) / 2, front - back
+
+
+def _range(points: NDArray[np.float64], times_s: NDArray[np.float64], window_s: float) -> NDArray[np.float64]:
+    """Return how far points move about within a window of time around each, NaN left out. [T, 2] → [T]"""
+    first = np.searchsorted(times_s, times_s - window_s)
+    last = np.searchsorted(times_s, times_s + window_s, side="right")
+    moved = np.zeros(len(points))
+    for t, (a, b) in enumerate(zip(first, last, strict=True)):
+        near = points[a:b][np.isfinite(points[a:b, 0])]
+        moved[t] = np.linalg.norm(np.ptp(near, axis=0)) if len(near) else 0.0
+    return moved
 
 
 def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -122,7 +122,7 @@ def observe(
         stated_times_s=None if inputs.timing.is_even else inputs.timing.times[used],
         left_out=left_out,
         warnings=warnings,
-        pieces=find_pieces(body, used, inputs.measured),
+        pieces=find_pieces(body, used, inputs.timing.times[used], inputs.measured),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         camera_motion=motion,
         sources={
@@ -229,14 +229,14 @@ def _find_person(observer: Observer, inputs: _Inputs, frames: int, other: Detect
         people = {index: everybody * clip.scale for index, everybody in people.items()}
     if other is not None:
         people, choose = observer.detect_people(choose, other)
-    track = Track.of(people, config) if people is not None else None
+    track = Track.of(people, inputs.timing.times, config) if people is not None else None
     found, slots = observer.find_person(choose, track, need_masks=inputs.masks is None)
     if len(found) < config.min_frames:
         few = len(slots) < config.min_frames
         raise NoPersonError(_still(clip.path, len(slots)) if few else observer.given.nobody(len(found), inputs.people))
     points, swapped = {index: found[index].points for index in sorted(found)}, frozenset(found)
     if track is None:
-        points, swapped = fix_points(points, config.left_right)
+        points, swapped = fix_points(points, inputs.timing.times, config.left_right)
     else:
         swapped &= track.swapped
     masks = inputs.masks.read(list(points)) if inputs.masks else None

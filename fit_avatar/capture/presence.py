@@ -44,6 +44,10 @@ class PresenceConfig:
     min_settled: float = 0.7
     """A person who is in their usual place in less than this fraction of the frames moves about: nobody comes or goes.
     Chosen by hand."""
+    max_wander: float = 0.35
+    """A person whose place differs by more than this over those frames, 5 % of them at each end left out, moves about,
+    too: a turn on the spot wanders by less than 0.15, somebody who walks through the picture by 0.6 and more. Chosen on
+    benchmark clips."""
     run: int = 3
     """The person has come for good when they are in place in so many frames in a row. Chosen by hand."""
     still_run: int = 8
@@ -69,9 +73,9 @@ def coming_and_going(points: Mapping[int, Points], config: PresenceConfig = DEFA
     indices = sorted(points)
     if not indices:
         return 0, -1
-    settled = _settled(np.stack([points[i][BODY] for i in indices]), config)
+    settled, wander = _settled(np.stack([points[i][BODY] for i in indices]), config)
     runs = np.flatnonzero(np.convolve(settled, np.ones(config.run), "valid") >= config.run)
-    if settled.mean() < config.min_settled or not len(runs):
+    if settled.mean() < config.min_settled or wander > config.max_wander or not len(runs):
         return indices[0], indices[-1]
     return indices[int(runs[0])], indices[int(runs[-1]) + config.run - 1]
 
@@ -119,8 +123,11 @@ def summarise(left_out: Iterable[LeftOut]) -> tuple[str, ...]:
     return (f"Left out of the video: {', '.join(parts)}.",) if parts else ()
 
 
-def _settled(body: NDArray[np.float32], config: PresenceConfig) -> NDArray[np.bool_]:
-    """Return in which frames [T, 25, 3] a person is where, as large and as whole as usual. [T]"""
+def _settled(body: NDArray[np.float32], config: PresenceConfig) -> tuple[NDArray[np.bool_], float]:
+    """Return in which frames a person is where, as large and as whole as usual, and how far apart they are in those.
+
+    [T, 25, 3] → [T], in body sizes
+    """
     seen = body[..., 2] > MIN_CONFIDENCE
     expected = seen.mean(0) > config.usually_seen
     whole = seen[:, expected].mean(1) >= config.min_seen if expected.any() else np.ones(len(body), bool)
@@ -131,4 +138,6 @@ def _settled(body: NDArray[np.float32], config: PresenceConfig) -> NDArray[np.bo
     )
     away = np.linalg.norm(centres - np.nanmedian(centres, axis=0), axis=1)
     alike = np.abs(np.log(sizes / usual)) < np.log(config.max_size_ratio)
-    return np.asarray(whole & alike & (away < config.max_distance * usual))
+    settled = np.asarray(whole & alike & (away < config.max_distance * usual))
+    wander = np.ptp(np.quantile(centres[settled], (0.05, 0.95), axis=0), axis=0).max() / usual if settled.any() else 0.0
+    return settled, float(wander)

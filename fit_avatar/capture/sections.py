@@ -20,8 +20,8 @@ SHOULDERS = (5, 2)
 class SectionConfig:
     """Settings of the search for gaps and cuts. Lengths are in body sizes."""
 
-    max_gap: int = 6
-    """Two used frames further apart than this many frames of the video have a gap between them … Chosen by hand."""
+    max_gap_s: float = 0.2
+    """Two used frames further apart than this, in seconds, have a gap between them … Chosen by hand."""
     gap_ratio: float = 2.5
     """… if they are also this many times as far apart as usual. Chosen by hand."""
     jump: float = 0.03
@@ -45,7 +45,7 @@ DEFAULT_SECTIONS = SectionConfig()
 
 def find_sections(
     body: Points,
-    times: NDArray[np.int64],
+    times_s: NDArray[np.float64],
     size: float,
     front: NDArray[np.float64],
     config: SectionConfig = DEFAULT_SECTIONS,
@@ -54,7 +54,7 @@ def find_sections(
 
     Args:
         body: BODY_25 points, in temporal order. Exchanged left and right make no difference. [T, 25, 3]
-        times: index of each frame in the video. [T]
+        times_s: of the frames, ascending. [T]
         size: of the body, in pixels.
         front: 1 where the front is seen, −1 where the back is. [T]
         config: settings.
@@ -64,8 +64,8 @@ def find_sections(
     """
     if len(body) < 2:
         return [slice(0, len(body))]
-    interval = np.diff(times)
-    gap = (interval > config.max_gap) & (interval > config.gap_ratio * np.median(interval))
+    interval = np.diff(times_s)
+    gap = (interval > config.max_gap_s) & (interval > config.gap_ratio * np.median(interval))
     starts = np.flatnonzero(gap | _jumps(body, size, config) | _turns_over(body, size, front, config)) + 1
     bounds = [0, *starts.tolist(), len(body)]
     return [slice(first, last) for first, last in itertools.pairwise(bounds)]

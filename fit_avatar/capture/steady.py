@@ -36,9 +36,15 @@ class SteadyConfig:
     """… but at least within so many pixels. Chosen by hand."""
     min_agreeing: float = 0.6
     """If a smaller fraction agrees, something else moves. Chosen by hand."""
+    min_spread: float = 0.1
+    """Corners that agree say nothing about the camera if their standard deviation, across and down, is less than this:
+    they are all of one thing, such as the person's shadow before a plain wall. Chosen by hand."""
     min_step: float = 0.0015
     """Mean movement of the picture's corners between two used frames above which the camera was moved: 3 pixels of
     1920. Following still corners errs by a tenth of that. Chosen on benchmarks/scenes.py."""
+    max_error_ratio: float = 0.8
+    """… if moving the picture back also leaves less than this fraction of the difference between the two frames: before
+    a plain wall the only corners are those of the person's shadow. Chosen on benchmark clips."""
     min_frames: int = 4
     """A camera that rests for fewer used frames is still being moved. Chosen by hand."""
     max_rests: int = 4
@@ -117,6 +123,8 @@ def find_bumps(
     for number, rest in enumerate(rests):
         guess = _chain(steps, rest.start, reference.start)
         move = STILL if rest is reference else _between(scenes[rest], scenes[reference], guess, config)
+        if move is None and not _other_place(scenes[rest.start], scenes[reference.start], config):
+            move = STILL
         for index in indices[rest]:
             if move is None or abs(float(np.linalg.norm(move[:, 0])) - 1.0) > config.max_zoom:
                 places[index] = 1 + number
@@ -132,7 +140,9 @@ def _rests(scenes: Sequence[Scene], steps: Sequence[Move | None], config: Steady
         if step is None:
             begins = _other_place(scenes[t - 1], scenes[t], config)
         else:
-            begins = _length(step, scenes[t].grey) > config.min_step
+            begins = _length(step, scenes[t].grey) > config.min_step and _explains(
+                step, scenes[t - 1], scenes[t], config
+            )
         if begins:
             starts.append(t)
     bounds = zip(starts, [*starts[1:], len(scenes)], strict=True)
@@ -178,7 +188,21 @@ def _movement(a: Scene, b: Scene, config: SteadyConfig, guess: Move | None = Non
     )
     if move is None or inliers.mean() < config.min_agreeing:
         return None
+    if at[kept][inliers.ravel() > 0].std(axis=0).max() < config.min_spread * max(a.grey.shape):
+        return None
     return np.asarray(move, np.float32)
+
+
+def _explains(move: Move, a: Scene, b: Scene, config: SteadyConfig) -> bool:
+    """Return whether the scene of one frame, moved, is much more like that of another one than where it was."""
+    height, width = b.grey.shape
+    moved = cv2.warpAffine(a.grey, move, (width, height), flags=cv2.INTER_LINEAR)
+    inside = cv2.warpAffine(a.free, move, (width, height), flags=cv2.INTER_NEAREST)
+    both = (inside & a.free & b.free) > 0
+    if not both.any():
+        return False
+    still, after = (float(np.abs(grey[both].astype(np.float32) - b.grey[both]).mean()) for grey in (a.grey, moved))
+    return after < config.max_error_ratio * still
 
 
 def _length(move: Move, grey: Grey) -> float:

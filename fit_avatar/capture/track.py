@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.left_right import LeftRightConfig, fix_left_right
@@ -25,10 +26,16 @@ class Track:
     """Frame index → somebody else of about the same size. [137, 3]"""
 
     @classmethod
-    def of(cls, people: Mapping[int, People], config: CaptureConfig) -> Track:
-        """Track a person. ``people``: frame index → everybody in the frame [P, 137, 3]"""
+    def of(cls, people: Mapping[int, People], times_s: NDArray[np.float64], config: CaptureConfig) -> Track:
+        """Track a person.
+
+        Args:
+            people: frame index → everybody in the frame. [P, 137, 3]
+            times_s: of all frames of the video. [F]
+            config: settings.
+        """
         person = track_person(people, sorted(people), config.tracking)
-        points, swapped = fix_points(person, config.left_right)
+        points, swapped = fix_points(person, times_s, config.left_right)
         return cls(points, swapped, find_second_person(people, person, config.tracking))
 
     def changed(self, change: Callable[[Points], Points]) -> Track:
@@ -37,11 +44,14 @@ class Track:
         return replace(self, points=points, second_person=second)
 
 
-def fix_points(points: Mapping[int, Points], config: LeftRightConfig) -> tuple[dict[int, Points], frozenset[int]]:
+def fix_points(
+    points: Mapping[int, Points], times_s: NDArray[np.float64], config: LeftRightConfig
+) -> tuple[dict[int, Points], frozenset[int]]:
     """Correct left and right, and outliers, of one person's points.
 
     Args:
         points: frame index → all points. [137, 3]
+        times_s: of all frames of the video. [F]
         config: settings.
 
     Returns:
@@ -50,5 +60,5 @@ def fix_points(points: Mapping[int, Points], config: LeftRightConfig) -> tuple[d
     if not points:
         return {}, frozenset()
     indices = np.array(sorted(points), np.int64)
-    fixed, swapped = fix_left_right(np.stack([points[i] for i in indices.tolist()]), indices, config)
+    fixed, swapped = fix_left_right(np.stack([points[i] for i in indices.tolist()]), times_s[indices], config)
     return dict(zip(indices.tolist(), fixed, strict=True)), frozenset(indices[swapped].tolist())

@@ -12,7 +12,7 @@ from fit_avatar.energies.anchor import place_anchor, pose_anchor
 from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
-from fit_avatar.energies.contact import estimate_contact, foot_contact, ground_plane
+from fit_avatar.energies.contact import estimate_contact, feet_on_ground, fit_ground, foot_contact, ground_plane
 from fit_avatar.energies.directions import limb_direction
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
 from fit_avatar.energies.kernel import Annealed, GemanMcClure, Huber
@@ -90,7 +90,9 @@ __all__ = [
     "estimate_contact",
     "expression_prior",
     "face_landmark_rays",
+    "feet_on_ground",
     "fit_capsules",
+    "fit_ground",
     "foot_contact",
     "gaussian_pose_prior",
     "gaussian_prior",

@@ -1,6 +1,9 @@
-"""Terms on feet and the ground: feet that stand do not slide, and nothing is below the floor. Residuals in metres."""
+"""Terms on feet and the ground: feet that stand do not slide, and none is below the floor. Residuals in metres."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +18,13 @@ FEET = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name i
 
 STILL = 0.005
 """How far a standing foot seems to move in a thirtieth of a second, as a part of the person's height: about 8 mm."""
+
+STEEP = 0.2
+"""Usual slope of the ground against the camera's horizontal: 11°, for people hold a camera nearly level."""
+STANDING_M = 0.02
+"""How far a standing point is off the ground that is fitted."""
+LEAST_CONTACT = 2.0
+"""Below as many standing points in all, nothing is known about the ground."""
 
 
 @energy(vector=True, contact="T-1 6")
@@ -50,6 +60,56 @@ def ground_plane(x: PosedBody, plane: Tensor | None = None, contact: Tensor | No
     height = ((feet * ground[..., None, :3]).sum(-1) + ground[..., 3:]) / length
     stands = height.new_zeros(()) if contact is None else _at_frames(contact)
     return height, torch.where(height.detach() < 0, torch.ones_like(height), stands.expand_as(height))
+
+
+def fit_ground(feet: Tensor, stands: Tensor) -> Tensor:
+    """Return the planes on which the points of the feet stand: parallel, one for each kind of point.
+
+    The ground's slope is small against the camera's horizontal (:data:`STEEP`). Toes and heels are at heights of their
+    own above it, for a keypoint is not on the sole. Linear least squares; all zeros if too few points stand.
+
+    Args:
+        feet: positions in :data:`FEET`'s order. [..., T, 6, 3]
+        stands: how surely each stands. [..., T, 6]
+
+    Returns:
+        (n, d) for each point, with n · p + d its height above where it would stand. [..., 1, 6, 4]
+    """
+    weight = stands.flatten(-2)
+    total = weight.sum(-1, keepdim=True)
+    middle = (weight[..., None] * feet.flatten(-3, -2)).sum(-2) / total.clamp_min(LEAST_CONTACT)
+    away = feet - middle[..., None, None, :]
+    kinds = torch.eye(3, dtype=feet.dtype, device=feet.device).repeat(2, 1)
+    design = torch.cat([away[..., [0, 2]], kinds.expand(*feet.shape[:-1], 3)], -1).flatten(-3, -2)  # [..., 6 T, 5]
+    normal = torch.einsum("...nk,...n,...nl->...kl", design, weight, design)
+    expected = feet.new_tensor([STANDING_M / STEEP, STANDING_M / STEEP, STANDING_M, STANDING_M, STANDING_M]).square()
+    up = torch.einsum("...nk,...n,...n->...k", design, weight, -away[..., 1].flatten(-2))
+    slope, height = torch.linalg.solve(normal + expected.diag(), up).split([2, 3], -1)
+    n = torch.stack([-slope[..., 0], torch.full_like(slope[..., 0], -1.0), -slope[..., 1]], -1)
+    d = -(n * middle).sum(-1, keepdim=True) - height[..., [0, 1, 2, 0, 1, 2]]
+    planes = torch.cat([n[..., None, :].expand(*d.shape, 3), d[..., None]], -1)
+    return torch.where(total[..., None] >= LEAST_CONTACT, planes, 0.0)[..., None, :, :]
+
+
+def _ground(x: PosedBody, contact: Tensor) -> Mapping[str, Any]:
+    return {"ground": fit_ground(x.keypoints[..., FEET, :].detach(), _at_frames(contact))}
+
+
+@energy(prepare=_ground, makes=("ground",), contact="T-1 6")
+def feet_on_ground(x: PosedBody, contact: Tensor, ground: Tensor) -> tuple[Tensor, Tensor]:
+    """Height of the feet's keypoints above the ground that those which stand have in common. [..., T, 6] metres
+
+    Below the ground it always counts; above, as far as the keypoint is in contact before or after the frame. The ground
+    is fitted anew before every step, so that it is an unknown without being a variable.
+
+    Args:
+        x: the posed body.
+        contact: as for :func:`foot_contact`. [..., T−1, 6]
+        ground: made by the preparation; see :func:`fit_ground`. [..., 1, 6, 4]
+    """
+    height = (x.keypoints[..., FEET, :] * ground[..., :3]).sum(-1) + ground[..., 3]
+    below = (height.detach() < 0).to(height)
+    return height, torch.maximum(below, _at_frames(contact).expand_as(height))
 
 
 def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None, still: float = STILL) -> Tensor:

@@ -84,15 +84,20 @@ def motion_terms(
     return tuple(terms)
 
 
-def motion(rounds: int = 2) -> Schedule:
+ROUNDS = {"fast": 1, "balanced": 2, "best": 4}
+"""How often pose and consensus shape alternate, by quality."""
+
+
+def motion(quality: str = "balanced") -> Schedule:
     """Return the schedule for any motion.
 
     What 2D points leave open, whether a limb points to the camera or away from it, is decided by the detector's
     directions in 3D, by what people usually do, and by smoothness in time; how far it does so by the outlines.
 
     Args:
-        rounds: how often pose and consensus shape alternate.
+        quality: ``fast``, ``balanced`` or ``best``.
     """
+    rounds = ROUNDS[quality]
     start = motion_terms(
         keypoint_sigma_m=0.03,
         keypoint_scale_m=Annealed(0.3, 0.12),

@@ -15,6 +15,7 @@ from torch import Tensor
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
+from fit_avatar.energies.contact import estimate_contact
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
 from fit_avatar.silhouettes import Contours, extract_contours
@@ -70,7 +71,7 @@ class Observations(Mapping[str, Any]):
     surface_matches: SurfaceMatches | None = None
     """Points of the surface, found in the pictures during the fit."""
 
-    DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "distance_field", "soft_mask")
+    DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "contact", "distance_field", "soft_mask")
     """Names of what is worked out when it is first asked for."""
     HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces")
     """Fields that terms do not see as they are."""
@@ -111,6 +112,11 @@ class Observations(Mapping[str, Any]):
     def frame_intervals_s(self) -> Tensor:
         """Return seconds between neighbouring frames, none far from the usual one but across cuts. [T−1]"""
         return usual_intervals(self.times_s, self.pieces)
+
+    @cached_property
+    def contact(self) -> Tensor:
+        """Return how surely each of the feet's keypoints stands still between neighbouring frames. [..., T−1, 6]"""
+        return estimate_contact(self.keypoints, self.frame_intervals_s)
 
     @cached_property
     def distance_field(self) -> DistanceField:

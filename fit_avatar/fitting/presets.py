@@ -242,19 +242,23 @@ PRESETS: dict[str, Callable[[], Schedule]] = {
 """The presets by their names."""
 
 
+REFINED: dict[str, Callable[[str], Schedule]] = {"video-avatar": video_avatar, "motion": motion}
+"""Presets whose time and quality can be chosen."""
+
+
 def preset(name: str, quality: str = "balanced", extensions: Sequence[ModuleType] = ()) -> Schedule:
     """Return a preset by its name, or read a schedule that :func:`schedule_to_json` wrote.
 
     Args:
         name: one of :data:`PRESETS`, or the path of a .json file.
-        quality: how long the default preset refines: ``fast``, ``balanced`` or ``best``.
+        quality: how long the presets video-avatar and motion refine: ``fast``, ``balanced`` or ``best``.
         extensions: modules whose terms and actions a file may name, beside those of this package.
 
     Raises:
         BadInputError: there is none of that name, or the file is not a schedule.
     """
-    if name == "video-avatar":
-        return video_avatar(quality)
+    if name in REFINED:
+        return REFINED[name](quality)
     if name in PRESETS:
         return PRESETS[name]()
     if name.endswith(".json"):

@@ -59,10 +59,8 @@ class Turning:
         seen = "The person does not keep one pose while turning"
         if not self.turns:
             seen = f"The person turns by {math.degrees(self.turn_rad):.0f}° only"
-        return (
-            f"{seen}, so that the preset motion was taken, which is made for any motion: sides that the clip does not "
-            "show are an estimate. For the best avatar film one full turn; --preset chooses another method."
-        )
+        taken = "the preset motion was taken, which is made for any motion; --preset chooses another method"
+        return f"{seen}, so that {taken}."
 
 
 def measure_turning(body: Body, observations: Observations, config: TurningConfig = DEFAULT_TURNING) -> Turning:

@@ -62,11 +62,12 @@ def turn_warnings(angles: Tensor, config: DiagnosticsConfig = DIAGNOSTICS) -> tu
     if covered < config.still_rad:
         return (
             f"The person hardly turns ({math.degrees(covered):.0f}° are seen): depth and the sides that are not seen "
-            "are an estimate from average people; film one full turn.",
+            "are an estimate from average people; for the best avatar film one full turn.",
         )
     if missing:
         names = " and ".join(missing)
-        return (f"The clip does not show the person's {names}: an estimate stands there; film one full turn.",)
+        shown = f"The clip does not show the person's {names}: an estimate stands there"
+        return (f"{shown}; for the best avatar film one full turn.",)
     return ()
 
 

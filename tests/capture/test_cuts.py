@@ -21,19 +21,23 @@ def test_a_jump_of_picture_and_person_is_a_cut() -> None:
     degrees = np.linspace(0, 300, 60)
     degrees[25:] += 50
     body, every_second = turning_person(degrees), np.arange(0, 120, 2)
-    pieces = find_pieces(body, every_second, measured(120, 50))
+    pieces = find_pieces(body, every_second, every_second / 30, measured(120, 50))
     assert pieces is not None and pieces.tolist() == [0] * 25 + [1] * 35
 
 
 def test_a_jump_of_one_alone_is_none() -> None:
     degrees = np.linspace(0, 300, 60)
     every_second = np.arange(0, 120, 2)
-    assert find_pieces(turning_person(degrees), every_second, measured(120, 50)) is None  # lamps are switched on
+    assert (
+        find_pieces(turning_person(degrees), every_second, every_second / 30, measured(120, 50)) is None
+    )  # lamps are switched on
     degrees[25:] += 50
-    assert find_pieces(turning_person(degrees), every_second, measured(120)) is None  # the detector errs
+    assert (
+        find_pieces(turning_person(degrees), every_second, every_second / 30, measured(120)) is None
+    )  # the detector errs
 
 
 def test_a_gap_is_no_cut() -> None:
     degrees, times = np.linspace(0, 300, 60), np.arange(60)
     times[30:] += 40
-    assert find_pieces(turning_person(degrees), times, measured(100)) is None
+    assert find_pieces(turning_person(degrees), times, times / 30, measured(100)) is None

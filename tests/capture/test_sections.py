@@ -13,7 +13,7 @@ SIZE = 700.0
 
 def sections(body: np.ndarray, times: np.ndarray) -> list[int]:
     """Return the first frames of all sections but the first."""
-    return [part.start for part in find_sections(body, times, SIZE, Facing.of(body, SIZE).front)][1:]
+    return [part.start for part in find_sections(body, times / 30, SIZE, Facing.of(body, times / 30, SIZE).front)][1:]
 
 
 @pytest.mark.parametrize("every", [1, 3, 6])
@@ -38,4 +38,4 @@ def test_gaps_and_cuts_are_found() -> None:
 
 
 def test_no_frames_are_one_empty_section() -> None:
-    assert find_sections(np.zeros((0, 25, 3), np.float32), np.arange(0), 1.0, np.zeros(0)) == [slice(0, 0)]
+    assert find_sections(np.zeros((0, 25, 3), np.float32), np.zeros(0), 1.0, np.zeros(0)) == [slice(0, 0)]

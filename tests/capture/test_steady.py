@@ -56,6 +56,19 @@ def test_nothing_is_done_where_only_the_person_moves() -> None:
     assert not steadied.moves and not steadied.shaken and steadied.notes == () and set(steadied.places.values()) == {0}
 
 
+def test_the_shadow_on_a_plain_floor_is_no_movement_of_the_camera() -> None:
+    """Where a wall has no corners, those of the shadow and of what stands beside the person are followed."""
+    pictures, masks = film({}, rooms=dict.fromkeys(range(24), np.full((HEIGHT, WIDTH), 180, np.uint8)))
+    rng = np.random.default_rng(4)
+    shadow = cv2.resize(rng.integers(60, 140, (10, 8)).astype(np.uint8), (64, 80), interpolation=cv2.INTER_NEAREST)
+    for t, index in enumerate(pictures):
+        left = 20 + 6 * (t // 8)
+        pictures[index] = pictures[index].copy()
+        pictures[index][180:260, left : left + 64] = shadow
+    steadied = find_bumps(pictures, masks)
+    assert not steadied.moves and not steadied.shaken and steadied.notes == () and set(steadied.places.values()) == {0}
+
+
 def test_frames_in_which_the_camera_is_on_its_way_are_shaken() -> None:
     moves = {11: bump(0, 3, 0), 12: bump(0.3, 9, 2)} | dict.fromkeys(range(13, 30), bump(0.5, 5, -3))
     steadied = find_bumps(*film(moves, 30))

@@ -275,6 +275,27 @@ def test_ground_counts_below_and_in_contact(body):
     torch.testing.assert_close(confidence[:, 0], torch.tensor([0.0, 0.7, 0.7]))
 
 
+def test_the_ground_is_where_feet_stand_also_where_it_slopes(body):
+    """Toes are 1 cm above heels; the third foot is in the air, and all others stand on a slope."""
+    place = torch.rand(2, 8, 6, 2, generator=torch.Generator().manual_seed(1)) * 2.0
+    up = 0.1 * place[..., 0] - 0.05 * place[..., 1] + torch.tensor([0.01, 0.01, 0.0, 0.01, 0.01, 0.0]) - 1.0
+    up[:, 2, 3:] += 0.3
+    feet = torch.stack([place[..., 0], -up, 3.0 + place[..., 1]], -1)
+    stands = torch.ones(2, 8, 6)
+    stands[:, 2, 3:] = 0.0
+    ground = e.fit_ground(feet, stands)
+    assert ground.shape == (2, 1, 6, 4)
+    height = (feet * ground[..., :3]).sum(-1) + ground[..., 3]
+    assert (height * stands).abs().max() < 2e-3 and (height[:, 2, 3:] - 0.3).abs().max() < 5e-3
+    assert not e.fit_ground(feet, torch.zeros(2, 8, 6)).any()
+    one = e.fit_ground(feet[1], stands[1])
+    torch.testing.assert_close(one, ground[1])
+    x = posed_body(body, frames=3)
+    raised, confidence = e.feet_on_ground(x, torch.tensor([[0.0] * 6, [0.7] * 6]), torch.tensor([0.0, -1.0, 0.0, 9.0]))
+    assert raised.min() > 0
+    torch.testing.assert_close(confidence[:, 0], torch.tensor([0.0, 0.7, 0.7]))
+
+
 def test_feet_slide_only_where_they_move(body):
     x = posed_body(body, frames=2, transl=torch.tensor([[0.0, 0.0, 3.0], [0.03, 0.0, 3.0]]))
     moved, confidence = e.foot_contact(x, torch.full((1, 6), 0.4))

@@ -226,6 +226,7 @@ CASES = [
     Case(e.joint_velocity, "T-1 J 3", timing, zero=None),
     Case(e.joint_acceleration, "T-2 J 3", timing, zero=None),
     Case(e.foot_contact, "T-1 6 3", contact, zero=None),
+    Case(e.feet_on_ground, "T 6", contact, zero=None, least_frames=2),
     Case(e.ground_plane, "T 6", ground, zero=None),
     Case(e.ground_plane, "T 6", contact, zero=None, free=(*POSE, "plane"), name="ground_plane that is unknown"),
     Case(e.self_penetration, "T P", kind="sticks", bend=0.7, zero=None),
