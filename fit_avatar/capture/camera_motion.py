@@ -58,8 +58,11 @@ class CameraMotionConfig:
     min_parallax: float = 0.5
     """For that so large a fraction of the pairs of frames must show parallax. Chosen by hand."""
     min_known: float = 0.8
-    """If a smaller fraction of the pairs of neighbouring frames is known, the scene does not tell the motion. Chosen by
-    hand."""
+    """If a smaller fraction of the pairs of neighbouring frames is known, the scene does not tell the motion …
+    Chosen by hand."""
+    min_still: float = 0.4
+    """… and with so large a fraction, if all of these stand still, it does. Chosen by hand: before a plain wall with a
+    floor, rendered people hide the corners in half of the frames."""
 
 
 DEFAULT_CAMERA_MOTION = CameraMotionConfig()
@@ -91,8 +94,11 @@ def find_camera_motion(
     known = graph.steps
     confidence = float(np.median([step.explained for step in known])) if known else 0.0
     confidence *= len(known) / max(len(indices) - 1, 1)
-    told = asked == "static" or len(known) >= config.min_known * (len(indices) - 1)
-    mode = _mode(turns, graph, asked) if told or asked != "auto" else "static"
+    mode = _mode(turns, graph, asked)
+    least = config.min_still if mode == "static" else config.min_known
+    told = asked == "static" or len(known) >= least * (len(indices) - 1)
+    if asked == "auto" and not told:
+        mode = "static"
     if mode == "static":
         turns = np.broadcast_to(np.eye(3), turns.shape).copy()
     return CameraMotion(mode, indices, turns, confidence, told)

@@ -143,3 +143,10 @@ def test_a_scene_without_structure_tells_nothing_and_that_is_said(asked: str, mo
 def test_who_says_that_the_camera_stands_still_is_believed() -> None:
     motion = found([np.full((CAMERA.height, CAMERA.width), 120, np.uint8)] * 8, "static")
     assert motion.told and motion.notes == ()
+
+
+@pytest.mark.parametrize(("every", "told"), [(3, True), (1, False)])
+def test_a_camera_that_stands_still_where_something_is_seen_stands_still(every: int, told: bool) -> None:
+    plain, view = np.full((CAMERA.height, CAMERA.width), 120, np.uint8), far_view(np.eye(3))
+    motion = found([view if t % 6 < 2 * every - 2 else plain for t in range(24)])
+    assert motion.mode == "static" and motion.told == told
