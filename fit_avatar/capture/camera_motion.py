@@ -35,6 +35,9 @@ class CameraMotionConfig:
     """Corners that are followed, at most. Chosen by hand."""
     min_corners: int = 20
     """With fewer that are found again, nothing is known of a pair of frames. Chosen by hand."""
+    min_spread: float = 0.1
+    """… nor with corners whose standard deviation, across and down, is less than this: they are all of one thing, such
+    as the person's shadow, as in ``SteadyConfig``. Chosen by hand."""
     back: float = 0.001
     """Corners that do not come back to within this when they are followed back are lost … Chosen by hand."""
     sigma: float = 0.0004
@@ -174,7 +177,7 @@ class _Graph:
         back, again = follow_from(b, a, to, at, levels)
         off = np.linalg.norm(back - at, axis=1)
         good = there & again & (off < max(config.back * size, 0.5)) & _on(b, to)
-        if good.sum() < config.min_corners:
+        if good.sum() < config.min_corners or at[good].std(axis=0).max() < config.min_spread * size:
             return None
         at, to = at[good], to[good]
         sigma = max(config.sigma * size, 0.25) / self.camera.fx

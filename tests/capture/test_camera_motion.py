@@ -150,3 +150,14 @@ def test_a_camera_that_stands_still_where_something_is_seen_stands_still(every: 
     plain, view = np.full((CAMERA.height, CAMERA.width), 120, np.uint8), far_view(np.eye(3))
     motion = found([view if t % 6 < 2 * every - 2 else plain for t in range(24)])
     assert motion.mode == "static" and motion.told == told
+
+
+def test_a_shadow_before_a_plain_wall_is_no_camera() -> None:
+    shade = speckle(120, 120)[:60, :60]
+    views = []
+    for t in range(12):
+        view = np.full((CAMERA.height, CAMERA.width), 120, np.uint8)
+        view[60:120, 20 + 4 * t : 80 + 4 * t] = shade
+        views.append(view)
+    motion = found(views)
+    assert motion.mode == "static" and not motion.told
