@@ -104,7 +104,7 @@ def find_camera_motion(
         mode = "static"
     if mode == "static":
         turns = np.broadcast_to(np.eye(3), turns.shape).copy()
-    return CameraMotion(mode, indices, turns, confidence, told)
+    return CameraMotion(mode, indices, turns, confidence, told, len(indices) - 1 - len(known))
 
 
 class _Graph:

@@ -29,6 +29,8 @@ class CameraMotion:
     """Fraction of neighbouring frames whose motion is known, times the median fraction of corners that agree; 0..1."""
     told: bool = True
     """Whether the scene, or the user, tells how the camera moved."""
+    gaps: int = 0
+    """Pairs of neighbouring frames between which it is not known."""
 
     @property
     def moves(self) -> bool:
@@ -63,7 +65,13 @@ class CameraMotion:
             "orbit": "The camera went around the person, who is taken to stand in place; if the person turned instead, "
             "pass --camera-motion static.",
         }  # fmt: skip
-        return (told[self.mode],) if self.mode in told else ()
+        if not self.moves:
+            return ()
+        lost = (
+            f"How the camera turned is not known between {self.gaps} pairs of frames, across which the exported motion "
+            "may jump: a clip with more frames a second helps.",
+        )  # fmt: skip
+        return (told[self.mode], *(lost if self.gaps else ()))
 
 
 def mean_turn(turns: FloatArray) -> FloatArray:

@@ -161,3 +161,9 @@ def test_a_shadow_before_a_plain_wall_is_no_camera() -> None:
         views.append(view)
     motion = found(views)
     assert motion.mode == "static" and not motion.told
+
+
+def test_a_gap_in_the_motion_is_said() -> None:
+    turns = Rotation.from_euler("y", [0.0, 3.0, 6.0], degrees=True).as_matrix()
+    whole, lost = (CameraMotion("pan", np.arange(3), turns, 1.0, gaps=gaps) for gaps in (0, 2))
+    assert len(whole.notes) == 1 and "between 2 pairs of frames" in lost.notes[1]
