@@ -115,8 +115,12 @@ class Observations(Mapping[str, Any]):
 
     @cached_property
     def contact(self) -> Tensor:
-        """Return how surely each of the feet's keypoints stands still between neighbouring frames. [..., T−1, 6]"""
-        return estimate_contact(self.keypoints, self.frame_intervals_s)
+        """Return how surely each of the feet's keypoints stands still between neighbouring frames. [..., T−1, 6]
+
+        Before a camera that turns, feet that stand move in its axes, so that none is said to stand.
+        """
+        contact = estimate_contact(self.keypoints, self.frame_intervals_s)
+        return contact if self.world_from_camera is None else torch.zeros_like(contact)
 
     @cached_property
     def distance_field(self) -> DistanceField:
