@@ -33,7 +33,7 @@ class Config:
     """Turn one video of a person turning around into a textured, rigged avatar.
 
     Film with a camera that stands still, the whole person in the picture, arms held away from the body,
-    one slow full turn. A second run in the same folder continues where the last one stopped.
+    one slow full turn; or walk around the person. A second run in the same folder continues where the last one stopped.
     """
 
     video: Path | None = None
@@ -88,6 +88,10 @@ class Config:
     motion: Literal["every", "fitted"] = "every"
     """Whose poses GLB, BVH and USD files hold: those of every frame of the video, between the fitted frames by the
     keypoints of each; or those of the fitted frames alone, which saves some time."""
+    camera_motion: Literal["auto", "static", "handheld", "orbit"] = "auto"
+    """How the camera moved, which auto finds out by the scene around the person. static: it stood still; handheld: it
+    shook, or turned on the spot; orbit: it went around a person who stands in place. Motion in the exported files is
+    told without the camera's turns."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """The device to compute on; auto takes a CUDA graphics card if there is one."""
     quality: Literal["fast", "balanced", "best"] = "balanced"
@@ -262,6 +266,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "--pose-model has nothing to find where --keypoints and --masks are given: leave it out"
     if config.fps is not None and config.video is None:
         yield "--fps is the frame rate of a clip, and photographs have none: leave it out"
+    if config.camera_motion != "auto" and config.video is None:
+        yield "--camera-motion says how the camera moved in a clip, and photographs have no such motion: leave it out"
     given = {
         "--camera": config.camera,
         "--fov-deg": config.fov_deg,

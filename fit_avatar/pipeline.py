@@ -17,6 +17,7 @@ from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
 from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.source import Picture, Source
 from fit_avatar.capture.types import LeftOut, LimbDirections
@@ -65,7 +66,7 @@ Look = Callable[[Capture, Advance], EveryFrame]
 """Finds the person in all frames of a clip."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
-    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning,
+    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
@@ -151,7 +152,7 @@ def reconstruct(
         NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
     depends_on = {
-        "options": [source.camera, source.max_frames, source.detector, source.fps],
+        "options": [source.camera, source.max_frames, source.detector, source.fps, source.camera_motion],
         "files": [[str(file), file_identity(file)] for file in source.files()],
         "code": code_identity("fit_avatar.capture.source"),
     }

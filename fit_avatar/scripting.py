@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -31,6 +32,7 @@ def fit_video(
     detector: str = "mediapipe",
     pose_model: Path | str | None = None,
     fps: float | None = None,
+    camera_motion: Literal["auto", "static", "handheld", "orbit"] = "auto",
     frames: int = 120,
     init: Path | str | None = None,
     schedule: AnySchedule | None = None,
@@ -55,6 +57,7 @@ def fit_video(
         detector: what finds keypoints: ``mediapipe``, ``openpose`` or ``rtmlib``.
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite`` for ``mediapipe``, instead of the package's model.
         fps: frame rate of a folder of pictures, or of a video instead of what it states.
+        camera_motion: how the camera moved; ``auto`` finds that out by the scene around the person.
         frames: use at most this many.
         init: poses that another program computed (VIBE, WHAM, 4D-Humans, GVHMR, ROMP, …), from which the fit starts.
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
@@ -72,7 +75,7 @@ def fit_video(
     """
     source = Source.of(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
-        detector=detector, pose_model=pose_model, fps=fps,
+        detector=detector, pose_model=pose_model, fps=fps, camera_motion=camera_motion,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms, init)
     other = as_schedule("motion", terms, init) if schedule is None else None

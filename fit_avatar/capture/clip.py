@@ -52,6 +52,11 @@ class Clip:
             self._small[index] = _small(frame)
         return {index: self._small[index] for index in indices if index in self._small}
 
+    def every_small(self, first: int, last: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield (index, small grey picture [h, w]) of all frames of a stretch of the clip, and keep none of them."""
+        for index, frame in read_frames(self.path, range(first, last + 1)):
+            yield index, _small(at_size(frame, self.width, self.height))
+
     def steady(self, moves: Mapping[int, Move]) -> None:
         """Move the pictures of some frames from now on. Frame index → movement [2, 3]"""
         self._steadying = moves

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fit_avatar.capture.camera_motion import DEFAULT_CAMERA_MOTION, CameraMotionConfig
 from fit_avatar.capture.crowd import DEFAULT_CROWD, CrowdConfig
 from fit_avatar.capture.left_right import DEFAULT_LEFT_RIGHT, LeftRightConfig
 from fit_avatar.capture.mask_check import DEFAULT_MASK_CHECK, MaskCheckConfig
@@ -50,6 +51,7 @@ class CaptureConfig:
     selection: SelectionConfig = DEFAULT_SELECTION
     presence: PresenceConfig = DEFAULT_PRESENCE
     steady: SteadyConfig = DEFAULT_STEADY
+    camera_motion: CameraMotionConfig = DEFAULT_CAMERA_MOTION
     tracking: TrackingConfig = DEFAULT_TRACKING
     left_right: LeftRightConfig = DEFAULT_LEFT_RIGHT
     refinement: RefinementConfig = DEFAULT_REFINEMENT

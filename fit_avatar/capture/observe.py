@@ -12,6 +12,7 @@ from fit_avatar.capture.alignment import align
 from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.box import mask_height
 from fit_avatar.capture.camera import require_camera_size
+from fit_avatar.capture.camera_motion import Asked
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.crowd import crowd_warning
@@ -49,6 +50,7 @@ def observe(
     detector: str = "mediapipe",
     pose_model: Path | None = None,
     fps: float | None = None,
+    camera_motion: Asked = "auto",
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
@@ -64,6 +66,7 @@ def observe(
         detector: ``mediapipe``, ``openpose`` or ``rtmlib`` (see :func:`make_detector`).
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, to take instead of the package's model.
         fps: frame rate of the pictures, or of the video instead of what it states.
+        camera_motion: how the camera moved, where that is known beforehand.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -88,9 +91,10 @@ def observe(
     find_others = observer.find_whole_body if seen.track is None else observer.find_limbs
     others = find_others(seen.found, seen.points)
     places = {index: place for place, index in enumerate(seen.points)}
-    steadied, moves = observer.steady(seen.found, seen.masks)
+    steadied, moves = observer.steady(seen.found, seen.masks, camera_motion)
+    motion = observer.camera_motion(seen.found, seen.masks, camera, "static" if steadied.notes else camera_motion)
     seen = seen.steadied(steadied, moves, (clip.width, clip.height))
-    masked = observer.mask_frames(seen.found, seen.points, seen.masks, steadied.places)
+    masked = observer.mask_frames(seen.found, seen.points, seen.masks, steadied.places, not motion.moves)
     weights = observer.weigh_frames(masked, candidates=seen.points)
     used = np.array(list(weights), np.int64)
     left_out = tuple(with_titles(observer.left_out, inputs.measured.change, config.presence))
@@ -102,6 +106,7 @@ def observe(
         *crowd_warning([index for index in weights if masked[index].doubtful]),
         *summarise(left_out),
         *steadied.notes,
+        *motion.notes,
         *_small_person(float(np.median([mask_height(masked[index].mask) for index in weights])), config),
         *_warnings(describe_cut_off(observer.left_out, len(masked)), seen, len(weights), config),
     )
@@ -119,6 +124,7 @@ def observe(
         warnings=warnings,
         pieces=find_pieces(body, used, inputs.timing.times[used], inputs.measured),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
+        camera_motion=motion,
         sources={
             **input_sources(keypoints, masks, detector, pose_model, matte),
             "frames_in_video": inputs.measured.frame_count,

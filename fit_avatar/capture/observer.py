@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.camera_motion import Asked, find_camera_motion
+from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.crowd import is_doubtful
@@ -29,7 +31,7 @@ from fit_avatar.capture.selection import relative_sharpness
 from fit_avatar.capture.slots import NO_PERSON, NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.steady import SHAKEN, Steadied, find_bumps
 from fit_avatar.capture.track import Track
-from fit_avatar.capture.types import PERSON_LEVEL, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.types import PERSON_LEVEL, Camera, Image, LeftOut, Mask, Progress
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.io.threads import in_threads
@@ -133,15 +135,19 @@ class Observer:
             return self._fill(choose, examine, lambda found: found.points)
 
     def steady(
-        self, found: Mapping[int, Candidate], given: Mapping[int, Mask] | None
+        self, found: Mapping[int, Candidate], given: Mapping[int, Mask] | None, asked: Asked = "auto"
     ) -> tuple[Steadied, dict[int, Move]]:
         """Find bumps of the camera; from now on the clip gives pictures in which the scene stands still.
+
+        None are looked for where the user says that the camera moves.
 
         Returns:
             What was found; and how pixels of the clip move in the frames that have to be moved. Frame index → [2, 3]
         """
         people = coarse_masks(found) if given is None else given
         pictures = self.clip.small(sorted(people))
+        if asked in ("handheld", "orbit"):
+            return Steadied(places=dict.fromkeys(pictures, 0)), {}
         steadied = find_bumps(pictures, people, self.config.steady)
         self._leave_out(steadied.shaken, SHAKEN)
         moves = {}
@@ -150,6 +156,33 @@ class Observer:
             moves[index] = resized_move(move, self.clip.width / width, self.clip.height / height)
         self.clip.steady(moves)
         return steadied, moves
+
+    def camera_motion(
+        self, found: Mapping[int, Candidate], given: Mapping[int, Mask] | None, camera: Camera, asked: Asked
+    ) -> CameraMotion:
+        """Find how the camera moved: by the used frames, and where it moved in these, by all frames of the clip."""
+        people = coarse_masks(found) if given is None else given
+        used = np.array(sorted(people), np.int64)
+        pictures = self.clip.small(used.tolist())
+        some = ((index, picture, people[index]) for index, picture in sorted(pictures.items()))
+        motion = find_camera_motion(some, camera, asked, self.config.camera_motion)
+        if not motion.moves:
+            return motion
+
+        def around(index: int) -> Mask:
+            """Return where the person is in the used frames before and after one."""
+            place = int(np.searchsorted(used, index))
+            before, after = (people[int(used[k])] for k in np.clip([place - 1, place], 0, len(used) - 1))
+            return people[index] if index in people else before | after
+
+        self.report("Following the camera", 0, 1)
+        every = self.clip.every_small(int(used[0]), int(used[-1]))
+        known = motion.mode if motion.mode != "pan" else "handheld"
+        motion = find_camera_motion(
+            ((index, picture, around(index)) for index, picture in every), camera, known, self.config.camera_motion
+        )
+        self.report("Following the camera", 1, 1)
+        return motion
 
     def find_whole_body(self, found: Mapping[int, Candidate], points: Mapping[int, Points]) -> PointSets:
         """Return what the built-in detector's other models see in some frames, by the name of a set of points."""
@@ -168,11 +201,16 @@ class Observer:
         points: Mapping[int, Points],
         given: dict[int, Mask] | None,
         places: Mapping[int, int],
+        still: bool = True,
     ) -> dict[int, MaskedFrame]:
-        """Take or make each frame's mask, and clean it. Frame index → masked frame, for those that have a mask"""
+        """Take or make each frame's mask, and clean it. Frame index → masked frame, for those that have a mask
+
+        ``still``: the camera may stand still, so that the scene without the person can be learnt.
+        """
         indices = [index for index in points if given is None or index in given]
         self._leave_out(points.keys() - indices, "there is no mask for it")
-        make_mask = self._mask_maker(found, indices, places) if given is None else lambda index, frame: given.pop(index)
+        maker = None if given is not None else self._mask_maker(found, indices, places, still)
+        make_mask = maker or (lambda index, frame: (given or {}).pop(index))
         step = "Refining the masks" if given is None else "Checking the masks"
         crowded = any(found[index].others is not None for index in indices)
         masked: dict[int, MaskedFrame] = {}
@@ -274,7 +312,7 @@ class Observer:
         return present, slots
 
     def _mask_maker(
-        self, found: Mapping[int, Candidate], indices: Sequence[int], places: Mapping[int, int]
+        self, found: Mapping[int, Candidate], indices: Sequence[int], places: Mapping[int, int], still: bool
     ) -> Callable[[int, Image], Mask]:
         """Learn colours and background from some frames of each place, and return what refines any frame's mask."""
         probabilities = {index: p for index in indices if (p := found[index].probability) is not None}
@@ -289,6 +327,7 @@ class Observer:
                 [(frame, probabilities[i]) for i, frame in samples],
                 [found[i].points[BODY] for i, _ in samples],
                 self.config.refinement,
+                still,
             )
             refiners[place] = replace(refiner, crowded=crowded)
 

@@ -55,6 +55,7 @@ class MaskRefiner:
         samples: Sequence[tuple[Image, Probability]],
         keypoints: Sequence[Points] = (),
         config: RefinementConfig = DEFAULT_REFINEMENT,
+        still: bool = True,
     ) -> MaskRefiner:
         """Learn colours and the clean plate from some frames, spread over the clip.
 
@@ -64,13 +65,14 @@ class MaskRefiner:
             samples: BGR frames [H, W, 3] with the probability of the person, as 0..255, at any smaller size [h, w].
             keypoints: BODY_25 points in each of these frames, which tell whether the floor shines. [25, 3] each
             config: settings.
+            still: the camera may stand still, so that there may be a clean plate.
         """
         coarse = [(frame, _resize_to(frame, probability) > PERSON_LEVEL) for frame, probability in samples]
         palette = Palette.cluster(_sample_colours(coarse, config.palette_samples), config.palette)
-        first = _learn(coarse, palette, config.coarse_margins, config)
+        first = _learn(coarse, palette, config.coarse_margins, config, still)
         del coarse  # the masks of large pictures are large
         refined = [(frame, first.refine(frame, probability)) for frame, probability in samples]
-        refiner = _learn(refined, first.palette, config.refined_margins, config)
+        refiner = _learn(refined, first.palette, config.refined_margins, config, still)
         if refiner.background is None or not keypoints:
             return refiner
         seen = [(frame, points) for (frame, _), points in zip(samples, keypoints, strict=True)]
@@ -236,7 +238,11 @@ class MaskRefiner:
 
 
 def _learn(
-    masks: Sequence[tuple[Image, Mask]], palette: Palette, margins: tuple[float, float], config: RefinementConfig
+    masks: Sequence[tuple[Image, Mask]],
+    palette: Palette,
+    margins: tuple[float, float],
+    config: RefinementConfig,
+    still: bool,
 ) -> MaskRefiner:
     """Learn colours and background from everything that is not within the margins (in heights) of a mask's boundary."""
     inner, outer = margins
@@ -250,7 +256,8 @@ def _learn(
             yield frame, ~_dilate(~mask, inner * height), _dilate(maybe, 2.0 * outer * height) & ~maybe
 
     learnt = palette.learn(examples())
-    return MaskRefiner(learnt, estimate_background(maybe_person, config.background), config)
+    plate = estimate_background(maybe_person, config.background) if still else None
+    return MaskRefiner(learnt, plate, config)
 
 
 def _dilate(mask: Mask, radius: float) -> Mask:

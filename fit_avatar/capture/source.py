@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
+from fit_avatar.capture.camera_motion import Asked
 from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.images import image_size, observe_images, read_image
@@ -51,6 +52,8 @@ class Source:
     """MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model."""
     fps: float | None = None
     """Frame rate of the clip, if the user says it."""
+    camera_motion: Asked = "auto"
+    """How the camera moved, if the user says it."""
     notes: tuple[str, ...] = ()
     """What the user should know about the camera: one sentence each."""
 
@@ -70,6 +73,7 @@ class Source:
         detector: str = "mediapipe",
         pose_model: Path | str | None = None,
         fps: float | None = None,
+        camera_motion: Asked = "auto",
     ) -> Source:
         """Read the size of the pictures, and work out the camera from what is given.
 
@@ -86,6 +90,7 @@ class Source:
             detector: what finds keypoints that are not given.
             pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model.
             fps: frame rate of a folder of pictures, or of a video instead of what it states.
+            camera_motion: how the camera moved, where that is known beforehand.
 
         Raises:
             BadInputError: a file cannot be used.
@@ -118,7 +123,7 @@ class Source:
         return cls(
             camera, None if video is None else Path(video), paths, max_frames,
             None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector,
-            None if pose_model is None else Path(pose_model), fps, notes,
+            None if pose_model is None else Path(pose_model), fps, camera_motion, notes,
         )  # fmt: skip
 
     def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
@@ -135,7 +140,8 @@ class Source:
             )  # fmt: skip
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
-            detector=self.detector, pose_model=self.pose_model, fps=self.fps, progress=progress,
+            detector=self.detector, pose_model=self.pose_model, fps=self.fps, camera_motion=self.camera_motion,
+            progress=progress,
         )  # fmt: skip
 
     def every_frame(self, capture: Capture, progress: Callable[[str, int, int], None] | None = None) -> EveryFrame:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from fit_avatar.capture.corners import Grey, Scene, find_corners, follow
 from fit_avatar.capture.moves import STILL, Move
 from fit_avatar.capture.types import Mask
 
-Grey = NDArray[np.uint8]
 SHAKEN = "the camera is being moved"
 
 
@@ -110,7 +109,7 @@ def find_bumps(
     indices = sorted(pictures)
     if len(indices) < 2:
         return Steadied(places=dict.fromkeys(indices, 0))
-    scenes = [_Scene.of(pictures[i], people[i], config) for i in indices]
+    scenes = [Scene.of(pictures[i], people[i], config.margin) for i in indices]
     steps = [_movement(a, b, config) for a, b in itertools.pairwise(scenes)]
     rests = _rests(scenes, steps, config)
     shaken = np.ones(len(scenes), bool)
@@ -134,23 +133,7 @@ def find_bumps(
     return Steadied(moves, tuple(i for i, s in zip(indices, shaken, strict=True) if s), places)
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """One frame, and where the scene is seen in it."""
-
-    grey: Grey  # [h, w]
-    free: NDArray[np.uint8]  # [h, w] 255 away from the person
-
-    @classmethod
-    def of(cls, grey: Grey, person: Mask, config: SteadyConfig) -> _Scene:
-        size = grey.shape[1::-1]
-        mask = cv2.resize(person.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        reach = round(config.margin * max(size))
-        grown = cv2.dilate(mask, np.ones((2 * reach + 1,) * 2, np.uint8))
-        return cls(grey, np.where(grown > 0, 0, 255).astype(np.uint8))
-
-
-def _rests(scenes: Sequence[_Scene], steps: Sequence[Move | None], config: SteadyConfig) -> list[slice]:
+def _rests(scenes: Sequence[Scene], steps: Sequence[Move | None], config: SteadyConfig) -> list[slice]:
     """Return the runs of frames between which the camera does not move."""
     starts = [0]
     for t, step in enumerate(steps, start=1):
@@ -177,7 +160,7 @@ def _chain(steps: Sequence[Move | None], start: int, end: int) -> Move | None:
 
 
 def _between(
-    rest: Sequence[_Scene], reference: Sequence[_Scene], guess: Move | None, config: SteadyConfig
+    rest: Sequence[Scene], reference: Sequence[Scene], guess: Move | None, config: SteadyConfig
 ) -> Move | None:
     """Return the median movement from frames of one rest to those of another."""
     count = min(config.pairs, len(rest), len(reference))
@@ -187,26 +170,21 @@ def _between(
     return np.median(known, axis=0).astype(np.float32) if 2 * len(known) > count else None
 
 
-def _movement(a: _Scene, b: _Scene, config: SteadyConfig, guess: Move | None = None) -> Move | None:
+def _movement(a: Scene, b: Scene, config: SteadyConfig, guess: Move | None = None) -> Move | None:
     """Return the similarity from one picture to another by the scene's corners; ``None`` if too few agree.
 
     With a guess the corners are not searched in coarser pictures first, where a person who moved far would mislead.
     """
-    corners = cv2.goodFeaturesToTrack(a.grey, config.corners, 0.01, 6.0, mask=cv2.min(a.free, b.free))
-    if corners is None or len(corners) < config.min_corners:
+    at = find_corners(a, cv2.min(a.free, b.free), config.corners)
+    if len(at) < config.min_corners:
         return None
-    at = np.asarray(corners, np.float32).reshape(-1, 2) + np.float32(0.5)
-    start = at if guess is None else at @ guess[:, :2].T + guess[:, 2]
-    found, status, _ = cv2.calcOpticalFlowPyrLK(
-        a.grey, b.grey, corners, np.ascontiguousarray(start - 0.5, np.float32).reshape(-1, 1, 2), winSize=(21, 21),
-        maxLevel=4 if guess is None else 1, flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-    )  # fmt: skip
-    kept = status.ravel() > 0
+    start = None if guess is None else np.asarray(at @ guess[:, :2].T + guess[:, 2], np.float32)
+    found, kept = follow(a, b, at, start)
     if kept.sum() < config.min_corners:
         return None
     tolerance = max(config.tolerance * max(a.grey.shape), config.min_tolerance_px)
     move, inliers = cv2.estimateAffinePartial2D(
-        at[kept], found.reshape(-1, 2)[kept] + 0.5, method=cv2.RANSAC, ransacReprojThreshold=tolerance
+        at[kept], found[kept], method=cv2.RANSAC, ransacReprojThreshold=tolerance
     )
     if move is None or inliers.mean() < config.min_agreeing:
         return None
@@ -215,7 +193,7 @@ def _movement(a: _Scene, b: _Scene, config: SteadyConfig, guess: Move | None = N
     return np.asarray(move, np.float32)
 
 
-def _explains(move: Move, a: _Scene, b: _Scene, config: SteadyConfig) -> bool:
+def _explains(move: Move, a: Scene, b: Scene, config: SteadyConfig) -> bool:
     """Return whether the scene of one frame, moved, is much more like that of another one than where it was."""
     height, width = b.grey.shape
     moved = cv2.warpAffine(a.grey, move, (width, height), flags=cv2.INTER_LINEAR)
@@ -235,7 +213,7 @@ def _length(move: Move, grey: Grey) -> float:
     return float(np.linalg.norm(moved - corners, axis=1).mean() / max(grey.shape))
 
 
-def _other_place(a: _Scene, b: _Scene, config: SteadyConfig) -> bool:
+def _other_place(a: Scene, b: Scene, config: SteadyConfig) -> bool:
     """Return whether two pictures have nothing in common where both show the scene; brightness does not count."""
     both = (a.free & b.free) > 0
     values = np.stack([a.grey[both], b.grey[both]]).astype(np.float32)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.camera_path import CameraMotion
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -156,6 +158,9 @@ class Capture:
     pieces: NDArray[np.int64] | None = None
     """Number of the continuous piece of the video that each frame is from, from 0 and ascending: between two, the video
     was cut, and the person is elsewhere at once. None: it is one piece. [T]"""
+
+    camera_motion: CameraMotion | None = None
+    """How the camera turned, over all frames of the video if it moved. None: that is not known, as of photographs."""
 
     @property
     def times_s(self) -> NDArray[np.float64]:

@@ -5,7 +5,9 @@ be unevenly spaced: a velocity is a difference over its frame interval, an accel
 the median frame interval, both intervals counted in thirtieths of a second. An interval of more than a hundred usual
 ones stands for a cut of the video: residuals across it nearly vanish. Residuals are in radians or metres.
 
-The observation ``frame_intervals_s`` holds the seconds between neighbouring frames. [..., T−1]
+The observation ``frame_intervals_s`` holds the seconds between neighbouring frames. [..., T−1] Of a camera that turns
+on the spot, ``world_from_camera`` holds the rotation from its axes to the world's, so that accelerations are those of
+the person and not the camera's. [..., T, 3, 3]
 """
 
 from __future__ import annotations
@@ -42,18 +44,25 @@ def rotation_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
     return _turned(x) / (_reference_frames(frame_intervals_s)[..., None, None] * _with_root(x))
 
 
-def _rotation_acceleration_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> Blocks:
-    before, after = _slopes(x, frame_intervals_s)
+def _rotation_acceleration_jacobian(
+    x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None
+) -> Blocks:
+    before, after = _slopes(x, frame_intervals_s, world_from_camera)
     first, second, third = -before[..., :-1, :, :, :], before[..., 1:, :, :, :], after[..., 1:, :, :, :]
     second = second - after[..., :-1, :, :, :]
     scale = _with_root(x)[..., None] * _acceleration_interval(frame_intervals_s)[..., None, None, None, None]
     return _rotation_blocks(torch.stack([first, second, third], -4) / scale)
 
 
-@energy(observes=("frame_intervals_s",), jacobian=_rotation_acceleration_jacobian, frame_intervals_s="T-1")
-def rotation_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+@energy(
+    observes=("frame_intervals_s", "world_from_camera"),
+    jacobian=_rotation_acceleration_jacobian,
+    frame_intervals_s="T-1",
+    world_from_camera="T 3 3",
+)
+def rotation_acceleration(x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None) -> Tensor:
     """Change of every joint's angular velocity, against its looseness. [..., T−2, J, 3] radians"""
-    velocity = _turned(x) / _reference_frames(frame_intervals_s)[..., None, None]
+    velocity = _turned(x, world_from_camera) / _reference_frames(frame_intervals_s)[..., None, None]
     change = velocity[..., 1:, :, :] - velocity[..., :-1, :, :]
     return change / (_with_root(x) * _acceleration_interval(frame_intervals_s)[..., None, None])
 
@@ -75,17 +84,34 @@ def translation_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
     return (x.transl[..., 1:, :] - x.transl[..., :-1, :]) / _reference_frames(frame_intervals_s)[..., None]
 
 
-def _translation_acceleration_jacobian(x: PosedBody, frame_intervals_s: Tensor) -> Blocks:
+def _translation_acceleration_jacobian(
+    x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None
+) -> Blocks:
     rate = 1 / _reference_frames(frame_intervals_s)
     before, after = rate[..., :-1], rate[..., 1:]
     rates = torch.stack([before, -before - after, after], -1) / _acceleration_interval(frame_intervals_s)[..., None]
-    return Blocks({"transl": _stencil(x, rates)})
+    stencil = _stencil(x, rates)
+    if world_from_camera is not None:
+        three = [world_from_camera[..., first : last or None, :, :] for first, last in ((0, -2), (1, -1), (2, 0))]
+        stencil = stencil @ torch.stack(three, -3)
+    return Blocks({"transl": stencil})
 
 
-@energy(observes=("frame_intervals_s",), jacobian=_translation_acceleration_jacobian, frame_intervals_s="T-1")
-def translation_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+@energy(
+    observes=("frame_intervals_s", "world_from_camera"),
+    jacobian=_translation_acceleration_jacobian,
+    frame_intervals_s="T-1",
+    world_from_camera="T 3 3",
+)
+def translation_acceleration(
+    x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None
+) -> Tensor:
     """Change of the root's velocity. [..., T−2, 3] metres"""
-    velocity = (x.transl[..., 1:, :] - x.transl[..., :-1, :]) / _reference_frames(frame_intervals_s)[..., None]
+    places = x.transl
+    if world_from_camera is not None:
+        rest = (x.joints[..., 0, :] - x.transl).detach()  # betas move it by far less than the person moves
+        places = (world_from_camera @ (rest + x.transl)[..., None])[..., 0]
+    velocity = (places[..., 1:, :] - places[..., :-1, :]) / _reference_frames(frame_intervals_s)[..., None]
     return (velocity[..., 1:, :] - velocity[..., :-1, :]) / _acceleration_interval(frame_intervals_s)[..., None]
 
 
@@ -137,14 +163,18 @@ def _acceleration_interval(frame_intervals_s: Tensor) -> Tensor:
     return torch.where(longest > CUT * usual, longest, usual)
 
 
-def _turned(x: PosedBody) -> Tensor:
-    """Return the turn of every joint from frame to frame. [..., T−1, J, 3]"""
-    return between(x.rotations[..., :-1, :, :, :], x.rotations[..., 1:, :, :, :])
+def _turned(x: PosedBody, world_from_camera: Tensor | None = None) -> Tensor:
+    """Return the turn of every joint from frame to frame, the root's in the world. [..., T−1, J, 3]"""
+    rotations = x.rotations
+    if world_from_camera is not None:
+        root = world_from_camera[..., None, :, :] @ rotations[..., :1, :, :]
+        rotations = torch.cat([root, rotations[..., 1:, :, :]], -3)
+    return between(rotations[..., :-1, :, :, :], rotations[..., 1:, :, :, :])
 
 
-def _slopes(x: PosedBody, frame_intervals_s: Tensor) -> tuple[Tensor, Tensor]:
+def _slopes(x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return the derivatives of turn / interval to the rotations of frames t and t + 1. [..., T−1, J, 3, 3] twice"""
-    turned, interval = _turned(x), _reference_frames(frame_intervals_s)[..., None, None, None]
+    turned, interval = _turned(x, world_from_camera), _reference_frames(frame_intervals_s)[..., None, None, None]
     before = -rotation.right_jacobian_inverse(-turned) / interval
     return before, rotation.right_jacobian_inverse(turned) / interval
 

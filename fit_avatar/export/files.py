@@ -26,6 +26,7 @@ from fit_avatar.export.npz import write_npz
 from fit_avatar.export.obj import write_obj
 from fit_avatar.export.skeletons import Skeleton
 from fit_avatar.export.usd import import_pxr, write_usdz
+from fit_avatar.export.world import in_world
 
 EXTRA_FILES = {
     "bvh": ("avatar.bvh",),
@@ -114,7 +115,7 @@ def write_avatar(
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
-    style, moving = style or Style(), every or _fitted(state, capture)
+    style, moving = style or Style(), in_world(body, every or _fitted(state, capture), capture)
     bound, poses = in_bind_pose(body, moving.state, style.bind)
     obj = write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement)
     clip = (capture.fps, texture, moving.frame_indices)
@@ -161,7 +162,7 @@ def write_extra(
     if name not in EXTRAS:
         raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
     files, style = extra_files(folder, name), style or Style()
-    moving = every or _fitted(state, capture)
+    moving = in_world(body, every or _fitted(state, capture), capture)
     if name == "amass":
         return [write_amass(files[0], body, moving.state, moving.times_s)]
     bound, poses = in_bind_pose(body, moving.state, style.bind)

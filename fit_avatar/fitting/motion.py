@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.motion import Motion
+from fit_avatar.body.skinning import weighted_sum
 from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.energies import (
@@ -31,7 +32,7 @@ from fit_avatar.energies.projection import metres_per_pixel
 from fit_avatar.fitting.actions.keypoint_noise import MeasureKeypointNoise
 from fit_avatar.fitting.actions.solve import POSE
 from fit_avatar.fitting.between import Between, counted_noise, prepare_between, shift_to
-from fit_avatar.fitting.observations import usual_intervals
+from fit_avatar.fitting.observations import camera_turns, usual_intervals
 from fit_avatar.fitting.roughness import roughness
 from fit_avatar.fitting.state import FitState
 from fit_avatar.solvers import ClipState, GaussNewton, Problem, Unknowns, solve
@@ -111,14 +112,20 @@ def solve_motion(
     device = body.template.device
     frames = torch.from_numpy(capture.frame_indices).to(device)
     times = torch.from_numpy(every.times_s).to(device)
+    measured = camera_turns(capture, np.arange(len(times), dtype=np.int64))
+    turns = None if measured is None else torch.from_numpy(measured).to(clip.transl)
     with torch.no_grad():
-        between = _interpolated(clip, times[frames], times)
+        if turns is None:
+            world, between = clip, _interpolated(clip, times[frames], times)
+        else:
+            world = turned(body, clip, turns[frames])
+            between = turned(body, _interpolated(world, times[frames], times), turns.mT)
         seen, start = _prepared(body, between, capture, every, frames, times)
         noise = fitted.keypoint_noise_m
         if noise is None:
             noise = _measured_noise(body, clip, capture)
         noise = noise * counted_noise(seen.steady, seen.dense, len(times) / len(frames))
-        given = _Given(body, between, seen, noise, capture.camera, frames, times, config)
+        given = _Given(body, between, seen, noise, capture.camera, world, turns, frames, times, config)
     solved = given.solved(start, on_step)
     for name in ("rotations", "transl", "expression"):
         value, own = getattr(solved, name), getattr(clip, name)
@@ -139,6 +146,10 @@ class _Given:
     noise: Tensor
     """Of the keypoints, in metres. []"""
     camera: Camera
+    world: ClipState
+    """The fitted poses without the turns of the camera."""
+    turns: Tensor | None
+    """Rotations from the axes of a camera that turned on the spot to the world's. [N, 3, 3]"""
     frames: Tensor
     """Those that are fitted. int64 [T]"""
     times: Tensor
@@ -153,7 +164,7 @@ class _Given:
     @cached_property
     def rough(self) -> tuple[Tensor, Tensor]:
         """Return the usual accelerations."""
-        return roughness(self.between.frames(self.frames), self.times[self.frames], self.intervals.median())
+        return roughness(self.world, self.times[self.frames], self.intervals.median())
 
     def solved(self, start: ClipState, on_step: Callable[[int, int], None] | None) -> ClipState:
         """Solve for the poses in windows that follow each other, each beginning with what the one before has found."""
@@ -201,7 +212,16 @@ class _Given:
             "keypoints": seen.keypoints[chosen], "camera": self.camera, "keypoint_noise_m": self.noise,
             "frame_intervals_s": self.intervals[first:last],
         }  # fmt: skip
+        if self.turns is not None:
+            observed["world_from_camera"] = self.turns[chosen]
         return Problem(tuple(terms), observed)
+
+
+def turned(body: Body, clip: ClipState, turns: Tensor) -> ClipState:
+    """Return the same poses in axes that are turned in every frame. [T, 3, 3]"""
+    root = (body.joint_template + weighted_sum(body.joint_basis, clip.betas))[0]
+    rotations = torch.cat([turns[:, None] @ clip.rotations[:, :1], clip.rotations[:, 1:]], 1)
+    return replace(clip, rotations=rotations, transl=(turns @ (clip.transl + root)[..., None])[..., 0] - root)
 
 
 def _interpolated(clip: ClipState, known: Tensor, times: Tensor) -> ClipState:

@@ -66,6 +66,8 @@ class Observations(Mapping[str, Any]):
     """Noise of the keypoints in metres, as it was measured during the fit. []"""
     pieces: Tensor | None = None
     """Number of the continuous piece of the video that each frame is from; None: it was not cut. [T]"""
+    world_from_camera: Tensor | None = None
+    """Rotation from the axes of a camera that turned on the spot to the world's; None: it did not. [T, 3, 3]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface, found in the pictures during the fit."""
     frame_indices: Tensor | None = None
@@ -84,6 +86,7 @@ class Observations(Mapping[str, Any]):
         known = keypoints.isfinite().all(-1)
         confidence = torch.where(known, keypoints[..., 2].clamp(0, 1), 0.0) * weights[:, None]
         limbs = capture.limb_directions
+        turns = camera_turns(capture, capture.frame_indices)
         outlines = extract_contours(capture.masks, CONTOUR_POINTS).to(device)
         return cls(
             keypoints=torch.cat([keypoints[..., :2].nan_to_num(0, 0, 0), confidence[..., None]], -1),
@@ -100,6 +103,7 @@ class Observations(Mapping[str, Any]):
             point_sets={name: torch.from_numpy(points).to(device) for name, points in capture.point_sets.items()},
             pieces=None if capture.pieces is None else torch.from_numpy(capture.pieces).to(device),
             frame_indices=torch.from_numpy(capture.frame_indices).to(device),
+            world_from_camera=None if turns is None else torch.from_numpy(turns).float().to(device),
         )
 
     @property
@@ -114,8 +118,12 @@ class Observations(Mapping[str, Any]):
 
     @cached_property
     def contact(self) -> Tensor:
-        """Return how surely each of the feet's keypoints stands still between neighbouring frames. [..., T−1, 6]"""
-        return estimate_contact(self.keypoints, self.frame_intervals_s)
+        """Return how surely each of the feet's keypoints stands still between neighbouring frames. [..., T−1, 6]
+
+        Before a camera that turns, feet that stand move in its axes, so that none is said to stand.
+        """
+        contact = estimate_contact(self.keypoints, self.frame_intervals_s)
+        return contact if self.world_from_camera is None else torch.zeros_like(contact)
 
     @cached_property
     def distance_field(self) -> DistanceField:
@@ -134,6 +142,7 @@ class Observations(Mapping[str, Any]):
         per_frame = (
             "keypoints", "times_s", "frame_weights", "face", "hands", "limb_directions", "limb_precision", "pieces",
             "frame_indices",
+            "world_from_camera",
         )  # fmt: skip
         given = {name: getattr(self, name) for name in per_frame}
         cut = {name: value[index] for name, value in given.items() if value is not None}
@@ -168,6 +177,24 @@ class Observations(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def camera_turns(capture: Capture, frame_indices: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Return the rotations from the axes of a camera that turned on the spot to the world's; None if it did not.
+
+    A camera that went around the person has none: its way is known up to scale only, so that in the world the person's
+    is not known.
+
+    Args:
+        capture: of the clip.
+        frame_indices: of frames of the clip. [N]
+
+    Returns:
+        [N, 3, 3]
+    """
+    motion = capture.camera_motion
+    turned = motion is not None and motion.mode in ("handheld", "pan")
+    return motion.rotations_at(frame_indices) if motion is not None and turned else None
 
 
 def usual_intervals(times_s: Tensor, pieces: Tensor | None = None) -> Tensor:

@@ -19,6 +19,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.body.state import BodyState
+from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.types import Capture
 from fit_avatar.evaluate.image import iou
 from fit_avatar.io.atomic import atomic_path
@@ -153,6 +154,7 @@ def build_metrics(
         "measurements": [_rounded(asdict(each), 4) for each in measurements],
         "regions": [_rounded(asdict(region), 3) for region in regions],
         "camera": {**asdict(capture.camera), "k": list(capture.camera.k)},
+        "camera_motion": _camera_motion(capture.camera_motion),
         "sources": capture.sources,
         "frames_used": len(frames),
         "frames_left_out": [asdict(left_out) for left_out in capture.left_out],
@@ -163,6 +165,18 @@ def build_metrics(
         "warnings": list(warnings),
         "options": dict(options),
         "versions": versions(),
+    }
+
+
+def _camera_motion(motion: CameraMotion | None) -> dict[str, Any] | None:
+    """Return how the camera moved, if that was looked for."""
+    if motion is None:
+        return None
+    return {
+        "mode": motion.mode,
+        "known": motion.told,
+        "extent_deg": _number(motion.extent_deg, 2),
+        "confidence": _number(motion.confidence, 3),
     }
 
 

@@ -25,12 +25,12 @@ from fit_avatar.silhouettes import Contours
 from fit_avatar.solvers.unknowns import Unknown, Unknowns
 
 
-def posed_body(body, pose=None, frames=1, offsets=None, transl=None):
+def posed_body(body, pose=None, frames=1, offsets=None, transl=None, orient=None):
     """Return a body before the camera, in the T-pose by default. pose: {joint: axis-angle in degrees}"""
     state = BodyState(
         betas=torch.zeros(body.num_betas),
         offsets=torch.zeros_like(body.template) if offsets is None else offsets,
-        global_orient=torch.tensor([math.pi, 0.0, 0.0]).repeat(frames, 1),
+        global_orient=torch.tensor([math.pi, 0.0, 0.0]).repeat(frames, 1) if orient is None else orient,
         body_pose=torch.zeros(frames, len(body.parents) - 1, 3),
         transl=torch.tensor([0.0, 0.0, 3.0]).repeat(frames, 1) if transl is None else transl,
     )
@@ -206,6 +206,18 @@ def test_even_motion_has_no_acceleration_whatever_the_spacing(body):
     root = e.joint_velocity(x, steps)[:, 0]
     torch.testing.assert_close(root, torch.tensor([0.1, 0.0, 0.0]).expand(4, 3), atol=1e-6, rtol=1e-4)
     assert e.joint_acceleration(x, steps)[:, 0].abs().max() < 1e-6
+
+
+def test_a_camera_that_shakes_does_not_accelerate_the_person(body):
+    turns = rotation.exp(0.1 * torch.randn(6, 3, generator=torch.Generator().manual_seed(3)))
+    still = posed_body(body, frames=6)
+    root = still.joints[:, 0] - still.transl
+    transl = (turns.mT @ (still.transl + root)[..., None])[..., 0] - root
+    orient = rotation.log(turns.mT @ rotation.exp(still.global_orient))
+    x, steps = posed_body(body, frames=6, transl=transl, orient=orient), torch.full((5,), 1 / 30)
+    for term in (e.translation_acceleration, e.rotation_acceleration):
+        assert term(x, steps).abs().max() > 0.05
+        assert term(x, steps, turns).abs().max() < 1e-4
 
 
 def test_accelerations_count_in_thirtieths_of_a_second_at_any_frame_rate(body):

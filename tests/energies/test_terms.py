@@ -9,6 +9,7 @@ from tester import POSE_AND_SHAPE, Case, EnergyTester, Given
 from world import CAMERA, SPACING, World
 
 from fit_avatar import energies as e
+from fit_avatar.body import rotation
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies.directions import ENDS
 from fit_avatar.solvers.unknowns import POSE
@@ -73,6 +74,12 @@ def measured(points: torch.Tensor) -> torch.Tensor:
 
 def timing(world: World) -> dict:
     return {"frame_intervals_s": world.frame_intervals_s}
+
+
+def shaken_timing(world: World) -> dict:
+    generator = torch.Generator().manual_seed(7)
+    turns = rotation.exp(0.2 * torch.randn(world.frames, 3, generator=generator).double())
+    return {**timing(world), "world_from_camera": turns}
 
 
 def contact(world: World) -> dict:
@@ -214,6 +221,8 @@ CASES = [
     Case(e.rotation_acceleration, "T-2 J 3", timing, zero=None),
     Case(e.translation_velocity, "T-1 3", timing),
     Case(e.translation_acceleration, "T-2 3", timing),
+    Case(e.rotation_acceleration, "T-2 J 3", shaken_timing, zero=None, name="rotation_acceleration in the world"),
+    Case(e.translation_acceleration, "T-2 3", shaken_timing, zero=None, name="translation_acceleration in the world"),
     Case(e.joint_velocity, "T-1 J 3", timing, zero=None),
     Case(e.joint_acceleration, "T-2 J 3", timing, zero=None),
     Case(e.foot_contact, "T-1 6 3", contact, zero=None),

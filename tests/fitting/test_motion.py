@@ -1,16 +1,17 @@
 """Poses between fitted frames: nearer to the truth than interpolated ones, and fitted poses as they were."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
-from walking_person import walk
+from walking_person import CAMERA, Walk, walk
 
-from fit_avatar.body import load_body
+from fit_avatar.body import load_body, rotation
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
+from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.fitting import FitState
-from fit_avatar.fitting.motion import DEFAULT_MOTION, solve_motion
+from fit_avatar.fitting.motion import DEFAULT_MOTION, solve_motion, turned
 from fit_avatar.solvers import Unknowns
 
 BODY = load_body()
@@ -33,6 +34,27 @@ def errors(given, found):
     state = getattr(found, "motion", None)
     joints = Unknowns.of(BODY, found if state is None else state.state).posed_body().joints
     return 1000 * (joints - given.joints(given.truth))[:, LIMBS].norm(dim=-1).mean(-1).numpy()
+
+
+@dataclass(frozen=True)
+class Shaken:
+    """A walk as a camera sees it that shakes."""
+
+    walk: Walk
+    turns: torch.Tensor  # [N, 3, 3], from the camera's axes to the world's
+
+    def in_world(self, points: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("tij,tnj->tni", self.turns, points)
+
+
+def shaken_walk(given: Walk) -> Shaken:
+    """Return the walk, filmed by a camera that turns by one or two degrees at random from frame to frame."""
+    turns = rotation.exp(0.02 * torch.randn(60, 3, generator=torch.Generator().manual_seed(4)))
+    truth = turned(BODY, given.truth, turns.mT)
+    pixels = [CAMERA.project(Unknowns.of(BODY, each).posed_body().keypoints).numpy() for each in (truth, given.truth)]
+    keypoints = given.keypoints.copy()
+    keypoints[..., :2] += pixels[0] - pixels[1]  # with the same noise
+    return Shaken(replace(given, truth=truth, keypoints=keypoints), turns)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +93,22 @@ def test_nothing_jumps_at_fitted_frames(given, found):
     kinks = change(given.joints(interpolated(given)))[at].mean()
     solved = change(Unknowns.of(BODY, found.motion.state).posed_body().joints)[at].mean()
     assert kinks > 2 * usual and solved < 1.4 * usual
+
+
+def test_a_camera_that_shakes_does_not_shake_the_person(given):
+    """Told in the world, the motion is as near to the truth as a still camera's, though the picture jumps."""
+    shaken = shaken_walk(given)
+    moved = CameraMotion("handheld", np.arange(60), shaken.turns.double().numpy(), 1.0)
+    errors_mm, roughness = [], []
+    for camera_motion in (moved, None):
+        capture = replace(shaken.walk.capture, camera_motion=camera_motion)
+        found = solve_motion(BODY, shaken.walk.state, capture, shaken.walk.every).motion.state
+        joints = shaken.in_world(Unknowns.of(BODY, found).posed_body().joints)[:, LIMBS]
+        off = joints - given.joints(given.truth)[:, LIMBS]
+        errors_mm.append(1000 * float(off.norm(dim=-1).mean()))
+        roughness.append(float(off.diff(n=2, dim=0).norm(dim=-1).mean()))
+    assert errors_mm[0] < 1.2 * errors(given, solve(given)).mean() and errors_mm[0] < errors_mm[1]
+    assert roughness[0] < 0.5 * roughness[1]
 
 
 def test_windows_do_not_show(given, found):

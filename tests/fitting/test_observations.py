@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 from synthetic import CAMERA
 
 from fit_avatar.capture import Capture
+from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.limb_directions import limb_directions
 from fit_avatar.energies.motion import CUT
 from fit_avatar.fitting import Observations
@@ -44,6 +46,17 @@ def test_nothing_goes_on_across_a_cut():
     some = cut.frames(torch.tensor([1, 4, 5]))
     assert (some.frame_intervals_s[0] / some.frame_intervals_s[1]).item() > CUT
     assert "pieces" not in cut
+
+
+def test_the_turns_of_a_camera_are_observed_unless_it_went_around():
+    turns = Rotation.from_euler("y", np.arange(FRAMES), degrees=True).as_matrix()
+    pan, orbit = (
+        observations(camera_motion=CameraMotion(mode, np.arange(FRAMES), turns, 1.0)) for mode in ("pan", "orbit")
+    )
+    some = pan.frames(torch.tensor([0, 5]))
+    np.testing.assert_allclose(some["world_from_camera"], turns[[0, 5]], atol=1e-6)
+    assert "world_from_camera" not in orbit
+    assert observations().contact.max() > 0 and pan.contact.max() == 0  # a foot that stands moves before the camera
 
 
 def test_a_mapping_of_what_is_there():

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.body.skinning import pose_points
+from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.types import Camera, Capture, LeftOut
 from fit_avatar.report import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.metrics import keypoint_errors
@@ -108,6 +110,7 @@ def test_the_file_holds_what_was_promised(tmp_path: Path, capture: Capture) -> N
     assert read["frames_used"] == 6
     assert read["frames"][3] == {"frame_index": 6, "silhouette_iou": 0.95, "keypoint_error_px": None, "weight": 1.0}
     assert read["frames_left_out"] == [{"frame_index": 1, "reason": "the same as frame 0"}]
+    assert read["camera_motion"] is None
     assert read["warnings"] == ["the focal length is a guess"]
     assert read["options"]["video"] == "clip.mp4"
     assert read["camera"]["fx"] == 160.0
@@ -117,3 +120,10 @@ def test_the_file_holds_what_was_promised(tmp_path: Path, capture: Capture) -> N
 def test_a_fit_without_keypoints_has_no_error() -> None:
     agreement = Agreement(np.array([0.9]), np.array([np.nan]))
     assert agreement.sentence == "agreement over 1 frames: silhouette IoU 0.900"
+
+
+def test_metrics_say_how_the_camera_moved(capture: Capture) -> None:
+    turns = Rotation.from_euler("y", [0.0, 4.0, 8.0], degrees=True).as_matrix()
+    moved = replace(capture, camera_motion=CameraMotion("pan", np.array([0, 5, 10]), turns, 0.91234))
+    told = metrics_of(moved, Agreement(np.full(6, 0.95), np.full(6, 1.0)))["camera_motion"]
+    assert told == {"mode": "pan", "known": True, "extent_deg": 4.0, "confidence": 0.912}
