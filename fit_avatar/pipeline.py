@@ -15,6 +15,7 @@ from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
 from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.source import Picture, Source
 from fit_avatar.capture.types import LeftOut, LimbDirections
@@ -61,7 +62,7 @@ Look = Callable[[Capture, Advance], EveryFrame]
 """Finds the person in all frames of a clip."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
-    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning,
+    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, Cast,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
@@ -129,7 +130,7 @@ def reconstruct(
         NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
     depends_on = {
-        "options": [source.camera, source.max_frames, source.detector, source.fps],
+        "options": [source.camera, source.max_frames, source.detector, source.fps, source.person],
         "files": [[str(file), file_identity(file)] for file in source.files()],
         "code": code_identity("fit_avatar.capture.source"),
     }

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.images import image_size, observe_images, read_image
@@ -50,6 +51,10 @@ class Source:
     """MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model."""
     fps: float | None = None
     """Frame rate of the clip, if the user says it."""
+    person: int | None = None
+    """Number of the one who is meant, where a clip shows several people, from 1; None: the largest."""
+    people: Cast | None = None
+    """Everybody in the clip, if they have been told apart before."""
     notes: tuple[str, ...] = ()
     """What the user should know about the camera: one sentence each."""
 
@@ -69,6 +74,7 @@ class Source:
         detector: str = "mediapipe",
         pose_model: Path | str | None = None,
         fps: float | None = None,
+        person: int | None = None,
     ) -> Source:
         """Read the size of the pictures, and work out the camera from what is given.
 
@@ -85,6 +91,7 @@ class Source:
             detector: what finds keypoints that are not given.
             pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model.
             fps: frame rate of a folder of pictures, or of a video instead of what it states.
+            person: number of the one who is meant, where a clip shows several people, from 1.
 
         Raises:
             BadInputError: a file cannot be used.
@@ -117,7 +124,7 @@ class Source:
         return cls(
             camera, None if video is None else Path(video), paths, max_frames,
             None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector,
-            None if pose_model is None else Path(pose_model), fps, notes,
+            None if pose_model is None else Path(pose_model), fps, person, None, notes,
         )  # fmt: skip
 
     def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
@@ -134,7 +141,8 @@ class Source:
             )  # fmt: skip
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
-            detector=self.detector, pose_model=self.pose_model, fps=self.fps, progress=progress,
+            detector=self.detector, pose_model=self.pose_model, fps=self.fps, person=self.person, people=self.people,
+            progress=progress,
         )  # fmt: skip
 
     def every_frame(self, capture: Capture, progress: Callable[[str, int, int], None] | None = None) -> EveryFrame:

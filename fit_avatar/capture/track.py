@@ -9,7 +9,7 @@ import numpy as np
 
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.left_right import LeftRightConfig, fix_left_right
-from fit_avatar.capture.person import find_second_person, track_person
+from fit_avatar.capture.person import track_person
 from fit_avatar.capture.points import People, Points
 
 
@@ -21,20 +21,20 @@ class Track:
     """Frame index → all points, corrected. [137, 3]"""
     swapped: frozenset[int]
     """Frames in which left and right had been exchanged."""
-    second_person: dict[int, Points]
-    """Frame index → somebody else of about the same size. [137, 3]"""
 
     @classmethod
     def of(cls, people: Mapping[int, People], config: CaptureConfig) -> Track:
         """Track a person. ``people``: frame index → everybody in the frame [P, 137, 3]"""
-        person = track_person(people, sorted(people), config.tracking)
-        points, swapped = fix_points(person, config.left_right)
-        return cls(points, swapped, find_second_person(people, person, config.tracking))
+        return cls.of_person(track_person(people, sorted(people), config.tracking), config)
+
+    @classmethod
+    def of_person(cls, points: Mapping[int, Points], config: CaptureConfig) -> Track:
+        """Return the track of somebody who is known already. Frame index → points [137, 3]"""
+        return cls(*fix_points(points, config.left_right))
 
     def changed(self, change: Callable[[Points], Points]) -> Track:
         """Return the track with all its points changed in the same way."""
-        points, second = ({index: change(p) for index, p in some.items()} for some in (self.points, self.second_person))
-        return replace(self, points=points, second_person=second)
+        return replace(self, points={index: change(p) for index, p in self.points.items()})
 
 
 def fix_points(points: Mapping[int, Points], config: LeftRightConfig) -> tuple[dict[int, Points], frozenset[int]]:
