@@ -53,6 +53,7 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
         focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
         masks=config.masks, detector=config.detector, pose_model=config.pose_model, fps=config.fps,
+        person=config.person_number,
     )  # fmt: skip
     with contextlib.ExitStack() as opened:
         told: Reporter = reporter or Silent()

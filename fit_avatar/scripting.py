@@ -31,6 +31,7 @@ def fit_video(
     detector: str = "mediapipe",
     pose_model: Path | str | None = None,
     fps: float | None = None,
+    person: int | None = None,
     frames: int = 120,
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
@@ -54,6 +55,8 @@ def fit_video(
         detector: what finds keypoints: ``mediapipe``, ``openpose`` or ``rtmlib``.
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite`` for ``mediapipe``, instead of the package's model.
         fps: frame rate of a folder of pictures, or of a video instead of what it states.
+        person: number of the one who is meant, where the clip shows several people: 1 is seen largest and longest,
+            and ``Avatar.capture.people`` has all of them. None: whom given masks show, else number 1.
         frames: use at most this many.
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
         terms: further terms of your own, in every solve for poses or betas.
@@ -70,7 +73,7 @@ def fit_video(
     """
     source = Source.of(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
-        detector=detector, pose_model=pose_model, fps=fps,
+        detector=detector, pose_model=pose_model, fps=fps, person=person,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms)
     other = as_schedule("motion", terms) if schedule is None else None
