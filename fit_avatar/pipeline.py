@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
@@ -129,12 +130,7 @@ def reconstruct(
         BadInputError: a file or an option cannot be used.
         NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
-    depends_on = {
-        "options": [source.camera, source.max_frames, source.detector, source.fps, source.person],
-        "files": [[str(file), file_identity(file)] for file in source.files()],
-        "code": code_identity("fit_avatar.capture.source"),
-    }
-    observed = runner.run("observe", depends_on, source.observe)
+    observed = runner.run("observe", seen_by(source), source.observe)
     options = replace(options, all_sides=source.video is not None)
     pictures = source.pictures(observed.value)
     look = None if source.video is None else source.every_frame
@@ -144,6 +140,15 @@ def reconstruct(
         # The notes are about a guess that the fit has replaced.
         return made
     return replace(made, avatar=replace(made.avatar, warnings=(*source.notes, *made.avatar.warnings)))
+
+
+def seen_by(source: Source) -> dict[str, Any]:
+    """Return all that the observation of a source depends on."""
+    return {
+        "options": [source.camera, source.max_frames, source.detector, source.fps, source.person],
+        "files": [[str(file), file_identity(file)] for file in source.files()],
+        "code": code_identity("fit_avatar.capture.source"),
+    }
 
 
 def build(

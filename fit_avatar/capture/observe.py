@@ -139,6 +139,46 @@ def observe(
     )
 
 
+def tell_apart(
+    video: Path,
+    *,
+    camera: Camera,
+    keypoints: Path | None = None,
+    detector: str = "mediapipe",
+    pose_model: Path | None = None,
+    progress: Progress | None = None,
+    config: CaptureConfig = DEFAULT_CAPTURE,
+) -> Cast:
+    """Find everybody in a video and tell them apart, so that each can be observed by number.
+
+    Args:
+        video: this and the others as for :func:`observe`.
+        camera: of the video.
+        keypoints: of everybody, instead of a detector's.
+        detector: what finds people.
+        pose_model: taken by the detector ``mediapipe``.
+        progress: called with (step, done, total).
+        config: settings of the algorithms.
+
+    Raises:
+        BadInputError: a file that cannot be used.
+        NoPersonError: nobody is in the video.
+        MissingDependencyError: the detector is not installed.
+    """
+    clip, given = _open(video, camera, config.min_frames, config), Given(video, keypoints)
+    observer = Observer(clip, config, progress or (lambda step, done, total: None), given, pose_model)
+    people: GivenKeypoints | None = None
+    if keypoints is not None:
+        stored = clip.info.width, clip.info.height
+        people = load_keypoints(keypoints, clip.info.frame_count, stored, open_frames(video).names)
+    scaled = None if people is None else {index: everybody * clip.scale for index, everybody in people.items()}
+    built_in = keypoints is not None or detector == "mediapipe"
+    cast = observer.find_cast(scaled, None if built_in else make_detector(detector))
+    if not len(cast):
+        raise NoPersonError(given.nobody(0, people))
+    return cast
+
+
 @dataclass(frozen=True)
 class _Inputs:
     """What is known of a clip before anybody is looked for."""

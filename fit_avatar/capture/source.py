@@ -15,7 +15,7 @@ from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.moves import moved_picture
-from fit_avatar.capture.observe import observe
+from fit_avatar.capture.observe import observe, tell_apart
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import frame_times, probe, read_frames
 from fit_avatar.capture.working_size import at_size
@@ -143,6 +143,20 @@ class Source:
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
             detector=self.detector, pose_model=self.pose_model, fps=self.fps, person=self.person, people=self.people,
             progress=progress,
+        )  # fmt: skip
+
+    def tell_apart(self, progress: Callable[[str, int, int], None] | None = None) -> Cast:
+        """Find everybody in the clip and tell them apart.
+
+        Raises:
+            BadInputError: a file cannot be used, or the source are photographs.
+            NoPersonError: nobody is in the clip.
+        """
+        if self.video is None:
+            raise BadInputError("people are told apart in clips, not in photographs: give a video")
+        return tell_apart(
+            self.video, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
+            pose_model=self.pose_model, progress=progress,
         )  # fmt: skip
 
     def every_frame(self, capture: Capture, progress: Callable[[str, int, int], None] | None = None) -> EveryFrame:

@@ -143,7 +143,7 @@ def write_glb(
     }
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     document["buffers"] = [{"byteLength": len(buffer.data)}]
-    write_bytes(path, _container(document, bytes(buffer.data)))
+    write_bytes(path, container(document, bytes(buffer.data)))
     return path
 
 
@@ -225,7 +225,7 @@ def _animation(
     return {"name": "captured", "samplers": samplers, "channels": channels, "extras": extras}
 
 
-def _container(document: dict[str, Any], binary: bytes) -> bytes:
+def container(document: dict[str, Any], binary: bytes) -> bytes:
     """Wrap JSON and binary into a GLB, each chunk padded to four bytes."""
     text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
