@@ -17,6 +17,8 @@ from fit_avatar.errors import BadInputError
 FEET = [k for k, name in enumerate(BODY_25) if name.split("_")[-1] in ("ankle", "heel", "toe")]
 STEADY = 15
 """Who is nearer is told over so many frames, so that a jump or an unseen foot does not matter. Chosen by hand."""
+LONGEST, BESIDE = 60, 0.5
+"""Whoever is unseen for at most so many frames, and then within so many body sizes, is hidden. Chosen by hand."""
 SIDES = ("on the left", "in the middle", "on the right")
 
 
@@ -72,6 +74,24 @@ class Cast:
         near = self.nearness
         here = [k for k in range(len(self)) if k != own and self.seen[k, row]]
         return [(self.points[k, row], bool(near[k, row] > near[own, row])) for k in here]
+
+    def is_crossed(self, index: int) -> bool:
+        """Return whether somebody who is not seen in a frame must be right beside or behind the chosen person.
+
+        They are, if they are seen not long before and after, and the way between leads past the person.
+        """
+        row, own, seen = int(np.searchsorted(self.frames, index)), self.chosen - 1, self.seen
+        body = self.points[own, row, BODY]
+        for other in np.flatnonzero(~seen[:, row]).tolist():
+            before, after = np.flatnonzero(seen[other, :row]), np.flatnonzero(seen[other, row:]) + row
+            ends = [*before[-1:], *after[:1]]
+            if len(ends) < 2 or ends[1] - ends[0] > LONGEST:
+                continue
+            places = np.stack([centre(self.points[other, end]) for end in ends])
+            way = np.array([np.interp(row, ends, place) for place in places.T])
+            if np.linalg.norm(way - centre(body)) < BESIDE * body_size(body):
+                return True
+        return False
 
     @property
     def nearness(self) -> NDArray[np.float64]:

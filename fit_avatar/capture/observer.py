@@ -53,6 +53,8 @@ class Candidate:
     """Of the person, as 0..255; ``None`` if masks are given. [h, w]"""
     detection: Detection | None = None
     """What the built-in detector has found, where it was asked."""
+    crossed: bool = False
+    """Whether somebody who is not seen must be right behind the person."""
 
     @property
     def others(self) -> NDArray[np.uint8] | None:
@@ -71,7 +73,7 @@ class Candidate:
 
         others = None if self.others is None else shifted(self.others)
         detection = None if self.detection is None else replace(self.detection, others=others)
-        return Candidate(points, shifted(self.probability), detection)
+        return replace(self, points=points, probability=shifted(self.probability), detection=detection)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Observer:
                     yield index, None
                     continue
                 points = track.points[index] if track is not None else join_parts(detection.keypoints)
-                yield index, Candidate(points, detection.probability, detection)
+                yield index, Candidate(points, detection.probability, detection, cast.is_crossed(index))
 
         return self._fill(choose, examine, lambda found: found.points)
 
@@ -229,6 +231,7 @@ class Observer:
             mask = clean_mask(make_mask(index, frame), points[index][BODY], self.config.mask_check)
             coarse = found[index].probability
             doubtful = crowded and coarse is not None and is_doubtful(mask, coarse, self.config.crowd)
+            doubtful |= found[index].crossed and given is None
             return index, MaskedFrame(points[index], mask, person_sharpness(frame, mask), doubtful)
 
         for index, frame in in_threads(mask_frame, self.clip.frames(indices)):

@@ -42,6 +42,16 @@ def test_a_jump_does_not_bring_anybody_farther_away() -> None:
     assert all(is_nearer for t in range(40) for _, is_nearer in people.others(t))
 
 
+def test_who_is_hidden_for_a_while_is_thought_of() -> None:
+    first = {t: person(0.0, 400, 512)[1] for t in range(40)}
+    passing = {t: person(20.0 * (t - 20), 400, 512)[1] for t in range(40) if not 16 <= t < 24}
+    crossed = [t for t in range(40) if Cast.of(range(40), [first, passing]).is_crossed(t)]
+    assert crossed == list(range(16, 24))
+    far = {t: points + np.float32([900, 0, 0]) for t, points in passing.items()}
+    gone = {t: points for t, points in passing.items() if t < 16}
+    assert not any(Cast.of(range(40), [first, other]).is_crossed(t) for other in (far, gone) for t in range(40))
+
+
 def test_the_user_is_told_who_is_who() -> None:
     assert cast().choose(2, "").sentence(400) == (
         "2 persons are in this clip: 1 (on the left, seen in 4 of 4 frames) and 2 (on the right at frame 1, seen in 3 "
