@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from fit_avatar import command
-from fit_avatar.body import Body, BodyState
+from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.types import Capture
 from fit_avatar.cli import main
@@ -34,7 +36,10 @@ class Runs(list[tuple[Config, Cast | None]]):
             raise NoPersonError("the body covers only half of the masks")
         config.folder.mkdir(parents=True, exist_ok=True)
         texture = np.zeros((8, 8, 3), np.uint8)
-        file = write_glb(config.folder / "avatar.glb", self.body, self.state, 25.0, texture)
+        state = replace(self.state, transl=self.state.transl + torch.tensor([float(config.person) - 1.5, 0.0, 3.0]))
+        file = write_glb(config.folder / "avatar.glb", self.body, state, 25.0, texture)
+        joints = pose_body(self.body, state).joints.numpy()
+        np.savez(config.folder / "avatar.npz", joints=joints, frame_indices=np.arange(len(joints)))
         return RunSummary(config.folder, (file,), "a guess", "good", ("is small.",), 1.0, 0.1, (("height", "1.7 m"),))
 
 

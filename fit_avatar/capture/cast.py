@@ -75,6 +75,15 @@ class Cast:
         here = [k for k in range(len(self)) if k != own and self.seen[k, row]]
         return [(self.points[k, row], bool(near[k, row] > near[own, row])) for k in here]
 
+    def boxes(self, number: int) -> NDArray[np.float64]:
+        """Return the box around the body of a person, from 1: left, top, right, bottom; NaN where unseen. [F, 4]"""
+        body = self.points[number - 1, :, BODY].astype(np.float64)
+        places = np.where(body[..., 2:] > MIN_CONFIDENCE, body[..., :2], np.nan)
+        boxes = np.full((len(places), 4), np.nan)
+        seen = self.seen[number - 1]
+        boxes[seen] = np.concatenate([np.nanmin(places[seen], 1), np.nanmax(places[seen], 1)], 1)
+        return boxes
+
     def is_crossed(self, index: int) -> bool:
         """Return whether somebody who is not seen in a frame must be right beside or behind the chosen person.
 

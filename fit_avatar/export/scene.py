@@ -16,9 +16,6 @@ from scipy.spatial.transform import Rotation
 from fit_avatar.export.glb import container
 from fit_avatar.io.atomic import write_bytes
 
-MAX_RESCALING = 1.2
-"""Somebody whose size would have to change by more than this to stand on the floor of the first person stands on
-another one, such as a step. Chosen by hand."""
 SHARED = ("accessors", "bufferViews", "images", "samplers", "textures", "materials", "meshes", "skins", "nodes")
 """Lists of a document that other parts of it point into."""
 POINTERS = {
@@ -69,60 +66,47 @@ class _Part:
             accessor |= {"min": [float(times.min())], "max": [float(times.max())]}
 
 
-def write_scene(path: Path, avatars: Sequence[Path]) -> tuple[float, ...]:
+def write_scene(path: Path, avatars: Sequence[Path], scales: Sequence[float]) -> Path:
     """Write one file with several avatars, whose motions play together.
 
-    The scene is that of the first one: upright, y up, their floor at 0. Everybody else is where the camera saw them,
-    and is scaled about the camera, which changes no picture, to stand on the same floor; if that takes more than
-    :data:`MAX_RESCALING`, they keep their size.
+    The scene is that of the first one: upright, y up, their floor at 0. Everybody else is where the camera saw them.
 
     Args:
         path: of the file.
-        avatars: ``avatar.glb`` of each person, in the clip's order of frames.
-
-    Returns:
-        By how much each was scaled.
+        avatars: ``avatar.glb`` of each person.
+        scales: by how much each is scaled about the camera, which changes no picture.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
     parts = [_Part.read(avatar) for avatar in avatars]
     worlds = [part.world_from_camera for part in parts]
-    scales = tuple(floor_scale(worlds[0], world) for world in worlds)
     start = min(part.start_s for part in parts)
     whole = _Part({"asset": parts[0].document["asset"], "scene": 0, "scenes": [{"nodes": []}]}, bytearray())
     whole.document.update({name: [] for name in SHARED})
-    motion: dict[str, Any] = {"name": "captured", "samplers": [], "channels": [], "extras": parts[0].extras}
+    first = worlds[0].copy()
+    first[:3, 3] *= scales[0]
+    extras = parts[0].extras | {"world_from_camera": first.tolist()}
+    motion: dict[str, Any] = {"name": "captured", "samplers": [], "channels": [], "extras": extras}
     for number, (part, world, scale) in enumerate(zip(parts, worlds, scales, strict=True), 1):
         part.delay(part.start_s - start)
-        _append(whole, motion, part, {"name": f"person_{number}"} | placed(worlds[0], world, scale))
+        _append(whole, motion, part, {"name": f"person_{number}"} | placed(first, world, scale))
     whole.document.update({"animations": [motion], "buffers": [{"byteLength": len(whole.binary)}]})
     write_bytes(path, container(whole.document, bytes(whole.binary)))
-    return scales
+    return path
 
 
-def floor_scale(first: NDArray[np.float64], world: NDArray[np.float64]) -> float:
-    """Return by how much somebody must be scaled about the camera to stand on the first person's floor.
-
-    Args:
-        first: from the camera's coordinates to those of the first person's file, whose floor is y = 0. [4, 4]
-        world: the same of the other one. [4, 4]
-
-    Returns:
-        The scale; 1 if it would be larger than :data:`MAX_RESCALING`, or smaller than its inverse.
-    """
-    below = -world[:3, :3].T @ world[:3, 3]  # the point of the floor below them, seen by the camera
-    height = float(first[1, :3] @ below)
-    scale = -float(first[1, 3]) / height if abs(height) > 1e-6 else 1.0
-    return scale if 1 / MAX_RESCALING <= scale <= MAX_RESCALING else 1.0
+def world_from_camera(avatar: Path) -> NDArray[np.float64]:
+    """Return what takes the camera's coordinates to those of an ``avatar.glb``, whose floor is y = 0. [4, 4]"""
+    return _Part.read(avatar).world_from_camera
 
 
 def placed(first: NDArray[np.float64], world: NDArray[np.float64], scale: float) -> dict[str, Any]:
-    """Return translation, rotation and scale of a node that takes somebody's file to the first person's.
+    """Return translation, rotation and scale of a node that takes somebody's file to the scene.
 
     Args:
-        first: as for :func:`floor_scale`. [4, 4]
-        world: of the other one. [4, 4]
+        first: from the camera's coordinates to the scene's. [4, 4]
+        world: from the camera's coordinates to those of the file. [4, 4]
         scale: about the camera.
     """
     rotation = first[:3, :3] @ world[:3, :3].T

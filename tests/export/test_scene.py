@@ -15,7 +15,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export import write_glb
-from fit_avatar.export.scene import MAX_RESCALING, floor_scale, write_scene
+from fit_avatar.export.scene import write_scene
 
 TEXTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
 FRAMES = np.array([10, 12, 13, 14, 20, 21])
@@ -79,20 +79,22 @@ def test_everybody_is_where_the_camera_saw_them(
     tmp_path: Path, pair: tuple[list[Path], list[BodyState]], body: Body
 ) -> None:
     paths, states = pair
-    scales = write_scene(tmp_path / "people.glb", paths)
-    assert scales == pytest.approx((1, 1), abs=0.01)  # the floor is a little slanted, as far as can be known
+    scales = 1.1, 0.9
+    write_scene(tmp_path / "people.glb", paths, scales)
     gltf = pygltflib.GLTF2().load(str(tmp_path / "people.glb"))
     world = np.array(gltf.animations[0].extras["world_from_camera"])
     for number, (state, scale) in enumerate(zip(states, scales, strict=True)):
         seen = scale * pose_body(body, state).vertices[3].double().numpy()[body.faces.numpy()]
         expected = seen @ world[:3, :3].T + world[:3, 3]
-        assert np.abs(skinned(gltf, number, 3) - expected).max() < 1e-5
+        shown = skinned(gltf, number, 3)
+        assert np.abs(shown - expected).max() < 1e-5
+        assert number or abs(shown[..., 1].min()) < 0.06  # the first one stands on the floor
     assert {n.name for n in gltf.nodes} >= {"person_1", "person_2", "person_1_mesh", "person_2_mesh"}
     assert len(trimesh.load(tmp_path / "people.glb").geometry) == 2
 
 
 def test_motions_begin_when_they_were_seen(tmp_path: Path, pair: tuple[list[Path], list[BodyState]]) -> None:
-    write_scene(tmp_path / "people.glb", pair[0])
+    write_scene(tmp_path / "people.glb", pair[0], (1.0, 1.0))
     gltf = pygltflib.GLTF2().load(str(tmp_path / "people.glb"))
     (animation,) = gltf.animations
     half = len(animation.samplers) // 2
@@ -102,14 +104,3 @@ def test_motions_begin_when_they_were_seen(tmp_path: Path, pair: tuple[list[Path
     accessor = gltf.accessors[animation.samplers[half].input]
     assert accessor.min == pytest.approx([2 / 25]) and accessor.max == pytest.approx([13 / 25])
     assert animation.channels[0].target.node != animation.channels[half].target.node
-
-
-def test_who_was_fitted_too_small_is_brought_to_the_floor() -> None:
-    first = np.eye(4)
-    first[:3, :3], first[1, 3] = np.diag([1.0, -1, -1]), 1.4  # the camera is 1.4 m above the floor
-    nearer = first.copy()
-    nearer[1, 3] = 1.4 / 1.1  # the same picture of somebody who is 1.1 times smaller and nearer
-    assert floor_scale(first, nearer) == pytest.approx(1.1)
-    on_a_step = first.copy()
-    on_a_step[1, 3] = 1.4 / (1.05 * MAX_RESCALING)
-    assert floor_scale(first, on_a_step) == 1.0
