@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import cached_property
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,40 +77,37 @@ class Piece:
     """Sightings of one person, in temporal order."""
 
     seen: list[Sighting]
-    _mean: Looks | None = field(default=None, init=False)
+    _squares: NDArray[np.float32] | None = field(default=None, init=False)
+    """Sum of the fractions of colours, whose square roots looks are: pieces are long, and grow often. [2, C]"""
 
-    @property
-    def indices(self) -> set[int]:
-        """Return the frames."""
-        return {sighting.index for sighting in self.seen}
+    def __post_init__(self) -> None:
+        for sighting in self.seen:
+            self._count(sighting)
+
+    @cached_property
+    def indices(self) -> frozenset[int]:
+        """Return the frames of a piece that does not grow any more."""
+        return frozenset(sighting.index for sighting in self.seen)
+
+    @cached_property
+    def size(self) -> float:
+        """Return the median size in pixels of a piece that does not grow any more."""
+        return max(float(np.median([body_size(sighting.points) for sighting in self.seen])), 1.0)
 
     @property
     def looks(self) -> Looks | None:
         """Return how the person looks on average."""
-        if self._mean is None:
-            known = [sighting.looks for sighting in self.seen if sighting.looks is not None]
-            self._mean = mean_looks(np.stack(known)) if known else None
-        return self._mean
-
-    @property
-    def size(self) -> float:
-        """Return the median size in pixels."""
-        return max(float(np.median([body_size(sighting.points) for sighting in self.seen])), 1.0)
+        return None if self._squares is None else mean_looks(self._squares)
 
     def append(self, sighting: Sighting) -> None:
         """Add the next sighting."""
         self.seen.append(sighting)
-        self._mean = None
+        self._count(sighting)
 
-    def expected(self, index: int, memory: int) -> NDArray[np.float32]:
-        """Return how far the person has gone since the nearer end of the piece, at a constant velocity. [2]"""
-        forward = index >= self.seen[-1].index
-        few = self.seen[-memory:] if forward else self.seen[:memory]
-        frames = few[-1].index - few[0].index
-        if frames == 0:
-            return np.zeros(2, np.float32)
-        velocity = (centre(few[-1].points) - centre(few[0].points)) / frames
-        return np.asarray(velocity * (index - (few[-1] if forward else few[0]).index), np.float32)
+    def _count(self, sighting: Sighting) -> None:
+        if sighting.looks is not None:
+            squares = sighting.looks**2
+            self._squares = squares if self._squares is None else self._squares + squares
 
 
 def link(
@@ -141,6 +139,17 @@ def apart(a: Points, b: Points, shift: NDArray[np.float32]) -> float:
     if not both.any():
         return float(np.linalg.norm(centre(a) - centre(b) - shift) / size)
     return float(np.linalg.norm(a[both, :2] - b[both, :2] - shift, axis=1).mean() / size)
+
+
+def _expected(seen: Sequence[Sighting], index: int, memory: int) -> NDArray[np.float32]:
+    """Return how far somebody has gone since the nearer end of their sightings, at a constant velocity. [2]"""
+    forward = index >= seen[-1].index
+    few = seen[-memory:] if forward else seen[:memory]
+    frames = few[-1].index - few[0].index
+    if frames == 0:
+        return np.zeros(2, np.float32)
+    velocity = (centre(few[-1].points) - centre(few[0].points)) / frames
+    return np.asarray(velocity * (index - (few[-1] if forward else few[0]).index), np.float32)
 
 
 def _pieces(
@@ -188,7 +197,7 @@ def _assign(costs: NDArray[np.float64], config: LinkingConfig) -> tuple[dict[int
 def _step(piece: Piece, sighting: Sighting, config: LinkingConfig) -> float:
     """Return what it costs to continue a piece; infinity if it is somebody else."""
     last = piece.seen[-1]
-    shift = piece.expected(sighting.index, config.memory)
+    shift = _expected(piece.seen, sighting.index, config.memory)
     away = apart(sighting.points, last.points, shift)
     different = _unlike(piece, sighting.looks)
     if away > config.max_step or (different or 0.0) > config.max_unlike:
@@ -260,25 +269,21 @@ def _cost(a: Piece, b: Piece, config: LinkingConfig) -> float:
 
 def _misses(a: Piece, b: Piece, config: LinkingConfig) -> float:
     """Return how far the pieces are from leading into each other, where one follows the other: the worst place."""
+    for before, after in ((a, b), (b, a)):
+        if before.seen[-1].index < after.seen[0].index:
+            return _miss(before.seen, after.seen, config)
     order = sorted([(s.index, 0, s) for s in a.seen] + [(s.index, 1, s) for s in b.seen], key=lambda each: each[:2])
-    runs: list[Piece] = []
-    owner = -1
-    for _, whose, sighting in order:
-        if whose == owner:
-            runs[-1].append(sighting)
-        else:
-            runs.append(Piece([sighting]))
-        owner = whose
+    runs = [[sighting for *_, sighting in run] for _, run in groupby(order, key=lambda each: each[1])]
     return max(_miss(before, after, config) for before, after in pairwise(runs))
 
 
-def _miss(before: Piece, after: Piece, config: LinkingConfig) -> float:
-    last, first = before.seen[-1], after.seen[0]
+def _miss(before: Sequence[Sighting], after: Sequence[Sighting], config: LinkingConfig) -> float:
+    last, first = before[-1], after[0]
     gap = first.index - last.index
     size = max(body_size(last.points), body_size(first.points), 1.0)
     way = centre(first.points) - centre(last.points)
-    ahead = way - before.expected(first.index, config.memory)
-    back = -way - after.expected(last.index, config.memory)
+    ahead = way - _expected(before, first.index, config.memory)
+    back = -way - _expected(after, last.index, config.memory)
     miss = (float(np.linalg.norm(ahead)) + float(np.linalg.norm(back))) / 2 / size
     told = float(np.exp(-gap / config.fading))
     return told * min(miss, config.max_miss) + (1 - told) * config.unknown

@@ -83,10 +83,9 @@ def unlike(a: Looks, b: Looks) -> float | None:
     return float(np.sqrt(np.clip(1.0 - (a[both] * b[both]).sum(-1), 0.0, 1.0)).mean())
 
 
-def mean_looks(many: NDArray[np.float32]) -> Looks:
-    """Return the mean of how a person looks in T frames. [T, 2, C] → [2, C]"""
-    total = (many**2).sum(0)
-    return np.asarray(np.sqrt(total / np.maximum(total.sum(-1, keepdims=True), 1e-9)), np.float32)
+def mean_looks(squares: NDArray[np.float32]) -> Looks:
+    """Return the mean of how a person looks in several frames, from the sum of the squares of that. [2, C]"""
+    return np.asarray(np.sqrt(squares / np.maximum(squares.sum(-1, keepdims=True), 1e-9)), np.float32)
 
 
 def _torso(body: Points, extent: float) -> float:

@@ -190,6 +190,8 @@ class Observer:
             What was found; and how pixels of the clip move in the frames that have to be moved. Frame index → [2, 3]
         """
         people = with_others(found, coarse_masks(found) if given is None else given)
+        clear = {index: mask for index, mask in people.items() if not found[index].crossed}
+        people = clear if 2 * len(clear) >= len(people) else people  # parts of who is hidden move, and have no mask
         pictures = self.clip.small(sorted(people))
         steadied = find_bumps(pictures, people, self.config.steady)
         self._leave_out(steadied.shaken, SHAKEN)

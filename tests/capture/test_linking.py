@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from cardboard import person
@@ -61,3 +63,20 @@ def test_the_largest_is_first_and_passers_by_do_not_count() -> None:
     }
     assert [x.popitem()[1] for x in places(link(frames))] == [-300, 300]
     assert link({}) == [] == link({3: []})
+
+
+def test_long_clips_take_seconds() -> None:
+    def looks(t: int, own: int) -> np.ndarray:
+        values = np.full((2, 1000), 0.01, np.float32)
+        values[:, own] = 1.0 + 0.1 * np.sin(t)
+        return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+    frames = {}
+    for t in range(800):  # one of them is lost again and again, and a third one is seen now and then
+        here = [at(t, -200 + 50 * np.sin(t / 50), looks(t, 0))]
+        here += [at(t, 200.0, looks(t, 1))] if t % 40 > 12 else []
+        frames[t] = here + ([at(t, 600.0, looks(t, 2))] if t % 97 < 9 else [])
+    began = time.process_time()
+    people = link(frames)
+    assert [len(one) for one in people[:2]] == [800, sum(t % 40 > 12 for t in range(800))]
+    assert time.process_time() - began < 10
