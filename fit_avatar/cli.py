@@ -60,9 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         quiet = contextlib.nullcontext() if config.log == "verbose" else _silent_libraries()
         with quiet, _termination_like_interruption(), reporter_for(config.log) as reporter:
-            from fit_avatar import command  # after the options are read: --help needs no torch
+            from fit_avatar import command, everyone  # after the options are read: --help needs no torch
 
-            summary = command.run(config, reporter)
+            run = everyone.run if config.person == everyone.ALL else command.run
+            summary = run(config, reporter)
         reporter.show(summary)
         return 0
     except UsageError as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from dataclasses import replace
 
 import torch
 
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import load_body
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
 from fit_avatar.export import check_body, check_installed
@@ -26,11 +28,30 @@ from fit_avatar.results import check_appended, inputs, planned, write_results
 logger = logging.getLogger(__name__)
 
 
-def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
-    """Turn a video or photographs into a textured, rigged avatar in ``config.folder``.
+def source_of(config: Config) -> Source:
+    """Return where the pictures come from.
+
+    Raises:
+        BadInputError: a file cannot be used.
+    """
+    return Source.of(
+        video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
+        focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
+        masks=config.masks, detector=config.detector, pose_model=config.pose_model, fps=config.fps,
+        camera_motion=config.camera_motion, person=config.person_number,
+    )  # fmt: skip
+
+
+def run(config: Config, reporter: Reporter | None = None, people: Cast | None = None) -> RunSummary:
+    """Turn a video or photographs into a textured, rigged avatar of one person in ``config.folder``.
 
     Nothing is written before the options, the pictures and the camera have been checked. Every stage is kept
     in ``cache`` below the folder; another run does only what has not been done or depends on a changed option.
+
+    Args:
+        config: the options.
+        reporter: is told how the run gets on.
+        people: everybody in the video, if they have been told apart before.
 
     Raises:
         BadInputError: an option or a file cannot be used.
@@ -52,12 +73,7 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
         other_motion=_other_motion(config), known=known,
     )  # fmt: skip
-    source = Source.of(
-        video=config.video, images=config.image, camera=config.camera, fov_deg=config.fov_deg,
-        focal_px=config.focal_px, focal_35mm=config.focal_35mm, max_frames=config.frames, keypoints=config.keypoints,
-        masks=config.masks, detector=config.detector, pose_model=config.pose_model, fps=config.fps,
-        camera_motion=config.camera_motion,
-    )  # fmt: skip
+    source = replace(source_of(config), people=people)
     if config.append and known is not None:
         check_appended(config, source, known)
     with contextlib.ExitStack() as opened:

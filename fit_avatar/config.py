@@ -26,6 +26,10 @@ REFINED = ("video-avatar", "motion")
 """Presets of which ``--quality`` says how long they refine."""
 PRESETS = (*REFINED, "track", "videoavatars-2018", "smplify", "smplify-x", "octopus")
 """Their names, known without loading what they are made of."""
+PERSONS = ("largest", "all")
+"""What stands for a person's number."""
+MOST_PERSONS = 99
+"""A clip shows no more."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,9 @@ class Config:
     masks: Path | None = None
     """Masks instead of the built-in segmentation: a folder of pictures (white on the person, class numbers, or
     transparent elsewhere), a video, or masks.hdf5."""
+    person: str = "largest"
+    """Who is meant where a video shows several people: largest (or whom given masks show), a number as an earlier run
+    has told them, or all: a folder for each, and people.glb with all of them."""
     camera: Path | None = None
     """JSON file with fx, fy, cx, cy, width and height in pixels, and optionally k (five OpenCV distortions); or a file
     of COLMAP, NeRF, OpenCV, EasyMocap, Kalibr or People-Snapshot."""
@@ -147,6 +154,11 @@ class Config:
     def clip(self) -> str:
         """Return what the video or the first photograph is called."""
         return self.image[0].stem if self.video is None else clip_name(self.video)
+
+    @property
+    def person_number(self) -> int | None:
+        """Return the number of the person who is meant, from 1; None: the largest, or all."""
+        return int(self.person) if self.person not in PERSONS else None
 
     @property
     def method(self) -> str:
@@ -264,6 +276,18 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"--pose-model is for the detector mediapipe, not for {config.detector}: leave one of them out"
     if config.pose_model is not None and config.keypoints is not None and config.masks is not None:
         yield "--pose-model has nothing to find where --keypoints and --masks are given: leave it out"
+    if config.person not in PERSONS and not (
+        config.person.isdecimal() and config.person.isascii() and 1 <= int(config.person) <= MOST_PERSONS
+    ):
+        yield f"--person {config.person} is nobody: give largest, all, or a person's number from 1"
+    elif config.person != "largest" and config.video is None:
+        yield "--person is for videos: of each photograph the largest person counts, so crop those that show others"
+    if config.person == "all" and config.height_m is not None:
+        yield "--height-m is the height of one person: leave it out with --person all, or make one avatar after another"
+    if config.person == "all" and config.avatar is not None:
+        yield "--avatar is one person: say who of the video it is with --person N instead of all"
+    if config.person == "all" and config.masks is not None:
+        yield "--masks are of one person: leave them out with --person all, or make one avatar after another"
     if config.fps is not None and config.video is None:
         yield "--fps is the frame rate of a clip, and photographs have none: leave it out"
     if config.camera_motion != "auto" and config.video is None:

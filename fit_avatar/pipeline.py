@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.camera_path import CameraMotion
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.source import Picture, Source
 from fit_avatar.capture.types import LeftOut, LimbDirections
@@ -67,6 +69,7 @@ Look = Callable[[Capture, Advance], EveryFrame]
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
     Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
+    Cast,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
@@ -151,12 +154,7 @@ def reconstruct(
         BadInputError: a file or an option cannot be used.
         NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
-    depends_on = {
-        "options": [source.camera, source.max_frames, source.detector, source.fps, source.camera_motion],
-        "files": [[str(file), file_identity(file)] for file in source.files()],
-        "code": code_identity("fit_avatar.capture.source"),
-    }
-    observed = runner.run("observe", depends_on, source.observe)
+    observed = runner.run("observe", seen_by(source), source.observe)
     options = replace(options, all_sides=source.video is not None)
     pictures = source.pictures(observed.value)
     look = None if source.video is None else source.every_frame
@@ -166,6 +164,15 @@ def reconstruct(
         # The notes are about a guess that the fit has replaced.
         return made
     return replace(made, avatar=replace(made.avatar, warnings=(*source.notes, *made.avatar.warnings)))
+
+
+def seen_by(source: Source) -> dict[str, Any]:
+    """Return all that the observation of a source depends on."""
+    return {
+        "options": [source.camera, source.max_frames, source.detector, source.fps, source.camera_motion, source.person],
+        "files": [[str(file), file_identity(file)] for file in source.files()],
+        "code": code_identity("fit_avatar.capture.source"),
+    }
 
 
 def build(

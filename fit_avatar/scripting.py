@@ -33,6 +33,7 @@ def fit_video(
     pose_model: Path | str | None = None,
     fps: float | None = None,
     camera_motion: Literal["auto", "static", "handheld", "orbit"] = "auto",
+    person: int | None = None,
     frames: int = 120,
     init: Path | str | None = None,
     schedule: AnySchedule | None = None,
@@ -58,6 +59,8 @@ def fit_video(
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite`` for ``mediapipe``, instead of the package's model.
         fps: frame rate of a folder of pictures, or of a video instead of what it states.
         camera_motion: how the camera moved; ``auto`` finds that out by the scene around the person.
+        person: number of the one who is meant, where the clip shows several people: 1 is seen largest and longest,
+            and ``Avatar.capture.people`` has all of them. None: whom given masks show, else number 1.
         frames: use at most this many.
         init: poses that another program computed (VIBE, WHAM, 4D-Humans, GVHMR, ROMP, …), from which the fit starts.
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
@@ -75,7 +78,7 @@ def fit_video(
     """
     source = Source.of(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
-        detector=detector, pose_model=pose_model, fps=fps, camera_motion=camera_motion,
+        detector=detector, pose_model=pose_model, fps=fps, camera_motion=camera_motion, person=person,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms, init)
     other = as_schedule("motion", terms, init) if schedule is None else None

@@ -25,7 +25,7 @@ OPTIONS = (
     "--quality {fast,balanced,best}", "--texture-size INT", "--num-betas INT", "--export", "--fresh",
     "--image", "--preset STR", "--body STR", "--detector {mediapipe,openpose,rtmlib}",
     "--log {bar,quiet,verbose,json}", "--view", "--normal-map",
-    "--motion {every,fitted}",
+    "--motion {every,fitted}", "--person STR",
 )  # fmt: skip
 
 

@@ -41,6 +41,17 @@ def test_a_folder_of_pictures_is_a_clip(config: Config, tmp_path: Path) -> None:
         validate(replace(config, video=None, image=(tmp_path / "a.jpg",), fps=25.0))
 
 
+def test_a_person_has_a_number(config: Config, tmp_path: Path) -> None:
+    numbers = {person: replace(config, person=person).person_number for person in ("largest", "all", "2")}
+    assert numbers == {"largest": None, "all": None, "2": 2}
+    validate(replace(config, person="2"))
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(BadInputError, match="--person is for videos: of each photograph the largest person counts"):
+        validate(replace(config, video=None, image=(tmp_path / "a.jpg",), person="2"))
+    with pytest.raises(BadInputError, match="--masks are of one person: leave them out with --person all"):
+        validate(replace(config, masks=tmp_path, person="all"))
+
+
 def test_the_method_suits_the_input() -> None:
     assert Config(Path("anna.mov")).method == "video-avatar"
     assert Config(image=(Path("a.jpg"),)).method == "smplify"
@@ -76,6 +87,10 @@ def test_the_method_suits_the_input() -> None:
         ({"focal_35mm": 2.0}, "--focal-35mm 2 cannot be right"),
         ({"frames": 0}, "--frames 0 cannot be right: it must be at least 4 frames"),
         ({"texture_size": 20000}, "--texture-size 20000 cannot be right: it must be between 64 and 8192 pixels"),
+        ({"person": "left"}, "--person left is nobody: give largest, all, or a person's number from 1"),
+        ({"person": "0"}, "--person 0 is nobody"),
+        ({"person": "²"}, "--person ² is nobody"),
+        ({"person": "all", "height_m": 1.7}, "--height-m is the height of one person: leave it out with --person all"),
         ({"num_betas": 17}, "--num-betas 17 cannot be right: it must be between 1 and 16 coefficients"),
         ({"fov_deg": 60.0, "focal_35mm": 26.0}, "--fov-deg and --focal-35mm both say what the focal length is"),
     ],

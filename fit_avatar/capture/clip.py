@@ -45,6 +45,11 @@ class Clip:
                 self._small[index] = _small(frame)
             yield index, moved_picture(frame, self._steadying.get(index))
 
+    def every(self) -> Iterator[tuple[int, Image]]:
+        """Yield (index, BGR frame [H, W, 3]) of all frames in temporal order, without keeping them."""
+        for index, frame in read_frames(self.path):
+            yield index, at_size(frame, self.width, self.height)
+
     def small(self, indices: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         """Return small grey pictures of those frames that decode. Frame index → [h, w]"""
         missing = [index for index in indices if index not in self._small]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fit_avatar.capture.among import DEFAULT_AMONG, AmongConfig
 from fit_avatar.capture.camera_motion import DEFAULT_CAMERA_MOTION, CameraMotionConfig
 from fit_avatar.capture.crowd import DEFAULT_CROWD, CrowdConfig
 from fit_avatar.capture.left_right import DEFAULT_LEFT_RIGHT, LeftRightConfig
+from fit_avatar.capture.linking import DEFAULT_LINKING, LinkingConfig
 from fit_avatar.capture.mask_check import DEFAULT_MASK_CHECK, MaskCheckConfig
 from fit_avatar.capture.person import DEFAULT_TRACKING, TrackingConfig
 from fit_avatar.capture.presence import DEFAULT_PRESENCE, PresenceConfig
@@ -30,9 +32,13 @@ class CaptureConfig:
     max_cut_off: float = 0.8
     """The video is refused if the person is cut off at top or bottom in more than this fraction of the frames. Chosen
     by hand."""
-    max_second_person: float = 0.5
-    """The video is refused if more than this fraction of the frames show a second person of about the same size. Chosen
-    by hand."""
+    max_both: float = 0.5
+    """Given masks are refused if they hold two people at once in more than this fraction of the frames that show both.
+    Chosen by hand."""
+    crowded_frames: int = 2
+    """People are told apart in every frame of the clip if so many of those looked at show several. Chosen by hand."""
+    choosing_frames: int = 12
+    """Frames in which given masks say who is meant. Chosen by hand."""
     max_mismatch: float = 0.5
     """Given keypoints or masks are refused if they do not show the same person in more than this fraction of the
     frames. Chosen by hand."""
@@ -53,6 +59,8 @@ class CaptureConfig:
     steady: SteadyConfig = DEFAULT_STEADY
     camera_motion: CameraMotionConfig = DEFAULT_CAMERA_MOTION
     tracking: TrackingConfig = DEFAULT_TRACKING
+    linking: LinkingConfig = DEFAULT_LINKING
+    among: AmongConfig = DEFAULT_AMONG
     left_right: LeftRightConfig = DEFAULT_LEFT_RIGHT
     refinement: RefinementConfig = DEFAULT_REFINEMENT
     mask_check: MaskCheckConfig = DEFAULT_MASK_CHECK

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from fit_avatar.capture.alignment import align
 from fit_avatar.capture.blazepose import PoseEstimator, Region
 from fit_avatar.capture.camera import undistort_points
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mediapipe_pose import to_body_25
-from fit_avatar.capture.moves import moved_points
+from fit_avatar.capture.moves import Move, moved_points
 from fit_avatar.capture.person import MIN_CONFIDENCE, track_person
 from fit_avatar.capture.points import BODY, People, Points
 from fit_avatar.capture.track import Track
@@ -85,7 +86,9 @@ def observe_every_frame(
     others = np.setdiff1d(np.arange(len(times)), used).tolist()
     points = np.zeros((len(times), *capture.keypoints.shape[1:]), np.float32)
     found: Mapping[int, Points] | None = {}
-    if others and keypoints is not None:
+    if others and keypoints is None and capture.people is not None:
+        found = _told_apart(capture, capture.people)
+    elif others and keypoints is not None:
         people = load_keypoints(keypoints, len(times), (camera.width, camera.height), open_frames(video).names)
         found = _given(capture, camera, place, people, times, keypoints, config)
     elif others:
@@ -122,14 +125,22 @@ def _placing(capture: Capture, camera: Camera) -> Place:
     """
     size = working_size(camera.width, camera.height)
     scale = np.array([size[0] / camera.width, size[1] / camera.height, 1.0], np.float32)
-    moves, used = capture.steadying, capture.frame_indices
 
     def place(index: int, points: Points) -> Points:
-        move = None if moves is None else moves[int(np.abs(used - index).argmin())]
-        flat = points.reshape(-1, 3) * scale
-        return moved_points(flat, move).reshape(points.shape)
+        return moved_points(points.reshape(-1, 3) * scale, _move(capture, index)).reshape(points.shape)
 
     return place
+
+
+def _move(capture: Capture, index: int) -> Move | None:
+    """Return how a frame is moved: as the nearest fitted one."""
+    moves = capture.steadying
+    return None if moves is None else moves[int(np.abs(capture.frame_indices - index).argmin())]
+
+
+def _told_apart(capture: Capture, people: Cast) -> dict[int, Points]:
+    """Return where the capture's person is in all frames, among those who were told apart."""
+    return {index: moved_points(points, _move(capture, index)) for index, points in people.person().items()}
 
 
 def _follow_person(pose_model: Path | None, place: Place) -> Find:
@@ -190,8 +201,11 @@ def _given(
     config: CaptureConfig,
 ) -> dict[int, Points] | None:
     """Return the person in given keypoints. Frame index → points; None if they are not the capture's"""
-    timed = {index: place(index, everybody) for index, everybody in people.items() if index < len(times_s)}
-    track = Track.of(timed, times_s, config)
+    if capture.people is not None:
+        track = Track.of_person(_told_apart(capture, capture.people), times_s, config)
+    else:
+        timed = {index: place(index, everybody) for index, everybody in people.items() if index < len(times_s)}
+        track = Track.of(timed, times_s, config)
     used = dict(zip(capture.frame_indices.tolist(), capture.masks, strict=True))
     points = {index: track.points[index] for index in used if index in track.points}
     change = align(points, used, working_size(camera.width, camera.height), str(path))

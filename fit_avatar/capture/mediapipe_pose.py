@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.blazepose import PoseEstimator
+from fit_avatar.capture.blazepose import Pose, PoseEstimator
 from fit_avatar.capture.blazepose.same_person import SamePerson
 from fit_avatar.capture.points import MIDPOINTS
 
@@ -78,12 +78,19 @@ class MediaPipeDetector:
         if pose is None:
             return None
         height, width = frame.shape[:2]
-        scale = min(1.0, self.config.mask_px / max(height, width))
-        size = max(1, round(height * scale)), max(1, round(width * scale))
-        seen = [(p.probability(*size, scale) * 255.0 + 0.5).astype(np.uint8) for p in (pose, *self._person.beside)]
+        seen = [coarse_probability(p, height, width, self.config) for p in (pose, *self._person.beside)]
         others = np.maximum.reduce(seen[1:]) if len(seen) > 1 else None
         keypoints = to_body_25(pose.landmarks, width, height, self.config)
         return Detection(keypoints, seen[0], pose.world, pose.landmarks, others)
+
+
+def coarse_probability(
+    pose: Pose, height: int, width: int, config: MediaPipeConfig = DEFAULT_MEDIAPIPE
+) -> NDArray[np.uint8]:
+    """Return the probability of a person, as 0..255, over a picture of a size in pixels, at a smaller one. [h, w]"""
+    scale = min(1.0, config.mask_px / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return np.asarray(pose.probability(*size, scale) * 255.0 + 0.5).astype(np.uint8)
 
 
 def to_body_25(

@@ -13,6 +13,7 @@ from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.box import mask_height
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.camera_motion import Asked
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.crowd import crowd_warning
@@ -20,6 +21,7 @@ from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.cuts import find_pieces
 from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.disagreement import require_agreement, unseen_parts
+from fit_avatar.capture.everybody import several
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.frames.times import Timing
 from fit_avatar.capture.keypoints import GivenKeypoints, load_keypoints
@@ -39,6 +41,9 @@ from fit_avatar.capture.video import read_frames
 from fit_avatar.capture.working_size import working_camera
 from fit_avatar.errors import BadInputError, NoPersonError
 
+MORE_THAN_ONE = 2
+"""People in a clip, from which on they are told apart."""
+
 
 def observe(
     video: Path,
@@ -51,6 +56,8 @@ def observe(
     pose_model: Path | None = None,
     fps: float | None = None,
     camera_motion: Asked = "auto",
+    person: int | None = None,
+    people: Cast | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
@@ -67,6 +74,9 @@ def observe(
         pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, to take instead of the package's model.
         fps: frame rate of the pictures, or of the video instead of what it states.
         camera_motion: how the camera moved, where that is known beforehand.
+        person: number of the one who is meant, among several people: 1 is seen largest and longest. None: whom given
+            masks show, else number 1.
+        people: everybody in the clip, if an earlier capture of it has told them apart.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -76,7 +86,7 @@ def observe(
 
     Raises:
         BadInputError: a file that cannot be used, or inputs that do not belong together.
-        NoPersonError: nobody is in the video, or the person is always cut off.
+        NoPersonError: nobody is in the video, the person is always cut off, or given masks hold two people at once.
         MissingDependencyError: a detector or h5py is needed and not installed.
     """
     report: Progress = progress or (lambda step, done, total: None)
@@ -86,7 +96,7 @@ def observe(
     inputs = _Inputs.read(observer, fps)
     observer.left_out += select_frames(inputs.measured, frames, config.selection).left_out
     camera, notes = working_camera(camera)
-    seen = _find_person(observer, inputs, frames, other)
+    seen = _find_person(observer, inputs, frames, other, _Wanted(person, people, detector))
     seen, aligned = _aligned(observer, inputs, seen)
     find_others = observer.find_whole_body if seen.track is None else observer.find_limbs
     others = find_others(seen.found, seen.points)
@@ -103,6 +113,7 @@ def observe(
         *notes,
         *inputs.notes,
         *aligned,
+        *(() if seen.cast is None else (seen.cast.sentence(clip.width, advise=person is None),)),
         *crowd_warning([index for index in weights if masked[index].doubtful]),
         *summarise(left_out),
         *steadied.notes,
@@ -122,6 +133,7 @@ def observe(
         stated_times_s=None if inputs.timing.is_even else inputs.timing.times[used],
         left_out=left_out,
         warnings=warnings,
+        people=seen.cast,
         pieces=find_pieces(body, used, inputs.timing.times[used], inputs.measured),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         camera_motion=motion,
@@ -131,6 +143,46 @@ def observe(
             "frames_swapped": len(seen.swapped),
         },
     )
+
+
+def tell_apart(
+    video: Path,
+    *,
+    camera: Camera,
+    keypoints: Path | None = None,
+    detector: str = "mediapipe",
+    pose_model: Path | None = None,
+    progress: Progress | None = None,
+    config: CaptureConfig = DEFAULT_CAPTURE,
+) -> Cast:
+    """Find everybody in a video and tell them apart, so that each can be observed by number.
+
+    Args:
+        video: this and the others as for :func:`observe`.
+        camera: of the video.
+        keypoints: of everybody, instead of a detector's.
+        detector: what finds people.
+        pose_model: taken by the detector ``mediapipe``.
+        progress: called with (step, done, total).
+        config: settings of the algorithms.
+
+    Raises:
+        BadInputError: a file that cannot be used.
+        NoPersonError: nobody is in the video.
+        MissingDependencyError: the detector is not installed.
+    """
+    clip, given = _open(video, camera, config.min_frames, config), Given(video, keypoints)
+    observer = Observer(clip, config, progress or (lambda step, done, total: None), given, pose_model)
+    people: GivenKeypoints | None = None
+    if keypoints is not None:
+        stored = clip.info.width, clip.info.height
+        people = load_keypoints(keypoints, clip.info.frame_count, stored, open_frames(video).names)
+    scaled = None if people is None else {index: everybody * clip.scale for index, everybody in people.items()}
+    built_in = keypoints is not None or detector == "mediapipe"
+    cast = observer.find_cast(scaled, None if built_in else make_detector(detector))
+    if not len(cast):
+        raise NoPersonError(given.nobody(0, people))
+    return cast
 
 
 @dataclass(frozen=True)
@@ -179,6 +231,17 @@ class _Inputs:
 
 
 @dataclass(frozen=True)
+class _Wanted:
+    """Who is meant, among several people."""
+
+    number: int | None
+    """From 1; ``None``: whom given masks show, else the first."""
+    people: Cast | None
+    """Everybody, if they have been told apart before."""
+    detector: str
+
+
+@dataclass(frozen=True)
 class _Sighting:
     """The person in the frames that show them, before masks are made."""
 
@@ -193,6 +256,8 @@ class _Sighting:
     """The person in all frames, where all were known."""
     masks: dict[int, Mask] | None
     """Given masks. Frame index → [H, W]"""
+    cast: Cast | None = None
+    """Everybody in the clip, if it shows several people."""
 
     @property
     def shown(self) -> Mapping[int, Mask]:
@@ -216,21 +281,45 @@ class _Sighting:
         return replace(self, found=found, points=points, masks=masks)
 
 
-def _find_person(observer: Observer, inputs: _Inputs, frames: int, other: Detector | None) -> _Sighting:
+def _find_person(
+    observer: Observer, inputs: _Inputs, frames: int, other: Detector | None, wanted: _Wanted
+) -> _Sighting:
     """Find the person in frames spread evenly over the clip, with their left and right corrected.
 
     Raises:
         NoPersonError: too few frames show somebody, or differ from each other.
+        BadInputError: nobody has the number that was asked for.
     """
-    clip, config = observer.clip, observer.config
+    clip, config, before = observer.clip, observer.config, list(observer.left_out)
     choose = inputs.evenly(frames, config)
     people: Mapping[int, People] | None = inputs.people
     if people is not None and (clip.scale != 1).any():
         people = {index: everybody * clip.scale for index, everybody in people.items()}
-    if other is not None:
-        people, choose = observer.detect_people(choose, other)
-    track = Track.of(people, inputs.timing.times, config) if people is not None else None
-    found, slots = observer.find_person(choose, track, need_masks=inputs.masks is None)
+    detected = choose
+    if other is not None and wanted.people is None:
+        people, detected = observer.detect_people(choose, other)
+    cast, built_in = wanted.people, inputs.people is None and other is None
+    if cast is None and (wanted.number is not None or several(people or {}, config.crowded_frames)):
+        cast = observer.find_cast(people, None if other is None else make_detector(wanted.detector))
+    track: Track | None = None
+    if cast is None or len(cast) < MORE_THAN_ONE:
+        if cast is not None and len(cast) and wanted.number is not None:
+            cast.choose(wanted.number, str(clip.path))  # refuses other numbers than 1
+        track = None if people is None else Track.of(people, inputs.timing.times, config)
+        found, slots = observer.find_person(detected, track, need_masks=inputs.masks is None)
+        crowded = sum(candidate.others is not None for candidate in found.values())
+        if cast is None and built_in and crowded >= config.crowded_frames:
+            cast = observer.find_cast(None, None)
+    if cast is not None and len(cast) >= MORE_THAN_ONE:
+        cast = _chosen(observer, inputs, cast, wanted.number)
+        track = None if built_in else Track.of_person(cast.person(), inputs.timing.times, config)
+        observer.left_out = before
+        if track is not None and inputs.masks is not None:  # no detector has to look
+            found, slots = observer.find_person(choose, track, need_masks=False)
+        else:
+            found, slots = observer.find_among(choose, cast, track)
+    else:
+        cast = None
     if len(found) < config.min_frames:
         few = len(slots) < config.min_frames
         raise NoPersonError(_still(clip.path, len(slots)) if few else observer.given.nobody(len(found), inputs.people))
@@ -245,7 +334,26 @@ def _find_person(observer: Observer, inputs: _Inputs, frames: int, other: Detect
     else:
         swapped &= track.swapped
     masks = inputs.masks.read(list(points)) if inputs.masks else None
-    return _Sighting(found, points, len(slots), swapped, track, masks)
+    return _Sighting(found, points, len(slots), swapped, track, masks, cast)
+
+
+def _chosen(observer: Observer, inputs: _Inputs, cast: Cast, number: int | None) -> Cast:
+    """Return everybody with the one who is meant: of this number, or else whom given masks show, or else the first.
+
+    Raises:
+        BadInputError: nobody has this number.
+    """
+    if number is not None:
+        return cast.choose(number, str(observer.clip.path))
+    if inputs.masks is None:
+        return cast
+    several_here = cast.frames[cast.seen.sum(0) > 1].tolist()
+    if inputs.masks.is_sparse:
+        several_here = [index for index in several_here if index in inputs.masks.indices]
+    some = np.linspace(0, len(several_here) - 1, observer.config.choosing_frames).round().astype(int)
+    masks = inputs.masks.read([several_here[k] for k in sorted(set(some.tolist()))] if several_here else [])
+    on_masks = [len(observer.on_masks(replace(cast, chosen=k).person(), masks)) for k in range(1, len(cast) + 1)]
+    return replace(cast, chosen=1 + int(np.argmax(on_masks)))
 
 
 def _aligned(observer: Observer, inputs: _Inputs, seen: _Sighting) -> tuple[_Sighting, tuple[str, ...]]:
@@ -253,7 +361,7 @@ def _aligned(observer: Observer, inputs: _Inputs, seen: _Sighting) -> tuple[_Sig
 
     Raises:
         BadInputError: masks are empty, or keypoints and masks disagree.
-        NoPersonError: the clip shows two people.
+        NoPersonError: given masks hold two people at once.
     """
     given, size = observer.given, (observer.clip.width, observer.clip.height)
     notes: tuple[str, ...] = ()
@@ -268,8 +376,8 @@ def _aligned(observer: Observer, inputs: _Inputs, seen: _Sighting) -> tuple[_Sig
         require_agreement(seen.points, seen.shown, size, given, tracked, inputs.people)
         if inputs.people is not None and given.keypoints is not None:
             notes += unseen_parts(inputs.people, given.keypoints.name)
-    if seen.track is not None:
-        observer.require_one_person(seen.track, seen.points, seen.masks or {})
+    if seen.cast is not None and given.masks is not None:
+        observer.require_one_person(seen.cast, seen.masks or {})
     return seen, notes
 
 

@@ -10,13 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.among import detect_among
+from fit_avatar.capture.blazepose import PoseEstimator
 from fit_avatar.capture.camera_motion import Asked, find_camera_motion
 from fit_avatar.capture.camera_path import CameraMotion
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.crowd import is_doubtful
 from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.detectors import Detector
+from fit_avatar.capture.everybody import BuiltIn, Finder, find_cast, known
 from fit_avatar.capture.given_limbs import find_given_limbs
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
@@ -51,6 +55,8 @@ class Candidate:
     """Of the person, as 0..255; ``None`` if masks are given. [h, w]"""
     detection: Detection | None = None
     """What the built-in detector has found, where it was asked."""
+    crossed: bool = False
+    """Whether somebody who is not seen must be right behind the person."""
 
     @property
     def others(self) -> NDArray[np.uint8] | None:
@@ -69,7 +75,7 @@ class Candidate:
 
         others = None if self.others is None else shifted(self.others)
         detection = None if self.detection is None else replace(self.detection, others=others)
-        return Candidate(points, shifted(self.probability), detection)
+        return replace(self, points=points, probability=shifted(self.probability), detection=detection)
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,49 @@ class Observer:
             found, _ = self._fill(choose, examine, lambda everybody: max(filter(is_person, everybody), key=body_size))
         return people, lambda without: tuple((index,) for index in sorted(found) if index not in without)
 
+    def find_cast(self, people: Mapping[int, People] | None, detector: Detector | None) -> Cast:
+        """Tell everybody in the clip apart, in all of its frames.
+
+        Args:
+            people: those who are known: frame index → everybody in the frame. [P, 137, 3]
+            detector: finds people in frames that are not among these; ``None``: the built-in one.
+        """
+        count = self.clip.info.frame_count or 0
+        frames = self.clip.every()
+        find: Finder
+        if detector is None and people is None:
+            return find_cast(frames, BuiltIn.of(self.pose_model), count, self.report, self.config.linking)
+        if detector is None:
+            find = known(people or {})
+            return find_cast(frames, find, count, self.report, self.config.linking)
+        with detector:
+            find = known(people or {}, detector.detect)
+            return find_cast(frames, find, count, self.report, self.config.linking)
+
+    def find_among(self, choose: Choose, cast: Cast, track: Track | None) -> tuple[dict[int, Candidate], Slots]:
+        """Fill each slot with its first frame that shows the chosen one of several people, as :meth:`find_person`.
+
+        Args:
+            choose: chooses frames.
+            cast: everybody.
+            track: their corrected points, where they are others than the built-in detector's.
+        """
+        estimator, person = PoseEstimator(landmark_model=self.pose_model), cast.person()
+
+        def examine(indices: Sequence[int]) -> Iterator[tuple[int, Candidate | None]]:
+            for index, frame in self.clip.frames(indices):
+                detection = None
+                if index in person:
+                    others = cast.others(index)
+                    detection = detect_among(estimator, frame, person[index], others, self.config.among)
+                if detection is None or not is_person(detection.keypoints):
+                    yield index, None
+                    continue
+                points = track.points[index] if track is not None else join_parts(detection.keypoints)
+                yield index, Candidate(points, detection.probability, detection, cast.is_crossed(index))
+
+        return self._fill(choose, examine, lambda found: found.points)
+
     def find_person(self, choose: Choose, track: Track | None, need_masks: bool) -> tuple[dict[int, Candidate], Slots]:
         """Fill each slot with its first frame that shows the person: frame index → what is known of it, and slots."""
         if track is not None and not need_masks:
@@ -144,7 +193,9 @@ class Observer:
         Returns:
             What was found; and how pixels of the clip move in the frames that have to be moved. Frame index → [2, 3]
         """
-        people = coarse_masks(found) if given is None else given
+        people = with_others(found, coarse_masks(found) if given is None else given)
+        clear = {index: mask for index, mask in people.items() if not found[index].crossed}
+        people = clear if 2 * len(clear) >= len(people) else people  # parts of who is hidden move, and have no mask
         pictures = self.clip.small(sorted(people))
         if asked in ("handheld", "orbit"):
             return Steadied(places=dict.fromkeys(pictures, 0)), {}
@@ -220,6 +271,7 @@ class Observer:
             mask = clean_mask(make_mask(index, frame), points[index][BODY], self.config.mask_check)
             coarse = found[index].probability
             doubtful = crowded and coarse is not None and is_doubtful(mask, coarse, self.config.crowd)
+            doubtful |= found[index].crossed and given is None
             return index, MaskedFrame(points[index], mask, person_sharpness(frame, mask), doubtful)
 
         for index, frame in in_threads(mask_frame, self.clip.frames(indices)):
@@ -262,19 +314,27 @@ class Observer:
         self._require_frames(len(usable), candidates)
         return usable
 
-    def require_one_person(self, track: Track, indices: Collection[int], given: Mapping[int, Mask]) -> None:
-        """Refuse a video of two people, unless given masks say who is meant."""
+    def on_masks(self, points: Mapping[int, Points], masks: Mapping[int, Mask]) -> set[int]:
+        """Return the frames in which somebody's points [25 or 137, 3] lie on a mask [H, W]."""
+        check = self.config.mask_check
+        return {
+            index
+            for index in points.keys() & masks.keys()
+            if fraction_on_mask(masks[index], points[index][BODY], check) > check.min_on_mask
+        }
 
-        def could_be_meant(index: int) -> bool:
-            check, keypoints = self.config.mask_check, track.second_person[index][BODY]
-            return index not in given or fraction_on_mask(given[index], keypoints, check) > check.min_on_mask
-
-        count = sum(could_be_meant(index) for index in indices if index in track.second_person)
-        if count > self.config.max_second_person * len(indices):
-            raise NoPersonError(
-                f"two people of about the same size are in {count} of {len(indices)} frames of {self.given.source}: "
-                "film one person alone, or give masks of the one who is meant"
-            )
+    def require_one_person(self, cast: Cast, masks: Mapping[int, Mask]) -> None:
+        """Refuse given masks that hold several people at once: nothing says where one of them ends."""
+        own = self.on_masks(cast.person(), masks)
+        for number in range(1, len(cast) + 1):
+            other = {} if number == cast.chosen else replace(cast, chosen=number).person()
+            shared = own & other.keys()
+            both = self.on_masks({index: other[index] for index in shared}, masks)
+            if shared and len(both) > self.config.max_both * len(masks):
+                raise NoPersonError(
+                    f"the masks in {self.given.masks} hold two people in {len(both)} of {len(masks)} frames: give "
+                    "masks of one person alone, or leave them out and say with --person who is meant"
+                )
 
     def _require_agreement(self, mismatched: int, count: int) -> None:
         """Refuse given keypoints or masks that do not show the same person in most frames."""
@@ -353,3 +413,13 @@ class Observer:
 def coarse_masks(found: Mapping[int, Candidate]) -> dict[int, Mask]:
     """Return where the detector sees the person, at the size of its own masks. Frame index → [h, w]"""
     return {index: c.probability > PERSON_LEVEL for index, c in found.items() if c.probability is not None}
+
+
+def with_others(found: Mapping[int, Candidate], masks: Mapping[int, Mask]) -> dict[int, Mask]:
+    """Return masks that hold everybody else, too: they move as the background does not. Frame index → [h, w]"""
+    everybody = dict(masks)
+    for index, mask in masks.items():
+        others = found[index].others if index in found else None
+        if others is not None:
+            everybody[index] = mask | (cv2.resize(others, mask.shape[::-1]) > PERSON_LEVEL)
+    return everybody

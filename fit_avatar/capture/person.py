@@ -27,11 +27,6 @@ class TrackingConfig:
     """Later tracks of at least this many frames may be the same person, who left and came back … Chosen by hand."""
     min_rejoin_size: float = 0.6
     """… if their median body size is at least this fraction of the first track's. Chosen by hand."""
-    second_person_size: float = 0.7
-    """Somebody else might be the person who is meant if at least this fraction of the tracked person's size … Chosen by
-    hand."""
-    second_person_distance: float = 0.2
-    """… and further away than this, in body sizes: detectors find some people twice. Chosen by hand."""
 
 
 DEFAULT_TRACKING = TrackingConfig()
@@ -49,6 +44,13 @@ def body_size(points: Points) -> float:
     body = points[BODY]
     seen = body[body[:, 2] > MIN_CONFIDENCE, :2]
     return float(np.ptp(seen, axis=0).max()) if len(seen) > 1 else 0.0
+
+
+def centre(points: Points) -> NDArray[np.float32]:
+    """Return the middle of the torso's seen points, or of all where none of these are seen. [2]"""
+    torso = points[[1, 2, 5, 8, 9, 12]]
+    some = torso if (torso[:, 2] > MIN_CONFIDENCE).any() else points[BODY]
+    return np.asarray(some[some[:, 2] > MIN_CONFIDENCE, :2].mean(0), np.float32)
 
 
 def is_person(points: Points) -> bool:
@@ -79,25 +81,6 @@ def track_person(
         if similar and len(track) >= config.min_rejoin_frames and not track.keys() & person.keys():
             person |= track
     return dict(sorted(person.items()))
-
-
-def find_second_person(
-    people: Mapping[int, NDArray[np.float32]], track: Mapping[int, Points], config: TrackingConfig = DEFAULT_TRACKING
-) -> dict[int, Points]:
-    """Return the largest other person in each frame that shows somebody of about the tracked person's size.
-
-    Args:
-        people: frame index → everybody in the frame. [P, 25 or 137, 3]
-        track: frame index → the tracked person, from :func:`track_person`.
-        config: settings.
-    """
-
-    def could_be_meant(other: Points, person: Points) -> bool:
-        large = is_person(other) and body_size(other) >= config.second_person_size * body_size(person)
-        return large and _distance(other[BODY], person[BODY]) > config.second_person_distance
-
-    found = {index: [p for p in people[index] if could_be_meant(p, person)] for index, person in track.items()}
-    return {index: max(others, key=body_size) for index, others in found.items() if others}
 
 
 def _link(

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.camera_motion import Asked
+from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.moves import moved_picture
-from fit_avatar.capture.observe import observe
+from fit_avatar.capture.observe import observe, tell_apart
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import frame_times, probe, read_frames
 from fit_avatar.capture.working_size import at_size
@@ -54,6 +55,10 @@ class Source:
     """Frame rate of the clip, if the user says it."""
     camera_motion: Asked = "auto"
     """How the camera moved, if the user says it."""
+    person: int | None = None
+    """Number of the one who is meant, where a clip shows several people, from 1; None: the largest."""
+    people: Cast | None = None
+    """Everybody in the clip, if they have been told apart before."""
     notes: tuple[str, ...] = ()
     """What the user should know about the camera: one sentence each."""
 
@@ -74,6 +79,7 @@ class Source:
         pose_model: Path | str | None = None,
         fps: float | None = None,
         camera_motion: Asked = "auto",
+        person: int | None = None,
     ) -> Source:
         """Read the size of the pictures, and work out the camera from what is given.
 
@@ -91,6 +97,7 @@ class Source:
             pose_model: MediaPipe's ``pose_landmark_heavy.tflite``, instead of the package's model.
             fps: frame rate of a folder of pictures, or of a video instead of what it states.
             camera_motion: how the camera moved, where that is known beforehand.
+            person: number of the one who is meant, where a clip shows several people, from 1.
 
         Raises:
             BadInputError: a file cannot be used.
@@ -123,7 +130,7 @@ class Source:
         return cls(
             camera, None if video is None else Path(video), paths, max_frames,
             None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector,
-            None if pose_model is None else Path(pose_model), fps, camera_motion, notes,
+            None if pose_model is None else Path(pose_model), fps, camera_motion, person, None, notes,
         )  # fmt: skip
 
     def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
@@ -141,7 +148,21 @@ class Source:
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
             detector=self.detector, pose_model=self.pose_model, fps=self.fps, camera_motion=self.camera_motion,
-            progress=progress,
+            person=self.person, people=self.people, progress=progress,
+        )  # fmt: skip
+
+    def tell_apart(self, progress: Callable[[str, int, int], None] | None = None) -> Cast:
+        """Find everybody in the clip and tell them apart.
+
+        Raises:
+            BadInputError: a file cannot be used, or the source are photographs.
+            NoPersonError: nobody is in the clip.
+        """
+        if self.video is None:
+            raise BadInputError("people are told apart in clips, not in photographs: give a video")
+        return tell_apart(
+            self.video, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
+            pose_model=self.pose_model, progress=progress,
         )  # fmt: skip
 
     def every_frame(self, capture: Capture, progress: Callable[[str, int, int], None] | None = None) -> EveryFrame:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.left_right import LeftRightConfig, fix_left_right
-from fit_avatar.capture.person import find_second_person, track_person
+from fit_avatar.capture.person import track_person
 from fit_avatar.capture.points import People, Points
 
 
@@ -22,8 +22,6 @@ class Track:
     """Frame index → all points, corrected. [137, 3]"""
     swapped: frozenset[int]
     """Frames in which left and right had been exchanged."""
-    second_person: dict[int, Points]
-    """Frame index → somebody else of about the same size. [137, 3]"""
 
     @classmethod
     def of(cls, people: Mapping[int, People], times_s: NDArray[np.float64], config: CaptureConfig) -> Track:
@@ -34,14 +32,22 @@ class Track:
             times_s: of all frames of the video. [F]
             config: settings.
         """
-        person = track_person(people, sorted(people), config.tracking)
-        points, swapped = fix_points(person, times_s, config.left_right)
-        return cls(points, swapped, find_second_person(people, person, config.tracking))
+        return cls.of_person(track_person(people, sorted(people), config.tracking), times_s, config)
+
+    @classmethod
+    def of_person(cls, points: Mapping[int, Points], times_s: NDArray[np.float64], config: CaptureConfig) -> Track:
+        """Return the track of somebody who is known already.
+
+        Args:
+            points: frame index → all points. [137, 3]
+            times_s: of all frames of the video. [F]
+            config: settings.
+        """
+        return cls(*fix_points(points, times_s, config.left_right))
 
     def changed(self, change: Callable[[Points], Points]) -> Track:
         """Return the track with all its points changed in the same way."""
-        points, second = ({index: change(p) for index, p in some.items()} for some in (self.points, self.second_person))
-        return replace(self, points=points, second_person=second)
+        return replace(self, points={index: change(p) for index, p in self.points.items()})
 
 
 def fix_points(

@@ -14,6 +14,8 @@ from fit_avatar.capture.camera_path import CameraMotion
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fit_avatar.capture.cast import Cast
+
 Real = TypeVar("Real", bound=np.floating[Any])
 Image = NDArray[np.uint8]
 """A BGR picture. [H, W, 3]"""
@@ -154,6 +156,9 @@ class Capture:
     steadying: NDArray[np.float32] | None = None
     """How each picture was moved so that the scene stands still, as affine maps of pixels counted from its corner.
     None: nothing had to be moved. [T, 2, 3]"""
+
+    people: Cast | None = None
+    """Everybody who was told apart in the clip, where it shows several, and which of them this capture is of."""
 
     pieces: NDArray[np.int64] | None = None
     """Number of the continuous piece of the video that each frame is from, from 0 and ascending: between two, the video

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,11 +13,13 @@ import pytest
 from cardboard import HEIGHT, WIDTH, FigureDetector, frame, person, scene, write_masks, write_openpose, write_video
 
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
-from fit_avatar.capture import mediapipe_pose, observe, read_frames
+from fit_avatar.capture import mediapipe_pose, observe, observe_every_frame, read_frames
 from fit_avatar.capture.camera import camera_from, undistort_points
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.mask_check import MaskCheckConfig
+from fit_avatar.capture.mediapipe_pose import Detection
 from fit_avatar.capture.moves import moved_mask, moved_picture, moved_points
+from fit_avatar.capture.points import BODY
 from fit_avatar.capture.source import Source
 from fit_avatar.errors import BadInputError, NoPersonError
 
@@ -218,17 +220,93 @@ def test_nobody_in_the_keypoints(clip: Path, masks: Path, tmp_path: Path) -> Non
         observe(clip, camera=CAMERA, keypoints=folder, masks=masks)
 
 
-def test_two_people_are_refused_unless_masks_say_who_is_meant(tmp_path: Path) -> None:
-    pictures = [np.maximum(frame(s - 20), frame(s + 22)) for s in SHIFTS]
-    video = write_video(tmp_path / "two.mp4", pictures)
-    everybody = [[person(s - 20)[1], person(s + 22)[1]] for s in SHIFTS]
-    keypoints = write_openpose(tmp_path / "keypoints", everybody)
-    both = write_masks(tmp_path / "both", [person(s - 20)[0] | person(s + 22)[0] for s in SHIFTS])
-    with pytest.raises(NoPersonError, match=r"^two people of about the same size are in 12 of 12 frames of .*two\.mp4"):
-        observe(video, camera=CAMERA, keypoints=keypoints, masks=both)
-    one = write_masks(tmp_path / "one", [person(s - 20)[0] for s in SHIFTS])
-    capture = observe(video, camera=CAMERA, keypoints=keypoints, masks=one)
-    assert np.allclose(capture.keypoints[2], everybody[2][0], atol=1e-3)
+@dataclass(frozen=True)
+class Two:
+    """A clip of two people, and what is known of it."""
+
+    video: Path
+    everybody: list[list[np.ndarray]]  # by frame: points of the one on the left and of the one on the right
+    keypoints: Path
+    left: Path
+    both: Path
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Two:
+    places = [(s / 2 - 22, s / 2 + 24) for s in SHIFTS]
+    video = write_video(tmp_path / "two.mp4", [np.maximum(frame(a), frame(b)) for a, b in places])
+    everybody = [[person(a)[1], person(b)[1]] for a, b in places]
+    mixed = [pair[:: 1 if i % 2 else -1] for i, pair in enumerate(everybody)]
+    masks = [(person(a)[0], person(b)[0]) for a, b in places]
+    return Two(
+        video,
+        everybody,
+        write_openpose(tmp_path / "mixed", mixed),
+        write_masks(tmp_path / "left", [a for a, _ in masks]),
+        write_masks(tmp_path / "both", [a | b for a, b in masks]),
+    )
+
+
+class Among:
+    """A stand-in for the built-in models' second look: it sees the person where they are known to be."""
+
+    def __init__(self, **_: object) -> None: ...
+
+
+@pytest.fixture
+def second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(estimator: object, picture: np.ndarray, own: np.ndarray, others: object, config: object) -> Detection:
+        mask, _ = person(float(own[8, 0]) - WIDTH / 2)
+        return Detection(own[BODY], mask.astype(np.uint8) * 255)
+
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.observer"], "PoseEstimator", Among)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.observer"], "detect_among", look)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.given_limbs"], "PoseEstimator", Among)
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.given_limbs"], "_estimated", lambda *_: None)
+
+
+@pytest.mark.usefixtures("second_look")
+@pytest.mark.parametrize("number", [1, 2])
+def test_one_of_two_people_is_observed_by_number(two: Two, number: int) -> None:
+    capture = observe(two.video, camera=CAMERA, keypoints=two.keypoints, person=number)
+    assert capture.people is not None and len(capture.people) == 2
+    x = capture.keypoints[:, 8, 0]
+    same = [np.abs(x - [pair[k][8, 0] for pair in two.everybody]).max() < 1 for k in (0, 1)]
+    assert sum(same) == 1  # the same one in all frames, although the files mix them
+    assert all(mask[int(v), int(u)] for mask, (u, v, _) in zip(capture.masks, capture.keypoints[:, 8], strict=True))
+    first = observe(two.video, camera=CAMERA, keypoints=two.keypoints, person=3 - number)
+    assert np.abs(first.keypoints[:, 8, 0] - x).min() > 30
+    (told,) = [warning for warning in capture.warnings if "persons" in warning]
+    assert told.startswith("2 persons are in this clip: 1 (on the ") and told.endswith(f"person {number} is fitted.")
+
+
+@pytest.mark.usefixtures("second_look")
+def test_the_user_is_told_that_there_are_others(two: Two) -> None:
+    capture = observe(two.video, camera=CAMERA, keypoints=two.keypoints)
+    (told,) = [warning for warning in capture.warnings if "persons" in warning]
+    assert "person 1 is fitted: choose another one with --person, or all of them with --person all." in told
+    every = observe_every_frame(two.video, capture, camera=CAMERA, keypoints=two.keypoints)
+    few = observe(two.video, camera=CAMERA, keypoints=two.keypoints, frames=4, people=capture.people)
+    assert every.warnings == ()
+    between = observe_every_frame(two.video, few, camera=CAMERA, keypoints=two.keypoints)
+    assert np.abs(between.keypoints[:, 8, 0] - capture.keypoints[:, 8, 0]).max() < 1
+
+
+def test_given_masks_say_who_is_meant(two: Two) -> None:
+    capture = observe(two.video, camera=CAMERA, keypoints=two.keypoints, masks=two.left)
+    assert np.allclose(capture.keypoints[:, 8], [pair[0][8] for pair in two.everybody], atol=1e-2)
+
+
+def test_masks_that_hold_two_people_are_refused(two: Two) -> None:
+    with pytest.raises(NoPersonError, match=r"^the masks in .*both hold two people in 12 of 12 frames: give masks of"):
+        observe(two.video, camera=CAMERA, keypoints=two.keypoints, masks=two.both)
+
+
+def test_a_number_that_nobody_has_is_refused(two: Two, clip: Path, keypoints: Path) -> None:
+    with pytest.raises(BadInputError, match=r"^--person 3 is not there: 2 persons were told apart in .*two\.mp4,"):
+        observe(two.video, camera=CAMERA, keypoints=two.keypoints, person=3)
+    with pytest.raises(BadInputError, match=r"^--person 2 is not there: one person was told apart in .*, so give 1$"):
+        observe(clip, camera=CAMERA, keypoints=keypoints, person=2)
 
 
 @pytest.mark.usefixtures("detector")

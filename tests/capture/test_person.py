@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from cardboard import person
 
-from fit_avatar.capture.person import body_size, find_second_person, is_person, track_person
+from fit_avatar.capture.person import body_size, is_person, track_person
 from fit_avatar.capture.points import BODY, FACE, hand_points, join_parts
 
 
@@ -46,11 +46,3 @@ def test_a_false_detection_in_the_first_frame_is_not_tracked() -> None:
     people = {t: person(t * 2.0, 400, 512)[1][None] for t in range(12)}
     people[0] = person(2000.0, 400, 1024)[1][None]  # larger, and nowhere near
     assert list(track_person(people, range(12))) == list(range(1, 12))
-
-
-def test_a_second_person_is_as_large_and_somewhere_else() -> None:
-    main, beside = person(0.0, 400, 512)[1], person(300.0, 400, 512)[1]
-    twice, small = person(4.0, 400, 512)[1], person(60.0, 96, 128)[1]
-    people = {0: np.stack([main]), 1: np.stack([main, twice, small]), 2: np.stack([main, beside])}
-    found = find_second_person(people, dict.fromkeys(range(3), main))
-    assert list(found) == [2] and (found[2] == beside).all()

@@ -1,0 +1,117 @@
+"""One run for each person of a video, from the command line to the scene of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from fit_avatar import command
+from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.capture.cast import Cast
+from fit_avatar.capture.types import Capture
+from fit_avatar.cli import main
+from fit_avatar.config import Config
+from fit_avatar.errors import NoPersonError
+from fit_avatar.export import write_glb
+from fit_avatar.progress import Reporter, RunSummary
+from tests.capture.cardboard import frame, person, write_openpose, write_video
+
+PLACES = [(t - 22.0, t + 24.0) for t in np.linspace(-4, 4, 12)]
+
+
+class Runs(list[tuple[Config, Cast | None]]):
+    """What is asked of ``command.run``, which writes a small avatar instead of fitting one."""
+
+    def __init__(self, body: Body, state: BodyState) -> None:
+        self.body, self.state, self.fails = body, state, ""
+
+    def __call__(self, config: Config, reporter: Reporter | None = None, people: Cast | None = None) -> RunSummary:
+        self.append((config, people))
+        if config.person in self.fails:
+            raise NoPersonError("the body covers only half of the masks")
+        config.folder.mkdir(parents=True, exist_ok=True)
+        texture = np.zeros((8, 8, 3), np.uint8)
+        state = replace(self.state, transl=self.state.transl + torch.tensor([float(config.person) - 1.5, 0.0, 3.0]))
+        file = write_glb(config.folder / "avatar.glb", self.body, state, 25.0, texture)
+        joints = pose_body(self.body, state).joints.numpy()
+        np.savez(config.folder / "avatar.npz", joints=joints, frame_indices=np.arange(len(joints)))
+        return RunSummary(config.folder, (file,), "a guess", "good", ("is small.",), 1.0, 0.1, (("height", "1.7 m"),))
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch, body: Body, state: BodyState) -> Runs:
+    fake = Runs(body, state)
+    monkeypatch.setattr(command, "run", fake)
+    return fake
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> list[str]:
+    """Return the options for a clip of two people."""
+    video = write_video(tmp_path / "two.mp4", [np.maximum(frame(a), frame(b)) for a, b in PLACES])
+    people = [[person(a)[1], person(b)[1]][:: 1 if i % 2 else -1] for i, (a, b) in enumerate(PLACES)]
+    keypoints = write_openpose(tmp_path / "keypoints", people)
+    return ["--video", str(video), "--keypoints", str(keypoints), "--out", str(tmp_path / "out"), "--device", "cpu"]
+
+
+def test_each_person_gets_a_folder_and_all_one_scene(two: list[str], runs: Runs, tmp_path: Path) -> None:
+    assert main([*two, "--person", "all", "--log", "quiet"]) == 0
+    assert [(config.person, config.folder.name) for config, _ in runs] == [("1", "person_1"), ("2", "person_2")]
+    people = [people for _, people in runs]
+    assert people[0] is people[1] and people[0] is not None and len(people[0]) == 2
+    left, right = sorted(people[0].points[:, :, 8, 0], key=lambda x: float(x[0]))
+    assert np.allclose(left - 48, [a for a, _ in PLACES]) and np.allclose(right - 48, [b for _, b in PLACES])
+    scene = trimesh.load(tmp_path / "out" / "people.glb")
+    assert len(scene.geometry) == 2
+
+
+def test_who_cannot_be_fitted_is_named(
+    two: list[str], runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.fails = "1"
+    assert main([*two, "--person", "all"]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Person 1 could not be fitted: the body covers only half of the masks." in told
+    assert "Person 2: is small." in told
+    assert len(trimesh.load(tmp_path / "out" / "people.glb").geometry) == 1
+
+
+def test_if_nobody_can_be_fitted_there_is_one_sentence(
+    two: list[str], runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.fails = "12"
+    assert main([*two, "--person", "all", "--log", "quiet"]) == 2
+    told = capsys.readouterr().err
+    assert "two.mp4 could be fitted: Person 1 could not be fitted: the body covers only half of the masks" in told
+    assert not (tmp_path / "out" / "people.glb").exists()
+
+
+def test_a_file_of_the_user_is_not_written_over(
+    two: list[str], runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "out" / "person_2" / "avatar.glb"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    assert main([*two, "--person", "all", "--log", "quiet"]) == 2
+    assert "was not written by fit-avatar" in capsys.readouterr().err
+    assert runs == [] and theirs.read_text() == "mine"
+
+
+def test_the_number_on_the_command_line_is_the_person_who_is_observed(
+    two: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    def observe(*_: object, person: int | None, **__: object) -> Capture:
+        asked.append(person)
+        raise NoPersonError("enough")
+
+    monkeypatch.setattr("fit_avatar.capture.source.observe", observe)
+    for words in ([], ["--person", "2"], ["--person", "largest"]):
+        assert main([*two, *words, "--log", "quiet"]) == 2
+    assert asked == [None, 2, None]
