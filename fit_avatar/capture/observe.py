@@ -21,6 +21,7 @@ from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.disagreement import require_agreement, unseen_parts
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.frames.times import Timing
+from fit_avatar.capture.given_parts import GivenParts, without_bodies
 from fit_avatar.capture.keypoints import GivenKeypoints, load_keypoints
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.mattes import Mattes
@@ -120,7 +121,7 @@ def observe(
         pieces=find_pieces(body, used, inputs.measured),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         sources={
-            **input_sources(keypoints, masks, detector, pose_model, matte),
+            **input_sources(observer.given.keypoints, masks, detector if other else "mediapipe", pose_model, matte),
             "frames_in_video": inputs.measured.frame_count,
             "frames_swapped": len(seen.swapped),
         },
@@ -135,6 +136,8 @@ class _Inputs:
     timing: Timing
     people: GivenKeypoints | None
     """Given keypoints, in pixels of the clip as it is stored."""
+    parts: GivenParts | None
+    """The same, where they hold no body."""
     masks: GivenMasks | Mattes | None
     notes: tuple[str, ...]
     """What had to be put right, one sentence each."""
@@ -156,8 +159,12 @@ class _Inputs:
             masks = Mattes(clip.path, count, size)
         stored = clip.info.width, clip.info.height
         people = None if given.keypoints is None else load_keypoints(given.keypoints, count, stored, names)
-        own = (clip.info.notes, (timing.note,) if timing.note else (), *(x.warnings for x in (people, masks) if x))
-        return cls(measured, timing, people, masks, tuple(note for notes in own for note in notes))
+        notes = (*clip.info.notes, *([timing.note] if timing.note else []))
+        notes += tuple(note for one in (people, masks) if one for note in one.warnings)
+        if people is None or given.keypoints is None or not without_bodies(people):
+            return cls(measured, timing, people, None, masks, notes)
+        observer.given, parts = replace(given, keypoints=None), GivenParts(people, given.keypoints)
+        return cls(measured, timing, None, parts, masks, (*notes, parts.note))
 
     def evenly(self, frames: int, config: CaptureConfig) -> Choose:
         """Return what spreads slots evenly over the frames that can be used."""
@@ -231,6 +238,7 @@ def _find_person(observer: Observer, inputs: _Inputs, frames: int, other: Detect
     points, swapped = {index: found[index].points for index in sorted(found)}, frozenset(found)
     if track is None:
         points, swapped = fix_points(points, config.left_right)
+        points = points if inputs.parts is None else inputs.parts.attach(points, clip.scale)
     else:
         swapped &= track.swapped
     masks = inputs.masks.read(list(points)) if inputs.masks else None

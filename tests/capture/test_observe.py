@@ -317,7 +317,7 @@ def test_masks_of_some_frames_choose_the_frames(clip: Path, masks: Path, keypoin
     assert "for 4 of 12 frames; only those are used" in capture.warnings[0]
 
 
-def test_keypoints_of_hands_alone_are_named(clip: Path, masks: Path, tmp_path: Path) -> None:
+def test_keypoints_of_nobody_are_named(clip: Path, masks: Path, tmp_path: Path) -> None:
     keypoints = write_openpose(tmp_path / "hands", [[] for _ in SHIFTS])
     with pytest.raises(NoPersonError, match=r"the keypoints in .*hands show nobody"):
         observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)
