@@ -30,7 +30,7 @@ from fit_avatar.capture.observer import Candidate, Choose, Observer, Slots, coar
 from fit_avatar.capture.point_sets import WORLD, PointSets
 from fit_avatar.capture.points import BODY, People, Points
 from fit_avatar.capture.presence import summarise, with_titles
-from fit_avatar.capture.refusals import Given, empty_masks, looks_like_masks
+from fit_avatar.capture.refusals import Given, all_alike, empty_masks, looks_like_masks
 from fit_avatar.capture.selection import FrameMeasurements, measure_frames, select_frames
 from fit_avatar.capture.steady import Steadied
 from fit_avatar.capture.track import Track, fix_points
@@ -234,7 +234,8 @@ def _find_person(observer: Observer, inputs: _Inputs, frames: int, other: Detect
     found, slots = observer.find_person(choose, track, need_masks=inputs.masks is None)
     if len(found) < config.min_frames:
         few = len(slots) < config.min_frames
-        raise NoPersonError(_still(clip.path, len(slots)) if few else observer.given.nobody(len(found), inputs.people))
+        alike = all_alike(clip.path, len(slots), observer.left_out)
+        raise NoPersonError(alike if few else observer.given.nobody(len(found), inputs.people))
     points, swapped = {index: found[index].points for index in sorted(found)}, frozenset(found)
     if track is None:
         points, swapped = fix_points(points, config.left_right)
@@ -289,12 +290,6 @@ def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Cl
     clip = Clip(video)
     require_camera_size(camera, clip.info.width, clip.info.height, video)
     return clip
-
-
-def _still(video: Path, frames: int) -> str:
-    alike = f"the frames of {video} are all alike"
-    few = alike if frames < 2 else f"only {frames} frames of {video} differ from each other"
-    return f"{few}: give a video of a person who turns around, not a still picture"
 
 
 def _small_person(height_px: float, config: CaptureConfig) -> tuple[str, ...]:

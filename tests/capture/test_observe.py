@@ -272,6 +272,13 @@ def test_a_bumped_camera_is_steadied(tmp_path: Path) -> None:
         assert np.abs(picture.astype(int) - still[0])[inner][empty].mean() < 6, t
 
 
+@pytest.mark.parametrize("grey", [0, 120])
+def test_a_plain_clip_is_refused(grey: int, tmp_path: Path, detector: None) -> None:
+    clip = write_video(tmp_path / "plain.mp4", [np.full((HEIGHT, WIDTH, 3), grey, np.uint8)] * 12)
+    with pytest.raises(NoPersonError, match=r"plain.mp4 are black or plain, or the lens is covered: give a video"):
+        observe(clip, camera=CAMERA)
+
+
 def test_a_still_picture_is_refused(masks: Path, keypoints: Path, tmp_path: Path) -> None:
     still = write_video(tmp_path / "still.mp4", [frame(0.0)] * len(SHIFTS))
     with pytest.raises(NoPersonError, match="are all alike: give a video of a person who turns around"):
