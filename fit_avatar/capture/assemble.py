@@ -40,9 +40,8 @@ def assemble_capture(
         fields: other fields of the capture.
     """
     points = undistort_points(points, camera)
-    sets = split_parts(points) | {
-        name: undistort_points(each, camera) for name, each in others.items() if name != WORLD
-    }
+    sets = {name: undistort_points(each, camera) for name, each in others.items() if name != WORLD}
+    sets |= split_parts(points)
     limbs = None
     if WORLD in others:
         limbs = undistort_limbs(limb_directions(others[WORLD]), others["body_33"], camera)

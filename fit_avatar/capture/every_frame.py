@@ -17,6 +17,7 @@ from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.frames import open_frames
+from fit_avatar.capture.given_parts import without_bodies
 from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.mediapipe_pose import to_body_25
 from fit_avatar.capture.moves import Move, moved_points
@@ -86,14 +87,16 @@ def observe_every_frame(
     others = np.setdiff1d(np.arange(len(times)), used).tolist()
     points = np.zeros((len(times), *capture.keypoints.shape[1:]), np.float32)
     found: Mapping[int, Points] | None = {}
+    people = None
+    if others and keypoints is not None:
+        people = load_keypoints(keypoints, len(times), (camera.width, camera.height), open_frames(video).names)
     if others and keypoints is None and capture.people is not None:
         found = _told_apart(capture, capture.people)
-    elif others and keypoints is not None:
-        people = load_keypoints(keypoints, len(times), (camera.width, camera.height), open_frames(video).names)
+    elif people is not None and keypoints is not None and not without_bodies(people):
         found = _given(capture, camera, place, people, times, keypoints, config)
     elif others:
         report: Progress = progress or (lambda step, done, total: None)
-        built_in = detector == "mediapipe"
+        built_in = detector == "mediapipe" or keypoints is not None
         find = _follow_person(pose_model, place) if built_in else _find_among_people(capture, detector, place)
         found = find(video, others, lambda done: report("Finding the person in every frame", done, len(others)))
     warnings: tuple[str, ...] = ()

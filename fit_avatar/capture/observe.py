@@ -24,6 +24,7 @@ from fit_avatar.capture.disagreement import require_agreement, unseen_parts
 from fit_avatar.capture.everybody import several
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.frames.times import Timing
+from fit_avatar.capture.given_parts import GivenParts, without_bodies
 from fit_avatar.capture.keypoints import GivenKeypoints, load_keypoints
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.mattes import Mattes
@@ -32,7 +33,7 @@ from fit_avatar.capture.observer import Candidate, Choose, Observer, Slots, coar
 from fit_avatar.capture.point_sets import WORLD, PointSets
 from fit_avatar.capture.points import BODY, People, Points
 from fit_avatar.capture.presence import summarise, with_titles
-from fit_avatar.capture.refusals import Given, empty_masks, looks_like_masks
+from fit_avatar.capture.refusals import Given, all_alike, empty_masks, looks_like_masks
 from fit_avatar.capture.selection import FrameMeasurements, measure_frames, select_frames
 from fit_avatar.capture.steady import Steadied
 from fit_avatar.capture.track import Track, fix_points
@@ -138,7 +139,7 @@ def observe(
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         camera_motion=motion,
         sources={
-            **input_sources(keypoints, masks, detector, pose_model, matte),
+            **input_sources(observer.given.keypoints, masks, detector if other else "mediapipe", pose_model, matte),
             "frames_in_video": inputs.measured.frame_count,
             "frames_swapped": len(seen.swapped),
         },
@@ -193,6 +194,8 @@ class _Inputs:
     timing: Timing
     people: GivenKeypoints | None
     """Given keypoints, in pixels of the clip as it is stored."""
+    parts: GivenParts | None
+    """The same, where they hold no body."""
     masks: GivenMasks | Mattes | None
     notes: tuple[str, ...]
     """What had to be put right, one sentence each."""
@@ -214,8 +217,12 @@ class _Inputs:
             masks = Mattes(clip.path, count, size)
         stored = clip.info.width, clip.info.height
         people = None if given.keypoints is None else load_keypoints(given.keypoints, count, stored, names)
-        own = (clip.info.notes, (timing.note,) if timing.note else (), *(x.warnings for x in (people, masks) if x))
-        return cls(measured, timing, people, masks, tuple(note for notes in own for note in notes))
+        notes = (*clip.info.notes, *([timing.note] if timing.note else []))
+        notes += tuple(note for one in (people, masks) if one for note in one.warnings)
+        if people is None or given.keypoints is None or not without_bodies(people):
+            return cls(measured, timing, people, None, masks, notes)
+        observer.given, parts = replace(given, keypoints=None), GivenParts(people, given.keypoints)
+        return cls(measured, timing, None, parts, masks, (*notes, parts.note))
 
     def evenly(self, frames: int, config: CaptureConfig) -> Choose:
         """Return what spreads slots evenly over the frames that can be used."""
@@ -290,6 +297,26 @@ def _find_person(
         NoPersonError: too few frames show somebody, or differ from each other.
         BadInputError: nobody has the number that was asked for.
     """
+    found, slots, track, cast = _look_for(observer, inputs, frames, other, wanted)
+    _require_enough(observer, inputs, found, slots)
+    clip, config = observer.clip, observer.config
+    points, swapped = {index: found[index].points for index in sorted(found)}, frozenset(found)
+    if track is None:
+        points, swapped = fix_points(points, inputs.timing.times, config.left_right)
+        points = points if inputs.parts is None else inputs.parts.attach(points, clip.scale)
+    else:
+        swapped &= track.swapped
+    masks = inputs.masks.read(list(points)) if inputs.masks else None
+    return _Sighting(found, points, len(slots), swapped, track, masks, cast)
+
+
+def _look_for(
+    observer: Observer, inputs: _Inputs, frames: int, other: Detector | None, wanted: _Wanted
+) -> tuple[dict[int, Candidate], Slots, Track | None, Cast | None]:
+    """Find the person who is meant: what is known of them by frame, all slots, their track, and everybody if several.
+
+    The track is of given or of another detector's points; the built-in detector has none.
+    """
     clip, config, before = observer.clip, observer.config, list(observer.left_out)
     choose = inputs.evenly(frames, config)
     people: Mapping[int, People] | None = inputs.people
@@ -301,7 +328,6 @@ def _find_person(
     cast, built_in = wanted.people, inputs.people is None and other is None
     if cast is None and (wanted.number is not None or several(people or {}, config.crowded_frames)):
         cast = observer.find_cast(people, None if other is None else make_detector(wanted.detector))
-    track: Track | None = None
     if cast is None or len(cast) < MORE_THAN_ONE:
         if cast is not None and len(cast) and wanted.number is not None:
             cast.choose(wanted.number, str(clip.path))  # refuses other numbers than 1
@@ -310,31 +336,28 @@ def _find_person(
         crowded = sum(candidate.others is not None for candidate in found.values())
         if cast is None and built_in and crowded >= config.crowded_frames:
             cast = observer.find_cast(None, None)
-    if cast is not None and len(cast) >= MORE_THAN_ONE:
-        cast = _chosen(observer, inputs, cast, wanted.number)
-        track = None if built_in else Track.of_person(cast.person(), inputs.timing.times, config)
-        observer.left_out = before
-        if track is not None and inputs.masks is not None:  # no detector has to look
-            found, slots = observer.find_person(choose, track, need_masks=False)
-        else:
-            found, slots = observer.find_among(choose, cast, track)
-    else:
-        cast = None
+        if cast is None or len(cast) < MORE_THAN_ONE:
+            return found, slots, track, None
+    cast = _chosen(observer, inputs, cast, wanted.number)
+    track = None if built_in else Track.of_person(cast.person(), inputs.timing.times, config)
+    observer.left_out = before
+    if track is not None and inputs.masks is not None:  # no detector has to look
+        return *observer.find_person(choose, track, need_masks=False), track, cast
+    return *observer.find_among(choose, cast, track), track, cast
+
+
+def _require_enough(observer: Observer, inputs: _Inputs, found: Mapping[int, Candidate], slots: Slots) -> None:
+    """Refuse a clip that shows the person too rarely or for a moment only."""
+    clip, config = observer.clip, observer.config
     if len(found) < config.min_frames:
+        alike = all_alike(clip.path, len(slots), observer.left_out)
         few = len(slots) < config.min_frames
-        raise NoPersonError(_still(clip.path, len(slots)) if few else observer.given.nobody(len(found), inputs.people))
+        raise NoPersonError(alike if few else observer.given.nobody(len(found), inputs.people))
     seconds = inputs.timing.times[max(found)] - inputs.timing.times[min(found)]
     if clip.info.states_fps and seconds < config.min_duration_s:
         raise NoPersonError(
             f"a person is seen in {clip.path} for {seconds:.2g} s only: give a longer clip, or one picture with --image"
         )
-    points, swapped = {index: found[index].points for index in sorted(found)}, frozenset(found)
-    if track is None:
-        points, swapped = fix_points(points, inputs.timing.times, config.left_right)
-    else:
-        swapped &= track.swapped
-    masks = inputs.masks.read(list(points)) if inputs.masks else None
-    return _Sighting(found, points, len(slots), swapped, track, masks, cast)
 
 
 def _chosen(observer: Observer, inputs: _Inputs, cast: Cast, number: int | None) -> Cast:
@@ -400,12 +423,6 @@ def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Cl
     clip = Clip(video)
     require_camera_size(camera, clip.info.width, clip.info.height, video)
     return clip
-
-
-def _still(video: Path, frames: int) -> str:
-    alike = f"the frames of {video} are all alike"
-    few = alike if frames < 2 else f"only {frames} frames of {video} differ from each other"
-    return f"{few}: give a video of a person who turns around, not a still picture"
 
 
 def _small_person(height_px: float, config: CaptureConfig) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.blank import BLANK
 from fit_avatar.capture.person import MIN_CONFIDENCE, MIN_POINTS
 from fit_avatar.capture.points import BODY, People
 from fit_avatar.capture.slots import NOT_DECODED
+from fit_avatar.capture.types import LeftOut
 
 MASK_DARK, MASK_BRIGHT = 32, 223
 """Grey levels of a mask's two values, after compression. Chosen by hand."""
@@ -144,6 +146,18 @@ def empty_masks(where: Path, samples: Collection[NDArray[np.generic]]) -> str:
         f"the masks in {where} {held}, so that nobody is in them: give masks whose background is 0 (black) and whose "
         "person is 255 (white) or a number of a class"
     )
+
+
+def all_alike(video: Path, count: int, left_out: Collection[LeftOut]) -> str:
+    """Return the sentence for a clip of which too few frames, ``count``, differ from each other."""
+    if not count and all(frame.reason == BLANK for frame in left_out):
+        return (
+            f"all frames of {video} are black or plain, or the lens is covered: give a video of a person who turns "
+            "around"
+        )
+    alike = f"the frames of {video} are all alike"
+    few = alike if count < 2 else f"only {count} frames of {video} differ from each other"
+    return f"{few}: give a video of a person who turns around, not a still picture"
 
 
 def _frames(count: int) -> str:

@@ -166,6 +166,8 @@ def _usual_change(change: NDArray[np.float32], config: SelectionConfig) -> NDArr
 
 
 def _local_median(values: NDArray[np.float32], reach: int) -> NDArray[np.float64]:
+    if not len(values):
+        return np.zeros(0)
     padded = np.pad(values.astype(np.float64), reach, mode="reflect" if len(values) > reach else "edge")
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1))
 

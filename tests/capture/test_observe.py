@@ -358,6 +358,13 @@ def test_a_bumped_camera_is_steadied(tmp_path: Path) -> None:
         assert np.abs(picture.astype(int) - still[0])[inner][empty].mean() < 6, t
 
 
+@pytest.mark.parametrize("grey", [0, 120])
+def test_a_plain_clip_is_refused(grey: int, tmp_path: Path, detector: None) -> None:
+    clip = write_video(tmp_path / "plain.mp4", [np.full((HEIGHT, WIDTH, 3), grey, np.uint8)] * 12)
+    with pytest.raises(NoPersonError, match=r"plain.mp4 are black or plain, or the lens is covered: give a video"):
+        observe(clip, camera=CAMERA)
+
+
 def test_a_still_picture_is_refused(masks: Path, keypoints: Path, tmp_path: Path) -> None:
     still = write_video(tmp_path / "still.mp4", [frame(0.0)] * len(SHIFTS))
     with pytest.raises(NoPersonError, match="are all alike: give a video of a person who turns around"):
@@ -403,7 +410,7 @@ def test_masks_of_some_frames_choose_the_frames(clip: Path, masks: Path, keypoin
     assert "for 4 of 12 frames; only those are used" in capture.warnings[0]
 
 
-def test_keypoints_of_hands_alone_are_named(clip: Path, masks: Path, tmp_path: Path) -> None:
+def test_keypoints_of_nobody_are_named(clip: Path, masks: Path, tmp_path: Path) -> None:
     keypoints = write_openpose(tmp_path / "hands", [[] for _ in SHIFTS])
     with pytest.raises(NoPersonError, match=r"the keypoints in .*hands show nobody"):
         observe(clip, camera=CAMERA, keypoints=keypoints, masks=masks)
