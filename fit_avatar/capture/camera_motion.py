@@ -8,7 +8,7 @@ The scene's corners are followed from frame to frame, and from key frames so tha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.camera_path import CameraMotion, Mode, angle_deg, extent_deg, mean_turn
-from fit_avatar.capture.corners import WINDOW_PX, Grey, Places, Scene, find_corners, follow_from
+from fit_avatar.capture.corners import WINDOW_PX, Grey, Places, Scene, error_ratio, find_corners, follow_from
 from fit_avatar.capture.rotation_averaging import Edge, average_rotations
 from fit_avatar.capture.two_views import TwoViews, compare_views
 from fit_avatar.capture.types import Camera, Mask
@@ -50,6 +50,10 @@ class CameraMotionConfig:
     """Frames are compared with key frames up to this angle. Chosen by hand."""
     still: float = 0.0015
     """A picture whose corners move less than this stands still, as in ``SteadyConfig.min_step``. Chosen by hand."""
+    max_error_ratio: float = 0.8
+    """A motion is believed if moving the scene of one picture by it leaves less than this fraction of the difference to
+    the other, as in ``SteadyConfig``: with corners of shadows before a plain wall it is nine times the difference and
+    more. Chosen on benchmark clips."""
     few_moving: float = 0.03
     """A camera that is away from its usual direction in at most this fraction of the frames stands still. Chosen by
     hand."""
@@ -182,7 +186,17 @@ class _Graph:
         at, to = at[good], to[good]
         sigma = max(config.sigma * size, 0.25) / self.camera.fx
         views = compare_views(self._undistorted(at), self._undistorted(to), sigma, self.parallax)
-        return None if views.explained < config.min_explained else (views, at, to)
+        if views.explained < config.min_explained:
+            return None
+        moved = np.median(np.linalg.norm(to - at, axis=1)) > config.still * size
+        if moved and not self._is_of_the_scene(a, b, at, to):
+            return replace(views, rotation=np.eye(3), parallax=False, way=None), at, at
+        return views, at, to
+
+    def _is_of_the_scene(self, a: Scene, b: Scene, at: Places, to: Places) -> bool:
+        """Return whether the whole scene moved as corners did."""
+        move = cv2.findHomography(at, to, cv2.RANSAC, 3.0)[0]
+        return move is not None and error_ratio(a, b, np.asarray(move, np.float64)) < self.config.max_error_ratio
 
     def _undistorted(self, places: Places) -> FloatArray:
         """Return places as points at depth 1. [N, 2]"""

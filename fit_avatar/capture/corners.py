@@ -83,3 +83,23 @@ def follow_from(a: Scene, b: Scene, at: Places, start: Places, levels: int) -> t
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
     return np.asarray(found, np.float32).reshape(-1, 2) + np.float32(0.5), status.ravel() > 0
+
+
+def error_ratio(a: Scene, b: Scene, move: NDArray[np.floating]) -> float:
+    """Return how much less a scene differs from a later picture if it is moved, as a fraction: 1 if that is no help.
+
+    Corners alone mislead before a plain wall, where they are those of shadows.
+
+    Args:
+        a: earlier picture.
+        b: later picture, of the same size.
+        move: homography from the earlier to the later picture. [3, 3]
+    """
+    size = b.grey.shape[1::-1]
+    moved = cv2.warpPerspective(a.grey, move, size, flags=cv2.INTER_LINEAR)
+    inside = cv2.warpPerspective(a.free, move, size, flags=cv2.INTER_NEAREST)
+    both = (inside & a.free & b.free) > 0
+    if not both.any():
+        return 1.0
+    still, after = (float(np.abs(grey[both].astype(np.float32) - b.grey[both]).mean()) for grey in (a.grey, moved))
+    return after / still if still > 0 else 1.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from fit_avatar.capture.corners import Grey, Scene, find_corners, follow
+from fit_avatar.capture.corners import Grey, Scene, error_ratio, find_corners, follow
 from fit_avatar.capture.moves import STILL, Move
 from fit_avatar.capture.types import Mask
 
@@ -140,8 +140,8 @@ def _rests(scenes: Sequence[Scene], steps: Sequence[Move | None], config: Steady
         if step is None:
             begins = _other_place(scenes[t - 1], scenes[t], config)
         else:
-            begins = _length(step, scenes[t].grey) > config.min_step and _explains(
-                step, scenes[t - 1], scenes[t], config
+            begins = _length(step, scenes[t].grey) > config.min_step and (
+                error_ratio(scenes[t - 1], scenes[t], np.vstack([step, [0, 0, 1]])) < config.max_error_ratio
             )
         if begins:
             starts.append(t)
@@ -191,18 +191,6 @@ def _movement(a: Scene, b: Scene, config: SteadyConfig, guess: Move | None = Non
     if at[kept][inliers.ravel() > 0].std(axis=0).max() < config.min_spread * max(a.grey.shape):
         return None
     return np.asarray(move, np.float32)
-
-
-def _explains(move: Move, a: Scene, b: Scene, config: SteadyConfig) -> bool:
-    """Return whether the scene of one frame, moved, is much more like that of another one than where it was."""
-    height, width = b.grey.shape
-    moved = cv2.warpAffine(a.grey, move, (width, height), flags=cv2.INTER_LINEAR)
-    inside = cv2.warpAffine(a.free, move, (width, height), flags=cv2.INTER_NEAREST)
-    both = (inside & a.free & b.free) > 0
-    if not both.any():
-        return False
-    still, after = (float(np.abs(grey[both].astype(np.float32) - b.grey[both]).mean()) for grey in (a.grey, moved))
-    return after < config.max_error_ratio * still
 
 
 def _length(move: Move, grey: Grey) -> float:
