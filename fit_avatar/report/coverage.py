@@ -25,6 +25,8 @@ class CoverageConfig:
     few_frames: float = 0.1
     """Fraction of the clip's frames; a region seen in fewer causes a warning. Chosen by hand: a full turn shows every
     side in about a third of the frames."""
+    most_named: int = 6
+    """More regions that are not seen are counted instead of named. Chosen by hand."""
 
 
 COVERAGE = CoverageConfig()
@@ -94,7 +96,10 @@ def coverage_warnings(regions: Sequence[Region], frames: int, config: CoverageCo
     few = [region for region in regions if 0 < region.frames < config.few_frames * frames]
     warnings = []
     if unseen:
-        warnings.append(f"No frame shows the {_listed(unseen)}: shape and colours there are a guess.")
+        named = (
+            _listed(unseen) if len(unseen) <= config.most_named else f"body in {len(unseen)} of {len(regions)} regions"
+        )
+        warnings.append(f"No frame shows half of the {named}: shape and colours there are a guess.")
     if few:
         named = _listed([f"{region.name} ({_count(region.frames)})" for region in few])
         warnings.append(f"Seen in few frames only: {named}.")

@@ -38,7 +38,7 @@ def test_unseen_surface_has_no_angle_and_no_contour_error() -> None:
 def test_warnings_name_what_was_not_or_hardly_seen() -> None:
     regions = [region("face", 40), region("upper back", 4), region("left hand", 0), region("left foot", 1)]
     assert coverage_warnings(regions, 120) == (
-        "No frame shows the left hand: shape and colours there are a guess.",
+        "No frame shows half of the left hand: shape and colours there are a guess.",
         "Seen in few frames only: upper back (4 frames) and left foot (1 frame).",
     )
     assert coverage_warnings(regions, 20)[1:] == ("Seen in few frames only: left foot (1 frame).",)
