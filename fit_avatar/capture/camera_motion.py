@@ -188,8 +188,7 @@ class _Graph:
         views = compare_views(self._undistorted(at), self._undistorted(to), sigma, self.parallax)
         if views.explained < config.min_explained:
             return None
-        moved = np.median(np.linalg.norm(to - at, axis=1)) > config.still * size
-        if moved and not self._is_of_the_scene(a, b, at, to):
+        if not self._is_of_the_scene(a, b, at, to):
             return replace(views, rotation=np.eye(3), parallax=False, way=None), at, at
         return views, at, to
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,6 +36,11 @@ class CameraMotion:
     def moves(self) -> bool:
         """Return whether the camera does not stand still."""
         return self.mode != "static"
+
+    def standing(self) -> CameraMotion:
+        """Return the same for a camera that is taken to stand still."""
+        still = np.broadcast_to(np.eye(3), self.world_from_camera.shape).copy()
+        return replace(self, mode="static", world_from_camera=still)
 
     @property
     def extent_deg(self) -> float:

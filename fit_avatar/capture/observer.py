@@ -233,7 +233,7 @@ class Observer:
             ((index, picture, around(index)) for index, picture in every), camera, known, self.config.camera_motion
         )
         self.report("Following the camera", 1, 1)
-        return motion
+        return motion if motion.told or asked != "auto" else motion.standing()
 
     def find_whole_body(self, found: Mapping[int, Candidate], points: Mapping[int, Points]) -> PointSets:
         """Return what the built-in detector's other models see in some frames, by the name of a set of points."""
