@@ -117,9 +117,13 @@ class Facing:
         return np.asarray(np.clip(np.stack(columns, 1), -1, 1))
 
     def twist(self, body: Points, size: float) -> NDArray[np.float64]:
-        """Return whether shoulders and hips face the same way (1), opposite ones (−1) or are not seen broad (0). [T]"""
+        """Return whether shoulders and hips face the same way (1), opposite ones (−1) or are not seen broad (0). [T]
+
+        Zero throughout if opposite ways are usual: then it is no mistake of single frames that speaks.
+        """
         shoulders, hips = self._across(body, size)
-        return shoulders * hips
+        same = shoulders * hips
+        return same if same.sum() > 0 else np.zeros_like(same)
 
     def _across(self, body: Points, size: float) -> list[NDArray[np.float64]]:
         """Return how certainly the left is on the picture's right (1) or left (−1) of shoulders and hips. 2 × [T]"""
