@@ -93,6 +93,19 @@ ROUNDS = {"fast": 1, "balanced": 2, "best": 4}
 """How often pose and consensus shape alternate, by quality."""
 
 
+def first_terms(outline_gate_m: Annealed | None = None) -> tuple[Term, ...]:
+    """Return the terms of the first solve, while poses are far off: keypoints and directions, broad kernels."""
+    return motion_terms(
+        keypoint_sigma_m=0.03,
+        keypoint_scale_m=Annealed(0.3, 0.12),
+        direction_weight=1.0,
+        direction_scale=Annealed(10.0, 3.0),
+        turn_sigma=0.05,
+        slide_sigma_m=None,
+        outline_gate_m=outline_gate_m,
+    )
+
+
 def motion(quality: str = "balanced") -> Schedule:
     """Return the schedule for any motion.
 
@@ -103,14 +116,7 @@ def motion(quality: str = "balanced") -> Schedule:
         quality: ``fast``, ``balanced`` or ``best``.
     """
     rounds = ROUNDS[quality]
-    start = motion_terms(
-        keypoint_sigma_m=0.03,
-        keypoint_scale_m=Annealed(0.3, 0.12),
-        direction_weight=1.0,
-        direction_scale=Annealed(10.0, 3.0),
-        turn_sigma=0.05,
-        slide_sigma_m=None,
-    )
+    start = first_terms()
     outlined = motion_terms(outline_sigma_m=0.01)
     pose = motion_terms(outline_sigma_m=0.006, outline_gate_m=Annealed(0.06, 0.03))
     actions: list[Action] = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fit_avatar.energies import Annealed
 from fit_avatar.fitting.actions import EstimateFocalLength, Initialise, Solve
 from fit_avatar.fitting.actions.solve import POSE
-from fit_avatar.fitting.motion_schedule import motion_terms
+from fit_avatar.fitting.motion_schedule import first_terms, motion_terms
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.solvers import GaussNewton
 
@@ -29,15 +29,7 @@ def track() -> Schedule:
 
     That feet do not slide is asked for at last: with a wrong focal length it would hold the depth that is wrong.
     """
-    start = motion_terms(
-        keypoint_sigma_m=0.03,
-        keypoint_scale_m=Annealed(0.3, 0.12),
-        direction_weight=1.0,
-        direction_scale=Annealed(10.0, 3.0),
-        turn_sigma=0.05,
-        slide_sigma_m=None,
-        outline_gate_m=WIDE,
-    )
+    start = first_terms(WIDE)
     rough = motion_terms(outline_sigma_m=0.01, outline_gate_m=WIDE, slide_sigma_m=None)
     fine = motion_terms(outline_sigma_m=0.006, outline_gate_m=NARROW)
     return Schedule(
