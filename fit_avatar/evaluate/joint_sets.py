@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fit_avatar.body.model import SMPL_JOINTS
-from fit_avatar.errors import BadInputError
 
 HIPS = ("left_hip", "right_hip")
 
@@ -63,14 +62,3 @@ MPI_INF_17 = JointSet(
 
 SETS = {each.name: each for each in (SMPL_24, LSP_14, H36M_17, HUMANEVA_15, MPI_INF_17)}
 """All sets by their names."""
-
-
-def joint_set(name: str) -> JointSet:
-    """Return a set by its name.
-
-    Raises:
-        BadInputError: there is none of this name.
-    """
-    if name not in SETS:
-        raise BadInputError(f"there is no set of joints {name}: choose one of {', '.join(SETS)}")
-    return SETS[name]
