@@ -64,8 +64,6 @@ logger = logging.getLogger(__name__)
 
 Watch = Callable[[Body, BodyState], None]
 """Is shown the body after every action of the schedule."""
-Look = Callable[[Capture, Advance], EveryFrame]
-"""Finds the person in all frames of a clip."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
     Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
@@ -73,8 +71,8 @@ KEPT: tuple[type, ...] = (
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
-    "body", "observe", "turning", "agreement", "texture", "quality", "every frame", "motion", "displacement", "preview",
-    "overlay", "report",
+    "body", "observe", "turning", "limb directions", "agreement", "texture", "quality", "every frame", "motion",
+    "displacement", "preview", "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
 
@@ -157,8 +155,7 @@ def reconstruct(
     observed = runner.run("observe", seen_by(source), source.observe)
     options = replace(options, all_sides=source.video is not None)
     pictures = source.pictures(observed.value)
-    look = None if source.video is None else source.every_frame
-    made = build(observed.value, pictures, body, options, runner, observed.key, watch, look)
+    made = build(observed.value, pictures, body, options, runner, observed.key, watch, source)
     used = made.avatar.capture.camera
     if source.camera.focal_sigma > 0 and used != source.camera.fitted_to(used.width, used.height):
         # The notes are about a guess that the fit has replaced.
@@ -183,7 +180,7 @@ def build(
     runner: Runner,
     observed: str = "",
     watch: Watch | None = None,
-    look: Look | None = None,
+    source: Source | None = None,
 ) -> Reconstruction:
     """Turn what was observed, however that was done, into an avatar.
 
@@ -195,9 +192,9 @@ def build(
         runner: of the stages.
         observed: hash of all that the capture depends on.
         watch: is shown the body.
-        look: finds the person in all frames of the clip that the capture is of; None leaves the motion at its frames.
+        source: that the capture is of; without it the motion is that of the capture's frames.
     """
-    fitted, keys = _fit(capture, pictures, body, options, runner, observed, watch)
+    capture, fitted, keys = _fit(capture, pictures, body, options, runner, observed, watch, source)
     capture = calibrated(capture, fitted)
     views = FrameViews(body, fitted.body_state(body), capture)
     avatar = Avatar(
@@ -212,8 +209,8 @@ def build(
         avatar = _painted(avatar, pictures, views, options, runner, keys)
     if options.check:
         avatar = _judged(avatar, views, options, runner, keys)
-    if look is not None and options.every_frame:
-        avatar = _moving(avatar, fitted, look, runner, observed, keys)
+    if source is not None and source.video is not None and options.every_frame:
+        avatar = _moving(avatar, fitted, source, runner, observed, keys)
     return Reconstruction(avatar, views, keys)
 
 
@@ -225,33 +222,43 @@ def _fit(
     runner: Runner,
     observed: str,
     watch: Watch | None,
-) -> tuple[FitState, dict[str, str]]:
-    """Run the schedule; return the state on all frames, and the key of its last stage as ``fit``."""
+    source: Source | None,
+) -> tuple[Capture, FitState, dict[str, str]]:
+    """Run the schedule; return what it saw, the state on all frames, and the key of its last stage as ``fit``."""
 
     @cache
-    def observations() -> Observations:  # sampling outlines takes seconds that a kept fit can do without
+    def seen() -> Observations:  # sampling outlines takes seconds that a kept fit can do without
         return Observations.of(capture, body.template.device, options.height_m).for_body(body)
 
-    tracker = None if pictures is None else SurfaceTracker(body, capture, pictures)
     start = FitState.upright(body, len(capture.frame_indices))
     if options.known is not None:
         start = start.with_shape(options.known.state)
-    context = Context(body, observations, None if tracker is None else tracker.match)
     shape = None if options.known is None else [start.clip.betas, start.clip.offsets]
-    depends_on = None if runner.store is None else [observed, options.height_m, body.arrays(), shape]
+    depends_on: list[Any] | None = None if runner.store is None else [observed, options.height_m, body.arrays(), shape]
     schedule = options.schedule
     if options.other_motion is not None:
         found = runner.run(
             "turning",
             {"seen": depends_on, "code": code_identity("fit_avatar.fitting.turning")},
-            lambda advance: measure_turning(body, observations()),
+            lambda advance: measure_turning(body, seen()),
         ).value
         if not found.is_turn:
             logger.info(found.sentence)
             schedule, start = options.other_motion, replace(start, warnings=(found.sentence,))
+    observations, shown = seen, capture
+    if source is not None and capture.limb_directions is None and schedule.observes("limb_directions"):
+        limbs = runner.run(
+            "limb directions",
+            {"observed": observed, "code": code_identity("fit_avatar.capture.given_limbs")},
+            lambda advance: source.find_limbs(capture, under("limb directions", advance)),
+        )
+        shown, depends_on = limbs.value, [depends_on, limbs.key]
+        observations = cache(lambda: seen().with_limbs(shown))
+    tracker = None if pictures is None else SurfaceTracker(body, shown, pictures)
+    context = Context(body, observations, None if tracker is None else tracker.match)
     kept = _KeptActions(runner, digest(depends_on), watch)
     state = schedule.run(start, context, kept)
-    return state, {"fit": kept.key}
+    return shown, state, {"fit": kept.key}
 
 
 @dataclass
@@ -345,13 +352,13 @@ def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner,
 
 
 def _moving(
-    avatar: Avatar, fitted: FitState, look: Look, runner: Runner, observed: str, keys: dict[str, str]
+    avatar: Avatar, fitted: FitState, source: Source, runner: Runner, observed: str, keys: dict[str, str]
 ) -> Avatar:
     """Return the avatar with a pose for every frame of the clip, and warnings of frames that do not show one."""
     seen = runner.run(
         "every frame",
         {"observed": observed, "code": code_identity("fit_avatar.capture.every_frame")},
-        lambda advance: look(avatar.capture, advance),
+        lambda advance: source.every_frame(avatar.capture, advance),
     )
     every = seen.value
     stage = runner.run(

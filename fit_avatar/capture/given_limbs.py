@@ -1,9 +1,9 @@
-"""Metric points beside given keypoints: the built-in pose model looks where the keypoints say that the person is."""
+"""Limbs in 3D beside given keypoints: the built-in pose model looks where the keypoints say that the person is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from fit_avatar.body.keypoint_sets import BODY_25, MEDIAPIPE_33, MEDIAPIPE_33_MIRROR
 from fit_avatar.capture.blazepose import PoseEstimator, Region
 from fit_avatar.capture.blazepose.region import MARGIN
+from fit_avatar.capture.limb_directions import limb_directions
 from fit_avatar.capture.mediapipe_pose import Detection
 from fit_avatar.capture.person import MIN_CONFIDENCE, body_size, is_person
 from fit_avatar.capture.point_sets import WORLD, PointSets
 from fit_avatar.capture.points import BODY, MID_HIP, NECK, Points
-from fit_avatar.capture.types import Image, Progress
+from fit_avatar.capture.types import Capture, Image
 from fit_avatar.errors import MissingDependencyError
 
-STEP = "Finding the limbs' directions"
 _ARMS, _LEGS = range(11, 23), range(23, 33)
 """Where they are among MediaPipe's points."""
 _SHARED = {k: BODY_25.index(name) for k, name in enumerate(MEDIAPIPE_33) if name in BODY_25 and k in range(11, 29)}
@@ -50,48 +50,59 @@ class GivenLimbsConfig:
 DEFAULT_GIVEN_LIMBS = GivenLimbsConfig()
 
 
-def find_given_limbs(
-    frames: Iterable[tuple[int, Image]],
+def known_limbs(
     points: Mapping[int, Points],
     detections: Mapping[int, Detection],
-    pose_model: Path | None = None,
-    progress: Progress | None = None,
     config: GivenLimbsConfig = DEFAULT_GIVEN_LIMBS,
 ) -> PointSets:
-    """Run the pose model once in each frame, around the given keypoints, and keep of it what agrees with them.
+    """Return what the built-in detector has found already, such as for the masks, where it agrees with the keypoints.
 
     Args:
-        frames: index and picture of the T frames, in temporal order; in those that are left out nothing is seen.
         points: frame index → the person's keypoints, corrected, for all T frames. [25 or 137, 3]
-        detections: frame index → what the built-in detector has found there already, where it has.
-        pose_model: taken instead of the package's model.
-        progress: called with (step, done, total).
+        detections: frame index → what was found.
         config: settings.
 
     Returns:
-        ``body_33``, in pixels of the frames as they are, and ``body_33_world``; nothing if the models do not load, or
-        agree with the keypoints nowhere.
+        ``body_33``, in pixels of the frames as they are, and ``body_33_world``; nothing if it agrees nowhere.
+    """
+    return _sets([_known(detections.get(index), each[BODY], config) for index, each in points.items()])
+
+
+def find_limbs(
+    capture: Capture,
+    pictures: Iterable[tuple[int, Image]],
+    pose_model: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    config: GivenLimbsConfig = DEFAULT_GIVEN_LIMBS,
+) -> Capture:
+    """Run the pose model once in each frame, around the keypoints, and keep of it what agrees with them.
+
+    Args:
+        capture: without directions of limbs.
+        pictures: its undistorted frames, in temporal order; in those that are left out nothing is seen.
+        pose_model: taken instead of the package's model.
+        progress: called with (done, total).
+        config: settings.
+
+    Returns:
+        The capture with ``limb_directions`` and the sets ``body_33`` and ``body_33_world``; as it was if the models do
+        not load, or agree with the keypoints nowhere.
     """
     try:
         estimator = PoseEstimator(landmark_model=pose_model)
     except MissingDependencyError:
-        return {}  # they add to what is given: the run goes on without them
-    count = len(points)
-    place = {index: row for row, index in enumerate(points)}
-    sets: PointSets = {
-        "body_33": np.zeros((count, len(MEDIAPIPE_33), 3), np.float32),
-        WORLD: np.zeros((count, len(MEDIAPIPE_33), 4), np.float32),
-    }
-    for index, picture in frames:
-        body, row = points[index][BODY], place[index]
-        seen = _known(detections.get(index), body, config) or _estimated(estimator, picture, body, config)
-        if seen is not None:
-            landmarks, metres = seen
-            sets["body_33"][row] = landmarks[:, [0, 1, 3]]
-            sets[WORLD][row] = np.column_stack([metres, landmarks[:, 3]])
+        return capture  # they add to what is given: the run goes on without them
+    place = {index: row for row, index in enumerate(capture.frame_indices.tolist())}
+    seen: list[Seen | None] = [None] * len(place)
+    for index, picture in pictures:
+        row = place[index]
+        seen[row] = _estimated(estimator, picture, capture.keypoints[row], config)
         if progress is not None:
-            progress(STEP, row + 1, count)
-    return sets if (sets[WORLD][..., 3] > 0).any() else {}
+            progress(row + 1, len(seen))
+    sets = _sets(seen)
+    if not sets:
+        return capture
+    return replace(capture, point_sets={**capture.point_sets, **sets}, limb_directions=limb_directions(sets[WORLD]))
 
 
 def region_of(body: Points, config: GivenLimbsConfig = DEFAULT_GIVEN_LIMBS) -> Region | None:
@@ -129,6 +140,20 @@ def agreeing(
     far = _distances(landmarks, body) > config.max_distance * max(body_size(body), 1e-6)
     landmarks[far, 3] = 0.0
     return landmarks, metres
+
+
+def _sets(seen: Sequence[Seen | None]) -> PointSets:
+    """Return the sets of points of all frames; nothing if none has a confidence."""
+    sets: PointSets = {
+        "body_33": np.zeros((len(seen), len(MEDIAPIPE_33), 3), np.float32),
+        WORLD: np.zeros((len(seen), len(MEDIAPIPE_33), 4), np.float32),
+    }
+    for row, each in enumerate(seen):
+        if each is not None:
+            landmarks, metres = each
+            sets["body_33"][row] = landmarks[:, [0, 1, 3]]
+            sets[WORLD][row] = np.column_stack([metres, landmarks[:, 3]])
+    return sets if (sets[WORLD][..., 3] > 0).any() else {}
 
 
 def _known(found: Detection | None, body: Points, config: GivenLimbsConfig) -> Seen | None:

@@ -89,7 +89,7 @@ def observe(
     camera, notes = working_camera(camera)
     seen = find_person(observer, inputs, frames, other, Wanted(person, people, detector))
     seen, aligned = align_given(observer, inputs, seen)
-    find_others = observer.find_whole_body if seen.track is None else observer.find_limbs
+    find_others = observer.find_whole_body if seen.track is None else observer.known_limbs
     others = find_others(seen.found, seen.points)
     places = {index: place for place, index in enumerate(seen.points)}
     steadied, moves = observer.steady(seen.found, seen.masks, camera_motion)

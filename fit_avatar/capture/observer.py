@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.among import detect_among
 from fit_avatar.capture.blazepose import PoseEstimator
-from fit_avatar.capture.camera_motion import Asked, find_camera_motion
+from fit_avatar.capture.camera_motion import Asked, find_camera_motion, standing_still
 from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
@@ -21,7 +21,7 @@ from fit_avatar.capture.crowd import is_doubtful
 from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.detectors import Detector
 from fit_avatar.capture.everybody import BuiltIn, Finder, find_cast, known
-from fit_avatar.capture.given_limbs import find_given_limbs
+from fit_avatar.capture.given_limbs import known_limbs
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
 from fit_avatar.capture.moves import Move, moved_values, resized_move
@@ -215,8 +215,9 @@ class Observer:
         people = coarse_masks(found) if given is None else given
         used = np.array(sorted(people), np.int64)
         pictures = self.clip.small(used.tolist())
-        some = ((index, picture, people[index]) for index, picture in sorted(pictures.items()))
-        motion = find_camera_motion(some, camera, asked, self.config.camera_motion)
+        frames = [(index, picture, people[index]) for index, picture in sorted(pictures.items())]
+        motion = None if asked != "auto" else standing_still(frames, camera, self.config.camera_motion)
+        motion = motion or find_camera_motion(frames, camera, asked, self.config.camera_motion)
         if not motion.moves:
             return motion
 
@@ -241,10 +242,9 @@ class Observer:
         detections = {index: d for index in indices if (d := found[index].detection) is not None}
         return find_whole_body(self.clip.frames(indices), indices, detections, points, self.report)
 
-    def find_limbs(self, found: Mapping[int, Candidate], points: Mapping[int, Points]) -> PointSets:
-        """Return what the built-in pose model sees in 3D where other keypoints are known, by the name of a set."""
-        detections = {index: d for index in points if (d := found[index].detection) is not None}
-        return find_given_limbs(self.clip.frames(list(points)), points, detections, self.pose_model, self.report)
+    def known_limbs(self, found: Mapping[int, Candidate], points: Mapping[int, Points]) -> PointSets:
+        """Return what the built-in pose model has seen in 3D where other keypoints are known, by the name of a set."""
+        return known_limbs(points, {index: d for index in points if (d := found[index].detection) is not None})
 
     def mask_frames(
         self,

@@ -14,6 +14,7 @@ from fit_avatar.capture.camera_motion import Asked
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
+from fit_avatar.capture.given_limbs import find_limbs
 from fit_avatar.capture.images import image_size, observe_images, read_image
 from fit_avatar.capture.moves import moved_picture
 from fit_avatar.capture.observe import observe, tell_apart
@@ -177,6 +178,10 @@ class Source:
             self.video, capture, camera=self.camera, keypoints=self.keypoints, detector=self.detector,
             pose_model=self.pose_model, fps=self.fps, progress=progress,
         )  # fmt: skip
+
+    def find_limbs(self, capture: Capture, progress: Callable[[int, int], None] | None = None) -> Capture:
+        """Return a capture of given keypoints with the directions of limbs that the built-in pose model sees."""
+        return find_limbs(capture, self.pictures(capture), self.pose_model, progress)
 
     def frame_times(self) -> NDArray[np.float64]:
         """Return the time of every frame of the clip since the first, in seconds. [N]"""

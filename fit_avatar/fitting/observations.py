@@ -85,7 +85,6 @@ class Observations(Mapping[str, Any]):
         keypoints = torch.from_numpy(capture.keypoints).to(device)
         known = keypoints.isfinite().all(-1)
         confidence = torch.where(known, keypoints[..., 2].clamp(0, 1), 0.0) * weights[:, None]
-        limbs = capture.limb_directions
         turns = camera_turns(capture, capture.frame_indices)
         outlines = extract_contours(capture.masks, CONTOUR_POINTS).to(device)
         return cls(
@@ -98,12 +97,19 @@ class Observations(Mapping[str, Any]):
             height_m=height_m,
             face=None if capture.face is None else torch.from_numpy(capture.face).to(device),
             hands=None if capture.hands is None else torch.from_numpy(capture.hands).to(device),
-            limb_directions=None if limbs is None else torch.from_numpy(limbs.directions).to(device),
-            limb_precision=None if limbs is None else torch.from_numpy(1 / limbs.sigma_rad).to(device),
-            point_sets={name: torch.from_numpy(points).to(device) for name, points in capture.point_sets.items()},
             pieces=None if capture.pieces is None else torch.from_numpy(capture.pieces).to(device),
             frame_indices=torch.from_numpy(capture.frame_indices).to(device),
             world_from_camera=None if turns is None else torch.from_numpy(turns).float().to(device),
+        ).with_limbs(capture)
+
+    def with_limbs(self, capture: Capture) -> Observations:
+        """Return the observations with the limbs' directions and the sets of points of a capture of the same frames."""
+        limbs = capture.limb_directions
+        return replace(
+            self,
+            limb_directions=None if limbs is None else torch.from_numpy(limbs.directions).to(self.device),
+            limb_precision=None if limbs is None else torch.from_numpy(1 / limbs.sigma_rad).to(self.device),
+            point_sets={name: torch.from_numpy(points).to(self.device) for name, points in capture.point_sets.items()},
         )
 
     @property

@@ -51,6 +51,10 @@ class Schedule:
         """Return the actions that minimise terms."""
         return tuple(action for action in self.actions if isinstance(action, Solve))
 
+    def observes(self, name: str) -> bool:
+        """Return whether a term reads an observation, by the observation's name."""
+        return any(name in term.energy.observes for solve in self.solves for term in solve.terms)
+
     def action(self, name: str) -> Action:
         """Return an action by its name.
 

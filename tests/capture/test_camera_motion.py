@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from fit_avatar.capture.camera_motion import CameraMotion, find_camera_motion
+from fit_avatar.capture.camera_motion import CameraMotion, find_camera_motion, standing_still
 from fit_avatar.capture.rotation_averaging import Edge, average_rotations
 from fit_avatar.capture.types import Camera
 
@@ -65,10 +65,13 @@ def person(t: int) -> np.ndarray:
 
 
 def found(views: list[np.ndarray], asked: str = "auto") -> CameraMotion:
-    """Look at pictures with a striped person before them, who moves otherwise than the scene."""
+    return find_camera_motion(with_person(views), CAMERA, asked)  # type: ignore[arg-type]
+
+
+def with_person(views: list[np.ndarray]) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """Return pictures with a striped person before them, who moves otherwise than the scene."""
     stripes = np.uint8(60 * (np.arange(CAMERA.height) // 7 % 4))[:, None]
-    frames = ((3 * t, np.where(person(t), stripes, view), person(t)) for t, view in enumerate(views))
-    return find_camera_motion(frames, CAMERA, asked)  # type: ignore[arg-type]
+    return [(3 * t, np.where(person(t), stripes, view), person(t)) for t, view in enumerate(views)]
 
 
 def errors_deg(motion: CameraMotion, turns: Rotation) -> np.ndarray:
@@ -83,6 +86,17 @@ def test_a_camera_that_stands_still_is_static() -> None:
     motion = found(views)
     assert motion.mode == "static" and not motion.moves and motion.notes == () and motion.confidence > 0.9
     assert (motion.world_from_camera == np.eye(3)).all()
+
+
+def test_a_few_frames_show_that_the_camera_stands_still() -> None:
+    view, plain = far_view(np.eye(3)), np.full((CAMERA.height, CAMERA.width), 120, np.uint8)
+    motion = standing_still(with_person([view] * 30), CAMERA)
+    assert motion is not None and motion.told and not motion.moves
+    assert len(motion.frame_indices) == 24 and motion.frame_indices[[0, -1]].tolist() == [0, 87]
+    assert standing_still(with_person([view] * 24), CAMERA) is None  # it is no shorter to look at a few
+    assert standing_still(with_person([view] * 20 + [plain] * 4 + [view] * 6), CAMERA) is None
+    turns = Rotation.from_euler("y", np.linspace(0, 10, 30), degrees=True).as_matrix()
+    assert standing_still(with_person([far_view(turn) for turn in turns]), CAMERA) is None
 
 
 def test_the_shake_of_a_hand_is_measured() -> None:

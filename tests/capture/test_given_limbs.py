@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,17 +13,18 @@ from cardboard import write_masks, write_openpose
 from numpy.typing import NDArray
 
 from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
-from fit_avatar.capture import Camera, blazepose
-from fit_avatar.capture.given_limbs import DEFAULT_GIVEN_LIMBS, agreeing, find_given_limbs, region_of
+from fit_avatar.capture import Camera, Capture, blazepose
+from fit_avatar.capture.given_limbs import DEFAULT_GIVEN_LIMBS, agreeing, find_limbs, known_limbs, region_of
 from fit_avatar.capture.limb_directions import limb_directions
 from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.observe import observe
 from fit_avatar.capture.point_sets import WORLD
+from fit_avatar.capture.source import Source
 from fit_avatar.capture.types import Image
 from fit_avatar.capture.video import read_frames
 from fit_avatar.errors import MissingDependencyError
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo.mp4"
+CAMERA = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
 FRAMES = list(range(0, 120, 20))
 
 
@@ -38,6 +40,15 @@ def found(pictures: dict[int, Image]) -> dict[int, Detection]:
     return {index: detection for index, detection in seen.items() if detection is not None}
 
 
+def captured(found: dict[int, Detection]) -> Capture:
+    points = np.stack([detection.keypoints for detection in found.values()])
+    indices = np.array(list(found), np.int64)
+    return Capture(
+        keypoints=points, masks=np.ones((len(points), 1080, 1080), bool), camera=CAMERA, frame_indices=indices,
+        frame_weights=np.ones(len(points), np.float32), fps=25.0,
+    )  # fmt: skip
+
+
 def directions(sets: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     return limb_directions(sets[WORLD]).directions
 
@@ -48,8 +59,8 @@ def metric(found: Detection) -> NDArray[np.float32]:
 
 
 def test_the_model_looks_where_the_keypoints_are(pictures: dict[int, Image], found: dict[int, Detection]) -> None:
-    points = {index: detection.keypoints for index, detection in found.items()}
-    sets = find_given_limbs(pictures.items(), points, {})
+    capture = find_limbs(captured(found), pictures.items())
+    sets = dict(capture.point_sets)
     own = limb_directions(np.stack([metric(detection) for detection in found.values()]))
     angles = np.degrees(np.arccos(np.clip((directions(sets) * own.directions).sum(-1), -1, 1)))
     assert np.nanmedian(angles) < 5.0
@@ -61,14 +72,17 @@ def test_what_the_detector_knows_already_is_not_looked_for_again(
 ) -> None:
     monkeypatch.setattr(blazepose.PoseEstimator, "estimate", None)
     points = {index: detection.keypoints for index, detection in found.items()}
-    sets = find_given_limbs(pictures.items(), points, found)
+    sets = known_limbs(points, found)
     assert all((sets[WORLD][row, :, :3] == d.world).all() for row, d in enumerate(found.values()))
 
 
 def test_somebody_else_in_the_picture_gives_nothing(found: dict[int, Detection]) -> None:
     one = found[0]
     elsewhere = one.keypoints + np.array([400.0, 0.0, 0.0], np.float32)
-    assert find_given_limbs([(0, np.zeros((1080, 1080, 3), np.uint8))], {0: elsewhere}, {0: one}) == {}
+    assert known_limbs({0: elsewhere}, {0: one}) == {}
+    moved = replace(one, keypoints=elsewhere)
+    black = [(0, np.zeros((1080, 1080, 3), np.uint8))]
+    assert find_limbs(captured({0: moved}), black).limb_directions is None
 
 
 def test_left_and_right_are_those_of_the_keypoints(found: dict[int, Detection]) -> None:
@@ -122,8 +136,10 @@ def test_given_inputs_get_directions_where_the_models_load(
             raise MissingDependencyError("no models")
 
         monkeypatch.setattr(sys.modules["fit_avatar.capture.given_limbs"], "PoseEstimator", fail)
-    camera = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
-    capture = observe(clip, camera=camera, frames=6, keypoints=keypoints, masks=masks, fps=5.0)
+    source = Source.of(video=clip, camera=CAMERA, max_frames=6, keypoints=keypoints, masks=masks, fps=5.0)
+    observed = source.observe()
+    assert observed.limb_directions is None  # a turn is fitted without them
+    capture = source.find_limbs(observed)
     limbs = capture.limb_directions
     assert (limbs is not None) == works
     if limbs is not None:

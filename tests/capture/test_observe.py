@@ -261,8 +261,6 @@ def second_look(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sys.modules["fit_avatar.capture.observer"], "PoseEstimator", Among)
     monkeypatch.setattr(sys.modules["fit_avatar.capture.observer"], "detect_among", look)
-    monkeypatch.setattr(sys.modules["fit_avatar.capture.given_limbs"], "PoseEstimator", Among)
-    monkeypatch.setattr(sys.modules["fit_avatar.capture.given_limbs"], "_estimated", lambda *_: None)
 
 
 @pytest.mark.usefixtures("second_look")
