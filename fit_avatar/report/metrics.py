@@ -80,8 +80,8 @@ def measure_agreement(
         return keypoint_errors(pixels, capture.keypoints)
 
     overlaps = []
-    for t, mask in enumerate(capture.masks):
-        overlaps.append(iou(frame_views.silhouette(t), mask))
+    for t, (drawn, mask) in enumerate(zip(frame_views.silhouettes(), capture.masks, strict=True)):
+        overlaps.append(iou(drawn, mask))
         if progress:
             progress(t + 1, len(capture.masks))
     points = body.keypoint_points

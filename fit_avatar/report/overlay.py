@@ -17,6 +17,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.io.threads import in_threads
 from fit_avatar.io.video import video_file
 from fit_avatar.progress import StepProgress
 from fit_avatar.visibility.raster import visible_faces
@@ -65,7 +66,7 @@ def write_overlay(
         body: the body.
         state: shape and the poses of the capture's T frames.
         capture: its camera, frame indices and frame rate are used.
-        frames: (frame index, BGR image) of the capture's frames, undistorted; one is held in memory at a time.
+        frames: (frame index, BGR image) of the capture's frames, undistorted; few are held in memory at a time.
         progress: called with (frames done, number of frames).
         config: appearance.
 
@@ -79,11 +80,16 @@ def write_overlay(
     camera = capture.camera.resized(scale)
     with torch.no_grad():
         posed = pose_body(body, state).vertices
+
+    def drawn(item: tuple[int, Frame]) -> Frame:
+        index, frame = item
+        if scale < 1:
+            frame = np.asarray(cv2.resize(frame, (camera.width, camera.height), interpolation=cv2.INTER_AREA))
+        return draw_overlay(frame, posed[position[int(index)]], body.faces, camera, config)
+
     with video_file(path, _frame_rate(capture)) as append:
-        for done, (index, frame) in enumerate(frames):
-            if scale < 1:
-                frame = np.asarray(cv2.resize(frame, (camera.width, camera.height), interpolation=cv2.INTER_AREA))
-            append(draw_overlay(frame, posed[position[int(index)]], body.faces, camera, config))
+        for done, picture in enumerate(in_threads(drawn, frames)):
+            append(picture)
             if progress:
                 progress(done + 1, len(indices))
     return path

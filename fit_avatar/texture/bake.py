@@ -17,12 +17,14 @@ from scipy.sparse import csr_matrix
 from fit_avatar.appearance.atlas import Atlas, islands
 from fit_avatar.appearance.light import Light
 from fit_avatar.appearance.mean_texture import resize_square
+from fit_avatar.appearance.person_crop import PersonCrop
 from fit_avatar.appearance.robust_mean import robust_mean
 from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import smoothed
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
+from fit_avatar.io.threads import in_threads
 from fit_avatar.texture.clip import ClipGeometry, ClipLighting, ClipSamples, Tick
 from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import KeyFrame, paint_detail
@@ -132,12 +134,14 @@ def _key_frames(
 ) -> dict[int, KeyFrame]:
     """Return the selected frames, aligned with the mean texture [s, s, 3]."""
     texture = np.clip(mean + 0.5, 0, 255).astype(np.uint8)
-    found = {}
-    for t, crop in samples.crops.items():
+
+    def aligned(item: tuple[int, PersonCrop]) -> KeyFrame:
+        t, crop = item
         surface = geometry.vertices[t], geometry.normals[t], geometry.pixels[t], geometry.quality[t]
         key_frame = KeyFrame(geometry.views[t], crop, *surface, lighting.factors[t])
-        found[t] = key_frame.aligned(body, capture.camera, capture.masks[t], texture, config.detail)
-    return found
+        return key_frame.aligned(body, capture.camera, capture.masks[t], texture, config.detail)
+
+    return dict(zip(samples.crops, in_threads(aligned, samples.crops.items()), strict=True))
 
 
 def _coarse_colours(

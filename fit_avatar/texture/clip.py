@@ -16,6 +16,7 @@ from fit_avatar.appearance.person_crop import PersonCrop, captured_frames
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Capture
+from fit_avatar.io.threads import in_threads
 from fit_avatar.texture.config import TextureConfig
 from fit_avatar.visibility.frame_views import FrameViews
 from fit_avatar.visibility.views import View, sample_quality
@@ -45,11 +46,11 @@ class ClipGeometry:
         cosine, quality = (np.zeros(vertices.shape[:2], np.float32) for _ in range(2))
         reference = float(np.median(vertices[..., 2]))
         views: list[View] = []
-        for t in range(len(vertices)):
-            views.append(frame_views.view(t))
-            viewed = views[t].at(vertices[t], normals[t], capture.camera)
+        for t, view in enumerate(frame_views.views()):
+            views.append(view)
+            viewed = view.at(vertices[t], normals[t], capture.camera)
             pixels[t], cosine[t] = viewed.pixels, viewed.cosine
-            quality[t] = sample_quality(views[t], viewed, reference) * capture.frame_weights[t]
+            quality[t] = sample_quality(view, viewed, reference) * capture.frame_weights[t]
             tick()
         return cls(views, vertices, normals, pixels, cosine, quality)
 
@@ -81,9 +82,14 @@ class ClipSamples:
         coarse = np.zeros((*geometry.pixels.shape[:2], 3), np.uint8)
         crops: dict[int, PersonCrop] = {}
         came = np.zeros(len(coarse), bool)
-        for t, bgr in captured_frames(capture, frames):
+
+        def read(item: tuple[int, NDArray[np.uint8]]) -> tuple[int, PersonCrop]:
+            t, bgr = item
             crop = PersonCrop.of(bgr, capture.masks[t], config.crop)
             coarse[t], came[t] = crop.blurred_at(geometry.pixels[t]), True
+            return t, crop
+
+        for t, crop in in_threads(read, captured_frames(capture, frames)):
             if t in averaged:
                 mean.add(t, geometry.views[t], crop, capture.camera, geometry.vertices[t], geometry.normals[t])
             if t in selected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from fit_avatar.body.skinning import pose_body, shaped
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.threads import in_threads
 from fit_avatar.visibility.raster import silhouette
 from fit_avatar.visibility.views import VISIBILITY, View, VisibilityConfig, compute_view
 
@@ -59,6 +61,16 @@ class FrameViews:
             surface = self.vertices[t], self.body.faces, self.neighbours, self.bind_vertices
             self._views[t] = compute_view(*surface, self.capture.camera, self.capture.masks[t], self.config)
         return self._views[t]
+
+    def views(self) -> Iterator[View]:
+        """Yield the views of all frames, some worked out at once."""
+        _ = self.vertices, self.neighbours, self.bind_vertices  # once, before there are threads
+        return in_threads(self.view, range(len(self.vertices)))
+
+    def silhouettes(self) -> Iterator[NDArray[np.bool_]]:
+        """Yield the silhouettes of all frames, some worked out at once."""
+        _ = self.vertices
+        return in_threads(self.silhouette, range(len(self.vertices)))
 
     def silhouette(self, t: int) -> NDArray[np.bool_]:
         """Return True where the body covers the picture of frame ``t``. [H, W]"""
