@@ -16,6 +16,7 @@ import numpy as np
 from fit_avatar.capture.corners import Grey, Scene, error_ratio, find_corners, follow
 from fit_avatar.capture.moves import STILL, Move
 from fit_avatar.capture.types import Mask
+from fit_avatar.io.threads import in_threads
 
 SHAKEN = "the camera is being moved"
 
@@ -109,8 +110,8 @@ def find_bumps(
     indices = sorted(pictures)
     if len(indices) < 2:
         return Steadied(places=dict.fromkeys(indices, 0))
-    scenes = [Scene.of(pictures[i], people[i], config.margin) for i in indices]
-    steps = [_movement(a, b, config) for a, b in itertools.pairwise(scenes)]
+    scenes = list(in_threads(lambda i: Scene.of(pictures[i], people[i], config.margin), indices))
+    steps = list(in_threads(lambda pair: _movement(*pair, config), itertools.pairwise(scenes)))
     rests = _rests(scenes, steps, config)
     shaken = np.ones(len(scenes), bool)
     for rest in rests:
