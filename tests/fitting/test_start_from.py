@@ -16,6 +16,7 @@ from torch import Tensor
 from fit_avatar.body import Body, load_body, rotation
 from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS
 from fit_avatar.capture import Capture
+from fit_avatar.energies.directions import ENDS
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import Context, FitState, Observations, as_schedule, preset
 from fit_avatar.fitting.actions import Initialise, StartFrom, identity
@@ -145,6 +146,29 @@ def test_poses_of_another_clip_are_refused(clip: Clip, tmp_path: Path) -> None:
         clip.start(tmp_path / "p.npz")
     with pytest.raises(BadInputError, match=r"--init .* frames 0 to 1, but not of half"):
         clip.start(vibe(tmp_path / "p.pkl", {"pose": clip.poses[:2], "frame_ids": np.arange(2)}))
+
+
+def test_poses_in_the_axes_of_a_world_are_turned(clip: Clip, tmp_path: Path) -> None:
+    world = rotation.exp(torch.tensor([1.5, 0.4, -0.3]))
+    roots = world @ rotation.exp(torch.from_numpy(clip.poses[:, :3]))
+    poses = np.concatenate([rotation.log(roots).numpy(), clip.poses[:, 3:]], 1)
+    np.savez(tmp_path / "p.npz", thetas=poses)
+    with pytest.raises(BadInputError, match="axes"):
+        clip.start(tmp_path / "p.npz")  # nothing says how the limbs lie in 3D
+    points = clip.body.keypoint_regressor @ clip.truth.vertices
+    first, second = points[:, list(ENDS)].unflatten(1, (-1, 2)).unbind(2)
+    along = torch.nn.functional.normalize(second - first, dim=-1)
+    along[:, 0] = -along[:, 0]  # a limb that the detector sees the wrong way round
+    clip.seen = replace(clip.seen, limb_directions=along, limb_precision=torch.full((FRAMES, 10), 5.0))
+    state = clip.start(tmp_path / "p.npz")
+    assert clip.turned_away_rad(state) < 0.1
+    assert "axes of a world" in state.warnings[0]
+    turning = rotation.exp(torch.linspace(0, 0.5, FRAMES)[:, None] * torch.tensor([0.0, 1.0, 0.0]))
+    clip.seen = replace(clip.seen, world_from_camera=turning)
+    moving = turning @ rotation.exp(torch.from_numpy(clip.poses[:, :3]))
+    poses = np.concatenate([rotation.log(world @ moving).numpy(), clip.poses[:, 3:]], 1)
+    np.savez(tmp_path / "p.npz", thetas=poses)
+    assert clip.turned_away_rad(clip.start(tmp_path / "p.npz")) < 0.1
 
 
 def test_the_rest_pose_is_fitted_to_the_keypoints(clip: Clip) -> None:

@@ -21,6 +21,7 @@ from fit_avatar.fitting.placement import Placement, place
 from fit_avatar.fitting.rest_pose import fitted_limbs
 from fit_avatar.fitting.retarget import onto, rest_limbs, retarget
 from fit_avatar.fitting.state import FitState
+from fit_avatar.fitting.world_axes import turn_to_camera
 from fit_avatar.io.fingerprint import content_identity
 
 MOST_PEOPLE = 10
@@ -28,7 +29,8 @@ MOST_PEOPLE = 10
 SAME_RATE = 0.02
 """Frame rates that differ by less mean the same frames."""
 CLEARLY_BETTER = 0.7
-"""Poses are read at another frame rate if that makes the error smaller than this share."""
+"""Poses are read at another frame rate, or turned into the camera's axes, if that makes the error smaller than this
+share."""
 MOST_STRETCHED = 3.5
 """Where a file does not say its frame rate, it is not farther from the clip's than this factor."""
 ENOUGH_FRAMES = 500
@@ -43,7 +45,9 @@ class _Attempt:
     rate: float
     """Frames of the clip for each of the file."""
     usual: bool
-    """Whether the rate is what the file says."""
+    """Whether rate and axes are what files are taken to have."""
+    turned: bool
+    """Whether the poses were turned from the axes of a world into the camera's."""
     covered: Tensor
     """Whether the file has a pose of the frame. bool [T]"""
     rotations: Tensor
@@ -56,6 +60,7 @@ class StartFrom:
     """Take the rotations of a file, and stand the body where the keypoints are.
 
     What the poses say of the limbs' directions in 3D counts in what follows, as far as it agrees with the keypoints.
+    Poses in the axes of a world are turned into the camera's, by the limbs' directions in 3D, where these are seen.
     Frames that the file lacks are interpolated. Of several people, the one whose poses explain the keypoints best is
     taken. The shape is the file's only if the body is the same as the file's, the neutral SMPL.
     """
@@ -133,10 +138,16 @@ class StartFrom:
                     continue
                 turns = torch.from_numpy(given.rotations).to(clip.rotations)
                 found = between(turns, known, wanted.double())
-                rest = _said_limbs(given, turns) or fitted_limbs(body, betas, clip.rotations, found, seen)
-                rotations = onto(clip.rotations, retarget(body, betas, found, rest))
-                placed = place(body, betas, rotations, seen)
-                yield _Attempt(given, rate, rate == usual, covered, rotations, betas, placed)
+                said = _said_limbs(given, turns)
+                copied = onto(clip.rotations, retarget(body, betas, found, said))
+                axes = turn_to_camera(place(body, betas, copied, seen).points, covered, seen)
+                for turn in (None,) if axes is None else (None, axes):
+                    if turn is not None:
+                        found = torch.cat([(turn @ found[:, 0])[:, None], found[:, 1:]], 1)
+                    rest = said or fitted_limbs(body, betas, clip.rotations, found, seen)
+                    rotations = onto(clip.rotations, retarget(body, betas, found, rest))
+                    placed, usually = place(body, betas, rotations, seen), rate == usual and turn is None
+                    yield _Attempt(given, rate, usually, turn is not None, covered, rotations, betas, placed)
 
 
 def between(turns: Tensor, known: Tensor, wanted: Tensor) -> Tensor:
@@ -186,7 +197,7 @@ def _clip_fps(seen: Observations) -> float | None:
 
 def _places(best: _Attempt, seen: Observations) -> Tensor | None:
     """Return the file's places in the frames. [T, 3]"""
-    if best.given.places is None or seen.frame_indices is None:
+    if best.given.places is None or best.turned or seen.frame_indices is None:
         return None
     known = torch.from_numpy(best.given.frame_indices).double().to(seen.device) * best.rate
     places, wanted = torch.from_numpy(best.given.places).to(seen.device), seen.frame_indices.double()
@@ -220,6 +231,11 @@ def _told(people: tuple[GivenPoses, ...], best: _Attempt, seen: Observations) ->
         yield (
             f"The file of --init has {len(people)} people; person {best.given.person}, whose poses fit the clip best, "
             "is the start of the fit."
+        )
+    if best.turned:
+        yield (
+            "The poses of --init are in the axes of a world: they were turned into the camera's, by the limbs' "
+            "directions that the detector sees."
         )
     if best.rate != 1:
         fps = _clip_fps(seen)
