@@ -7,12 +7,13 @@ command line (:mod:`fit_avatar.results` writes its files) and :mod:`fit_avatar.s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
@@ -22,7 +23,7 @@ from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.source import Picture, Source
-from fit_avatar.capture.types import LeftOut, LimbDirections
+from fit_avatar.capture.types import CutOff, LeftOut, LimbDirections
 from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.errors import BadInputError
@@ -42,6 +43,14 @@ from fit_avatar.fitting import (
     solve_motion,
 )
 from fit_avatar.fitting.actions import identity
+from fit_avatar.fitting.partial import (
+    never_seen,
+    only_whole,
+    partial_notes,
+    shows_whole,
+    whole_places,
+    without_clothes,
+)
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.progress import Advance
@@ -69,7 +78,7 @@ Look = Callable[[Capture, Advance], EveryFrame]
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
     Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
-    Cast,
+    Cast, CutOff,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
@@ -79,6 +88,11 @@ TAKEN = (
 """Names of stages that no action may have."""
 
 
+TOO_FEW_WHOLE = (
+    "The person is cut off in most frames, so that the preset motion was taken, which fits what is seen; --preset "
+    "chooses another method."
+)
+"""What the user is told where too few frames show the whole person for a turn."""
 GREY = 180
 """Of a surface without a texture, in [0, 255]; as Avatar.save has it."""
 
@@ -197,8 +211,12 @@ def build(
         watch: is shown the body.
         look: finds the person in all frames of the clip that the capture is of; None leaves the motion at its frames.
     """
-    fitted, keys = _fit(capture, pictures, body, options, runner, observed, watch)
-    capture = calibrated(capture, fitted)
+    plan = _plan(capture, body, options, runner, observed)
+    if pictures is not None and plan.capture is not capture:
+        pictures = _Pictures(pictures, frozenset(plan.capture.frame_indices.tolist()))
+    observed = "" if runner.store is None else digest([observed, plan.capture.frame_indices])
+    fitted, keys = _fit(plan, pictures, body, options, runner, observed, watch)
+    capture = calibrated(plan.capture, fitted)
     views = FrameViews(body, fitted.body_state(body), capture)
     avatar = Avatar(
         body, views.state, capture, solves=fitted.solves, warnings=(*capture.warnings, *fitted.warnings),
@@ -217,8 +235,70 @@ def build(
     return Reconstruction(avatar, views, keys)
 
 
+@dataclass(frozen=True)
+class _Pictures:
+    """Some of several pictures, however often they are gone through."""
+
+    every: Iterable[Picture]
+    indices: frozenset[int]
+
+    def __iter__(self) -> Iterator[Picture]:
+        return (picture for picture in self.every if picture[0] in self.indices)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The method for a clip, and the frames that it takes."""
+
+    schedule: Schedule
+    capture: Capture
+    observations: Callable[[], Observations]
+    """Of the capture, worked out once."""
+    warnings: tuple[str, ...] = ()
+
+
+def _plan(capture: Capture, body: Body, options: Options, runner: Runner, observed: str) -> _Plan:
+    """Choose the method by how the person moves, and the frames by what it needs to see of the person.
+
+    Raises:
+        NoPersonError: the method needs whole people, and there are too few.
+    """
+
+    def observations_of(seen: Capture) -> Callable[[], Observations]:
+        @cache
+        def observations() -> Observations:  # sampling outlines takes seconds that a kept fit can do without
+            return Observations.of(seen, body.template.device, options.height_m).for_body(body)
+
+        return observations
+
+    schedule, notes, observations = options.schedule, (), observations_of(capture)
+    if options.other_motion is not None:
+        sentence = TOO_FEW_WHOLE
+        if shows_whole(capture):
+            whole = torch.from_numpy(whole_places(capture)).to(body.template.device)
+            found = runner.run(
+                "turning",
+                {
+                    "seen": None if runner.store is None else [observed, options.height_m, body.arrays()],
+                    "code": code_identity("fit_avatar.fitting.turning"),
+                },
+                lambda advance: measure_turning(body, observations().frames(whole)),
+            ).value
+            sentence = "" if found.is_turn else found.sentence
+        if sentence:
+            logger.info(sentence)
+            schedule, notes = options.other_motion, (sentence,)
+    if not schedule.partial:
+        seen = only_whole(capture)
+        return _Plan(schedule, seen, observations if seen is capture else observations_of(seen), notes)
+    unseen = never_seen(capture)
+    if {"left thigh", "right thigh"} <= set(unseen):
+        schedule = without_clothes(schedule)
+    return _Plan(schedule, capture, observations, (*notes, *partial_notes(capture, unseen)))
+
+
 def _fit(
-    capture: Capture,
+    plan: _Plan,
     pictures: Iterable[Picture] | None,
     body: Body,
     options: Options,
@@ -227,30 +307,15 @@ def _fit(
     watch: Watch | None,
 ) -> tuple[FitState, dict[str, str]]:
     """Run the schedule; return the state on all frames, and the key of its last stage as ``fit``."""
-
-    @cache
-    def observations() -> Observations:  # sampling outlines takes seconds that a kept fit can do without
-        return Observations.of(capture, body.template.device, options.height_m).for_body(body)
-
-    tracker = None if pictures is None else SurfaceTracker(body, capture, pictures)
-    start = FitState.upright(body, len(capture.frame_indices))
+    tracker = None if pictures is None else SurfaceTracker(body, plan.capture, pictures)
+    start = replace(FitState.upright(body, len(plan.capture.frame_indices)), warnings=plan.warnings)
     if options.known is not None:
         start = start.with_shape(options.known.state)
-    context = Context(body, observations, None if tracker is None else tracker.match)
+    context = Context(body, plan.observations, None if tracker is None else tracker.match)
     shape = None if options.known is None else [start.clip.betas, start.clip.offsets]
     depends_on = None if runner.store is None else [observed, options.height_m, body.arrays(), shape]
-    schedule = options.schedule
-    if options.other_motion is not None:
-        found = runner.run(
-            "turning",
-            {"seen": depends_on, "code": code_identity("fit_avatar.fitting.turning")},
-            lambda advance: measure_turning(body, observations()),
-        ).value
-        if not found.is_turn:
-            logger.info(found.sentence)
-            schedule, start = options.other_motion, replace(start, warnings=(found.sentence,))
     kept = _KeptActions(runner, digest(depends_on), watch)
-    state = schedule.run(start, context, kept)
+    state = plan.schedule.run(start, context, kept)
     return state, {"fit": kept.key}
 
 
