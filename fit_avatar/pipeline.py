@@ -271,7 +271,8 @@ def _plan(capture: Capture, body: Body, options: Options, runner: Runner, observ
 
         return observations
 
-    schedule, notes, observations = options.schedule, (), observations_of(capture)
+    schedule, observations = options.schedule, observations_of(capture)
+    notes: tuple[str, ...] = ()
     if options.other_motion is not None:
         sentence = TOO_FEW_WHOLE
         if shows_whole(capture):

@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from fit_avatar.avatar import Avatar
+from fit_avatar.body import pose_body
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.capture import Camera, read_frames
+from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.io.video import video_file
 from lib.rendering import background
 from lib.true_clip import TrueClip, read_clip
@@ -30,6 +33,8 @@ OUT = 0.75
 BAR = (0.25, 0.85)
 """A bar hides legs from here to there, on the way from the hips to the lowest foot."""
 BAR_SHADE = 25
+FEWEST = 6
+"""Frames with fewer joints in sight are not compared."""
 FloatArray = NDArray[np.float64]
 Bar = tuple[int, int]
 """Its first row, and the first one below it."""
@@ -155,3 +160,22 @@ def _write_truth(folder: Path, original: Path, turns: FloatArray, shown: Camera,
         truth[name] = (truth[name] @ turns.transpose(0, 2, 1)).astype(np.float32)
     np.savez_compressed(folder / "gt.npz", **truth)
     np.savez_compressed(folder / "view.npz", seen=in_sight(truth["joints_smpl24"].astype(np.float64), shown, bar))
+
+
+def compare_sighted(view: Path, original: Path, partial: Avatar, whole: Avatar) -> tuple[float, float]:
+    """Return PA-MPJPE of the joints in sight of a view, by its fit and by that of the whole clip, in millimetres.
+
+    Both are taken over the frames that both fits have and in which enough joints are in sight.
+    """
+    with np.load(view / "view.npz") as stored:
+        seen = stored["seen"]
+    both = np.intersect1d(partial.capture.frame_indices, whole.capture.frame_indices)
+    both = both[seen[both].sum(1) >= FEWEST]
+    errors = []
+    for avatar, folder in ((partial, view), (whole, original)):
+        joints = pose_body(avatar.body, avatar.state).joints.cpu().double().numpy()[:, :24]
+        found = joints[np.searchsorted(avatar.capture.frame_indices, both)]
+        truth = read_clip(folder).joints[both]
+        pairs = zip(found, truth, seen[both], strict=True)
+        errors.append(1000 * float(np.mean([pa_mpjpe(x[None, s], y[None, s]) for x, y, s in pairs])))
+    return errors[0], errors[1]

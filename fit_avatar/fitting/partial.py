@@ -101,10 +101,10 @@ def never_seen(capture: Capture, config: PartialConfig = DEFAULT_PARTIAL) -> tup
 def partial_notes(capture: Capture, unseen: tuple[str, ...]) -> tuple[str, ...]:
     """Say where the person is cut off, and what is a guess because no frame shows it."""
     where = describe_cut_off(capture.cut_off, len(capture.frame_indices))
-    notes = (f"The person is cut off {where}: there they are fitted where they are seen.",) if where else ()
+    notes = [f"The person is cut off {where}: there they are fitted where they are seen."] if where else []
     if unseen:
-        notes += (f"No frame shows the {_listed(unseen)}: where they are, and how they look, is a guess.",)
-    return notes
+        notes.append(f"No frame shows the {_listed(unseen)}: where they are, and how they look, is a guess.")
+    return tuple(notes)
 
 
 def without_clothes(schedule: Schedule) -> Schedule:
