@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import local_rotations, pose_body, pose_points
+from fit_avatar.body.skinning import local_rotations, pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.assemble import given_files
 from fit_avatar.capture.types import Capture
@@ -118,7 +118,7 @@ def _heights(body: Body, state: BodyState, capture: Capture) -> NDArray[np.float
     cut = np.isin(capture.frame_indices, [frame.frame_index for frame in capture.cut_off])
     if cut.any():
         with torch.no_grad():
-            rows = capture.camera.project(pose_points(body, state, body.keypoint_points))[..., 1].cpu().double().numpy()
+            rows = capture.camera.project(pose_body(body, state).vertices)[..., 1].cpu().double().numpy()
         heights = np.where(cut, np.maximum(np.nan_to_num(heights), np.ptp(rows, axis=1)), heights)
     return heights
 

@@ -103,7 +103,7 @@ def test_errors_of_half_bodies_are_compared_with_the_height_of_the_whole_person(
     seen.masks[:, 50:] = False  # 40 of 100 pixels are left
     with pytest.raises(NoPersonError, match=r"^the body that fits the masks is 3\.8 % of the person's"):
         diagnose(body, state, seen, Agreement(overlap, away))
-    near = replace(seen.camera, fx=400.0, fy=400.0)  # the body is larger than what the mask shows of it
+    near = replace(seen.camera, fx=200.0, fy=200.0)  # the body is larger than what the mask shows of it
     seen = replace(seen, camera=near, cut_off=tuple(CutOff(t, ("bottom",)) for t in range(24)))
     assert diagnose(body, state, seen, Agreement(overlap, away)) == ()
 
