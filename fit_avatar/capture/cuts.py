@@ -29,8 +29,8 @@ class CutConfig:
     """Who leaves the picture for longer than this, in seconds, may be anywhere when they come back … Chosen by hand:
     half a step is as long."""
     away_ratio: float = 4.0
-    """… if the gap is also this many times as long as usual; up to there, its length counts as it is. As for
-    ``UNEVEN`` of the observations."""
+    """… if the gap is also this many times as long as usual; up to there, its length counts as it is. Chosen by hand,
+    as the observations' ``UNEVEN``."""
 
 
 DEFAULT_CUTS = CutConfig()

@@ -19,14 +19,13 @@ from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.moves import Move, moved_mask, moved_points
 from fit_avatar.capture.observer import Candidate, Observer, Slots, coarse_masks
 from fit_avatar.capture.points import People, Points
+from fit_avatar.capture.presence import LEGS
 from fit_avatar.capture.refusals import all_alike, empty_masks
 from fit_avatar.capture.steady import Steadied
 from fit_avatar.capture.track import Track, fix_points
 from fit_avatar.capture.types import CutOff, Mask
 from fit_avatar.errors import BadInputError, NoPersonError
 
-LEGS = (10, 11, 13, 14)
-"""BODY_25 points of knees and ankles."""
 MORE_THAN_ONE = 2
 """People in a clip, from which on they are told apart."""
 

@@ -12,8 +12,9 @@ import pytest
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.mask_check import ELBOWS
 from fit_avatar.capture.points import NUM_POINTS, Points
+from fit_avatar.capture.presence import LEGS
 from fit_avatar.capture.refusals import Given
-from fit_avatar.capture.sighting import LEGS, _require_upper_body
+from fit_avatar.capture.sighting import _require_upper_body
 from fit_avatar.errors import NoPersonError
 
 OBSERVER = cast(
