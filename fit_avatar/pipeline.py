@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.source import Picture, Source
-from fit_avatar.capture.types import LeftOut, LimbDirections
+from fit_avatar.capture.types import CutOff, LeftOut, LimbDirections
 from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.errors import BadInputError
@@ -33,17 +32,16 @@ from fit_avatar.fitting import (
     FitState,
     FocalLength,
     MatchSurface,
-    Observations,
     Schedule,
     SolvedMotion,
     Turning,
     calibrated,
-    measure_turning,
     solve_motion,
 )
 from fit_avatar.fitting.actions import identity
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
+from fit_avatar.plan import Plan, plan_fit
 from fit_avatar.progress import Advance
 from fit_avatar.report import (
     Agreement,
@@ -67,7 +65,7 @@ Watch = Callable[[Body, BodyState], None]
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
     Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
-    Cast,
+    Cast, CutOff,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
@@ -194,8 +192,11 @@ def build(
         watch: is shown the body.
         source: that the capture is of; without it the motion is that of the capture's frames.
     """
-    capture, fitted, keys = _fit(capture, pictures, body, options, runner, observed, watch, source)
-    capture = calibrated(capture, fitted)
+    plan = plan_fit(capture, body, options.height_m, (options.schedule, options.other_motion), runner, observed, source)
+    if pictures is not None:
+        pictures = plan.shown(pictures)
+    fitted, keys = _fit(plan, pictures, body, options, runner, watch)
+    capture = calibrated(plan.capture, fitted)
     views = FrameViews(body, fitted.body_state(body), capture)
     avatar = Avatar(
         body, views.state, capture, solves=fitted.solves, warnings=(*capture.warnings, *fitted.warnings),
@@ -210,55 +211,29 @@ def build(
     if options.check:
         avatar = _judged(avatar, views, options, runner, keys)
     if source is not None and source.video is not None and options.every_frame:
-        avatar = _moving(avatar, fitted, source, runner, observed, keys)
+        avatar = _moving(avatar, fitted, source, runner, plan.key, keys)
     return Reconstruction(avatar, views, keys)
 
 
 def _fit(
-    capture: Capture,
+    plan: Plan,
     pictures: Iterable[Picture] | None,
     body: Body,
     options: Options,
     runner: Runner,
-    observed: str,
     watch: Watch | None,
-    source: Source | None,
-) -> tuple[Capture, FitState, dict[str, str]]:
-    """Run the schedule; return what it saw, the state on all frames, and the key of its last stage as ``fit``."""
-
-    @cache
-    def seen() -> Observations:  # sampling outlines takes seconds that a kept fit can do without
-        return Observations.of(capture, body.template.device, options.height_m).for_body(body)
-
-    start = FitState.upright(body, len(capture.frame_indices))
+) -> tuple[FitState, dict[str, str]]:
+    """Run the schedule; return the state on all frames, and the key of its last stage as ``fit``."""
+    tracker = None if pictures is None else SurfaceTracker(body, plan.capture, pictures)
+    start = replace(FitState.upright(body, len(plan.capture.frame_indices)), warnings=plan.warnings)
     if options.known is not None:
         start = start.with_shape(options.known.state)
+    context = Context(body, plan.observations, None if tracker is None else tracker.match)
     shape = None if options.known is None else [start.clip.betas, start.clip.offsets]
-    depends_on: list[Any] | None = None if runner.store is None else [observed, options.height_m, body.arrays(), shape]
-    schedule = options.schedule
-    if options.other_motion is not None:
-        found = runner.run(
-            "turning",
-            {"seen": depends_on, "code": code_identity("fit_avatar.fitting.turning")},
-            lambda advance: measure_turning(body, seen()),
-        ).value
-        if not found.is_turn:
-            logger.info(found.sentence)
-            schedule, start = options.other_motion, replace(start, warnings=(found.sentence,))
-    observations, shown = seen, capture
-    if source is not None and capture.limb_directions is None and schedule.observes("limb_directions"):
-        limbs = runner.run(
-            "limb directions",
-            {"observed": observed, "code": code_identity("fit_avatar.capture.given_limbs")},
-            lambda advance: source.find_limbs(capture, under("limb directions", advance)),
-        )
-        shown, depends_on = limbs.value, [depends_on, limbs.key]
-        observations = cache(lambda: seen().with_limbs(shown))
-    tracker = None if pictures is None else SurfaceTracker(body, shown, pictures)
-    context = Context(body, observations, None if tracker is None else tracker.match)
+    depends_on = None if runner.store is None else [plan.key, options.height_m, body.arrays(), shape]
     kept = _KeptActions(runner, digest(depends_on), watch)
-    state = schedule.run(start, context, kept)
-    return shown, state, {"fit": kept.key}
+    state = plan.schedule.run(start, context, kept)
+    return state, {"fit": kept.key}
 
 
 @dataclass

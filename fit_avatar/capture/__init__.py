@@ -11,7 +11,7 @@ from fit_avatar.capture.keypoints import load_keypoints
 from fit_avatar.capture.observe import observe
 from fit_avatar.capture.people_snapshot import PeopleSnapshot, load_people_snapshot
 from fit_avatar.capture.point_sets import convert_set
-from fit_avatar.capture.types import Camera, Capture, LeftOut, LimbDirections
+from fit_avatar.capture.types import Camera, Capture, CutOff, LeftOut, LimbDirections
 from fit_avatar.capture.video import VideoInfo, probe, read_frames
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Camera",
     "Capture",
     "CaptureConfig",
+    "CutOff",
     "EveryFrame",
     "LeftOut",
     "LimbDirections",

@@ -30,8 +30,8 @@ class CaptureConfig:
     learning_bytes: int = 400_000_000
     """They are fewer if they would take more memory than this: 16 of 3840 × 2160. Chosen by hand."""
     max_cut_off: float = 0.8
-    """The video is refused if the person is cut off at top or bottom in more than this fraction of the frames. Chosen
-    by hand."""
+    """The video is refused if top or bottom cut off so much of the person in more than this fraction of the frames
+    that not even both shoulders and an elbow are left. Chosen by hand."""
     max_both: float = 0.5
     """Given masks are refused if they hold two people at once in more than this fraction of the frames that show both.
     Chosen by hand."""

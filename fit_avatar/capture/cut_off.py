@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fit_avatar.capture.types import LeftOut
+from fit_avatar.capture.types import CutOff
 
 CUT_OFF = "the person is cut off at the frame's "
 """How the reason of a frame that is left out for this begins; the sides follow."""
@@ -12,17 +12,16 @@ MOST_NAMED = 6
 """Up to so many frames are named one by one. Chosen by hand."""
 
 
-def describe_cut_off(left_out: Iterable[LeftOut], total: int) -> str:
+def describe_cut_off(frames: Iterable[CutOff], total: int) -> str:
     """Say where the person is cut off, such as "at the bottom in 3 of 9 frames (0, 1, 2)"; empty if nowhere.
 
     Args:
-        left_out: frames that are left out, for this or other reasons.
+        frames: in which the person is cut off.
         total: frames that were looked at.
     """
     by_side: dict[str, list[int]] = {}
-    for frame in left_out:
-        if frame.reason.startswith(CUT_OFF):
-            by_side.setdefault(frame.reason.removeprefix(CUT_OFF), []).append(frame.frame_index)
+    for frame in frames:
+        by_side.setdefault(" and ".join(frame.sides), []).append(frame.frame_index)
     parts = [
         f"at the {side} in {len(indices)} of {total} frames ({name_frames(indices)})"
         for side, indices in sorted(by_side.items())

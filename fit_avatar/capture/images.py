@@ -256,7 +256,7 @@ def _refine(
 
 def _warnings(checks: list[MaskCheck], config: CaptureConfig) -> tuple[str, ...]:
     warnings = []
-    cut_off = sum(check.cut_off for check in checks)
+    cut_off = sum(bool(check.sides) for check in checks)
     if cut_off:
         where = "the only image" if len(checks) == 1 else f"{cut_off} of {len(checks)} images"
         warnings.append(f"The person is cut off in {where}; what lies outside is estimated from average people.")

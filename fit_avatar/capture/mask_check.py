@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from fit_avatar.capture.box import bounding_box, mask_height
 from fit_avatar.capture.cut_off import CUT_OFF
 from fit_avatar.capture.feet import lowest_of_feet
+from fit_avatar.capture.person import MIN_CONFIDENCE
 from fit_avatar.capture.points import Points
 from fit_avatar.capture.types import Image, Mask
 
 TRUNK = (2, 3, 5, 6, 9, 10, 12, 13)
 """BODY_25 shoulders, elbows, hips and knees: far enough inside the body to lie on its mask."""
+
+SHOULDERS, ELBOWS = (2, 5), (3, 6)
+"""BODY_25 points of the right and of the left side."""
 
 MISMATCH = "keypoints and mask do not show the same person"
 """Why a frame is left out whose mask does not cover the trunk's keypoints."""
@@ -79,8 +83,8 @@ class MaskCheck:
     """Confidence in the frame in 0..1; 0 means that it is left out."""
     reason: str = ""
     """Why it is left out."""
-    cut_off: bool = False
-    """Whether the person is cut off by the frame's top or bottom (in a photograph, by any side)."""
+    sides: tuple[str, ...] = ()
+    """The sides of the frame that cut the person off."""
 
 
 def clean_mask(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> Mask:
@@ -133,18 +137,19 @@ def check_masks(
 
 def check_photo(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> MaskCheck:
     """Check one photograph's mask by itself; the person may be cut off. [H, W], [25, 3]"""
-    return _mismatch(mask, keypoints, config) or MaskCheck(1.0, cut_off=bool(cut_off_sides(mask, keypoints, config)))
+    return _mismatch(mask, keypoints, config) or MaskCheck(1.0, sides=cut_off_sides(mask, keypoints, config))
 
 
 def area_jumps(areas: NDArray[np.float64], config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> NDArray[np.float64]:
-    """Return |log(area / median of the neighbours on both sides)|, less what is usual in the clip. [T]"""
+    """Return log(area / median of the neighbours on both sides), nearer to 0 by what is usual in the clip. [T]"""
     count, reach = len(areas), config.area_neighbours
     logs = np.log(areas)
     jump = np.zeros(count)
     for t in range(count):
         around = [logs[s] for s in range(max(t - reach, 0), min(t + reach + 1, count)) if s != t]
-        jump[t] = abs(logs[t] - np.median(around)) if around else 0.0
-    return np.asarray(np.maximum(jump - config.usual_area_jumps * np.median(jump), 0.0))
+        jump[t] = logs[t] - np.median(around) if around else 0.0
+    size = np.abs(jump)
+    return np.asarray(np.sign(jump) * np.maximum(size - config.usual_area_jumps * np.median(size), 0.0))
 
 
 def cut_off_sides(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_MASK_CHECK) -> tuple[str, ...]:
@@ -162,6 +167,13 @@ def cut_off_sides(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAU
         del edges["bottom"]
     limits = {"top": config.head_contact}
     return tuple(side for side, e in edges.items() if e.sum() > limits.get(side, config.cut_off_contact) * size)
+
+
+def shows_upper_body(keypoints: Points, width: int, height: int) -> bool:
+    """Return whether both shoulders and an elbow are in the picture: the least of which a pose can be made. [K, 3]"""
+    u, v, confidence = keypoints[(*SHOULDERS, *ELBOWS), :].T
+    seen = (confidence > MIN_CONFIDENCE) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    return bool(seen[:2].all() and seen[2:].any())
 
 
 def person_sharpness(frame: Image, mask: Mask) -> float:
@@ -196,15 +208,16 @@ def _mismatch(mask: Mask, keypoints: Points, config: MaskCheckConfig) -> MaskChe
 
 def _check_frame(mask: Mask, keypoints: Points, jump: float, config: MaskCheckConfig) -> MaskCheck:
     sides = cut_off_sides(mask, keypoints, config)
-    if "top" in sides or "bottom" in sides:
-        return MaskCheck(0.0, CUT_OFF + " and ".join(sides), cut_off=True)
+    if {"top", "bottom"} & set(sides) and not shows_upper_body(keypoints, mask.shape[1], mask.shape[0]):
+        return MaskCheck(0.0, CUT_OFF + " and ".join(sides), sides)
+    jump = max(jump, 0.0) if sides else abs(jump)  # who leaves the picture becomes smaller in it
     if mask.any() and jump > config.max_area_jump:
         return MaskCheck(0.0, "the mask's area jumps compared with its neighbours")
     mismatch = _mismatch(mask, keypoints, config)
     if mismatch is not None:
         return mismatch
     doubtful = fraction_on_mask(mask, keypoints, config) < config.doubtful_on_mask
-    return MaskCheck(config.low_weight if sides or jump > config.doubtful_area_jump or doubtful else 1.0)
+    return MaskCheck(config.low_weight if jump > config.doubtful_area_jump or doubtful else 1.0, sides=sides)
 
 
 def _pixels(

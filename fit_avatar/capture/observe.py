@@ -15,7 +15,6 @@ from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.crowd import crowd_warning
-from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.cuts import find_pieces
 from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.frames import open_frames
@@ -77,7 +76,7 @@ def observe(
 
     Raises:
         BadInputError: a file that cannot be used, or inputs that do not belong together.
-        NoPersonError: nobody is in the video, the person is always cut off, or given masks hold two people at once.
+        NoPersonError: nobody is in the video, too little of the person is, or given masks hold two people at once.
         MissingDependencyError: a detector or h5py is needed and not installed.
     """
     report: Progress = progress or (lambda step, done, total: None)
@@ -100,6 +99,7 @@ def observe(
     used = np.array(list(weights), np.int64)
     left_out = tuple(with_titles(observer.left_out, inputs.measured.change, config.presence))
     body = np.stack([masked[index].points[BODY] for index in weights])
+    cut_off = [frame.frame_index for frame in observer.cut_off]
     warnings = (
         *notes,
         *inputs.notes,
@@ -109,8 +109,8 @@ def observe(
         *summarise(left_out),
         *steadied.notes,
         *motion.notes,
-        *_small_person(float(np.median([mask_height(masked[index].mask) for index in weights])), config),
-        *_warnings(describe_cut_off(observer.left_out, len(masked)), seen, len(weights), config),
+        *_small_person([mask_height(masked[index].mask) for index in weights if index not in cut_off], config),
+        *_warnings(seen, len(weights), config),
     )
     matte = isinstance(inputs.masks, Mattes)
     return assemble_capture(
@@ -123,9 +123,10 @@ def observe(
         fps=inputs.timing.fps,
         stated_times_s=None if inputs.timing.is_even else inputs.timing.times[used],
         left_out=left_out,
+        cut_off=tuple(observer.cut_off),
         warnings=warnings,
         people=seen.cast,
-        pieces=find_pieces(body, used, inputs.timing.times[used], inputs.measured),
+        pieces=find_pieces(body, used, inputs.timing.times[used], inputs.measured, np.isin(used, cut_off)),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         camera_motion=motion,
         sources={
@@ -197,7 +198,9 @@ def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Cl
     return clip
 
 
-def _small_person(height_px: float, config: CaptureConfig) -> tuple[str, ...]:
+def _small_person(heights_px: Sequence[float], config: CaptureConfig) -> tuple[str, ...]:
+    """Warn of a person who is small; ``heights_px`` in the frames that show them whole."""
+    height_px = float(np.median(heights_px)) if heights_px else np.inf
     if height_px >= config.small_person_px:
         return ()
     return (
@@ -206,10 +209,8 @@ def _small_person(height_px: float, config: CaptureConfig) -> tuple[str, ...]:
     )
 
 
-def _warnings(cut_off: str, seen: Sighting, used: int, config: CaptureConfig) -> tuple[str, ...]:
+def _warnings(seen: Sighting, used: int, config: CaptureConfig) -> tuple[str, ...]:
     warnings, selected, swapped = [], seen.slots, len(seen.swapped)
-    if cut_off:
-        warnings.append(f"The person is cut off {cut_off}; these frames are left out.")
     if used < config.few_used * selected:
         warnings.append(f"Only {used} of {selected} selected frames could be used; see the reasons in metrics.json.")
     if swapped > config.many_swapped * selected:

@@ -18,7 +18,7 @@ from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import CaptureConfig
 from fit_avatar.capture.crowd import is_doubtful
-from fit_avatar.capture.cut_off import describe_cut_off
+from fit_avatar.capture.cut_off import CUT_OFF, describe_cut_off
 from fit_avatar.capture.detectors import Detector
 from fit_avatar.capture.everybody import BuiltIn, Finder, find_cast, known
 from fit_avatar.capture.given_limbs import known_limbs
@@ -35,7 +35,7 @@ from fit_avatar.capture.selection import relative_sharpness
 from fit_avatar.capture.slots import NO_PERSON, NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.steady import SHAKEN, Steadied, find_bumps
 from fit_avatar.capture.track import Track
-from fit_avatar.capture.types import PERSON_LEVEL, Camera, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.types import PERSON_LEVEL, Camera, CutOff, Image, LeftOut, Mask, Progress
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.io.threads import in_threads
@@ -103,6 +103,8 @@ class Observer:
     """What the user gave, for messages."""
     pose_model: Path | None = None
     left_out: list[LeftOut] = field(default_factory=list)
+    cut_off: list[CutOff] = field(default_factory=list)
+    """Usable frames that show the person in part."""
 
     def detect_people(self, choose: Choose, detector: Detector) -> tuple[dict[int, People], Choose]:
         """Detect people in each slot's frames until one shows somebody.
@@ -292,17 +294,17 @@ class Observer:
             Frame index → weight of the usable frames.
 
         Raises:
-            NoPersonError: the person is cut off in most frames, or too few frames are usable.
+            NoPersonError: most frames show too little of the person, or too few frames are usable.
         """
         config, frames = self.config, list(masked.values())
         self._require_frames(len(frames), candidates)
         keypoints = np.stack([frame.points[BODY] for frame in frames])
         checks = check_masks([frame.mask for frame in frames], keypoints, config.mask_check)
         self._require_agreement(sum(check.reason == MISMATCH for check in checks), len(checks))
-        cut_off = sum(check.cut_off for check in checks)
-        if cut_off > config.max_cut_off * len(checks):
-            reasons = [LeftOut(index, check.reason) for index, check in zip(masked, checks, strict=True)]
-            raise NoPersonError(self.given.cut_off(describe_cut_off(reasons, len(checks))))
+        cut_off = [CutOff(index, check.sides) for index, check in zip(masked, checks, strict=True)]
+        too_little = [one for one, check in zip(cut_off, checks, strict=True) if check.reason.startswith(CUT_OFF)]
+        if len(too_little) > config.max_cut_off * len(checks):
+            raise NoPersonError(self.given.cut_off(describe_cut_off(too_little, len(checks))))
         sharpness = relative_sharpness(np.array([frame.sharpness for frame in frames], np.float32), config.selection)
         sharpness = np.clip(sharpness / config.full_weight_sharpness, config.mask_check.low_weight, 1.0)
         doubts = [config.crowd.weight if frame.doubtful else 1.0 for frame in frames]
@@ -312,6 +314,7 @@ class Observer:
                 self._leave_out([index], check.reason)
         usable = {index: weight for index, weight in zip(masked, weights, strict=True) if weight > 0.0}
         self._require_frames(len(usable), candidates)
+        self.cut_off += [frame for frame in cut_off if frame.sides and frame.frame_index in usable]
         return usable
 
     def on_masks(self, points: Mapping[int, Points], masks: Mapping[int, Mask]) -> set[int]:

@@ -18,6 +18,8 @@ from fit_avatar.capture.slots import NO_PERSON
 from fit_avatar.capture.types import LeftOut
 
 TITLE = "it belongs to a title or a still picture without a person"
+LEGS = (10, 11, 13, 14)
+"""BODY_25 points of knees and ankles."""
 COMES = "the person is only coming into the picture"
 GOES = "the person is leaving the picture"
 SUMMARY = {
@@ -66,6 +68,8 @@ DEFAULT_PRESENCE = PresenceConfig()
 def coming_and_going(points: Mapping[int, Points], config: PresenceConfig = DEFAULT_PRESENCE) -> tuple[int, int]:
     """Return the first and the last frame in which the person is in place; (0, -1) if there is none.
 
+    Of half bodies, whose legs are seldom seen, that cannot be told: the whole clip is theirs.
+
     Args:
         points: frame index → all points of the frames that show the person. [137, 3]
         config: settings.
@@ -73,7 +77,10 @@ def coming_and_going(points: Mapping[int, Points], config: PresenceConfig = DEFA
     indices = sorted(points)
     if not indices:
         return 0, -1
-    settled, wander = _settled(np.stack([points[i][BODY] for i in indices]), config)
+    body = np.stack([points[i][BODY] for i in indices])
+    if not _expected(body, config)[[*LEGS]].any():
+        return indices[0], indices[-1]
+    settled, wander = _settled(body, config)
     runs = np.flatnonzero(np.convolve(settled, np.ones(config.run), "valid") >= config.run)
     if settled.mean() < config.min_settled or wander > config.max_wander or not len(runs):
         return indices[0], indices[-1]
@@ -123,13 +130,18 @@ def summarise(left_out: Iterable[LeftOut]) -> tuple[str, ...]:
     return (f"Left out of the video: {', '.join(parts)}.",) if parts else ()
 
 
+def _expected(body: NDArray[np.float32], config: PresenceConfig) -> NDArray[np.bool_]:
+    """Return which points most frames show. [T, 25, 3] → [25]"""
+    return np.asarray((body[..., 2] > MIN_CONFIDENCE).mean(0) > config.usually_seen)
+
+
 def _settled(body: NDArray[np.float32], config: PresenceConfig) -> tuple[NDArray[np.bool_], float]:
     """Return in which frames a person is where, as large and as whole as usual, and how far apart they are in those.
 
     [T, 25, 3] → [T], in body sizes
     """
     seen = body[..., 2] > MIN_CONFIDENCE
-    expected = seen.mean(0) > config.usually_seen
+    expected = _expected(body, config)
     whole = seen[:, expected].mean(1) >= config.min_seen if expected.any() else np.ones(len(body), bool)
     sizes = np.array([max(body_size(points), 1.0) for points in body])
     usual = float(np.median(sizes))

@@ -9,23 +9,23 @@ import numpy as np
 
 from fit_avatar.capture.alignment import align
 from fit_avatar.capture.cast import Cast
-from fit_avatar.capture.cut_off import CUT_OFF, describe_cut_off
+from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.detectors import Detector, make_detector
 from fit_avatar.capture.disagreement import require_agreement, unseen_parts
 from fit_avatar.capture.everybody import several
 from fit_avatar.capture.inputs import Inputs
+from fit_avatar.capture.mask_check import shows_upper_body
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.moves import Move, moved_mask, moved_points
 from fit_avatar.capture.observer import Candidate, Observer, Slots, coarse_masks
 from fit_avatar.capture.points import People, Points
+from fit_avatar.capture.presence import LEGS
 from fit_avatar.capture.refusals import all_alike, empty_masks
 from fit_avatar.capture.steady import Steadied
 from fit_avatar.capture.track import Track, fix_points
-from fit_avatar.capture.types import LeftOut, Mask
+from fit_avatar.capture.types import CutOff, Mask
 from fit_avatar.errors import BadInputError, NoPersonError
 
-LEGS = (10, 11, 13, 14)
-"""BODY_25 points of knees and ankles."""
 MORE_THAN_ONE = 2
 """People in a clip, from which on they are told apart."""
 
@@ -93,7 +93,7 @@ def find_person(observer: Observer, inputs: Inputs, frames: int, other: Detector
     clip, config = observer.clip, observer.config
     points, swapped = {index: found[index].points for index in sorted(found)}, frozenset(found)
     if track is None:
-        _require_legs(observer, points)
+        _require_upper_body(observer, points)
         points, swapped = fix_points(points, inputs.timing.times, config.left_right)
         points = points if inputs.parts is None else inputs.parts.attach(points, clip.scale)
     else:
@@ -152,12 +152,16 @@ def _require_enough(observer: Observer, inputs: Inputs, found: Mapping[int, Cand
         )
 
 
-def _require_legs(observer: Observer, points: Mapping[int, Points]) -> None:
-    """Refuse a clip whose person the detector expects to go on below the picture, before masks are made of it."""
-    below = [index for index, p in points.items() if (p[LEGS, 1] > observer.clip.height).all()]
-    if len(below) > observer.config.max_cut_off * len(points):
-        reasons = [LeftOut(index, f"{CUT_OFF}bottom") for index in below]
-        raise NoPersonError(observer.given.cut_off(describe_cut_off(reasons, len(points))))
+def _require_upper_body(observer: Observer, points: Mapping[int, Points]) -> None:
+    """Refuse a clip of faces, whose bodies the detector expects below the picture, before masks are made of it."""
+    width, height = observer.clip.width, observer.clip.height
+    faces = [
+        CutOff(index, ("bottom",))
+        for index, p in points.items()
+        if (p[LEGS, 1] > height).all() and not shows_upper_body(p, width, height)
+    ]
+    if len(faces) > observer.config.max_cut_off * len(points):
+        raise NoPersonError(observer.given.cut_off(describe_cut_off(faces, len(points))))
 
 
 def _chosen(observer: Observer, inputs: Inputs, cast: Cast, number: int | None) -> Cast:

@@ -97,6 +97,21 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class CutOff:
+    """A frame in which the border of the picture cuts the person off."""
+
+    frame_index: int
+    """Index in the video, from 0."""
+    sides: tuple[str, ...]
+    """Of the picture: top, bottom, left, right."""
+
+    @property
+    def lengthwise(self) -> bool:
+        """Return whether head or feet are outside, so that the outline has no end."""
+        return bool({"top", "bottom"} & set(self.sides))
+
+
+@dataclass(frozen=True)
 class LimbDirections:
     """Directions of L limbs in T frames.
 
@@ -162,7 +177,11 @@ class Capture:
 
     pieces: NDArray[np.int64] | None = None
     """Number of the continuous piece of the video that each frame is from, from 0 and ascending: between two, the video
-    was cut, and the person is elsewhere at once. None: it is one piece. [T]"""
+    was cut, or nobody was seen for a while, and the person is elsewhere at once. None: it is one piece. [T]"""
+
+    cut_off: tuple[CutOff, ...] = ()
+    """Frames that are used though they show the person in part, ascending. What needs whole outlines does without
+    them, see :func:`fit_avatar.fitting.only_whole`."""
 
     camera_motion: CameraMotion | None = None
     """How the camera turned, over all frames of the video if it moved. None: that is not known, as of photographs."""

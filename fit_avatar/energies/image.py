@@ -21,7 +21,7 @@ from fit_avatar.capture.types import Camera
 from fit_avatar.energies.kernel import Annealed, Value, value_at
 from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
-from fit_avatar.energies.projection import metres_per_pixel, scaled
+from fit_avatar.energies.projection import inside_image, metres_per_pixel, scaled
 from fit_avatar.energies.term import energy
 from fit_avatar.errors import BadInputError
 from fit_avatar.silhouettes import Contours, match_contours
@@ -149,7 +149,7 @@ def contour_distance(
 def match_outlines(
     x: PosedBody, contours: Contours, camera: Camera, gate_px: Tensor, rim: int, spacing_m: float
 ) -> OutlineMatch:
-    """Match every outline point to a rim vertex of the posed surface.
+    """Match every outline point to a rim vertex of the posed surface; outside of the picture none has any weight.
 
     Args:
         x: the posed body.
@@ -177,5 +177,7 @@ def match_outlines(
         )
         for part in torch.split(torch.arange(len(vertices), device=vertices.device), MATCHED_FRAMES)
     ]
-    index = chosen[torch.cat([m.vertices for m in found])].unflatten(0, frames)
-    return OutlineMatch(contours, index, torch.cat([m.weights for m in found]).unflatten(0, frames))
+    place = torch.cat([m.vertices for m in found])
+    matched = vertices.gather(1, place[..., None].expand(*place.shape, 3))
+    seen = torch.cat([m.weights for m in found]) * inside_image(camera.project(matched), camera)
+    return OutlineMatch(contours, chosen[place].unflatten(0, frames), seen.unflatten(0, frames))

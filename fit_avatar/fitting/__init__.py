@@ -19,6 +19,7 @@ from fit_avatar.fitting.fit import AnySchedule, as_schedule, fit
 from fit_avatar.fitting.motion import MotionConfig, SolvedMotion, solve_motion
 from fit_avatar.fitting.motion_schedule import motion
 from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.partial import only_whole
 from fit_avatar.fitting.presets import PRESETS, preset
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.fitting.schedule_file import load_extension, read_schedule, schedule_from_json, schedule_to_json
@@ -54,6 +55,7 @@ __all__ = [
     "load_extension",
     "measure_turning",
     "motion",
+    "only_whole",
     "preset",
     "read_schedule",
     "schedule_from_json",

@@ -85,13 +85,14 @@ def some_frames(seen: Capture, frames: slice | NDArray[np.int64]) -> Capture:
     always = ("frame_indices", "keypoints", "masks", "frame_weights")
     names = (*always, "hands", "face", "stated_times_s", "steadying", "pieces")
     given = {name: getattr(seen, name) for name in names}
-    limbs = seen.limb_directions
+    limbs, kept = seen.limb_directions, set(seen.frame_indices[frames].tolist())
     if limbs is not None:
         limbs = replace(limbs, directions=limbs.directions[frames], sigma_rad=limbs.sigma_rad[frames])
     return replace(
         seen,
         point_sets={name: points[frames] for name, points in seen.point_sets.items()},
         limb_directions=limbs,
+        cut_off=tuple(frame for frame in seen.cut_off if frame.frame_index in kept),
         **{name: array[frames] for name, array in given.items() if array is not None},
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fit_avatar.body.model import Body
@@ -15,6 +16,7 @@ from fit_avatar.energies import Term
 from fit_avatar.fitting.actions import Action, Context, StartFrom
 from fit_avatar.fitting.actions.action import MatchSurfaceIn
 from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.partial import whole_places
 from fit_avatar.fitting.presets import preset
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.fitting.state import FitState
@@ -57,6 +59,8 @@ def fit(
 ) -> FitState:
     """Fit poses and shape to a capture.
 
+    Frames that show the person in part have no weight, unless the schedule takes them (``Schedule.partial``).
+
     Args:
         body: the body to fit.
         capture: what was observed.
@@ -72,6 +76,9 @@ def fit(
         BadInputError: there is no preset of that name, or a term lacks a data field.
     """
     plan, body = as_schedule(schedule, terms), body.to(device)
+    if not plan.partial:
+        whole = np.isin(np.arange(len(capture.frame_indices)), whole_places(capture))
+        capture = replace(capture, frame_weights=capture.frame_weights * whole.astype(np.float32))
     observations = Observations.of(capture, torch.device(device), height_m).for_body(body)
 
     def run_action(action: Action, state: FitState, context: Context) -> FitState:

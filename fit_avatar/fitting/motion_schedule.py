@@ -131,4 +131,4 @@ def motion(quality: str = "balanced") -> Schedule:
         name = f"pose with the consensus shape {i}/{rounds}"
         actions.append(Solve(name, pose, free=free, optimiser=GaussNewton(8)))
     actions.append(ConsensusShape("final consensus shape"))
-    return Schedule("motion", "any motion of a person; motion, body and clothes", tuple(actions))
+    return Schedule("motion", "any motion of a person; motion, body and clothes", tuple(actions), partial=True)

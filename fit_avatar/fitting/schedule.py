@@ -20,6 +20,9 @@ class Schedule:
     about: str
     """What it is for, in a few words."""
     actions: tuple[Action, ...]
+    partial: bool = False
+    """Whether frames that show the person in part are fitted, too, where they are seen. Else they are left out: an
+    outline that the border of the picture cuts has no end."""
 
     def __post_init__(self) -> None:
         names = [action.name for action in self.actions]

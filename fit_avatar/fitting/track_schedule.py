@@ -49,4 +49,5 @@ def track() -> Schedule:
             ),
             Solve("pose from near outlines", fine, free=FREE, optimiser=GaussNewton(8)),
         ),
+        partial=True,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body import rotation
@@ -98,8 +99,7 @@ def diagnose(
     count, poor = len(agreement.iou), int((agreement.iou < config.poor_iou).sum())
     if (agreement.iou < config.failed_iou).sum() > count / 2:
         raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources), shape_known))
-    heights = np.array([np.ptp(np.flatnonzero(mask.any(1))) + 1 if mask.any() else np.nan for mask in capture.masks])
-    error = agreement.keypoint_error_px / heights
+    error = agreement.keypoint_error_px / _heights(body, state, capture)
     median = float(np.median(error[np.isfinite(error)])) if np.isfinite(error).any() else 0.0
     if median > config.failed_keypoint_error:
         raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
@@ -110,6 +110,17 @@ def diagnose(
             "see silhouette_iou in metrics.json.",
         )
     return warnings
+
+
+def _heights(body: Body, state: BodyState, capture: Capture) -> NDArray[np.float64]:
+    """Return the person's height in each frame, in pixels: the mask's, or the body's where that is cut off. [T]"""
+    heights = np.array([np.ptp(np.flatnonzero(mask.any(1))) + 1 if mask.any() else np.nan for mask in capture.masks])
+    cut = np.isin(capture.frame_indices, [frame.frame_index for frame in capture.cut_off])
+    if cut.any():
+        with torch.no_grad():
+            rows = capture.camera.project(pose_body(body, state).vertices)[..., 1].cpu().double().numpy()
+        heights = np.where(cut, np.maximum(np.nan_to_num(heights), np.ptp(rows, axis=1)), heights)
+    return heights
 
 
 def _likeness(agreement: Agreement, config: DiagnosticsConfig) -> tuple[str, ...]:

@@ -37,7 +37,12 @@ def test_a_jump_of_one_alone_is_none() -> None:
     )  # the detector errs
 
 
-def test_a_gap_is_no_cut() -> None:
+def test_a_gap_is_no_cut_unless_the_person_left_the_picture() -> None:
     degrees, times = np.linspace(0, 300, 60), np.arange(60)
     times[30:] += 40
-    assert find_pieces(turning_person(degrees), times, times / 30, measured(100)) is None
+    body, at_border = turning_person(degrees), np.isin(np.arange(60), (29,))
+    assert find_pieces(body, times, times / 30, measured(100)) is None
+    pieces = find_pieces(body, times, times / 30, measured(100), at_border)
+    assert pieces is not None and pieces.tolist() == [0] * 30 + [1] * 30
+    times[30:] -= 30
+    assert find_pieces(body, times, times / 30, measured(100), at_border) is None, "a third of a second"

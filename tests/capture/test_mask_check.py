@@ -82,7 +82,7 @@ def test_hair_and_hands_that_touch_the_border_are_not_cut_off() -> None:
         points = POINTS - np.float32([x, y, 0])
         assert check_masks([MASK[y:, x:]] * 3, np.stack([points] * 3))[0] == MaskCheck(1.0)
     through_the_face = check_masks([MASK[top + 30 :]] * 3, np.stack([POINTS - np.float32([0, top + 30, 0])] * 3))[0]
-    assert through_the_face == MaskCheck(0.0, "the person is cut off at the frame's top", cut_off=True)
+    assert through_the_face == MaskCheck(1.0, sides=("top",))
 
 
 def test_whole_feet_on_the_border_are_not_cut_off() -> None:
@@ -112,10 +112,32 @@ def test_a_turning_body_changes_its_area_smoothly() -> None:
     assert area_jumps(turn).max() < 0.18
 
 
+def test_cut_off_frames_have_full_weight_if_they_show_shoulders_and_an_elbow() -> None:
+    elbows = int(POINTS[[3, 6], 1].max())
+    half = MASK[: elbows + 20]
+    assert check_masks([half] * 3, np.stack([POINTS] * 3))[0] == MaskCheck(1.0, sides=("bottom",))
+    head = MASK[: elbows - 20]
+    assert check_masks([head] * 3, np.stack([POINTS] * 3))[0] == MaskCheck(
+        0.0, "the person is cut off at the frame's bottom", ("bottom",)
+    )
+
+
+def test_who_leaves_at_the_side_may_become_smaller_at_once_but_not_larger() -> None:
+    way = [0, 0, 0, 0, 60, 110, 160, 210]
+    shown = [np.pad(MASK, ((0, 0), (s, 0)))[:, : MASK.shape[1]] for s in way]
+    points = np.stack([POINTS + np.float32([s, 0, 0]) for s in way])
+    assert np.abs(area_jumps(np.array([m.sum() for m in shown], np.float64))).max() > 0.5
+    for order in (slice(None), slice(None, None, -1)):
+        assert all(check.weight > 0 for check in check_masks(shown[order], points[order]))
+    flooded = [MASK] * 7
+    flooded[3] = MASK | (np.arange(MASK.shape[1]) > 100)
+    assert "area jumps" in check_masks(flooded, np.stack([POINTS] * 7))[3].reason
+
+
 def test_a_photograph_may_cut_the_person_off() -> None:
     assert check_photo(MASK, POINTS) == MaskCheck(1.0)
-    for crop in (np.s_[:450, :], np.s_[:, :260]):
-        assert check_photo(MASK[crop], POINTS) == MaskCheck(1.0, cut_off=True)
+    for crop, sides in ((np.s_[:450, :], ("bottom",)), (np.s_[:, :260], ("right",))):
+        assert check_photo(MASK[crop], POINTS) == MaskCheck(1.0, sides=sides)
     assert check_photo(MASK & False, POINTS).reason == "the mask is empty"
     aside = POINTS + np.float32([150, 0, 0])
     assert "same person" in check_photo(MASK, aside).reason

@@ -21,6 +21,7 @@ from fit_avatar.capture.mediapipe_pose import Detection
 from fit_avatar.capture.moves import moved_mask, moved_picture, moved_points
 from fit_avatar.capture.points import BODY
 from fit_avatar.capture.source import Source
+from fit_avatar.capture.types import CutOff
 from fit_avatar.errors import BadInputError, NoPersonError
 
 CAMERA, _ = camera_from(WIDTH, HEIGHT, focal_px=150)
@@ -382,14 +383,28 @@ def test_swaps_are_found_with_the_frames_between(clip: Path, masks: Path, tmp_pa
     assert warning.startswith("The keypoints' left and right were exchanged in 2 of 4 selected frames")
 
 
-def test_always_cut_off(clip: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def cut_masks(tmp_path: Path) -> Path:
+    """Masks that go on to the bottom of the picture, as if feet were below it."""
     cut = [m | (person(s)[0].any(0) & (np.arange(HEIGHT) > 100)[:, None]) for s in SHIFTS for m in [person(s)[0]]]
-    folder = write_masks(tmp_path / "cut", cut)
+    return write_masks(tmp_path / "cut", cut)
+
+
+def test_who_is_always_cut_off_is_observed_where_they_are_seen(clip: Path, cut_masks: Path, tmp_path: Path) -> None:
     without_feet = [[np.r_[person(s)[1][:19], np.zeros((6, 3), np.float32)]] for s in SHIFTS]
     keypoints = write_openpose(tmp_path / "without_feet", without_feet)
+    capture = observe(clip, camera=CAMERA, keypoints=keypoints, masks=cut_masks)
+    assert capture.cut_off == tuple(CutOff(t, ("bottom",)) for t in range(12)) and capture.left_out == ()
+    assert (capture.frame_weights == 1.0).all()
+    assert capture.warnings == (), "who is cut off is not said to be small"
+
+
+def test_who_is_seen_less_than_to_the_elbows_is_refused(clip: Path, cut_masks: Path, tmp_path: Path) -> None:
+    heads = np.isin(np.arange(25), [0, 1, 2, 5, 15, 16, 17, 18])[:, None]
+    keypoints = write_openpose(tmp_path / "heads", [[person(s)[1] * heads] for s in SHIFTS])
     message = r"the masks in .*cut touch the border of the picture at the bottom in 12 of 12 frames \(0 to 11\)"
     with pytest.raises(NoPersonError, match=message):
-        observe(clip, camera=CAMERA, keypoints=keypoints, masks=folder)
+        observe(clip, camera=CAMERA, keypoints=keypoints, masks=cut_masks)
 
 
 def test_wrong_camera_and_frames(clip: Path) -> None:

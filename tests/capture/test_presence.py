@@ -35,6 +35,13 @@ def test_one_who_is_cut_off_at_first_is_coming() -> None:
     assert coming_and_going(by_frame(body)) == (12, 118)
 
 
+def test_of_half_bodies_nobody_is_said_to_come_or_go() -> None:
+    body = BODY.copy()
+    body[6:, [10, 11, 13, 14, 19, 20, 21, 22, 23, 24], 2] = 0
+    body[:6, [0, 1, 2, 3, 4, 15, 16, 17, 18], 2] = 0
+    assert coming_and_going(by_frame(body)) == (0, 118)
+
+
 def test_a_turn_in_place_and_one_who_always_moves_are_kept_whole() -> None:
     assert coming_and_going(by_frame(BODY)) == (0, 118)
     for across in (380, 450, 800, 1200):  # most frames are near the middle

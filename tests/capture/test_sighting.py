@@ -10,31 +10,37 @@ import numpy as np
 import pytest
 
 from fit_avatar.capture.config import CaptureConfig
+from fit_avatar.capture.mask_check import ELBOWS
 from fit_avatar.capture.points import NUM_POINTS, Points
+from fit_avatar.capture.presence import LEGS
 from fit_avatar.capture.refusals import Given
-from fit_avatar.capture.sighting import LEGS, _require_legs
+from fit_avatar.capture.sighting import _require_upper_body
 from fit_avatar.errors import NoPersonError
 
 OBSERVER = cast(
-    Any, SimpleNamespace(clip=SimpleNamespace(height=100), config=CaptureConfig(), given=Given(Path("face.mp4"), None))
+    Any,
+    SimpleNamespace(
+        clip=SimpleNamespace(width=100, height=100), config=CaptureConfig(), given=Given(Path("face.mp4"), None)
+    ),
 )
 
 
-def frames(knees: list[float]) -> dict[int, Points]:
-    points = {3 * t: np.full((NUM_POINTS, 3), 50, np.float32) for t in range(len(knees))}
-    for one, height in zip(points.values(), knees, strict=True):
-        one[LEGS, 1] = height
+def frames(faces: int, bodies: int, shown: tuple[int, ...] = ()) -> dict[int, Points]:
+    """Return frames of faces, below whose picture are legs and elbows, but for some points, and of whole bodies."""
+    points = {3 * t: np.full((NUM_POINTS, 3), 50, np.float32) for t in range(faces + bodies)}
+    for one in list(points.values())[:faces]:
+        one[[k for k in (*LEGS, *ELBOWS) if k not in shown], 1] = 140.0
     return points
 
 
-def test_legs_below_the_picture_are_told_before_masks_are_made() -> None:
+def test_faces_are_told_before_masks_are_made() -> None:
     with pytest.raises(NoPersonError, match=r"^the person in face\.mp4 is cut off at the bottom in 9 of 10 frames"):
-        _require_legs(OBSERVER, frames(9 * [140.0] + [80.0]))
+        _require_upper_body(OBSERVER, frames(9, 1))
 
 
-def test_a_person_who_is_cut_off_now_and_then_is_observed() -> None:
-    _require_legs(OBSERVER, frames(6 * [140.0] + 4 * [80.0]))
-    one_foot = frames(10 * [80.0])
-    for points in one_foot.values():
-        points[LEGS[-1], 1] = 120.0
-    _require_legs(OBSERVER, one_foot)
+@pytest.mark.parametrize(
+    "points", [frames(7, 3), frames(10, 0, shown=ELBOWS[:1]), frames(10, 0, shown=LEGS[:1])],
+    ids=["faces now and then", "an elbow", "a leg"],
+)  # fmt: skip
+def test_who_shows_more_is_observed(points: dict[int, Points]) -> None:
+    _require_upper_body(OBSERVER, points)

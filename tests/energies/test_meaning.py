@@ -18,7 +18,7 @@ from fit_avatar.body import rotation
 from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.state import BodyState
 from fit_avatar.energies.contact import FEET
-from fit_avatar.energies.image import OutlineMatch
+from fit_avatar.energies.image import OutlineMatch, match_outlines
 from fit_avatar.energies.surface import shaped_mesh
 from fit_avatar.errors import BadInputError
 from fit_avatar.silhouettes import Contours
@@ -59,6 +59,22 @@ def test_contour_distance_counts_pixels_outward(body):
     )
     assert outside.item() == pytest.approx(4.0, abs=1e-4)
     assert inside.item() == pytest.approx(-4.0 / 3, abs=1e-4)
+
+
+def test_outlines_do_not_pull_what_is_outside_of_the_picture(body):
+    x = posed_body(body)
+    points = CAMERA.project(x.vertices)
+    outlines = Contours(
+        points,
+        torch.nn.functional.normalize(points - points.mean(1, keepdim=True), dim=-1),
+        torch.ones(points.shape[:2]),
+    )
+    cut = replace(CAMERA, height=int(points[..., 1].median()))
+    whole, half = (match_outlines(x, outlines, camera, torch.tensor([50.0]), 10**6, 0.0) for camera in (CAMERA, cut))
+    below = points[0].gather(0, half.vertices[0, :, None].expand(-1, 2))[:, 1] >= cut.height
+    assert torch.equal(whole.vertices, half.vertices)
+    assert whole.confidence[0, below].any() and not half.confidence[0, below].any()
+    assert torch.equal(whole.confidence[0, ~below], half.confidence[0, ~below]) and half.confidence.any()
 
 
 def test_only_named_keypoints_count(body):

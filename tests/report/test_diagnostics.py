@@ -1,13 +1,14 @@
 """Diagnostics of a fit: sides that no frame shows, and a body that does not match."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from fit_avatar.body import BodyState, rotation
-from fit_avatar.capture import Camera, Capture
+from fit_avatar.capture import Camera, Capture, CutOff
 from fit_avatar.errors import NoPersonError
 from fit_avatar.report.diagnostics import diagnose, turn_warnings, view_angles
 from fit_avatar.report.metrics import Agreement
@@ -94,6 +95,17 @@ def test_keypoints_that_contradict_the_masks_are_refused(body):
     with pytest.raises(NoPersonError, match=r"^the body that fits the masks is 3\.0 % of the person's"):
         diagnose(body, state, seen, Agreement(overlap, np.full(24, 3.0)))
     assert diagnose(body, state, seen, Agreement(overlap, np.full(24, np.nan))) == ()
+
+
+def test_errors_of_half_bodies_are_compared_with_the_height_of_the_whole_person(body):
+    state, away = facing(body, np.linspace(0, 345, 24).tolist()), np.full(24, 1.5)
+    seen, overlap = observed(24), np.full(24, 0.95)
+    seen.masks[:, 50:] = False  # 40 of 100 pixels are left
+    with pytest.raises(NoPersonError, match=r"^the body that fits the masks is 3\.8 % of the person's"):
+        diagnose(body, state, seen, Agreement(overlap, away))
+    near = replace(seen.camera, fx=200.0, fy=200.0)  # the body is larger than what the mask shows of it
+    seen = replace(seen, camera=near, cut_off=tuple(CutOff(t, ("bottom",)) for t in range(24)))
+    assert diagnose(body, state, seen, Agreement(overlap, away)) == ()
 
 
 def test_a_motionless_person_is_an_error_and_a_small_turn_a_warning(body):
