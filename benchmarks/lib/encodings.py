@@ -22,16 +22,25 @@ KR_KB = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 
 
 
 def yuv(rgb: NDArray[np.float64], matrix: int, full: bool, bits: int) -> list[NDArray[Any]]:
-    """Return planes of 4:2:0 for R'G'B' in 0..1, with the maths of H.273 rather than a library's. [H, W, 3]"""
+    """Return planes of 4:2:0 for R'G'B' in 0..1, with the maths of H.273 rather than a library's. [H, W, 3]
+
+    A sample of chroma is on the left one of two columns and between two rows, as H.264 and HEVC have it.
+    """
     red, blue = KR_KB[matrix]
     luma = rgb @ [red, 1 - red - blue, blue]
     chroma = [(rgb[..., 2] - luma) / (2 * (1 - blue)), (rgb[..., 0] - luma) / (2 * (1 - red))]
-    chroma = [c.reshape(c.shape[0] // 2, 2, c.shape[1] // 2, 2).mean((1, 3)) for c in chroma]
+    chroma = [_left_of_two(c[0::2] + c[1::2]) / 2 for c in chroma]
     unit = 1 << (bits - 8)
     low, high, wide = (0, 255 * unit + unit - 1, 255 * unit + unit - 1) if full else (16 * unit, 219 * unit, 224 * unit)
     values = [low + high * luma, *(128 * unit + wide * c for c in chroma)]
     kind = np.uint8 if bits == 8 else np.uint16
     return [np.clip(np.round(v), 0, (256 * unit) - 1).astype(kind) for v in values]
+
+
+def _left_of_two(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return every other column, weighted with its neighbours by 1, 2 and 1. [H, W] → [H, W / 2]"""
+    padded = np.pad(chroma, ((0, 0), (1, 1)), "edge")
+    return (padded[:, :-2:2] + 2 * padded[:, 1:-1:2] + padded[:, 2::2]) / 4
 
 
 def write(

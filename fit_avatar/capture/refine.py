@@ -114,7 +114,8 @@ class MaskRefiner:
         plate = self.background.mean[box] if self.background else None
         known = self.background.known[box] if self.background else None
         reach = max(self.config.min_edge_band_px, round(self.config.edge_band * height))
-        mask[box] = refine_edge(crop, score, plate, known, reach, self.config.edge)
+        on_floor = self._floor(score > 0.0, height)
+        mask[box] = refine_edge(crop, score, plate, known, reach, self.config.edge, on_floor)
         mask[floor:] = False
         return mask
 

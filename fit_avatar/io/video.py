@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BT709, LIMITED = 1, 1
 """ITU-T H.273's numbers of the matrix, primaries and transfer of HD, and FFmpeg's of the usual range."""
+CENTRED_CHROMA = "chromaloc=1"
+"""FFmpeg's scaler averages the chroma of 2 × 2 pixels, whereas H.264 that says nothing has it at the left ones."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def _stream(container: OutputContainer, rate: Fraction, width: int, height: int,
     encoder = next((name for name in config.encoders if name in av.codecs_available), None)
     if encoder is None:
         raise MissingDependencyError("the installed PyAV has no H.264 encoder: pip install --force-reinstall av")
-    options = {"crf": str(config.crf), "preset": config.preset} if encoder == "libx264" else {}
+    x264 = {"crf": str(config.crf), "preset": config.preset, "x264-params": CENTRED_CHROMA}
+    options = x264 if encoder == "libx264" else {}
     stream: VideoStream = container.add_stream(encoder, rate=rate, options=options)  # type: ignore[assignment]
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context  # tags without which players guess by the size

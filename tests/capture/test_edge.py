@@ -48,3 +48,27 @@ def test_clean_plate_overrides_colours_outside() -> None:
 def test_where_colours_are_alike_the_score_decides() -> None:
     frame = np.full((ROWS, WIDTH, 3), WALL, np.uint8)
     assert (refine_edge(frame, score(28), None, None, 2)[5:35].sum(1) == 28).all()
+
+
+def test_floor_in_the_shadow_of_the_feet_is_no_shoe() -> None:
+    # The floor beside the shoe is darker than in the clean plate, in the lower half of the picture.
+    lit = np.ones((ROWS, 1, 1))
+    lit[ROWS // 2 :] = 0.55
+    alpha = np.clip((30.3 - np.arange(WIDTH) - 0.5) / 3.0 + 0.5, 0, 1)[None, :, None]
+    frame = (alpha * (30, 40, 60) + (1 - alpha) * lit * WALL).astype(np.uint8)
+    plate, known = np.full((ROWS, WIDTH, 3), WALL, np.uint8), np.ones((ROWS, WIDTH), bool)
+    on_floor = (np.arange(ROWS) >= ROWS // 2).astype(np.float32)
+    mask = refine_edge(frame, score(31), plate, known, 2, floor=on_floor)
+    assert (mask[5:18].sum(1) == 30).all() and (mask[24:35].sum(1) == 30).all()
+    assert (refine_edge(frame, score(31), plate, known, 2)[25:35].sum(1) == 31).all()
+
+
+def test_outlines_are_right_on_average() -> None:
+    # Edges in the middle of a pixel, on its left, on its right, seen with the blur of a lens and a codec.
+    edges = 30 + np.arange(20) / 20
+    plate, known, widths = np.full((ROWS, WIDTH, 3), WALL, np.uint8), np.ones((ROWS, WIDTH), bool), []
+    for edge in edges:
+        alpha = 1 / (1 + np.exp((np.arange(WIDTH) + 0.5 - edge) / 0.85))[None, :, None]
+        frame = np.repeat(alpha * (60, 90, 130) + (1 - alpha) * WALL, ROWS, 0).astype(np.uint8)
+        widths.append(refine_edge(frame, score(31), plate, known, 2)[20].sum())
+    assert np.mean(widths) == pytest.approx(edges.mean(), abs=0.1)

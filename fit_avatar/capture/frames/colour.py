@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.frames.chroma import LEFT, Place, for_every_pixel
 from fit_avatar.capture.frames.hdr import HLG, PQ, SIGNAL_BITS, Wide
 
 if TYPE_CHECKING:
@@ -45,19 +46,20 @@ class _Layout:
     """Pixel format."""
     matrix: str
     full: bool
+    fewer: tuple[bool, bool]
+    """Whether chroma has fewer columns than luma, and fewer rows."""
     has_alpha: bool
 
 
 class Converter:
     """Converts the frames of one stream; not for several threads."""
 
-    def __init__(self, transfer: int, primaries: int) -> None:
-        """Take the stream's transfer characteristics and primaries in H.273's numbers."""
-        self.wide = Wide.of(transfer, primaries)
+    def __init__(self, transfer: int, primaries: int, place: Place = LEFT) -> None:
+        """Take the stream's transfer characteristics and primaries in H.273's numbers, and its chroma's place."""
+        self.wide, self._place = Wide.of(transfer, primaries), place
         self._layout: _Layout | None = None
         self._graph: Graph | None = None
-        self._planes: NDArray[np.uint8] | None = None  # kept, as new memory takes longer than what is computed
-        self._yuv: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
+        self._yuv: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)  # kept, as new memory takes long
 
     def convert(self, frame: VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Return BGR [H, W, 3], and alpha [H, W] if the pixel format has it."""
@@ -65,7 +67,7 @@ class Converter:
         if self.wide is None and not layout.has_alpha and _is_planar_yuv(frame):
             return self._from_planes(frame, layout), None
         if layout != self._layout or self._graph is None:
-            self._graph, self._layout = _graph(layout, self.wide is not None), layout
+            self._graph, self._layout = _graph(layout, self.wide is not None, self._place), layout
             if self.wide is not None and layout.full and frame.format.components[0].bits > 8:
                 self.wide = replace(self.wide, white=(1 << SIGNAL_BITS) - 1)
         self._graph.push(_fresh(frame))
@@ -81,14 +83,11 @@ class Converter:
 
     def _from_planes(self, frame: VideoFrame, layout: _Layout) -> NDArray[np.uint8]:
         """Convert 8-bit planar YUV, which most clips are, with chroma interpolated: quicker than the scaler's flags."""
-        size = (frame.width, frame.height)
         luma, *chroma = (_plane(frame, k) for k in range(3))
-        if self._planes is None or self._planes.shape[1:] != luma.shape:
-            self._planes = np.empty((2, *luma.shape), np.uint8)
-            self._yuv = np.empty((frame.height, frame.width, 3), np.uint8)
-        for small, large in zip(chroma, self._planes, strict=True):
-            cv2.resize(small, size, dst=large, interpolation=cv2.INTER_LINEAR)
-        cv2.merge([luma, *self._planes], self._yuv)
+        if self._yuv.shape[:2] != luma.shape:
+            self._yuv = np.empty((*luma.shape, 3), np.uint8)
+        large = [for_every_pixel(plane, frame.width, frame.height, self._place) for plane in chroma]
+        cv2.merge([luma, *large], self._yuv)
         return np.asarray(cv2.transform(self._yuv, yuv_to_bgr(layout.matrix, layout.full)), np.uint8)
 
 
@@ -101,7 +100,8 @@ def layout_of(frame: VideoFrame, wide: Wide | None) -> _Layout:
         matrix = "bt2020" if hdr else "bt709" if hd else "bt601"
     pixels = frame.format.name
     full = int(frame.color_range) == FULL_RANGE or pixels.startswith("yuvj") or frame.format.is_rgb
-    return _Layout(frame.width, frame.height, pixels, matrix, full, has_alpha(frame))
+    fewer = frame.format.chroma_width(256) < 256, frame.format.chroma_height(256) < 256
+    return _Layout(frame.width, frame.height, pixels, matrix, full, fewer, has_alpha(frame))
 
 
 def has_alpha(frame: VideoFrame) -> bool:
@@ -131,13 +131,15 @@ def _plane(frame: VideoFrame, index: int, kind: type[np.generic] = np.uint8) -> 
     return np.asarray(rows.reshape(plane.height, -1)[:, : plane.width])
 
 
-def _graph(layout: _Layout, wide: bool) -> Graph:
+def _graph(layout: _Layout, wide: bool, place: Place) -> Graph:
     """Return a graph that takes frames of a layout and gives BGR or BGRA of 8 bits, wide ones as planes of 12."""
     from av.filter import Graph
 
     graph = Graph()
     span = "pc" if layout.full else "tv"
     scale = f"flags={EXACT}:in_color_matrix={layout.matrix}:in_range={span}:out_range=pc:sws_dither=none"
+    for option, here, fewer in zip(("in_h_chr_pos", "in_v_chr_pos"), place, layout.fewer, strict=True):
+        scale += f":{option}={round(256 * here)}" * fewer  # in 256ths of a pixel
     wanted = WIDE_FORMATS if wide else FORMATS
     size = f"width={layout.width}:height={layout.height}"
     graph.link_nodes(

@@ -119,7 +119,8 @@ def open_stream(path: Path) -> Iterator[Stream]:
         ) from None
     try:
         with plain_name(path) as name:
-            container = av.open(name, options=OPTIONS, metadata_errors="replace")
+            # Not ``options``, which PyAV also gives to streams that FFmpeg finds late: MPEG files then end the process.
+            container = av.open(name, container_options=OPTIONS, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError):
         raise BadInputError(_refusal(path)) from None
     with container:

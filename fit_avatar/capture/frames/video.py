@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.frames.chroma import chroma_place
 from fit_avatar.capture.frames.colour import Converter, has_alpha
 from fit_avatar.capture.frames.deinterlace import deinterlaced
 from fit_avatar.capture.frames.matte import MATTE_FRAMES, is_matte
@@ -107,7 +108,7 @@ class _Reader:
     def upright(self, frame: VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Return a frame as BGR [H, W, 3], and its alpha [H, W] if it has one."""
         if self._converter is None:  # tags of the picture itself are known from here on
-            self._converter = Converter(*self._stream.colours)
+            self._converter = Converter(*self._stream.colours, chroma_place(self._stream.stream))
             self.turn = Upright.of(_display_matrix(frame), self._stream.pixel_aspect)
             check_pixels(*self.turn.square_size(frame.width, frame.height), str(self._stream.path))
         picture, alpha = self._converter.convert(frame)
