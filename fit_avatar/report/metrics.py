@@ -158,6 +158,7 @@ def build_metrics(
         "sources": capture.sources,
         "frames_used": len(frames),
         "frames_left_out": [asdict(left_out) for left_out in capture.left_out],
+        "frames_cut_off": [asdict(frame) for frame in capture.cut_off],
         "frames": frames,
         "seconds": {"total": round(sum(float(stage["seconds"]) for stage in stages), 2), "stages": list(stages)},
         "solves": [{"stage": name, **summary} for name, summary in solves],
