@@ -212,6 +212,7 @@ def build(
         look: finds the person in all frames of the clip that the capture is of; None leaves the motion at its frames.
     """
     plan = _plan(capture, body, options, runner, observed)
+    options = replace(options, schedule=plan.schedule)
     if pictures is not None and plan.capture is not capture:
         pictures = _Pictures(pictures, frozenset(plan.capture.frame_indices.tolist()))
     observed = "" if runner.store is None else digest([observed, plan.capture.frame_indices])
@@ -293,9 +294,9 @@ def _plan(capture: Capture, body: Body, options: Options, runner: Runner, observ
         seen = only_whole(capture)
         return _Plan(schedule, seen, observations if seen is capture else observations_of(seen), notes)
     unseen = never_seen(capture)
-    if {"left thigh", "right thigh"} <= set(unseen):
-        schedule = without_clothes(schedule)
-    return _Plan(schedule, capture, observations, (*notes, *partial_notes(capture, unseen)))
+    method = without_clothes(schedule) if {"left thigh", "right thigh"} <= set(unseen) else schedule
+    notes += partial_notes(capture, unseen, clothed=method == schedule)
+    return _Plan(method, capture, observations, notes)
 
 
 def _fit(
@@ -358,7 +359,10 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         {"fit": keys["fit"], "code": code_identity("fit_avatar.report.metrics")},
         lambda advance: measure_agreement(*given, under("agreement", advance), views, avatar.keypoint_bias),
     ).value
-    told = diagnose(*given, agreement, shape_known=options.known is not None) if options.all_sides else ()
+    told: tuple[str, ...] = ()
+    if options.all_sides:
+        known, partial = options.known is not None, options.schedule.partial
+        told = diagnose(*given, agreement, shape_known=known, may_be_hidden=partial)
     doubtful = (*told, *limb_warnings(*given))
     return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
 
