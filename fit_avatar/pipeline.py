@@ -193,6 +193,7 @@ def build(
         source: that the capture is of; without it the motion is that of the capture's frames.
     """
     plan = plan_fit(capture, body, options.height_m, (options.schedule, options.other_motion), runner, observed, source)
+    options = replace(options, schedule=plan.schedule)
     if pictures is not None:
         pictures = plan.shown(pictures)
     fitted, keys = _fit(plan, pictures, body, options, runner, watch)
@@ -274,7 +275,10 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         {"fit": keys["fit"], "code": code_identity("fit_avatar.report.metrics")},
         lambda advance: measure_agreement(*given, under("agreement", advance), views, avatar.keypoint_bias),
     ).value
-    told = diagnose(*given, agreement, shape_known=options.known is not None) if options.all_sides else ()
+    told: tuple[str, ...] = ()
+    if options.all_sides:
+        known, partial = options.known is not None, options.schedule.partial
+        told = diagnose(*given, agreement, shape_known=known, may_be_hidden=partial)
     doubtful = (*told, *limb_warnings(*given))
     return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
 

@@ -100,9 +100,9 @@ def plan_fit(
         observations = observed_in(seen)
     if schedule.partial:
         unseen = never_seen(seen)
-        notes += partial_notes(seen, unseen)
-        if {"left thigh", "right thigh"} <= set(unseen):
-            schedule = without_clothes(schedule)
+        method = without_clothes(schedule) if {"left thigh", "right thigh"} <= set(unseen) else schedule
+        notes += partial_notes(seen, unseen, clothed=method == schedule)
+        schedule = method
     key = "" if runner.store is None else digest([observed, seen.frame_indices, seen.frame_weights])
     plan = Plan(schedule, seen, observations, key, notes)
     return plan if source is None else _with_limbs(plan, source, runner)

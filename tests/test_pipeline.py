@@ -11,15 +11,16 @@ from synthetic import CAMERA, write_clip
 
 from fit_avatar import fit_video, load_body
 from fit_avatar.avatar import Avatar
+from fit_avatar.capture import CutOff
 from fit_avatar.capture.source import Source
 from fit_avatar.cli import main
 from fit_avatar.config import Config, usual_preset
 from fit_avatar.energies import Term
-from fit_avatar.errors import BadInputError
+from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.fitting import Schedule, Solve, as_schedule, load_extension, schedule_to_json, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import KEPT, Options, reconstruct
+from fit_avatar.pipeline import KEPT, Options, build, reconstruct
 from fit_avatar.progress import Silent
 from fit_avatar.solvers import GaussNewton
 
@@ -220,6 +221,32 @@ def test_every_frame_of_the_clip_gets_a_pose(clip, given, tmp_path):
     assert len(loaded.state.transl) == 4
     assert_same_state(loaded.motion.state, motion.state)
     assert "Frames: 8\n" in (tmp_path / "avatar" / "avatar.bvh").read_text()
+
+
+def test_frames_that_cut_the_person_off_are_for_methods_that_take_them(clip, given):
+    """A turn leaves them out, pictures and all; motion takes them; with too few whole ones the clip is no turn."""
+    source = Source.of(video=clip.folder / "video.mp4", camera=CAMERA, **given)
+    seen = source.observe()
+    cut = replace(seen, cut_off=tuple(CutOff(t, ("bottom",)) for t in (2, 5)))
+    plan = shortened("pose from keypoints")
+
+    def go(capture, schedule, other=None):
+        options = Options(schedule, clip.height_m, texture_size=32, check=False, other_motion=other)
+        return build(capture, source.pictures(capture), BODY, options, Runner(None, Silent())).avatar
+
+    turn = go(cut, plan)
+    assert turn.capture.frame_indices.tolist() == [0, 1, 3, 4, 6, 7] and len(turn.state.transl) == 6
+    assert [frame.frame_index for frame in turn.capture.left_out] == [2, 5]
+    assert turn.warnings[-1].endswith("at the bottom in 2 of 8 frames (2, 5); these frames are left out.")
+    motion = go(cut, replace(plan, partial=True))
+    assert len(motion.capture.frame_indices) == 8
+    assert motion.warnings[-1].endswith("in 2 of 8 frames (2, 5): there they are fitted where they are seen.")
+    always = replace(seen, cut_off=tuple(CutOff(t, ("bottom",)) for t in range(8)))
+    with pytest.raises(NoPersonError, match="this method needs whole outlines"):
+        go(always, plan)
+    chosen = go(always, plan, other=replace(plan, name="other", partial=True))
+    assert any("cut off in most frames, so that the preset motion was taken" in said for said in chosen.warnings)
+    assert len(chosen.capture.frame_indices) == 8
 
 
 def test_the_command_line_leaves_the_motion_out_if_asked(clip, tmp_path):

@@ -103,12 +103,20 @@ def never_seen(capture: Capture, config: PartialConfig = DEFAULT_PARTIAL) -> tup
     )
 
 
-def partial_notes(capture: Capture, unseen: tuple[str, ...]) -> tuple[str, ...]:
-    """Say where the person is cut off, and what is a guess because no frame shows it."""
+def partial_notes(capture: Capture, unseen: tuple[str, ...], clothed: bool = True) -> tuple[str, ...]:
+    """Say where the person is cut off, and what is a guess because no frame shows it.
+
+    Args:
+        capture: the observations.
+        unseen: parts that no frame shows.
+        clothed: whether clothes are fitted, too.
+    """
     where = describe_cut_off(capture.cut_off, len(capture.frame_indices))
     notes = [f"The person is cut off {where}: there they are fitted where they are seen."] if where else []
     if unseen:
         notes.append(f"No frame shows the {_listed(unseen)}: where they are, and how they look, is a guess.")
+    if not clothed:
+        notes.append("Without legs in the picture the shape of the naked body alone is fitted, and no clothes.")
     return tuple(notes)
 
 

@@ -41,6 +41,11 @@ class DiagnosticsConfig:
     failed_keypoint_error: float = 0.025
     """The fit has failed if the median keypoint error is a larger fraction of the person's height in the picture:
     masks that contradict the keypoints can be met well and still give a wrong body."""
+    hidden_cover: float = 0.9
+    """Where the body covers more than this part of the mask, and more than the mask, something may hide the person …"""
+    hidden_keypoint_error: float = 0.05
+    """… if the keypoint error is a smaller fraction of the person's height: of hidden points the detector has only an
+    idea."""
     motionless_rad: float = math.radians(4)
     """Views within this angle, while no joint moves by more, are of a still picture: nobody stands so still while being
     filmed."""
@@ -82,6 +87,7 @@ def diagnose(
     agreement: Agreement,
     config: DiagnosticsConfig = DIAGNOSTICS,
     shape_known: bool = False,
+    may_be_hidden: bool = False,
 ) -> tuple[str, ...]:
     """Return warnings about a fit to a video, one sentence each.
 
@@ -92,18 +98,28 @@ def diagnose(
         agreement: of the two.
         config: thresholds.
         shape_known: whether the shape comes from elsewhere, so that the person need not turn or move.
+        may_be_hidden: whether something in front of the person may hide a part of them.
 
     Raises:
         NoPersonError: the person does not move, or body, masks and keypoints contradict each other in most frames.
     """
     count, poor = len(agreement.iou), int((agreement.iou < config.poor_iou).sum())
-    if (agreement.iou < config.failed_iou).sum() > count / 2:
-        raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources), shape_known))
     error = agreement.keypoint_error_px / _heights(body, state, capture)
-    median = float(np.median(error[np.isfinite(error)])) if np.isfinite(error).any() else 0.0
+    failed = agreement.iou < config.failed_iou
+    covered = np.zeros(count) if agreement.covered is None or not may_be_hidden else agreement.covered
+    hidden = failed & (covered > config.hidden_cover) & (error < config.hidden_keypoint_error)
+    if (failed & ~hidden).sum() > count / 2:
+        raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources), shape_known))
+    counted = np.isfinite(error) & ~hidden
+    median = float(np.median(error[counted])) if counted.any() else 0.0
     if median > config.failed_keypoint_error:
         raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
     warnings = _likeness(agreement, config) if shape_known else _sides(body, state, config)
+    if hidden.any():
+        warnings += (
+            f"In {hidden.sum()} of {count} frames the body goes on where the mask shows nobody, as if something hid "
+            "the person: what is hidden is a guess.",
+        )
     if poor:
         warnings += (
             f"In {poor} of {count} frames body and mask overlap by less than {100 * config.poor_iou:.0f} %; "

@@ -45,6 +45,8 @@ class Agreement:
     unbiased_error_px: NDArray[np.float64] | None = None
     """The same after adding the estimated bias of the detector to the body's keypoints, which is what the fit
     minimised; None if no bias was estimated. [T]"""
+    covered: NDArray[np.float64] | None = None
+    """The part of the mask that the body covers. [T]"""
 
     @property
     def sentence(self) -> str:
@@ -79,16 +81,17 @@ def measure_agreement(
             pixels = capture.camera.project(pose_points(body, state, points)).cpu().double().numpy()
         return keypoint_errors(pixels, capture.keypoints)
 
-    overlaps = []
+    overlaps, covered = [], []
     for t, (drawn, mask) in enumerate(zip(frame_views.silhouettes(), capture.masks, strict=True)):
         overlaps.append(iou(drawn, mask))
+        covered.append(np.count_nonzero(drawn & mask) / max(np.count_nonzero(mask), 1))
         if progress:
             progress(t + 1, len(capture.masks))
     points = body.keypoint_points
     unbiased = None
     if keypoint_bias is not None:
         unbiased = errors(replace(points, template=points.template + keypoint_bias))
-    return Agreement(np.array(overlaps), errors(points), unbiased)
+    return Agreement(np.array(overlaps), errors(points), unbiased, np.array(covered))
 
 
 def keypoint_errors(points: NDArray[Any], detected: NDArray[Any]) -> NDArray[np.float64]:
@@ -158,6 +161,7 @@ def build_metrics(
         "sources": capture.sources,
         "frames_used": len(frames),
         "frames_left_out": [asdict(left_out) for left_out in capture.left_out],
+        "frames_cut_off": [asdict(frame) for frame in capture.cut_off],
         "frames": frames,
         "seconds": {"total": round(sum(float(stage["seconds"]) for stage in stages), 2), "stages": list(stages)},
         "solves": [{"stage": name, **summary} for name, summary in solves],

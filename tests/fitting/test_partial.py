@@ -71,6 +71,7 @@ def test_parts_that_no_frame_shows_are_named() -> None:
         cut == "The person is cut off at the bottom in 1 of 10 frames (0): there they are fitted where they are seen."
     )
     assert guess.startswith("No frame shows the left forearm, thighs, lower legs and feet: where they are, and how")
+    assert "no clothes" in partial_notes(seen, unseen, clothed=False)[-1]
     seen.keypoints[4, LEGS, 1] = 80.0
     assert never_seen(seen) == ("left forearm",), "one frame of ten does"
 

@@ -97,6 +97,22 @@ def test_keypoints_that_contradict_the_masks_are_refused(body):
     assert diagnose(body, state, seen, Agreement(overlap, np.full(24, np.nan))) == ()
 
 
+def test_somebody_who_is_hidden_in_part_is_told_and_not_refused(body):
+    state, seen = facing(body, np.linspace(0, 345, 24).tolist()), observed(24)
+    overlap, away, covered = np.full(24, 0.6), np.full(24, 3.0), np.full(24, 0.97)
+    hidden, poor = diagnose(body, state, seen, Agreement(overlap, away, covered=covered), may_be_hidden=True)
+    assert hidden.startswith("In 24 of 24 frames the body goes on where the mask shows nobody, as if something hid")
+    assert poor.startswith("In 24 of 24 frames body and mask overlap")
+    for agreement in (
+        Agreement(overlap, away, covered=np.full(24, 0.7)),
+        Agreement(overlap, np.full(24, 7.0), covered=covered),
+    ):
+        with pytest.raises(NoPersonError, match="agrees with the person's outline in too few frames"):
+            diagnose(body, state, seen, agreement, may_be_hidden=True)
+    with pytest.raises(NoPersonError, match="agrees with the person's outline in too few frames"):
+        diagnose(body, state, seen, Agreement(overlap, away, covered=covered))
+
+
 def test_errors_of_half_bodies_are_compared_with_the_height_of_the_whole_person(body):
     state, away = facing(body, np.linspace(0, 345, 24).tolist()), np.full(24, 1.5)
     seen, overlap = observed(24), np.full(24, 0.95)

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture.camera_path import CameraMotion
-from fit_avatar.capture.types import Camera, Capture, LeftOut
+from fit_avatar.capture.types import Camera, Capture, CutOff, LeftOut
 from fit_avatar.report import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.metrics import keypoint_errors
 from fit_avatar.visibility.raster import silhouette
@@ -33,6 +33,7 @@ def capture(body: Body, state: BodyState) -> Capture:
         camera=CAMERA,
         frame_weights=np.ones(len(vertices), np.float32),
         left_out=(LeftOut(1, "the same as frame 0"),),
+        cut_off=(CutOff(2, ("bottom", "left")),),
         sources={"keypoints": "ideal"},
     )
 
@@ -110,6 +111,7 @@ def test_the_file_holds_what_was_promised(tmp_path: Path, capture: Capture) -> N
     assert read["frames_used"] == 6
     assert read["frames"][3] == {"frame_index": 6, "silhouette_iou": 0.95, "keypoint_error_px": None, "weight": 1.0}
     assert read["frames_left_out"] == [{"frame_index": 1, "reason": "the same as frame 0"}]
+    assert read["frames_cut_off"] == [{"frame_index": 2, "sides": ["bottom", "left"]}]
     assert read["camera_motion"] is None
     assert read["warnings"] == ["the focal length is a guess"]
     assert read["options"]["video"] == "clip.mp4"
