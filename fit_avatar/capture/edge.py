@@ -20,12 +20,12 @@ class EdgeConfig:
     small, because skin gets paler towards the silhouette. Chosen by hand."""
     min_window_pixels: float = 2.0
     """A window must hold more pixels than this for its mean colour to count. Chosen by hand."""
-    contrast: float = 20.0
+    contrast: float = 10.0
     """Difference between the two colours, in grey levels, at which their mixing ratio weighs as much as the score.
     Chosen by hand."""
-    level: float = 0.55
-    """Part of the person from which a pixel is the person's: the pixels beside true outlines hold 0.30 and 0.77 in the
-    median, as the colours inside are a little mixed, too. Measured on two rendered clips with true masks."""
+    background_inside: float = 0.09
+    """Part of the background in the colours just inside the boundary, which are blurred by lens and codec. Measured on
+    two rendered clips with true masks; those of benchmarks/motions.py confirm it."""
     blur_sigma_px: float = 0.7
     """Standard deviation of the blur of the mixing ratio before it is thresholded, in pixels. Chosen by hand."""
 
@@ -41,6 +41,7 @@ def refine_edge(
     reach: int,
     config: EdgeConfig = DEFAULT_EDGE,
     floor: NDArray[np.float32] | None = None,
+    doubtful: Mask | None = None,
 ) -> Mask:
     """Move a mask's boundary to where person and background mix in equal parts.
 
@@ -56,6 +57,8 @@ def refine_edge(
         reach: half-width of the band around the boundary, in pixels; the boundary moves no further.
         config: settings.
         floor: to what degree each row shows the floor at the person's feet, 0..1; ``None``: no row does. [h]
+        doubtful: pixels that alone look like the background, though their surroundings are the person's: gaps between
+            fingers. Those and their neighbours are decided like the band, where the clean plate is known. [h, w]
 
     Returns:
         The mask. [h, w]
@@ -64,6 +67,10 @@ def refine_edge(
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     inside, outside = cv2.erode(coarse, disk), 1 - cv2.dilate(coarse, disk)
     band = (inside + outside) == 0
+    if doubtful is not None and known is not None:
+        gaps = cv2.dilate((doubtful & known).astype(np.uint8), np.ones((3, 3), np.uint8)) & coarse
+        band |= gaps > 0
+        inside &= 1 - gaps
     person, has_person = _local_mean(frame, inside, band, reach, config)
     background, has_background = _local_mean(frame, outside, band, reach, config)
     if plate is not None and known is not None:
@@ -74,10 +81,11 @@ def refine_edge(
     difference = person - background
     contrast = np.einsum("ij,ij->i", difference, difference)
     alpha = np.einsum("ij,ij->i", frame[band] - background, difference) / np.maximum(contrast, 1.0)
+    alpha *= 1.0 - config.background_inside
     confidence = has_person * has_background * contrast / (contrast + config.contrast**2)
     mixture = coarse.astype(np.float32)
     mixture[band] = confidence * np.clip(alpha, 0.0, 1.0) + (1.0 - confidence) * (0.5 + 0.5 * np.tanh(score[band]))
-    return np.asarray(cv2.GaussianBlur(mixture, (3, 3), config.blur_sigma_px) > config.level)
+    return np.asarray(cv2.GaussianBlur(mixture, (3, 3), config.blur_sigma_px) > 0.5)
 
 
 def _local_mean(

@@ -109,13 +109,14 @@ class MaskRefiner:
         size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
         points = None if keypoints is None else in_crop(keypoints, box, size)
         elsewhere = None if others is None else _resize_box(others, frame.shape[:2], box, size) > PERSON_LEVEL
-        score = self._score(frame, probability, box, size, height * scale, points, elsewhere)
-        score = cv2.resize(score, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        evidence, image = self._score(frame, probability, box, size, height * scale, points, elsewhere)
+        score = cv2.resize(self._smooth(evidence, image), crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        doubtful = cv2.resize(evidence, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR) < 0.0
         plate = self.background.mean[box] if self.background else None
         known = self.background.known[box] if self.background else None
         reach = max(self.config.min_edge_band_px, round(self.config.edge_band * height))
         on_floor = self._floor(score > 0.0, height)
-        mask[box] = refine_edge(crop, score, plate, known, reach, self.config.edge, on_floor)
+        mask[box] = refine_edge(crop, score, plate, known, reach, self.config.edge, on_floor, doubtful)
         mask[floor:] = False
         return mask
 
@@ -139,8 +140,8 @@ class MaskRefiner:
         height: float,
         points: Points | None,
         others: Mask | None,
-    ) -> NDArray[np.float32]:
-        """Return the log odds of the person in a crop at the working size (width, height). [h, w]"""
+    ) -> tuple[NDArray[np.float32], Image]:
+        """Return the log odds of the person in a crop at the working size (width, height) [h, w], and the crop."""
         c = self.config
         image = cv2.resize(frame[box], size, interpolation=cv2.INTER_AREA)
         coarse = self._coarse_log_odds(_resize_box(probability, frame.shape[:2], box, size), height)
@@ -177,7 +178,7 @@ class MaskRefiner:
         colours = clip_colours + self.palette.local_log_ratio(labels, person, background, window)
         sure = known & ~relit & ~crowded & (below < c.doubtful_floor)
         weight = np.where(sure, c.colour_weight_on_plate, np.where(known, c.colour_weight_on_floor, 1.0))
-        return self._smooth(coarse + np.where(known, plate, 0.0) + weight * colours, image)
+        return np.asarray(coarse + np.where(known, plate, 0.0) + weight * colours, np.float32), image
 
     def _coarse_log_odds(self, probability: Probability, height: float) -> NDArray[np.float32]:
         """Turn the signed distance to the coarse boundary into log odds. [h, w]"""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -72,3 +73,19 @@ def test_outlines_are_right_on_average() -> None:
         frame = np.repeat(alpha * (60, 90, 130) + (1 - alpha) * WALL, ROWS, 0).astype(np.uint8)
         widths.append(refine_edge(frame, score(31), plate, known, 2)[20].sum())
     assert np.mean(widths) == pytest.approx(edges.mean(), abs=0.1)
+
+
+def test_gaps_between_fingers_are_opened() -> None:
+    # Fingers with the wall between them, which smoothing has given to the person. Clothes of the wall's colour stay.
+    fingers = np.ones((ROWS, WIDTH), bool)
+    fingers[10:, 27:33], fingers[:, 52:] = False, False
+    alpha = cv2.GaussianBlur(fingers.astype(np.float32), (5, 5), 0.8)[..., None]
+    frame = (alpha * (90, 120, 170) + (1 - alpha) * WALL).astype(np.uint8)
+    plate, known = np.full((ROWS, WIDTH, 3), WALL, np.uint8), np.ones((ROWS, WIDTH), bool)
+    doubtful = ~cv2.dilate(fingers.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    closed = refine_edge(frame, score(52), plate, known, 2)
+    opened = refine_edge(frame, score(52), plate, known, 2, doubtful=doubtful)
+    assert closed[12:38, 27:33].all() and not opened[12:38, 27:33].any()
+    assert (opened[2:8, :50]).all() and (opened[12:38, [25, 26, 33, 34]]).all()
+    frame[:, 20:40] = WALL  # the person's clothes, too
+    assert refine_edge(frame, score(52), plate, known, 2, doubtful=doubtful)[12:38, 22:38].all()
