@@ -50,6 +50,7 @@ from fit_avatar.report import (
     Quality,
     coverage_warnings,
     diagnose,
+    limb_trust,
     limb_warnings,
     measure_agreement,
     measure_quality,
@@ -293,8 +294,9 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         lambda advance: measure_agreement(*given, under("agreement", advance), views, avatar.keypoint_bias),
     ).value
     told = diagnose(*given, agreement, shape_known=options.known is not None) if options.all_sides else ()
-    doubtful = (*told, *limb_warnings(*given))
-    return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
+    limbs = limb_trust(*given)
+    doubtful = (*told, *limb_warnings(limbs))
+    return replace(avatar, agreement=agreement, limbs=limbs, warnings=(*avatar.warnings, *doubtful))
 
 
 def _textured(avatar: Avatar, known: Avatar, keys: dict[str, str]) -> Avatar:
