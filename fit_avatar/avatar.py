@@ -28,7 +28,7 @@ from fit_avatar.export import (
     write_people_snapshot,
 )
 from fit_avatar.io.outputs import Outputs
-from fit_avatar.report import Agreement, Quality, Region, write_preview
+from fit_avatar.report import Agreement, LimbTrust, Quality, Region, write_preview
 from fit_avatar.solvers import SolveSummary
 from fit_avatar.texture import Texture, find_displacement
 
@@ -55,6 +55,8 @@ class Avatar:
     """The confidence of each vertex."""
     regions: tuple[Region, ...] = ()
     """The same by parts of the body."""
+    limbs: tuple[LimbTrust, ...] = ()
+    """How far each limb can be trusted over the clip."""
     keypoint_bias: Tensor | None = None
     """From the body's keypoints to what the detector means by them, in the bind pose. [K, 3] metres"""
     painted: NDArray[np.uint8] | None = None

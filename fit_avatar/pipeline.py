@@ -48,6 +48,7 @@ from fit_avatar.report import (
     Quality,
     coverage_warnings,
     diagnose,
+    limb_trust,
     limb_warnings,
     measure_agreement,
     measure_quality,
@@ -279,8 +280,9 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
     if options.all_sides:
         known, partial = options.known is not None, options.schedule.partial
         told = diagnose(*given, agreement, shape_known=known, may_be_hidden=partial)
-    doubtful = (*told, *limb_warnings(*given))
-    return replace(avatar, agreement=agreement, warnings=(*avatar.warnings, *doubtful))
+    limbs = limb_trust(*given)
+    doubtful = (*told, *limb_warnings(limbs))
+    return replace(avatar, agreement=agreement, limbs=limbs, warnings=(*avatar.warnings, *doubtful))
 
 
 def _textured(avatar: Avatar, known: Avatar, keys: dict[str, str]) -> Avatar:

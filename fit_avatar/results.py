@@ -240,6 +240,7 @@ class _Written:
             warnings=avatar.warnings,
             measurements=report.measure_body(avatar.body, avatar.state),
             regions=avatar.regions,
+            limbs=avatar.limbs,
         )
 
 

@@ -96,7 +96,11 @@ def wrong_limbs(points: FloatArray, truth: FloatArray, config: LimbConfig = LIMB
 
 def named_limbs(warnings: tuple[str, ...]) -> tuple[str, ...]:
     """Return the limbs that warnings say to be in the wrong place."""
-    return tuple(name for name in LIMB_ENDS if any(f"The {name} is more than" in said for said in warnings))
+    return tuple(
+        name
+        for name in LIMB_ENDS
+        if any(said.startswith(f"The {name} ") and "in the wrong place" in said for said in warnings)
+    )
 
 
 def _angle(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fit_avatar.capture.camera import pinhole, undistort_masks, undistort_points
 from fit_avatar.capture.detectors import DETECTORS
 from fit_avatar.capture.limb_directions import limb_directions, undistort_limbs, undistort_world
+from fit_avatar.capture.limb_errors import without_bias
 from fit_avatar.capture.point_sets import WORLD, split_parts
 from fit_avatar.capture.points import BODY, face_points, hand_points
 from fit_avatar.capture.types import Camera, Capture, Mask
@@ -44,7 +45,8 @@ def assemble_capture(
     sets |= split_parts(points)
     limbs = None
     if WORLD in others:
-        limbs = undistort_limbs(limb_directions(others[WORLD]), others["body_33"], camera)
+        seen = without_bias(limb_directions(others[WORLD]), others[WORLD])
+        limbs = undistort_limbs(seen, others["body_33"], camera)
         sets[WORLD] = undistort_world(others[WORLD], others["body_33"], camera)
     stacked = np.empty((len(points), camera.height, camera.width), bool)
     for place, mask in zip(stacked, masks, strict=True):  # one by one: those of large pictures fill the memory

@@ -2,7 +2,7 @@
 
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose
-from fit_avatar.report.limb_check import limb_warnings
+from fit_avatar.report.limb_check import LimbTrust, limb_trust, limb_warnings
 from fit_avatar.report.measurements import Measurement, measure_body
 from fit_avatar.report.metrics import Agreement, build_metrics, measure_agreement, write_metrics
 from fit_avatar.report.overlay import draw_overlay, write_overlay
@@ -12,6 +12,7 @@ from fit_avatar.report.quality import Quality, measure_quality
 
 __all__ = [
     "Agreement",
+    "LimbTrust",
     "Measurement",
     "Quality",
     "Region",
@@ -19,6 +20,7 @@ __all__ = [
     "coverage_warnings",
     "diagnose",
     "draw_overlay",
+    "limb_trust",
     "limb_warnings",
     "measure_agreement",
     "measure_body",

@@ -25,6 +25,7 @@ from fit_avatar.evaluate.image import iou
 from fit_avatar.io.atomic import atomic_path
 from fit_avatar.progress import StepProgress
 from fit_avatar.report.coverage import Region
+from fit_avatar.report.limb_check import LimbTrust
 from fit_avatar.report.measurements import Measurement
 from fit_avatar.visibility.frame_views import FrameViews
 
@@ -119,6 +120,7 @@ def build_metrics(
     warnings: Sequence[str],
     measurements: Sequence[Measurement] = (),
     regions: Sequence[Region] = (),
+    limbs: Sequence[LimbTrust] = (),
 ) -> dict[str, Any]:
     """Return the content of ``metrics.json`` as JSON values.
 
@@ -134,6 +136,7 @@ def build_metrics(
         warnings: one sentence each.
         measurements: of the avatar.
         regions: how well each part of the body is known.
+        limbs: how far each can be trusted over the clip.
     """
     frames = [
         {
@@ -156,6 +159,7 @@ def build_metrics(
         "scale_source": scale_source,
         "measurements": [_rounded(asdict(each), 4) for each in measurements],
         "regions": [_rounded(asdict(region), 3) for region in regions],
+        "limbs": [_rounded(asdict(limb), 1) for limb in limbs],
         "camera": {**asdict(capture.camera), "k": list(capture.camera.k)},
         "camera_motion": _camera_motion(capture.camera_motion),
         "sources": capture.sources,

@@ -106,6 +106,7 @@ def render(metrics: Mapping[str, Any], embedded: Embedded) -> str:
         "</div></div>",
         sections.section("The fit over the video", _video(embedded) + _sheet(embedded, metrics)),
         sections.frame_plots(metrics),
+        sections.limbs(metrics["limbs"]),
         sections.section("Texture", _picture(embedded.texture, "the texture map", "texture")),
         sections.repeat(metrics),
     )

@@ -21,6 +21,12 @@ COVERAGE_NOTE = (
 )
 
 
+LIMBS_NOTE = (
+    "Detector: median angle between the limb and its direction in 3D as the detector sees it in single frames. Frames "
+    "off: of the frames that show the direction, those in which it is more than 50°. Doubtful: frames in which the "
+    "forearm points to the camera and hides the elbow, so that the upper arm may point to the camera or away from it. "
+    "Hidden: frames in which one end of the limb is not seen."
+)
 KNOWN_NOTE = (
     "Shape and texture were given. The colours are for this clip alone; the report of the given avatar says which of "
     "its parts are measured."
@@ -91,6 +97,24 @@ def coverage(regions: Sequence[Mapping[str, Any]], pictures: str) -> str:
     note = f'<p class="quiet">{escape(COVERAGE_NOTE)}</p>'
     table = f"<table>{head}{''.join(rows)}</table>"
     return section("Which parts are measured and which are a guess", f"{pictures}{legend()}{table}{note}")
+
+
+def limbs(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of how far each limb can be trusted over the clip; nothing where that was not looked at."""
+    if not found:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(limb['name'])}</td>"
+        f'<td class="number">{_number(limb["off_deg"], "°")}</td>'
+        f'<td class="number">{limb["off"]} of {limb["compared"]}</td>'
+        f'<td class="number">{limb["doubtful"]} of {limb["frames"]}</td>'
+        f'<td class="number">{limb["hidden"]} of {limb["frames"]}</td></tr>'
+        for limb in found
+    )
+    titles = ("detector", "frames off", "doubtful", "hidden")
+    head = "<th>limb</th>" + "".join(f'<th class="number">{title}</th>' for title in titles)
+    note = f'<p class="quiet">{escape(LIMBS_NOTE)}</p>'
+    return section("How far the limbs can be trusted", f"<table><tr>{head}</tr>{rows}</table>{note}")
 
 
 def measurements(metrics: Metrics) -> str:

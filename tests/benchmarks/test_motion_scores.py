@@ -19,7 +19,7 @@ from fit_avatar.energies import (
     mixture_pose_prior,
 )
 from fit_avatar.fitting import ConsensusShape, Schedule, Solve
-from fit_avatar.report import limb_warnings
+from fit_avatar.report import limb_trust, limb_warnings
 from lib.motion_errors import LIMB_ENDS, motion_errors, named_limbs, wrong_limbs
 from lib.motion_scores import PARTS, POINTS, parts_of, table, with_parts
 
@@ -68,7 +68,7 @@ def test_the_limbs_that_the_program_names_are_understood(body, state):
         np.arange(shape[0]), np.zeros((shape[0], 25, 3), np.float32), np.zeros((shape[0], 128, 128), bool), camera,
         np.ones(shape[0], np.float32), limb_directions=LimbDirections(limbs, away, np.full(shape, 0.1)),
     )  # fmt: skip
-    assert named_limbs(limb_warnings(body, state, capture)) == tuple(LIMB_ENDS)
+    assert named_limbs(limb_warnings(limb_trust(body, state, capture))) == tuple(LIMB_ENDS)
     assert named_limbs(("The person is cut off.",)) == ()
 
 
