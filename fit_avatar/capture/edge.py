@@ -26,7 +26,7 @@ class EdgeConfig:
     background_inside: float = 0.09
     """Part of the background in the colours just inside the boundary, which are blurred by lens and codec. Measured on
     two rendered clips with true masks; those of benchmarks/motions.py confirm it."""
-    blur_sigma_px: float = 0.7
+    blur_sigma_px: float = 0.55
     """Standard deviation of the blur of the mixing ratio before it is thresholded, in pixels. Chosen by hand."""
 
 
