@@ -58,6 +58,8 @@ class Scene:
     parts: tuple[Part, ...]
     away_m: float = 3.8
     """From the camera to the middle of the room."""
+    longer: float = 1.0
+    """So many times longer is it than others."""
 
 
 def _at(right: float, near: float = 0.0) -> Path2D:
@@ -65,8 +67,8 @@ def _at(right: float, near: float = 0.0) -> Path2D:
 
 
 def _away(home: float, out: float, back: float, near: float) -> Path2D:
-    """Leave at one side by 30 % of the time, and come in at another one from 65 %."""
-    times, places = (0.1, 0.3, 0.301, 0.65, 0.9), (home, out, back, back, home)
+    """Leave at one side by 35 % of the time, and come in at the other one from 60 %."""
+    times, places = (0.0, 0.35, 0.351, 0.6, 1.0), (home, out, -out, -out, back)
     return lambda time: (float(np.interp(time, times, places)), near)
 
 
@@ -75,14 +77,14 @@ SCENES: dict[str, Scene] = {
     "crossing": Scene((Part("walk", _at(-1.2, 0.45), 0, 90.0), Part("walk", _at(1.2, -0.45), 5, -90.0))),
     "crossing alike": Scene((Part("walk", _at(-1.2, 0.45), 0, 90.0), Part("walk", _at(1.2, -0.45), 0, -90.0))),
     "one behind the other": Scene((Part("dance", _at(-0.15, 0.4), 8), Part("sit_stand", _at(0.25, -0.5), 5, 15.0))),
-    "leaves and returns": Scene((Part("dance", _at(-0.5), 8), Part("kick", _away(0.7, 3.6, -3.6, -0.6), 2))),
+    "leaves and returns": Scene((Part("dance", _at(0.0, 0.2), 8), Part("kick", _away(1.0, 3.1, -1.0, -0.4), 2)), 3.8, 1.5),
     "shaking hands": Scene((Part("shake", _at(-0.42), 8, 90.0), Part("shake", _at(0.42), 5, -90.0)), 3.6),
     "close together": Scene((Part("reach", _at(-0.22), 2), Part("sit_stand", _at(0.3, -0.06), 5)), 3.6),
     "three": Scene(
         (
             Part("reach", _at(-0.9, 0.2), 8), Part("dance", _at(0.9, 0.0), 5),
-            Part("kick", _away(0.0, 3.8, -3.8, -0.8), 2),
-        ), 4.6,
+            Part("kick", _away(0.1, 3.3, -0.1, -0.7), 2),
+        ), 3.8, 1.5,
     ),
 }  # fmt: skip
 """By name; people's numbers are those of their parts."""
@@ -145,6 +147,7 @@ def write_crowd(folder: Path, name: str, frames: int = 60, size: int = 720, reco
     It holds ``video.mp4``, ``camera.json``, ``keypoints/`` of everybody in mixed order, and for each person
     ``person_1/`` and so on with ``masks/`` of what is seen of them, ``points.npz`` and ``gt.npz``.
     """
+    frames = round(frames * SCENES[name].longer)
     recipe = {"format": FORMAT, "scene": name, "frames": frames, "size": size}
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text()) == recipe:
