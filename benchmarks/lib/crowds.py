@@ -115,7 +115,7 @@ class Actor:
 
     @classmethod
     def of(cls, body: Body, part: Part, view: Tensor, eye: Tensor, frames: int, recordings: Recordings) -> Actor:
-        """Put somebody into the room. ``view``: from the room's axes to the camera's [3, 3]; ``eye``: the camera [3]"""
+        """Put somebody into the room. ``view``: from its axes to the camera's [3, 3]; ``eye``: the camera [3]"""
         if part.motion in CURVES:
             motion = CURVES[part.motion].make(frames)
         else:
@@ -141,7 +141,9 @@ def actors(body: Body, name: str, frames: int, size: int, recordings: Recordings
     return [Actor.of(body, part, view, eye, frames, recordings) for part in scene.parts], camera
 
 
-def write_crowd(folder: Path, name: str, frames: int = 60, size: int = 720, recordings: Recordings | None = None) -> Path:
+def write_crowd(
+    folder: Path, name: str, frames: int = 60, size: int = 720, recordings: Recordings | None = None
+) -> Path:
     """Write a scene's folder, unless it is there already; return it.
 
     It holds ``video.mp4``, ``camera.json``, ``keypoints/`` of everybody in mixed order, and for each person
@@ -169,7 +171,10 @@ def write_crowd(folder: Path, name: str, frames: int = 60, size: int = 720, reco
             append(picture)
             for k, mask in enumerate(masks, 1):
                 cv2.imwrite(str(folder / f"person_{k}" / "masks" / f"{t:06d}.png"), mask.astype(np.uint8) * 255)
-            found = [_given(a.points[t], a.posed.vertices[t], m, depth, camera, rng) for a, m in zip(people, masks)]
+            found = [
+                _given(a.points[t], a.posed.vertices[t], m, depth, camera, rng)
+                for a, m in zip(people, masks, strict=True)
+            ]
             seen = [{"pose_keypoints_2d": each} for each in found if each]
             mixed = [seen[k] for k in np.random.default_rng(t).permutation(len(seen))]
             file = folder / "keypoints" / f"{t:06d}_keypoints.json"

@@ -25,8 +25,8 @@ class AmongConfig:
     """If the pose that is found differs by more than this from the known one, on average and in body sizes, it is
     another person's, and the person counts as hidden. Chosen by hand."""
     min_overlap: float = 0.02
-    """Whoever is in front or beside is painted over if they fill at least this fraction of the region around the person.
-    Chosen by hand."""
+    """Whoever is in front or beside is painted over if they fill at least this fraction of the region around the
+    person. Chosen by hand."""
 
 
 DEFAULT_AMONG = AmongConfig()
@@ -63,8 +63,8 @@ def detect_among(
     pose = _pose(estimator, frame, own)
     if pose is None:
         return None
-    if beside := [other for other in beside if not same_pose(other, pose)]:  # whose limbs may have been taken for theirs
-        pose = _pose(estimator, apart_from(frame, pose, beside), own) or pose
+    if beside := [other for other in beside if not same_pose(other, pose)]:  # their limbs may be in it
+        pose = _pose(estimator, apart_from(frame, pose, beside, behind=True), own) or pose
     found = to_body_25(pose.landmarks, width, height)
     if apart(found, own[BODY], np.zeros(2, np.float32)) > config.max_distance:
         return None

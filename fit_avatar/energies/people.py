@@ -67,8 +67,8 @@ def _obstacles(
         for m in range(people):
             if m != n:
                 both = present[..., n, :] & present[..., m, :]
-                pair = (ends[..., k, :, :, :, :] for k in (n, m))
-                nearest = _deeper(nearest, *pair, own_radii[..., n, :], own_radii[..., m, :], both)
+                own, other = ends[..., n, :, :, :, :], ends[..., m, :, :, :, :]
+                nearest = _deeper(nearest, own, other, own_radii[..., n, :], own_radii[..., m, :], both)
         found.append(nearest)
     whole = Obstacles(torch.stack([f.ends for f in found], -5), torch.stack([f.reach for f in found], -3))
     depth = _depth(ends, whole).clamp_min(0)
@@ -96,9 +96,7 @@ def _deeper(
     ends = other.gather(-3, which[..., None, None].expand(*which.shape, 2, 3))
     reach = reach.expand(*which.shape, count).gather(-1, which[..., None])[..., 0]
     better = both[..., None] & (depth > _depth(own, known))
-    return Obstacles(
-        torch.where(better[..., None, None], ends, known.ends), torch.where(better, reach, known.reach)
-    )
+    return Obstacles(torch.where(better[..., None, None], ends, known.ends), torch.where(better, reach, known.reach))
 
 
 def _depth(ends: Tensor, obstacles: Obstacles) -> Tensor:
@@ -156,9 +154,7 @@ def _read_surface(x: PosedBody, overlaps: Overlaps) -> PosedPoints:
     return x.read_vertices(overlaps.vertices)
 
 
-def _limits(
-    x: PosedBody, overlaps: Overlaps, scale: Tensor | None = None, gap_m: float = 0.0
-) -> Mapping[str, Any]:
+def _limits(x: PosedBody, overlaps: Overlaps, scale: Tensor | None = None, gap_m: float = 0.0) -> Mapping[str, Any]:
     """Return how far away the other surfaces are, as they will be after giving way."""
     people = x.transl.shape[-3] if x.transl.dim() > 2 else 1
     if bool(((overlaps.others < 0) | (overlaps.others >= people)).any()):
@@ -181,9 +177,7 @@ def _other_depths(x: PosedBody, overlaps: Overlaps, scale: Tensor | None) -> Ten
     return torch.cat(found, -3)
 
 
-@energy(
-    observes=("overlaps",), reads=_read_surface, prepare=_limits, makes=("limits",), overlaps="T S"
-)
+@energy(observes=("overlaps",), reads=_read_surface, prepare=_limits, makes=("limits",), overlaps="T S")
 def depth_order(
     points: Tensor, overlaps: Overlaps, limits: Tensor, scale: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from fit_avatar.capture.types import Camera, Mask
 from fit_avatar.energies.people import Overlaps
 from fit_avatar.visibility.raster import rasterize
 
+
 @dataclass(frozen=True)
 class OcclusionConfig:
     """Settings of the comparison of fitted people with their masks."""

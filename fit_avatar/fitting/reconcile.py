@@ -36,7 +36,6 @@ from fit_avatar.fitting.actions.solve import POSE
 from fit_avatar.fitting.occlusion import find_overlaps
 from fit_avatar.solvers import GaussNewton, Problem, Unknowns, solve
 
-
 SHAPE, POSES = ("betas", "offsets"), ("global_orient", "body_pose", "transl")
 """What is batched of a state. Expressions, where there are any, stay as they are."""
 
@@ -44,7 +43,8 @@ SHAPE, POSES = ("betas", "offsets"), ("global_orient", "body_pose", "transl")
 @dataclass(frozen=True)
 class ReconcileConfig:
     """Settings of the common refinement. Chosen on the scenes of benchmarks/people_scenes.py "shaking hands" and "close
-    together", where nothing else is said."""
+    together", where nothing else is said.
+    """
 
     across_m: float = 0.02
     """How far a keypoint is from where the own fit has it, across the view, where it was seen. As in the preset
@@ -219,7 +219,9 @@ class _Scene:
     def coupling(self, rows: Tensor, overlaps: Overlaps, config: ReconcileConfig) -> tuple[Term, ...]:
         """Return the terms between people at some frames. [F']"""
         radii = [
-            capsule_radii(self.body, shaped(self.body, one.state.betas, one.state.offsets), one.state.betas, config.inside)
+            capsule_radii(
+                self.body, shaped(self.body, one.state.betas, one.state.offsets), one.state.betas, config.inside
+            )
             for one in self.people
         ]
         near = Overlaps(*(value[:, rows] for value in vars(overlaps).values()))

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.energies.stick_body import stick_body
 from toy_body import turning_state
 
 from fit_avatar.body import Body, BodyState, pose_body
@@ -18,6 +17,7 @@ from fit_avatar.fitting.occlusion import find_overlaps, small_mask
 from fit_avatar.fitting.reconcile import Single, reconcile
 from fit_avatar.solvers import Problem, Unknowns
 from fit_avatar.visibility.raster import silhouette
+from tests.energies.stick_body import stick_body
 
 CAMERA = Camera(150.0, 150.0, 80.0, 60.0, 160, 120)
 FRAMES = 6
@@ -114,7 +114,9 @@ def test_frames_of_one_alone_stay(sticks: Body) -> None:
 def test_a_scale_counts(sticks: Body) -> None:
     """Two who would be inside each other are apart in the scene, where one is smaller and nearer."""
     states = [standing(sticks, -0.1, 3.0), standing(sticks, 0.1, 3.0)]
-    found = reconcile(sticks, [Single(s, np.arange(FRAMES), c) for s, c in zip(states, (1.0, 0.8), strict=True)], CAMERA)
+    found = reconcile(
+        sticks, [Single(s, np.arange(FRAMES), c) for s, c in zip(states, (1.0, 0.8), strict=True)], CAMERA
+    )
     assert found.changed == 0
 
 

@@ -82,12 +82,18 @@ def same_pose(a: Pose, b: Pose) -> bool:
     return bool(away < SAME_POINTS * max(a.next_region.side, b.next_region.side))
 
 
-def apart_from(picture: NDArray[np.uint8], own: Pose, people: Sequence[Pose]) -> NDArray[np.uint8]:
-    """Return a BGR picture [H, W, 3] in which other people are painted over, but not where one is seen themselves."""
+def apart_from(
+    picture: NDArray[np.uint8], own: Pose, people: Sequence[Pose], behind: bool = False
+) -> NDArray[np.uint8]:
+    """Return a BGR picture [H, W, 3] in which other people are painted over, but not where one is seen themselves.
+
+    ``behind``: they are known to be behind, so that whatever seems to be both is the own.
+    """
     height, width = picture.shape[:2]
-    theirs = np.maximum.reduce([pose.probability(height, width, 1.0) for pose in people])
-    mine = own.probability(height, width, 1.0)
-    kept = cv2.dilate(((mine > 0.5) & (mine > theirs)).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    mine, own_part = own.probability(height, width, 1.0), np.float32(0.5)
+    if not behind:
+        own_part = np.maximum.reduce([own_part, *(pose.probability(height, width, 1.0) for pose in people)])
+    kept = cv2.dilate((mine > own_part).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     return np.asarray(np.where(kept[..., None], picture, without(picture, people)), np.uint8)
 
 
