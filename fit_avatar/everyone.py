@@ -25,7 +25,7 @@ from fit_avatar.export.scene import with_motion, world_from_camera, write_scene
 from fit_avatar.fitting.occlusion import small_mask
 from fit_avatar.fitting.reconcile import Single, reconcile
 from fit_avatar.fitting.together import Meeting, Member, collide, floors, in_wrong_order, meetings_of, place_together
-from fit_avatar.io.arrays import read_npz
+from fit_avatar.io.arrays import read_npz, write_npz
 from fit_avatar.io.fingerprint import code_identity, file_identity
 from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner, under
@@ -36,7 +36,7 @@ from fit_avatar.results import inputs, planned
 
 ALL = "all"
 """What ``--person`` says."""
-SCENE = "people.glb"
+SCENE, MOTIONS = "people.glb", "people.npz"
 AVATAR, FIT = "avatar.glb", "avatar.npz"
 SAME_FLOOR_M = 0.1
 """Floors that differ by more are two. Chosen by hand."""
@@ -58,7 +58,8 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     check_installed(config.export)
     scene, told = config.folder / SCENE, reporter or Silent()
     outputs = Outputs(config.folder, config.force)
-    outputs.refuse_foreign([scene], inputs(config))
+    arrays = config.folder / MOTIONS
+    outputs.refuse_foreign([scene, arrays], inputs(config))
     store = Store(config.folder / "cache", config.fresh, KEPT, outputs)
     store.check_folder(config.force)
     runner, source = Runner(store, told), command.source_of(config)
@@ -92,6 +93,13 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
         {**depends_on, "scales": list(scales)},
         lambda advance: [write_scene(scene, _refined(avatars, fitted, motions, config.folder), scales)],
         [scene],
+    )
+    placed_motions = dict(zip(fitted, motions or [one.motion for one in fitted.values()], strict=True))
+    runner.write(
+        "motions",
+        {**depends_on, "scales": list(scales)},
+        lambda advance: [_write_motions(arrays, placed_motions, dict(zip(done, scales, strict=True)))],
+        [arrays],
     )
     refined = {
         number: (motion.frame_indices, pose_body(one.body, motion.state).joints.double().numpy())
@@ -187,6 +195,17 @@ def _refined(
     return files
 
 
+def _write_motions(path: Path, motions: Mapping[int, Motion], scales: Mapping[int, float]) -> Path:
+    """Write everybody's motion in the scene, each array with the person's number behind its name."""
+    arrays: dict[str, Any] = {"numbers": np.array(list(motions), np.int64)}
+    for number, motion in motions.items():
+        own = {name: getattr(motion.state, name).numpy() for name in ("global_orient", "body_pose", "transl")}
+        own |= {"frame_indices": motion.frame_indices, "times_s": motion.times_s, "scale": np.array(scales[number])}
+        arrays |= {f"{name}_{number}": values for name, values in own.items()}
+    write_npz(path, arrays)
+    return path
+
+
 def _doubts(
     people: Cast, done: Mapping[int, RunSummary], scales: Sequence[float], refined: Mapping[int, Moved]
 ) -> list[str]:
@@ -220,7 +239,7 @@ def _summary(
     told = (f"Person {number}: {warning}" for number, one in done.items() for warning in one.warnings)
     return RunSummary(
         folder=folder,
-        files=(scene, *(file for one in done.values() for file in one.files)),
+        files=(scene, scene.with_name(MOTIONS), *(file for one in done.values() for file in one.files)),
         scale_source=f"{first.scale_source}; in {SCENE} all are scaled to stand on one floor",
         agreement="; ".join(f"person {number}: {one.agreement}" for number, one in done.items()),
         warnings=(*failed, *told),

@@ -77,7 +77,9 @@ SCENES: dict[str, Scene] = {
     "crossing": Scene((Part("walk", _at(-1.2, 0.45), 0, 90.0), Part("walk", _at(1.2, -0.45), 5, -90.0))),
     "crossing alike": Scene((Part("walk", _at(-1.2, 0.45), 0, 90.0), Part("walk", _at(1.2, -0.45), 0, -90.0))),
     "one behind the other": Scene((Part("dance", _at(-0.15, 0.4), 8), Part("sit_stand", _at(0.25, -0.5), 5, 15.0))),
-    "leaves and returns": Scene((Part("dance", _at(0.0, 0.2), 8), Part("kick", _away(1.0, 3.1, -1.0, -0.4), 2)), 3.8, 1.5),
+    "leaves and returns": Scene(
+        (Part("dance", _at(0.0, 0.2), 8), Part("kick", _away(1.0, 3.1, -1.0, -0.4), 2)), 3.8, 1.5
+    ),
     "shaking hands": Scene((Part("shake", _at(-0.42), 8, 90.0), Part("shake", _at(0.42), 5, -90.0)), 3.6),
     "close together": Scene((Part("reach", _at(-0.22), 2), Part("sit_stand", _at(0.3, -0.06), 5)), 3.6),
     "three": Scene(
@@ -88,6 +90,9 @@ SCENES: dict[str, Scene] = {
     ),
 }  # fmt: skip
 """By name; people's numbers are those of their parts."""
+
+IDENTITIES = ("three",)
+"""Scenes in which people are told apart and no more."""
 
 
 def needs_recordings(name: str) -> bool:

@@ -42,8 +42,9 @@ SHAPE, POSES = ("betas", "offsets"), ("global_orient", "body_pose", "transl")
 
 @dataclass(frozen=True)
 class ReconcileConfig:
-    """Settings of the common refinement. Chosen on the scenes of benchmarks/people_scenes.py "shaking hands" and "close
-    together", where nothing else is said.
+    """Settings of the common refinement; where nothing else is said, chosen on two scenes.
+
+    They are "shaking hands" and "close together" of benchmarks/people_scenes.py.
     """
 
     across_m: float = 0.02

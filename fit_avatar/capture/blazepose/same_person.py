@@ -90,10 +90,11 @@ def apart_from(
     ``behind``: they are known to be behind, so that whatever seems to be both is the own.
     """
     height, width = picture.shape[:2]
-    mine, own_part = own.probability(height, width, 1.0), np.float32(0.5)
-    if not behind:
-        own_part = np.maximum.reduce([own_part, *(pose.probability(height, width, 1.0) for pose in people)])
-    kept = cv2.dilate((mine > own_part).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    mine = own.probability(height, width, 1.0)
+    seen = mine > 0.5
+    for other in () if behind else people:
+        seen &= mine > other.probability(height, width, 1.0)
+    kept = cv2.dilate(seen.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     return np.asarray(np.where(kept[..., None], picture, without(picture, people)), np.uint8)
 
 
