@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Capture
 from fit_avatar.capture.person import MIN_CONFIDENCE
 from fit_avatar.capture.source import Source
@@ -197,8 +198,10 @@ def penetration(one: NDArray[np.float64], other: NDArray[np.float64], faces: NDA
     near = one[((one > low) & (one < high)).all(1)]
     if not len(near):
         return 0.0
-    distance, _ = cKDTree(other).query(near, distance_upper_bound=NEAR_M)
-    near, distance = near[np.isfinite(distance)], distance[np.isfinite(distance)]
+    distance, nearest = cKDTree(other).query(near)
+    normals = vertex_normals(torch.from_numpy(other), torch.from_numpy(faces)).numpy()
+    behind = ((near - other[nearest]) * normals[nearest]).sum(1) < 0
+    near, distance = near[behind & (distance < NEAR_M)], distance[behind & (distance < NEAR_M)]
     for place in np.argsort(-distance):  # the deepest that is inside
         if abs(_winding(near[place], other[faces])) > 0.5:
             return float(distance[place])
