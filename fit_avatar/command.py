@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -42,7 +43,12 @@ def source_of(config: Config) -> Source:
     )  # fmt: skip
 
 
-def run(config: Config, reporter: Reporter | None = None, people: Cast | None = None) -> RunSummary:
+def run(
+    config: Config,
+    reporter: Reporter | None = None,
+    people: Cast | None = None,
+    seen: Callable[[Avatar], None] | None = None,
+) -> RunSummary:
     """Turn a video or photographs into a textured, rigged avatar of one person in ``config.folder``.
 
     Nothing is written before the options, the pictures and the camera have been checked. Every stage is kept
@@ -52,6 +58,7 @@ def run(config: Config, reporter: Reporter | None = None, people: Cast | None = 
         config: the options.
         reporter: is told how the run gets on.
         people: everybody in the video, if they have been told apart before.
+        seen: is given the avatar with what was observed, once its files are written.
 
     Raises:
         BadInputError: an option or a file cannot be used.
@@ -90,6 +97,8 @@ def run(config: Config, reporter: Reporter | None = None, people: Cast | None = 
         results = write_results(runner, config, source, made)
     avatar = made.avatar
     assert avatar.agreement is not None
+    if seen is not None:
+        seen(avatar)
     return RunSummary(
         folder=config.folder,
         files=results.files,

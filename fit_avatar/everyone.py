@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fit_avatar import command
+from fit_avatar.avatar import Avatar
+from fit_avatar.body import Body, Motion, pose_body
+from fit_avatar.capture import Capture
 from fit_avatar.capture.cast import Cast
 from fit_avatar.config import Config, validate
 from fit_avatar.errors import NoPersonError
 from fit_avatar.export import check_installed
-from fit_avatar.export.scene import world_from_camera, write_scene
+from fit_avatar.export.scene import with_motion, world_from_camera, write_scene
+from fit_avatar.fitting.occlusion import small_mask
+from fit_avatar.fitting.reconcile import Single, reconcile
 from fit_avatar.fitting.together import Meeting, Member, collide, floors, in_wrong_order, meetings_of, place_together
-from fit_avatar.io.arrays import read_npz
+from fit_avatar.io.arrays import read_npz, write_npz
 from fit_avatar.io.fingerprint import code_identity, file_identity
 from fit_avatar.io.outputs import Outputs
-from fit_avatar.io.runner import Runner
+from fit_avatar.io.runner import Runner, under
 from fit_avatar.io.store import Store
 from fit_avatar.pipeline import KEPT, seen_by
-from fit_avatar.progress import Reporter, RunSummary, Silent
+from fit_avatar.progress import Reporter, RunSummary, Silent, StepProgress
 from fit_avatar.results import inputs, planned
 
 ALL = "all"
 """What ``--person`` says."""
-SCENE = "people.glb"
+SCENE, MOTIONS = "people.glb", "people.npz"
 AVATAR, FIT = "avatar.glb", "avatar.npz"
 SAME_FLOOR_M = 0.1
 """Floors that differ by more are two. Chosen by hand."""
@@ -36,8 +45,8 @@ SAME_FLOOR_M = 0.1
 def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     """Turn a video into an avatar of each of its people, in ``person_1`` … below ``config.folder``, and ``people.glb``.
 
-    Everybody is fitted for themselves; in the scene their sizes are made to agree. Who cannot be fitted is named in a
-    warning.
+    Everybody is fitted for themselves; in the scene their sizes are made to agree, and their poses where they touch or
+    hide each other. Who cannot be fitted is named in a warning.
 
     Raises:
         BadInputError: an option or a file cannot be used.
@@ -49,7 +58,8 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     check_installed(config.export)
     scene, told = config.folder / SCENE, reporter or Silent()
     outputs = Outputs(config.folder, config.force)
-    outputs.refuse_foreign([scene], inputs(config))
+    arrays = config.folder / MOTIONS
+    outputs.refuse_foreign([scene, arrays], inputs(config))
     store = Store(config.folder / "cache", config.fresh, KEPT, outputs)
     store.check_folder(config.force)
     runner, source = Runner(store, told), command.source_of(config)
@@ -58,26 +68,44 @@ def run(config: Config, reporter: Reporter | None = None) -> RunSummary:
     for one in runs:
         Outputs(one.folder, one.force).refuse_foreign(planned(one), inputs(one))
     done: dict[int, RunSummary] = {}
+    fitted: dict[int, Fitted] = {}
     failed: list[str] = []
     for number, one in enumerate(runs, 1):
         try:
-            done[number] = command.run(one, told, people)
+            done[number] = command.run(one, told, people, partial(_keep, fitted, number))
         except NoPersonError as error:
             failed.append(f"Person {number} could not be fitted: {error}.")
     if not done:
         raise NoPersonError(f"nobody in {config.video} could be fitted: {failed[0].rstrip('.')}")
     avatars = [summary.folder / AVATAR for summary in done.values()]
-    depends_on = {
+    depends_on: dict[str, Any] = {
         "avatars": [file_identity(file) for file in avatars], "code": code_identity("fit_avatar.everyone"),
     }  # fmt: skip
     scales = runner.run("places", depends_on, lambda advance: _places(people, done)).value
+    motions: tuple[Motion, ...] = ()
+    if len(fitted) == len(done) > 1:
+        depends_on |= {"scales": list(scales), "reconcile": code_identity("fit_avatar.fitting.reconcile")}
+        motions = runner.run(
+            "people together", depends_on, lambda advance: _together(fitted, scales, under("people together", advance))
+        ).value
     runner.write(
         "scene",
         {**depends_on, "scales": list(scales)},
-        lambda advance: [write_scene(scene, avatars, scales)],
+        lambda advance: [write_scene(scene, _refined(avatars, fitted, motions, config.folder), scales)],
         [scene],
     )
-    placed = _doubts(people, done, scales)
+    placed_motions = dict(zip(fitted, motions or [one.motion for one in fitted.values()], strict=True))
+    runner.write(
+        "motions",
+        {**depends_on, "scales": list(scales)},
+        lambda advance: [_write_motions(arrays, placed_motions, dict(zip(done, scales, strict=True)))],
+        [arrays],
+    )
+    refined = {
+        number: (motion.frame_indices, pose_body(one.body, motion.state).joints.double().numpy())
+        for (number, one), motion in zip(fitted.items(), motions, strict=False)
+    }
+    placed = _doubts(people, done, scales, refined)
     return _summary(config.folder, scene, done, (*failed, *placed), time.perf_counter() - began)
 
 
@@ -86,13 +114,51 @@ def person_config(config: Config, number: int) -> Config:
     return replace(config, person=str(number), out=config.folder / f"person_{number}")
 
 
-def _members(people: Cast, done: Mapping[int, RunSummary]) -> tuple[list[Member], list[Meeting]]:
-    """Return the people who were fitted, and where they meet."""
+Moved = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""Indices of frames [T] and the joints there [T, J, 3]."""
+NOBODY: Mapping[int, Moved] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is kept of one person's run."""
+
+    body: Body
+    motion: Motion
+    capture: Capture
+    """Without its masks."""
+    masks: Mapping[int, NDArray[np.bool_]]
+    """Small, by index in the clip."""
+
+    @classmethod
+    def of(cls, avatar: Avatar) -> Fitted:
+        """Keep what is needed of an avatar."""
+        capture = avatar.capture
+        masks = zip(capture.frame_indices.tolist(), map(small_mask, capture.masks), strict=True)
+        nothing = np.broadcast_to(np.zeros((), bool), capture.masks.shape)
+        return cls(avatar.body.to("cpu"), avatar.motion.to("cpu"), replace(capture, masks=nothing), dict(masks))
+
+    def single(self, scale: float) -> Single:
+        """Return what is refined. ``scale``: about the camera, in the scene"""
+        frames, used = self.motion.frame_indices, self.capture.frame_indices
+        nearest = np.abs(used[None] - frames[:, None]).argmin(1)
+        sure = self.capture.keypoints[nearest, :, 2].clip(0, 1)
+        return Single(self.motion.state, frames, scale, sure, self.masks)
+
+
+def _members(
+    people: Cast, done: Mapping[int, RunSummary], refined: Mapping[int, Moved] = NOBODY
+) -> tuple[list[Member], list[Meeting]]:
+    """Return the people who were fitted, as they were or as they were refined together, and where they meet."""
     members, boxes, near = [], [], []
     for number, summary in done.items():
-        arrays = read_npz(summary.folder / FIT, ("joints", "frame_indices"))
-        world, frames = world_from_camera(summary.folder / AVATAR), arrays["frame_indices"].astype(np.int64)
-        members.append(Member(frames, arrays["joints"].astype(np.float64), world[1, :3]))
+        world = world_from_camera(summary.folder / AVATAR)
+        if number in refined:
+            frames, joints = refined[number]
+        else:
+            arrays = read_npz(summary.folder / FIT, ("joints", "frame_indices"))
+            frames, joints = arrays["frame_indices"].astype(np.int64), arrays["joints"].astype(np.float64)
+        members.append(Member(frames, joints, world[1, :3]))
         rows = np.searchsorted(people.frames, frames)
         boxes.append(people.boxes(number)[rows])
         near.append(people.nearness[number - 1, rows])
@@ -104,9 +170,47 @@ def _places(people: Cast, done: Mapping[int, RunSummary]) -> tuple[float, ...]:
     return place_together(*_members(people, done)) if len(done) > 1 else (1.0,)
 
 
-def _doubts(people: Cast, done: Mapping[int, RunSummary], scales: Sequence[float]) -> list[str]:
+def _keep(fitted: dict[int, Fitted], number: int, avatar: Avatar) -> None:
+    fitted[number] = Fitted.of(avatar)
+
+
+def _together(fitted: Mapping[int, Fitted], scales: Sequence[float], on_step: StepProgress) -> tuple[Motion, ...]:
+    """Return everybody's motion, refined together."""
+    singles = [one.single(scale) for one, scale in zip(fitted.values(), scales, strict=True)]
+    first = next(iter(fitted.values()))
+    found = reconcile(first.body, singles, first.capture.camera, on_step=on_step)
+    return tuple(replace(one.motion, state=state) for one, state in zip(fitted.values(), found.states, strict=True))
+
+
+def _refined(
+    avatars: Sequence[Path], fitted: Mapping[int, Fitted], motions: Sequence[Motion], folder: Path
+) -> list[Path]:
+    """Return the avatars' files with the motions that were refined together, if they were."""
+    if not motions:
+        return list(avatars)
+    files = []
+    for avatar, one, motion in zip(avatars, fitted.values(), motions, strict=True):
+        file = folder / "cache" / f"{avatar.parent.name}.glb"
+        files.append(with_motion(file, avatar, one.body, motion, one.capture))
+    return files
+
+
+def _write_motions(path: Path, motions: Mapping[int, Motion], scales: Mapping[int, float]) -> Path:
+    """Write everybody's motion in the scene, each array with the person's number behind its name."""
+    arrays: dict[str, Any] = {"numbers": np.array(list(motions), np.int64)}
+    for number, motion in motions.items():
+        own = {name: getattr(motion.state, name).numpy() for name in ("global_orient", "body_pose", "transl")}
+        own |= {"frame_indices": motion.frame_indices, "times_s": motion.times_s, "scale": np.array(scales[number])}
+        arrays |= {f"{name}_{number}": values for name, values in own.items()}
+    write_npz(path, arrays)
+    return path
+
+
+def _doubts(
+    people: Cast, done: Mapping[int, RunSummary], scales: Sequence[float], refined: Mapping[int, Moved]
+) -> list[str]:
     """Return what is still wrong in the scene, one sentence each."""
-    fitted, meetings = _members(people, done)
+    fitted, meetings = _members(people, done, refined)
     members = [member.scaled(scale) for member, scale in zip(fitted, scales, strict=True)]
     numbers, told = list(done), []
     for meeting in meetings:
@@ -135,7 +239,7 @@ def _summary(
     told = (f"Person {number}: {warning}" for number, one in done.items() for warning in one.warnings)
     return RunSummary(
         folder=folder,
-        files=(scene, *(file for one in done.values() for file in one.files)),
+        files=(scene, scene.with_name(MOTIONS), *(file for one in done.values() for file in one.files)),
         scale_source=f"{first.scale_source}; in {SCENE} all are scaled to stand on one floor",
         agreement="; ".join(f"person {number}: {one.agreement}" for number, one in done.items()),
         warnings=(*failed, *told),

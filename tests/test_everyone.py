@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 import trimesh
 
 from fit_avatar import command
+from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.types import Capture
@@ -30,7 +32,13 @@ class Runs(list[tuple[Config, Cast | None]]):
     def __init__(self, body: Body, state: BodyState) -> None:
         self.body, self.state, self.fails = body, state, ""
 
-    def __call__(self, config: Config, reporter: Reporter | None = None, people: Cast | None = None) -> RunSummary:
+    def __call__(
+        self,
+        config: Config,
+        reporter: Reporter | None = None,
+        people: Cast | None = None,
+        seen: Callable[[Avatar], None] | None = None,
+    ) -> RunSummary:
         self.append((config, people))
         if config.person in self.fails:
             raise NoPersonError("the body covers only half of the masks")

@@ -1,28 +1,41 @@
-"""Clips that show two synthetic people: each is cut out of a clip of their own and pasted, the nearer one last."""
+"""Clips of several synthetic people in one room before one camera, who hide each other as people do."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
 
-from fit_avatar.capture import read_frames
+from fit_avatar.body import Body, BodyState, Posed, load_body, pose_body
+from fit_avatar.body.skinning import pose_points
+from fit_avatar.capture import Camera
 from fit_avatar.io.video import video_file
-from lib.rendering import background
-from lib.true_clip import TrueClip, read_clip
+from lib.dressed_person import Person, make_person
+from lib.motions import CURVES, FPS, TAKES, recorded
+from lib.moved_person import ASPECT, FOCAL, TILT_RAD, placed, seen_from
+from lib.rendering import Paint, background, render, shadow
+from lib.synthetic_person import KEYPOINT_NOISE_PX, NUM_BETAS, write_truth
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""
-FPS = 30
 HIDDEN = 0.3
 """Given keypoints lack a person of whom less than this fraction is seen: detectors do not find them either."""
-Place = Callable[[float], tuple[float, float, float]]
-"""Time, 0 to 1 → shift to the right and down, in widths of the picture, and scale about the picture's middle."""
+BEHIND_M = 0.15
+"""A point so far behind what is seen at its pixel is hidden."""
+CAMERA_M = 1.35
+"""Height of the camera."""
+FARTHEST_M = 1.5
+"""The wall is so far behind the room's middle."""
+Path2D = Callable[[float], tuple[float, float]]
+"""Time, 0 to 1 → place on the floor in metres: to the camera's right, and towards the camera."""
 
 
 @dataclass(frozen=True)
@@ -30,146 +43,204 @@ class Part:
     """One person of a scene."""
 
     motion: str
-    """Name of the clip that they are cut out of."""
-    place: Place
-    backwards: bool = False
-    """Whether the clip runs from its end to its beginning."""
-
-
-def _ramp(start: float, end: float, down: float = 0.0, scale: float = 1.0) -> Place:
-    return lambda time: (start + (end - start) * time, down, scale)
-
-
-def _away(home: float, out: float, back: float) -> Place:
-    """Leave at one side by 30 % of the time, and come in at another one from 65 %."""
-    times, places = (0.1, 0.3, 0.301, 0.65, 0.9), (home, out, back, back, home)
-    return lambda time: (float(np.interp(time, times, places)), 0.0, 1.0)
-
-
-SCENES: dict[str, tuple[Part, Part]] = {
-    "side by side": (Part("punch", _ramp(-0.2, -0.2)), Part("dance", _ramp(0.22, 0.22))),
-    "crossing": (Part("kick", _ramp(0.26, -0.26, 0.03, 1.05)), Part("reach", _ramp(-0.26, 0.26))),
-    "crossing alike": (
-        Part("walk", _ramp(-0.1, 0.1, 0.02, 1.05)), Part("walk", _ramp(0.12, -0.12), backwards=True)
-    ),
-    "one behind the other": (
-        Part("dance", _ramp(-0.03, -0.03, 0.03, 1.05)), Part("sit_stand", _ramp(0.07, 0.1, -0.02, 0.8))
-    ),
-    "leaves and returns": (Part("punch", _ramp(-0.1, -0.1)), Part("kick", _away(0.2, 0.75, -0.75))),
-}  # fmt: skip
-"""Name → the nearer person, and the one who is farther away."""
+    """One of ``motions.CURVES``, or of ``motions.TAKES``, which take recordings."""
+    place: Path2D
+    seed: int
+    """Of body and clothes."""
+    facing_deg: float = 0.0
+    """0 is towards the camera, 90 to its right."""
 
 
 @dataclass(frozen=True)
-class CutOut:
-    """One person's pictures, masks and points at their places in the scene."""
+class Scene:
+    """People before a camera."""
 
-    clip: TrueClip
-    frames: list[NDArray[np.uint8]]
-    masks: list[NDArray[np.uint8]]  # 0 or 255
-    points: NDArray[np.float64]  # [T, 25, 2], the true ones
-    given: NDArray[np.float64]  # [T, 25, 3], with noise
-    order: NDArray[np.int64]  # frame of the clip for each of the scene's. [T]
+    parts: tuple[Part, ...]
+    away_m: float = 3.8
+    """From the camera to the middle of the room."""
+    longer: float = 1.0
+    """So many times longer is it than others."""
+
+
+def _at(right: float, near: float = 0.0) -> Path2D:
+    return lambda time: (right, near)
+
+
+def _away(home: float, out: float, back: float, near: float) -> Path2D:
+    """Leave at one side by 35 % of the time, and come in at the other one from 60 %."""
+    times, places = (0.0, 0.35, 0.351, 0.6, 1.0), (home, out, -out, -out, back)
+    return lambda time: (float(np.interp(time, times, places)), near)
+
+
+SCENES: dict[str, Scene] = {
+    "side by side": Scene((Part("kick", _at(-0.75), 2, 20.0), Part("dance", _at(0.85), 8))),
+    "crossing": Scene((Part("walk", _at(-1.2, 0.45), 0, 90.0), Part("walk", _at(1.2, -0.45), 5, -90.0))),
+    "crossing alike": Scene((Part("walk", _at(-1.2, 0.45), 0, 90.0), Part("walk", _at(1.2, -0.45), 0, -90.0))),
+    "one behind the other": Scene((Part("dance", _at(-0.15, 0.4), 8), Part("sit_stand", _at(0.25, -0.5), 5, 15.0))),
+    "leaves and returns": Scene(
+        (Part("dance", _at(0.0, 0.2), 8), Part("kick", _away(1.0, 3.1, -1.0, -0.4), 2)), 3.8, 1.5
+    ),
+    "shaking hands": Scene((Part("shake", _at(-0.42), 8, 90.0), Part("shake", _at(0.42), 5, -90.0)), 3.6),
+    "close together": Scene((Part("reach", _at(-0.22), 2), Part("sit_stand", _at(0.3, -0.06), 5)), 3.6),
+    "three": Scene(
+        (
+            Part("reach", _at(-0.9, 0.2), 8), Part("dance", _at(0.9, 0.0), 5),
+            Part("kick", _away(0.1, 3.3, -0.1, -0.7), 2),
+        ), 3.8, 1.5,
+    ),
+}  # fmt: skip
+"""By name; people's numbers are those of their parts."""
+
+IDENTITIES = ("three",)
+"""Scenes in which people are told apart and no more."""
+
+
+def needs_recordings(name: str) -> bool:
+    """Return whether a scene can be made with recorded motions only."""
+    return any(part.motion in TAKES for part in SCENES[name].parts)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Where ASF and AMC files are, and their frames a second."""
+
+    folder: Path | None = None
+    fps: float = 120.0
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person and their motion in the camera's coordinates."""
+
+    person: Person
+    paint: Paint
+    state: BodyState
+    posed: Posed  # of T frames
+    points: Tensor  # BODY_25 [T, 25, 3]
 
     @classmethod
-    def of(cls, clips: Path, part: Part, count: int) -> CutOut:
-        """Read a clip's folder and move its person to where the scene has them."""
-        clip = read_clip(clips / part.motion)
-        width, height = clip.camera.width, clip.camera.height
-        order = np.arange(count)[::-1] if part.backwards else np.arange(count)
-        pictures = dict(read_frames(clip.folder / "video.mp4", range(count)))
-        true = clip.camera.project(clip.keypoints)
-        frames, masks, points, given = [], [], [], []
-        for place, index in enumerate(order.tolist()):
-            right, down, scale = part.place(place / max(count - 1, 1))
-            middle = np.array([width, height]) / 2
-            shift = middle * (1 - scale) + np.array([right, down]) * width
-            matrix = np.column_stack([np.eye(2) * scale, shift])
-            mask = cv2.imread(str(clip.folder / "masks" / f"{index:06d}.png"), cv2.IMREAD_GRAYSCALE)
-            assert mask is not None
-            frames.append(np.asarray(cv2.warpAffine(pictures[index], matrix, (width, height)), np.uint8))
-            masks.append(np.asarray(cv2.warpAffine(mask, matrix, (width, height)), np.uint8))
-            points.append(true[index] * scale + shift)
-            file = clip.folder / "keypoints" / f"{index:06d}_keypoints.json"
-            noisy = np.array(json.loads(file.read_text())["people"][0]["pose_keypoints_2d"]).reshape(25, 3)
-            given.append(np.column_stack([noisy[:, :2] * scale + shift, noisy[:, 2]]))
-        return cls(clip, frames, masks, np.stack(points), np.stack(given), order)
+    def of(cls, body: Body, part: Part, view: Tensor, eye: Tensor, frames: int, recordings: Recordings) -> Actor:
+        """Put somebody into the room. ``view``: from its axes to the camera's [3, 3]; ``eye``: the camera [3]"""
+        if part.motion in CURVES:
+            motion = CURVES[part.motion].make(frames)
+        else:
+            assert recordings.folder is not None
+            motion = recorded(recordings.folder, TAKES[part.motion], frames, recordings.fps)
+        person = make_person(body, part.seed)
+        state = placed(body, person, motion)
+        turn = Rotation.from_euler("y", part.facing_deg, degrees=True).as_matrix()
+        right, near = np.array([part.place(t / max(frames - 1, 1)) for t in range(frames)]).T
+        places = torch.tensor(np.stack([right, np.zeros(frames), near], -1), dtype=torch.float32)
+        seen = seen_from(body, state, view @ torch.tensor(turn, dtype=torch.float32))
+        seen = replace(seen, transl=seen.transl + (places - eye) @ view.T)
+        points = pose_points(body, seen, body.keypoint_points)
+        return cls(person, Paint(body, person, part.seed), seen, pose_body(body, seen), points)
 
 
-def write_crowd(folder: Path, name: str, clips: Path, count: int = 60) -> Path:
+def actors(body: Body, name: str, frames: int, size: int, recordings: Recordings) -> tuple[list[Actor], Camera]:
+    """Return everybody of a scene, and the camera. ``size``: height of the picture"""
+    scene, width = SCENES[name], 2 * round(ASPECT * size / 2)
+    camera = Camera(FOCAL * size, FOCAL * size, width / 2, size / 2, width, size)
+    view = torch.tensor(Rotation.from_euler("x", np.pi + TILT_RAD).as_matrix(), dtype=torch.float32)
+    eye = torch.tensor([0.0, CAMERA_M, scene.away_m])
+    return [Actor.of(body, part, view, eye, frames, recordings) for part in scene.parts], camera
+
+
+def write_crowd(
+    folder: Path, name: str, frames: int = 60, size: int = 720, recordings: Recordings | None = None
+) -> Path:
     """Write a scene's folder, unless it is there already; return it.
 
-    It holds ``video.mp4``, ``camera.json``, ``keypoints/`` of everybody in mixed order, and for each person, the nearer
-    one first, ``person_1/`` and so on with ``masks/`` of what is seen of them, ``points.npz`` and ``gt.npz``.
+    It holds ``video.mp4``, ``camera.json``, ``keypoints/`` of everybody in mixed order, and for each person
+    ``person_1/`` and so on with ``masks/`` of what is seen of them, ``points.npz`` and ``gt.npz``.
     """
-    recipe = {"format": FORMAT, "scene": name, "frames": count}
+    frames = round(frames * SCENES[name].longer)
+    recipe = {"format": FORMAT, "scene": name, "frames": frames, "size": size}
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text()) == recipe:
         return folder
-    people = [CutOut.of(clips, part, count) for part in SCENES[name]]
-    camera = people[0].clip.camera
-    scene = (background(3, camera) * 255).astype(np.uint8)
-    (folder / "keypoints").mkdir(parents=True, exist_ok=True)
-    seen = [_visible(people, t) for t in range(count)]
+    body = load_body(NUM_BETAS)
+    people, camera = actors(body, name, frames, size, recordings or Recordings())
+    for part in ("keypoints", *(f"person_{k}/masks" for k in range(1, len(people) + 1))):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    view = Rotation.from_euler("x", np.pi + TILT_RAD).as_matrix()
+    up, row = torch.tensor(view[:, 1], dtype=torch.float32), _floor_row(SCENES[name].away_m)
+    floor = float(up @ torch.tensor(view @ [0.0, -CAMERA_M, 0.0], dtype=torch.float32))
+    room, rng = background(4, camera, row), np.random.default_rng(7)
     with video_file(folder / "video.mp4", FPS) as append:
-        for t in range(count):
-            append(_painted(scene, people, t))
+        for t in range(frames):
+            lit = room.copy()
+            for actor in people:
+                lit *= shadow(body, actor.posed.vertices[t], up, floor, camera, row)
+            picture, masks, depth = painted(body, people, t, camera, lit)
+            append(picture)
+            for k, mask in enumerate(masks, 1):
+                cv2.imwrite(str(folder / f"person_{k}" / "masks" / f"{t:06d}.png"), mask.astype(np.uint8) * 255)
+            found = [
+                _given(a.points[t], a.posed.vertices[t], m, depth, camera, rng)
+                for a, m in zip(people, masks, strict=True)
+            ]
+            seen = [{"pose_keypoints_2d": each} for each in found if each]
+            mixed = [seen[k] for k in np.random.default_rng(t).permutation(len(seen))]
             file = folder / "keypoints" / f"{t:06d}_keypoints.json"
-            file.write_text(json.dumps({"version": 1.3, "people": _given(people, seen[t], t)}))
-    values = (people[0].clip.folder / "camera.json").read_text()
-    (folder / "camera.json").write_text(values)
-    for k, person in enumerate(people):
-        _write_person(folder / f"person_{k + 1}", person, [masks[k] for masks in seen], values)
+            file.write_text(json.dumps({"version": 1.3, "people": mixed}))
+    values = {key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy", "width", "height")}
+    about = json.dumps({**values, "k": [0] * 5, "fps": FPS, "frames": frames}, indent=1)
+    for k, actor in enumerate(people, 1):
+        own = folder / f"person_{k}"
+        write_truth(own / "gt.npz", body, actor.person, actor.state, actor.points, up)
+        np.savez_compressed(own / "points.npz", points=camera.project(actor.points).double().numpy())
+        (own / "camera.json").write_text(about)
+    (folder / "camera.json").write_text(about)
     note.write_text(json.dumps(recipe))
     return folder
 
 
-def _painted(scene: NDArray[np.uint8], people: list[CutOut], t: int) -> NDArray[np.uint8]:
-    """Return a frame: everybody over the scene, the nearest last, with edges as soft as a camera's."""
-    picture = scene.astype(np.float32)
-    for person in reversed(people):
-        alpha = cv2.GaussianBlur(person.masks[t], (0, 0), 0.7)[..., None] / np.float32(255)
-        picture += alpha * (person.frames[t] - picture)
-    return np.asarray(picture.clip(0, 255), np.uint8)
+def painted(
+    body: Body, people: list[Actor], t: int, camera: Camera, room: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]], NDArray[np.float32]]:
+    """Return a frame, what is seen of each person in it, and depths, infinite where nobody is. 3 × [H, W]"""
+    shape = room.shape[:2]
+    nearest, owner = np.full(shape, np.inf, np.float32), np.full(shape, -1)
+    picture = (room * 255).round().astype(np.uint8)
+    for k, actor in enumerate(people):
+        image, mask, depth = render(body, actor.posed.vertices[t], camera, actor.paint, room)
+        front = mask & (depth.numpy() < nearest)
+        nearest[front], owner[front] = depth.numpy()[front], k
+        soft = cv2.GaussianBlur(front.astype(np.float32), (0, 0), 0.7)[..., None]
+        picture = (picture + soft * (image.astype(np.float32) - picture)).round().astype(np.uint8)
+    return picture, [owner == k for k in range(len(people))], nearest
 
 
-def _visible(people: list[CutOut], t: int) -> list[NDArray[np.bool_]]:
-    """Return what is seen of each, the nearest first. [H, W] each"""
-    nearer = np.zeros(people[0].masks[t].shape, bool)
-    seen = []
-    for person in people:
-        own = person.masks[t] > 127
-        seen.append(own & ~nearer)
-        nearer |= own
-    return seen
+def _floor_row(away_m: float) -> float:
+    """Return where the floor meets the wall, of the picture's height."""
+    down = np.arctan2(CAMERA_M, away_m + FARTHEST_M) - TILT_RAD
+    return 0.5 + FOCAL * float(np.tan(down))
 
 
-def _given(people: list[CutOut], seen: list[NDArray[np.bool_]], t: int) -> list[dict[str, list[float]]]:
-    """Return everybody's keypoints in a random order; points that others hide, or outside, are unseen."""
-    found = []
-    for person, visible in zip(people, seen, strict=True):
-        whole = max(np.count_nonzero(person.masks[t] > 127), 1)
-        points = person.given[t].copy()
-        height, width = visible.shape
-        x, y = points[:, 0].astype(int), points[:, 1].astype(int)
-        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        others = (person.masks[t] > 127) & ~visible
-        points[~inside | others[y.clip(0, height - 1), x.clip(0, width - 1)]] = 0
-        if np.count_nonzero(visible) > HIDDEN * whole and (points[:, 2] > 0).sum() > 5:
-            found.append({"pose_keypoints_2d": points.ravel().tolist()})
-    return [found[k] for k in np.random.default_rng(t).permutation(len(found))]
+def _given(
+    points: Tensor,
+    vertices: Tensor,
+    mask: NDArray[np.bool_],
+    depth: NDArray[np.float32],
+    camera: Camera,
+    rng: np.random.Generator,
+) -> list[float]:
+    """Return somebody's keypoints as OpenPose gives them; empty where hardly anything of them is seen.
 
-
-def _write_person(folder: Path, person: CutOut, masks: list[NDArray[np.bool_]], camera: str) -> None:
-    """Write one person's truth as the folder of a clip, whose joints are in the camera's axes of their own clip."""
-    (folder / "masks").mkdir(parents=True, exist_ok=True)
-    for t, mask in enumerate(masks):
-        cv2.imwrite(str(folder / "masks" / f"{t:06d}.png"), mask.astype(np.uint8) * 255)
-    with np.load(person.clip.folder / "gt.npz") as stored:
-        truth = dict(stored)
-    for key in ("joints_smpl24", "joints_body25"):
-        truth[key] = truth[key][person.order]
-    truth["frame_index"] = np.argsort(person.order)[truth["frame_index"]]
-    np.savez_compressed(folder / "gt.npz", **truth)
-    np.savez_compressed(folder / "points.npz", points=person.points)
-    (folder / "camera.json").write_text(camera)
+    What is behind somebody else, or outside the picture, is unseen; what the own body hides is less certain.
+    """
+    pixels = camera.project(points).numpy()
+    noisy = pixels + KEYPOINT_NOISE_PX * rng.normal(size=pixels.shape)
+    column, row = pixels.astype(int).T
+    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    column, row = column.clip(0, camera.width - 1), row.clip(0, camera.height - 1)
+    behind = points[:, 2].numpy() - depth[row, column] > BEHIND_M
+    sure = np.where(behind, rng.uniform(0.25, 0.6, len(points)), rng.uniform(0.7, 0.95, len(points)))
+    sure[~inside | (behind & ~mask[row, column])] = 0.0
+    noisy[sure == 0] = 0.0
+    low, high = camera.project(vertices).amin(0), camera.project(vertices).amax(0)
+    area = float((high - low).prod()) / 3  # a standing person fills about a third of their box
+    if np.count_nonzero(mask) < HIDDEN * area or np.count_nonzero(sure) <= 5:
+        return []
+    return [float(value) for value in np.column_stack([noisy, sure]).round(3).ravel()]

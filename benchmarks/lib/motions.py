@@ -203,6 +203,19 @@ def dance(frames: int) -> HumanMotion:
     return a.motion()
 
 
+def shake(frames: int) -> HumanMotion:
+    """Hold out the right hand, shake another one's up and down, and let the arm fall again."""
+    out = curve(frames, (0, 0), (0.25, 1), (0.8, 1), (1, 0.2))
+    pump = np.sin(2 * np.pi * np.linspace(0, 6, frames)) * curve(frames, (0, 0), (0.28, 0), (0.34, 1), (0.7, 1), (1, 0))
+    a = Angles(frames)
+    a.lean, a.turn, a.pitch = 5 * out, 10 * out, 3 * out
+    a.arms[:, 1, 0], a.arms[:, 1, 1] = 42 * out + 5 * pump, 8 - 4 * out
+    a.arms[:, 1, 3] = 12 + 38 * out + 7 * pump
+    a.legs[:, :, 2] = (6 * out)[:, None]
+    a.legs[:, :, 0] = (3 * out)[:, None]
+    return a.motion()
+
+
 @dataclass(frozen=True)
 class Curves:
     """A motion made of curves, and how it is filmed."""
@@ -216,4 +229,5 @@ CURVES: Mapping[str, Curves] = {
     "reach": Curves(reach, -25.0),
     "kick": Curves(kick, 60.0),
     "dance": Curves(dance, 0.0),
+    "shake": Curves(shake, 40.0),
 }

@@ -87,6 +87,14 @@ def floor_under(lowest: NDArray[np.float64], firm: NDArray[np.float64]) -> NDArr
     return np.asarray(gaussian_filter1d(between, 1.5, mode="nearest"))
 
 
+def seen_from(body: Body, state: BodyState, matrix: Tensor) -> BodyState:
+    """Return the same motion in axes that are turned about the origin. [3, 3]"""
+    orient = rotation.log(matrix @ rotation.exp(state.global_orient))
+    # The translation is of the pelvis, about which the body turns.
+    pelvis = pose_body(body, replace(state, transl=torch.zeros_like(state.transl))).joints[:, 0]
+    return replace(state, global_orient=orient, transl=(state.transl + pelvis) @ matrix.T - pelvis)
+
+
 @dataclass(frozen=True)
 class Filmed:
     """A motion in front of a camera."""
@@ -108,10 +116,7 @@ def filmed(body: Body, state: BodyState, facing_deg: float, size: int) -> Filmed
     turn = Rotation.from_euler("y", facing_deg, degrees=True)
     view = Rotation.from_euler("x", np.pi + TILT_RAD) * turn
     matrix = torch.tensor(view.as_matrix(), dtype=torch.float32)
-    orient = rotation.log(matrix @ rotation.exp(state.global_orient))
-    # The translation is of the pelvis, about which the body turns.
-    pelvis = pose_body(body, replace(state, transl=torch.zeros_like(state.transl))).joints[:, 0]
-    seen = replace(state, global_orient=orient, transl=(state.transl + pelvis) @ matrix.T - pelvis)
+    seen = seen_from(body, state, matrix)
     vertices = pose_body(body, seen).vertices
     middle = (vertices.amax((0, 1)) + vertices.amin((0, 1))) / 2
     tall = float((vertices[..., 1].amax(1) - vertices[..., 1].amin(1)).amax())

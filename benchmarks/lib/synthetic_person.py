@@ -132,7 +132,7 @@ def write_clip(
     values = {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "width", "height")}
     about = {**values, "k": [0] * 5, "fps": fps, "frames": len(points)}
     (folder / "camera.json").write_text(json.dumps(about, indent=1))
-    _write_truth(folder / "gt.npz", body, person, state, points, up)
+    write_truth(folder / "gt.npz", body, person, state, points, up)
 
 
 def _write_keypoints(path: Path, points: Tensor, depth: Tensor, camera: Camera, rng: np.random.Generator) -> None:
@@ -151,7 +151,8 @@ def upwards(state: BodyState) -> Tensor:
     return torch.nn.functional.normalize(rotation.exp(state.global_orient)[:, :, 1].mean(0), dim=0)
 
 
-def _write_truth(path: Path, body: Body, person: Person, state: BodyState, points: Tensor, up: Tensor) -> None:
+def write_truth(path: Path, body: Body, person: Person, state: BodyState, points: Tensor, up: Tensor) -> None:
+    """Write every tenth frame's surface, and the joints and keypoints of all frames, in camera coordinates."""
     frames = np.arange(0, len(state.transl), 10)
     posed = pose_body(body, state)
     scale = 5e-5

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.capture.blazepose import Pose, PoseEstimator
-from fit_avatar.capture.blazepose.same_person import without
+from fit_avatar.capture.blazepose.same_person import apart_from, same_pose, without
 from fit_avatar.capture.given_limbs import region_of
 from fit_avatar.capture.linking import apart
 from fit_avatar.capture.mediapipe_pose import Detection, coarse_probability, to_body_25
@@ -25,8 +25,8 @@ class AmongConfig:
     """If the pose that is found differs by more than this from the known one, on average and in body sizes, it is
     another person's, and the person counts as hidden. Chosen by hand."""
     min_overlap: float = 0.02
-    """Whoever is in front is painted over if they fill at least this fraction of the region around the person. Chosen
-    by hand."""
+    """Whoever is in front or beside is painted over if they fill at least this fraction of the region around the
+    person. Chosen by hand."""
 
 
 DEFAULT_AMONG = AmongConfig()
@@ -56,10 +56,15 @@ def detect_among(
         [pose for points, is_nearer in others if is_nearer == wanted and (pose := _pose(estimator, frame, points))]
         for wanted in (True, False)
     )
-    in_front = [pose for pose in near if _overlaps(pose, own, height, width, config)]
-    pose = _pose(estimator, without(frame, in_front) if in_front else frame, own)
+    in_front, beside = (
+        [pose for pose in poses if _overlaps(pose, own, height, width, config)] for poses in (near, far)
+    )
+    frame = without(frame, in_front) if in_front else frame
+    pose = _pose(estimator, frame, own)
     if pose is None:
         return None
+    if beside := [other for other in beside if not same_pose(other, pose)]:  # their limbs may be in it
+        pose = _pose(estimator, apart_from(frame, pose, beside, behind=True), own) or pose
     found = to_body_25(pose.landmarks, width, height)
     if apart(found, own[BODY], np.zeros(2, np.float32)) > config.max_distance:
         return None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.camera import undistort_masks
 from fit_avatar.capture.cut_off import name_frames
-from fit_avatar.capture.types import PERSON_LEVEL, Mask
+from fit_avatar.capture.types import PERSON_LEVEL, Camera, Mask
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,25 @@ def is_doubtful(mask: Mask, probability: NDArray[np.uint8], config: CrowdConfig 
     coarse = cv2.resize(probability, mask.shape[::-1], interpolation=cv2.INTER_LINEAR) > PERSON_LEVEL
     either = np.count_nonzero(mask | coarse)
     return np.count_nonzero(mask & coarse) < config.min_agreement * either
+
+
+def others_in(probabilities: Sequence[NDArray[np.uint8] | None], camera: Camera) -> NDArray[np.bool_] | None:
+    """Return where other people are seen, without the lens distortion; ``None`` if no frame shows any.
+
+    Args:
+        probabilities: of everybody else in each of T frames, as 0..255; None where there is nobody. [h, w] each
+        camera: of the frames.
+
+    Returns:
+        [T, h, w]
+    """
+    known = [probability for probability in probabilities if probability is not None]
+    if not any((probability > PERSON_LEVEL).any() for probability in known):
+        return None
+    height, width = known[0].shape
+    nobody = np.zeros((height, width), np.uint8)
+    seen = np.stack([(nobody if p is None else p) > PERSON_LEVEL for p in probabilities])
+    return undistort_masks(seen, camera.fitted_to(width, height))
 
 
 def crowd_warning(doubtful: Collection[int]) -> tuple[str, ...]:

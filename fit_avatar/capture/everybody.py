@@ -11,7 +11,7 @@ import numpy as np
 
 from fit_avatar.capture.blazepose import PoseEstimator, Region
 from fit_avatar.capture.blazepose.pose import Pose
-from fit_avatar.capture.blazepose.same_person import SAME_PLACE, distance, same_pose, without
+from fit_avatar.capture.blazepose.same_person import SAME_PLACE, apart_from, distance, same_pose, without
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.linking import DEFAULT_LINKING, LinkingConfig, Sighting, apart, link
 from fit_avatar.capture.looks import looks_of
@@ -25,6 +25,12 @@ MOST_PEOPLE = 6
 """So many people are looked for in a frame. Chosen by hand."""
 MEMORY = 15
 """Whoever is not found any more is looked for in the same place for so many frames. Chosen by hand."""
+BEHIND = 5
+"""In every so many frames people are also looked for behind those who are found: the search sees only one of two who
+overlap. Measured on benchmarks/people_scenes.py, "one behind the other": without, the one behind is found in no frame.
+"""
+CLOSE = 0.5
+"""Regions whose centres are nearer than this, in sides of the larger, hold parts of both people. Chosen by hand."""
 SAME = 0.12
 """Two people whose points are nearer than this on average, in body sizes, are one who was found twice. Chosen by hand.
 """
@@ -44,6 +50,10 @@ class BuiltIn:
     estimator: PoseEstimator
     _before: list[tuple[Region, int]] = field(default_factory=list, init=False)
     """Where people were, and the frames for which they have not been found there by the search."""
+    _last: list[Pose] = field(default_factory=list, init=False)
+    """Everybody in the frame before."""
+    _looked: int = field(default=0, init=False)
+    """How many frames were looked at."""
 
     @classmethod
     def of(cls, pose_model: Path | None = None) -> BuiltIn:
@@ -52,30 +62,48 @@ class BuiltIn:
 
     def __call__(self, index: int, frame: Image) -> Sequence[Points]:
         """Return everybody in a BGR frame [H, W, 3]. [25, 3] each"""
-        found: list[Pose] = []
+        found = self._beside_others(frame)
         for region in self.estimator.find_people(frame, MOST_PEOPLE):
             self._look(frame, region, found)
         lost = [each for each in self._before if not self._look(frame, each[0], found)]
-        if lost and found:  # who is hidden may be found once those in front are out of the way
+        behind = self._looked % BEHIND == 0
+        self._looked += 1
+        if (lost or behind) and found:  # who is hidden may be found once those in front are out of the way
             painted = without(frame, found)
             for region in self.estimator.find_people(painted, MOST_PEOPLE):
                 self._look(painted, region, found)
+        self._last = found
         self._before = [(pose.next_region, 0) for pose in found]
         self._before += [(region, missed + 1) for region, missed in lost if missed < MEMORY]
         height, width = frame.shape[:2]
         return [to_body_25(pose.landmarks, width, height) for pose in found]
 
+    def _beside_others(self, frame: Image) -> list[Pose]:
+        """Return people who were close to others in the frame before, each seen without these: models mix them up."""
+        found: list[Pose] = []
+        for before in self._last:
+            close = [other for other in self._last if other is not before and _close(before, other)]
+            pose = self.estimator.estimate(apart_from(frame, before, close), before.next_region) if close else None
+            if pose is not None and not any(same_pose(pose, other) for other in found):
+                found.append(pose)
+        return found
+
     def _look(self, frame: Image, region: Region, found: list[Pose]) -> bool:
-        """Add who is in a region, or else is half hidden there by those who are found; return whether it is known."""
+        """Add who is in a region, seen without those close by who are found; return whether it is one of these."""
         if any(distance(region, pose.next_region) < SAME_PLACE for pose in found):
             return True
         pose = self.estimator.estimate(frame, region)
-        if pose is not None and (in_front := [other for other in found if same_pose(pose, other)]):
-            pose = self.estimator.estimate(without(frame, in_front), region)
+        if pose is not None and (close := [other for other in found if _close(pose, other)]):
+            pose = self.estimator.estimate(without(frame, close), region)
         if pose is None or any(same_pose(pose, other) for other in found):
             return False
         found.append(pose)
         return True
+
+
+def _close(a: Pose, b: Pose) -> bool:
+    """Return whether the regions around two people hold parts of both."""
+    return distance(a.next_region, b.next_region) < CLOSE
 
 
 def known(people: Mapping[int, People], detect: Callable[[Image], People] | None = None) -> Finder:

@@ -14,7 +14,7 @@ from fit_avatar.capture.camera_motion import Asked
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
-from fit_avatar.capture.crowd import crowd_warning
+from fit_avatar.capture.crowd import crowd_warning, others_in
 from fit_avatar.capture.cuts import find_pieces
 from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.frames import open_frames
@@ -126,6 +126,7 @@ def observe(
         cut_off=tuple(observer.cut_off),
         warnings=warnings,
         people=seen.cast,
+        other_people=others_in([seen.found[index].others for index in weights], camera),
         pieces=find_pieces(body, used, inputs.timing.times[used], inputs.measured, np.isin(used, cut_off)),
         steadying=np.stack([moves.get(index, STILL) for index in weights]) if moves else None,
         camera_motion=motion,

@@ -175,6 +175,10 @@ class Capture:
     people: Cast | None = None
     """Everybody who was told apart in the clip, where it shows several, and which of them this capture is of."""
 
+    other_people: NDArray[np.bool_] | None = None
+    """Where other people are seen, in smaller pictures: there the mask's outline is theirs, or not to be relied on.
+    None: the clip shows nobody else. [T, h, w]"""
+
     pieces: NDArray[np.int64] | None = None
     """Number of the continuous piece of the video that each frame is from, from 0 and ascending: between two, the video
     was cut, or nobody was seen for a while, and the person is elsewhere at once. None: it is one piece. [T]"""

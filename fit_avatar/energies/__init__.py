@@ -8,7 +8,7 @@ from fit_avatar.body.part_multipliers import (
     CONSENSUS_OFFSETS,
     PartMultipliers,
 )
-from fit_avatar.energies.anchor import place_anchor, pose_anchor
+from fit_avatar.energies.anchor import place_anchor, place_change, pose_anchor, pose_change, view_anchor
 from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
@@ -32,6 +32,7 @@ from fit_avatar.energies.motion import (
     translation_velocity,
 )
 from fit_avatar.energies.parts import SEGMENTS, part_segmentation, parts_of_vertices
+from fit_avatar.energies.people import Obstacles, Overlaps, depth_order, people_apart
 from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.pose import mean_pose_prior, pose_deviation
 from fit_avatar.energies.posed_body import PosedBody
@@ -73,6 +74,8 @@ __all__ = [
     "Energy",
     "GemanMcClure",
     "Huber",
+    "Obstacles",
+    "Overlaps",
     "PartMultipliers",
     "Planes",
     "PosedBody",
@@ -84,6 +87,7 @@ __all__ = [
     "cone_planes",
     "cone_rays",
     "contour_distance",
+    "depth_order",
     "distance_field",
     "edge_length",
     "energy",
@@ -113,8 +117,11 @@ __all__ = [
     "offset_prior",
     "part_segmentation",
     "parts_of_vertices",
+    "people_apart",
     "place_anchor",
+    "place_change",
     "pose_anchor",
+    "pose_change",
     "pose_deviation",
     "rotation_acceleration",
     "rotation_velocity",
@@ -128,4 +135,5 @@ __all__ = [
     "symmetry",
     "translation_acceleration",
     "translation_velocity",
+    "view_anchor",
 ]

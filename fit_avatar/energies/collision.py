@@ -73,7 +73,7 @@ def self_penetration(points: Tensor, capsules: Capsules) -> Tensor:
     overlaps of spheres.
     """
     ends = points.unflatten(-2, (-1, 4))
-    between = (_end_weights(ends)[..., None] * ends).sum(-2)
+    between = (end_weights(ends)[..., None] * ends).sum(-2)
     depth: Tensor = capsules.reach - between.square().sum(-1).clamp_min(1e-12).sqrt()
     return depth.clamp_min(0)
 
@@ -86,14 +86,9 @@ def fit_capsules(body: Body) -> Capsules:
     Its radius is the median distance of the skin from the axis. Ends move with the betas as the skin around them does.
     Pairs are left out whose joints are neighbours, or which touch in the bind pose.
     """
-    owner = _owners(body)
-    follows = owner[body.lbs_weights.argmax(1)]
-    areas = vertex_areas(body.template, body.faces)
+    owner, areas = _owners(body), vertex_areas(body.template, body.faces)
     joints, ends, bases, radii = [], [], [], []
-    for joint in range(len(body.parents)):
-        members = torch.nonzero((follows == joint) & body.skin)[:, 0]
-        if len(members) < FEWEST_VERTICES:
-            continue
+    for joint, members in _members(body, owner).items():
         vertices, weight = body.template[members], areas[members] / areas[members].sum()
         centre = weight @ vertices
         spread = vertices - centre
@@ -115,6 +110,36 @@ def fit_capsules(body: Body) -> Capsules:
     points = Points(torch.stack([ends[i] for i in order]), torch.stack([bases[i] for i in order]), one_hot)
     pairs = _apart(body, owner, joints, points.template, torch.stack(radii))
     return Capsules(points, torch.stack(radii), pairs, tuple(joints))
+
+
+def capsule_radii(body: Body, surface: Tensor, betas: Tensor, fraction: float = 0.5) -> Tensor:
+    """Return radii of the same capsules for a person: a quantile of the distance of their surface from the axes.
+
+    Args:
+        body: the body.
+        surface: the person's, with clothes, in the bind pose. [V, 3] metres
+        betas: their shape, which moves the axes. [B]
+        fraction: of the surface that is inside.
+
+    Returns:
+        [C] metres
+    """
+    capsules, areas = fit_capsules(body), vertex_areas(surface, body.faces)
+    ends = capsules.ends.template + capsules.ends.basis[..., : len(betas)] @ betas
+    members, radii = _members(body, _owners(body)), []
+    for place, joint in enumerate(capsules.joints):
+        points, (start, end) = surface[members[joint]], ends[[place, place + len(capsules)]]
+        four = torch.stack([points, points, start.expand_as(points), end.expand_as(points)], -2)
+        distance = (end_weights(four)[..., None] * four).sum(-2).norm(dim=-1)
+        radii.append(_quantile(distance, areas[members[joint]] / areas[members[joint]].sum(), fraction))
+    return torch.stack(radii)
+
+
+def _members(body: Body, owner: Tensor) -> dict[int, Tensor]:
+    """Return the skin that each joint with a capsule carries. Joint → int64 [M]"""
+    follows = owner[body.lbs_weights.argmax(1)]
+    every = {j: torch.nonzero((follows == j) & body.skin)[:, 0] for j in range(len(body.parents))}
+    return {joint: members for joint, members in every.items() if len(members) >= FEWEST_VERTICES}
 
 
 def _owners(body: Body) -> Tensor:
@@ -141,11 +166,11 @@ def _apart(body: Body, owner: Tensor, joints: list[int], ends: Tensor, radii: Te
     one, other = found.unbind(-1)
     start, end = ends.chunk(2)
     four = torch.stack([start[one], end[one], start[other], end[other]], -2)
-    distance = (_end_weights(four)[..., None] * four).sum(-2).norm(dim=-1)
+    distance = (end_weights(four)[..., None] * four).sum(-2).norm(dim=-1)
     return found[distance - radii[one] - radii[other] > MARGIN_M]
 
 
-def _end_weights(ends: Tensor) -> Tensor:
+def end_weights(ends: Tensor) -> Tensor:
     """Return weights of the ends of two segments whose sum is the vector between their nearest points.
 
     At the nearest points the distance does not change with where on the segments they are, so the weights are held

@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from fit_avatar.body.model import Body
+from fit_avatar.body.motion import Motion
+from fit_avatar.capture.types import Capture
+from fit_avatar.export.animations import append_animation
 from fit_avatar.export.gltf import packed, unpacked
+from fit_avatar.export.world import in_world
 from fit_avatar.io.atomic import write_bytes
 
 SHARED = ("accessors", "bufferViews", "images", "samplers", "textures", "materials", "meshes", "skins", "nodes")
@@ -91,6 +96,24 @@ def write_scene(path: Path, avatars: Sequence[Path], scales: Sequence[float]) ->
     whole.document.update({"animations": [motion], "buffers": [{"byteLength": len(whole.binary)}]})
     write_bytes(path, packed(whole.document, bytes(whole.binary)))
     return path
+
+
+def with_motion(path: Path, avatar: Path, body: Body, motion: Motion, capture: Capture) -> Path:
+    """Write ``avatar.glb`` anew with another motion of the same person.
+
+    Args:
+        path: of the file that is written.
+        avatar: the file, which stays as it is.
+        body: the body.
+        motion: in the camera's coordinates.
+        capture: whose camera it was.
+
+    Raises:
+        BadInputError: the disk is full or the folder cannot be written to.
+    """
+    (name,) = (each["name"] for each in _Part.read(avatar).document["animations"])
+    write_bytes(path, avatar.read_bytes())
+    return append_animation(path, body, in_world(body, motion, capture), capture.fps, name, force=True)
 
 
 def world_from_camera(avatar: Path) -> NDArray[np.float64]:

@@ -83,7 +83,7 @@ def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Obs
 def some_frames(seen: Capture, frames: slice | NDArray[np.int64]) -> Capture:
     """Return some frames of a capture, by a slice or their places, as a capture of its own."""
     always = ("frame_indices", "keypoints", "masks", "frame_weights")
-    names = (*always, "hands", "face", "stated_times_s", "steadying", "pieces")
+    names = (*always, "hands", "face", "stated_times_s", "steadying", "pieces", "other_people")
     given = {name: getattr(seen, name) for name in names}
     limbs, kept = seen.limb_directions, set(seen.frame_indices[frames].tolist())
     if limbs is not None:

@@ -18,7 +18,7 @@ from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies.contact import estimate_contact
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
-from fit_avatar.silhouettes import Contours, extract_contours
+from fit_avatar.silhouettes import Contours, away_from, extract_contours
 
 CONTOUR_POINTS = 800
 """Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""
@@ -87,6 +87,8 @@ class Observations(Mapping[str, Any]):
         confidence = torch.where(known, keypoints[..., 2].clamp(0, 1), 0.0) * weights[:, None]
         turns = camera_turns(capture, capture.frame_indices)
         outlines = extract_contours(capture.masks, CONTOUR_POINTS).to(device)
+        if capture.other_people is not None:
+            outlines = away_from(outlines, capture.masks, capture.other_people)
         return cls(
             keypoints=torch.cat([keypoints[..., :2].nan_to_num(0, 0, 0), confidence[..., None]], -1),
             contours=replace(outlines, weights=outlines.weights * weights[:, None]),

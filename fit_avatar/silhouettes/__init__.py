@@ -1,6 +1,6 @@
 """Outlines of masks, the viewing cone that they span, and their match to the surface."""
 
-from fit_avatar.silhouettes.contours import CONTOURS, ContourConfig, Contours, extract_contours
+from fit_avatar.silhouettes.contours import CONTOURS, ContourConfig, Contours, away_from, extract_contours
 from fit_avatar.silhouettes.matching import CONTOUR_MATCHING, ContourMatches, ContourMatchingConfig, match_contours
 from fit_avatar.silhouettes.rays import plane_distance, tangent_planes
 
@@ -11,6 +11,7 @@ __all__ = [
     "ContourMatches",
     "ContourMatchingConfig",
     "Contours",
+    "away_from",
     "extract_contours",
     "match_contours",
     "plane_distance",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,9 @@ class ContourConfig:
 
 
 CONTOURS = ContourConfig()
+OTHERS_MARGIN = 0.03
+"""Beside others is what is nearer than this fraction of the person's height: so far their coarse masks are off. Chosen
+by hand."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +101,31 @@ def _extract(mask: NDArray[np.bool_], count: int, config: ContourConfig) -> tupl
     inside = (points > border).all(-1) & (points < np.array([width, height]) - border).all(-1)
     weights = inside & (slope[:, 0] > config.min_weight_slope)
     return points.astype(np.float32), normals.astype(np.float32), weights.astype(np.float32)
+
+
+def away_from(contours: Contours, masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> Contours:
+    """Return outlines whose points beside other people have weight 0: nothing is known there.
+
+    Where somebody else is in front, the mask's outline is theirs; where they are behind, the mask may hold parts of
+    them. Measured on benchmarks/people_scenes.py: there 13 to 71 % of the outline are off by more than 6 pixels, 2 to
+    3 % elsewhere.
+
+    Args:
+        contours: of the masks.
+        masks: True on the person. [T, H, W]
+        others: True on other people, in smaller pictures. [T, h, w]
+    """
+    weights = contours.weights.clone()
+    height, width = masks.shape[1:]
+    rows, columns = others.shape[1:]
+    points = contours.points.cpu().numpy() * np.array([columns / width, rows / height])
+    for t, other in enumerate(others):
+        own = np.flatnonzero(masks[t].any(1))
+        if not other.any() or not len(own):
+            continue
+        reach = OTHERS_MARGIN * (own[-1] + 1 - own[0]) * rows / height
+        distance = cv2.distanceTransform((~other).astype(np.uint8), cv2.DIST_L2, 3)
+        x, y = (points[t].T).astype(int)
+        near = distance[y.clip(0, rows - 1), x.clip(0, columns - 1)] <= reach
+        weights[t, torch.from_numpy(near).to(weights.device)] = 0.0
+    return replace(contours, weights=weights)

@@ -12,7 +12,7 @@ from cardboard import frame, person
 from fit_avatar.capture.among import detect_among
 from fit_avatar.capture.blazepose import PoseEstimator, Region
 from fit_avatar.capture.blazepose.pose import Pose
-from fit_avatar.capture.blazepose.same_person import without
+from fit_avatar.capture.blazepose.same_person import apart_from, without
 from fit_avatar.capture.everybody import BuiltIn, distinct, find_cast, known, several
 from fit_avatar.capture.mediapipe_pose import to_body_25
 from fit_avatar.capture.points import join_parts
@@ -110,6 +110,46 @@ def test_who_is_in_front_is_painted_over() -> None:
     assert pose is not None
     painted = without(picture, [pose])
     assert np.abs(painted.astype(int) - 90).max() < 30
+
+
+def test_what_is_seen_of_one_stays_when_others_are_painted_over() -> None:
+    picture = np.full((240, 320, 3), 90, np.uint8)
+    picture[30:210, 100:180], picture[100:130, 100:280] = (255, 0, 0), (255, 0, 0)  # whose arm is before the other one
+    own = Painted().estimate(picture, Region(140, 120, 250))
+    other_picture = np.full((240, 320, 3), 90, np.uint8)
+    other_picture[30:210, 200:280] = 0, 255, 0
+    other = Painted().estimate(other_picture, Region(240, 120, 250))
+    assert own is not None and other is not None
+    both = np.where((other_picture == 90) | (picture != 90), picture, other_picture)
+    kept = apart_from(both, own, [other], behind=True)
+    assert (kept[40:200, 110:170] == both[40:200, 110:170]).all() and (kept[110:120, 205:270] == (255, 0, 0)).all()
+    assert not (kept[150:200, 210:270] == (0, 255, 0)).all(-1).any()
+    unsure = apart_from(both, own, [other])
+    assert (unsure[40:200, 110:170] == both[40:200, 110:170]).all() and (unsure[110:120, 220:260] != (255, 0, 0)).any()
+
+
+class Crowd:
+    """A search that sees one person of several who overlap, and models that see whoever is left in a region."""
+
+    def __init__(self) -> None:
+        self.painted = Painted()
+
+    def find_people(self, picture: np.ndarray, _: int) -> list[Region]:
+        seen = self.painted.estimate(picture, Region(160, 120, 250))
+        return [] if seen is None else [seen.next_region]
+
+    def estimate(self, picture: np.ndarray, region: Region) -> Pose | None:
+        return self.painted.estimate(picture, region)
+
+
+def test_whoever_is_behind_the_only_one_who_is_found_is_found_too() -> None:
+    picture = np.full((240, 320, 3), 90, np.uint8)
+    picture[30:210, 180:240] = 0, 255, 0
+    picture[30:210, 100:170] = 255, 0, 0
+    find = BuiltIn(cast(PoseEstimator, Crowd()))
+    for index in range(3):
+        hips = sorted(float(points[8, 0]) for points in find(index, picture))
+        assert len(hips) == 2 and hips[0] < 170 < hips[1]
 
 
 def test_where_people_overlap_the_nearer_one_is_seen() -> None:

@@ -91,6 +91,19 @@ def poses(world: World) -> dict:
     return {"rotations": world.posed_body.rotations.clone()}
 
 
+def overlaps(world: World) -> dict:
+    shape, generator = (*world.batch, world.frames, 6), torch.Generator().manual_seed(9)
+    people = world.batch[0] if world.batch else 1
+    own, other = (torch.randint(len(world.body.template), shape, generator=generator) for _ in range(2))
+    front = torch.randint(3, shape, generator=generator).double() - 1
+    other_people = (people - 1 - torch.arange(people)).reshape(*world.batch, 1, 1).expand(shape)
+    return {"overlaps": e.Overlaps(own, other_people, other, front)}
+
+
+def sizes(world: World) -> dict:
+    return {"scale": torch.tensor([0.99, 1.0]).double()} if world.batch else {}
+
+
 def gaussian(world: World) -> dict:
     count = 3 * (len(world.body.parents) - 1)
     mixing = np.random.default_rng(0).normal(size=(count, count))
@@ -217,6 +230,13 @@ CASES = [
     Case(e.bending_prior, "T 4", zero=None),
     Case(e.pose_anchor, "T J 3", poses),
     Case(e.place_anchor, "T 3", lambda w: {"places": w.posed_body.transl.clone()}),
+    Case(e.pose_change, "T-1 J 3", poses),
+    Case(e.place_change, "T-1 3", lambda w: {"places": w.posed_body.transl.clone()}),
+    Case(e.view_anchor, "T K 3", lambda w: {"places": w.posed_body.keypoints.clone()}),
+    Case(e.people_apart, "T L", kind="sticks", zero=None, least_clips=2),
+    Case(e.people_apart, "T L", sizes, kind="sticks", zero=None, least_clips=2, name="people_apart of other sizes"),
+    Case(e.depth_order, "T 6", overlaps, zero=None),
+    Case(e.depth_order, "T 6", lambda w: {**overlaps(w), **sizes(w)}, zero=None, name="depth_order of other sizes"),
     Case(e.rotation_velocity, "T-1 J 3", timing, zero=None),
     Case(e.rotation_acceleration, "T-2 J 3", timing, zero=None),
     Case(e.translation_velocity, "T-1 3", timing),

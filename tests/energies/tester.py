@@ -45,6 +45,8 @@ class Case:
     """Size of the step at whose end derivatives are compared."""
     least_frames: int = 1
     """With fewer, the term says nothing."""
+    least_clips: int = 0
+    """The term is on several clips of a batch; with fewer, it says nothing."""
     name: str = ""
 
     def __str__(self) -> str:
@@ -105,7 +107,8 @@ class EnergyTester:
             return objective.evaluate_term(term, x, fields).residual
 
         out = residual(*zeros)
-        if not out.numel() or self.frames < self.case.least_frames:
+        few = math.prod(self.batch) * bool(self.batch) < self.case.least_clips
+        if not out.numel() or self.frames < self.case.least_frames or few:
             return 0.0
         dense = _dense(out, zeros)
         assert max(d.abs().amax() for d in dense) > 0, "the derivative is zero: nothing is tested"
@@ -190,7 +193,7 @@ class EnergyTester:
             "T": self.frames, "J": len(body.parents), "K": 25, "V": len(body.template), "B": body.num_betas,
             "C": POINTS, "M": POINTS * self.frames,
             "E": len(mesh.edges), "I": len(mesh.inner),
-            "P": len(fit_capsules(body).pairs), "N": len(body.spread_vertices(SPACING)),
+            "P": len(fit_capsules(body).pairs), "L": len(fit_capsules(body)), "N": len(body.spread_vertices(SPACING)),
         }  # fmt: skip
         shape = []
         for letter in self.case.shape.split():

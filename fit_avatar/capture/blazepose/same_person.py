@@ -82,6 +82,22 @@ def same_pose(a: Pose, b: Pose) -> bool:
     return bool(away < SAME_POINTS * max(a.next_region.side, b.next_region.side))
 
 
+def apart_from(
+    picture: NDArray[np.uint8], own: Pose, people: Sequence[Pose], behind: bool = False
+) -> NDArray[np.uint8]:
+    """Return a BGR picture [H, W, 3] in which other people are painted over, but not where one is seen themselves.
+
+    ``behind``: they are known to be behind, so that whatever seems to be both is the own.
+    """
+    height, width = picture.shape[:2]
+    mine = own.probability(height, width, 1.0)
+    seen = mine > 0.5
+    for other in () if behind else people:
+        seen &= mine > other.probability(height, width, 1.0)
+    kept = cv2.dilate(seen.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    return np.asarray(np.where(kept[..., None], picture, without(picture, people)), np.uint8)
+
+
 def without(picture: NDArray[np.uint8], people: Sequence[Pose]) -> NDArray[np.uint8]:
     """Return a BGR picture [H, W, 3] in which people are painted over with the colours around them."""
     height, width = picture.shape[:2]
