@@ -15,7 +15,7 @@ from fit_avatar import command
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.capture.cast import Cast
-from fit_avatar.capture.types import Capture
+from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.cli import main
 from fit_avatar.config import Config
 from fit_avatar.errors import NoPersonError
@@ -26,11 +26,28 @@ from tests.capture.cardboard import frame, person, write_openpose, write_video
 PLACES = [(t - 22.0, t + 24.0) for t in np.linspace(-4, 4, 12)]
 
 
+def nothing_seen(frames: int) -> Capture:
+    """Return a capture whose masks are empty."""
+    return Capture(
+        np.arange(frames),
+        np.zeros((frames, 25, 3), np.float32),
+        np.zeros((frames, 120, 160), bool),
+        Camera(150.0, 150.0, 80.0, 60.0, 160, 120),
+        np.ones(frames, np.float32),
+        fps=25.0,
+    )
+
+
 class Runs(list[tuple[Config, Cast | None]]):
     """What is asked of ``command.run``, which writes a small avatar instead of fitting one."""
 
     def __init__(self, body: Body, state: BodyState) -> None:
-        self.body, self.state, self.fails = body, state, ""
+        self.body, self.state, self.fails, self.apart = body, state, "", 1.0
+
+    def placed(self, number: int) -> BodyState:
+        """Return where a person is."""
+        away = torch.tensor([self.apart * (number - 1.5), 0.0, 3.0])
+        return replace(self.state, transl=self.state.transl + away)
 
     def __call__(
         self,
@@ -44,10 +61,12 @@ class Runs(list[tuple[Config, Cast | None]]):
             raise NoPersonError("the body covers only half of the masks")
         config.folder.mkdir(parents=True, exist_ok=True)
         texture = np.zeros((8, 8, 3), np.uint8)
-        state = replace(self.state, transl=self.state.transl + torch.tensor([float(config.person) - 1.5, 0.0, 3.0]))
+        state = self.placed(int(config.person))
         file = write_glb(config.folder / "avatar.glb", self.body, state, 25.0, texture)
         joints = pose_body(self.body, state).joints.numpy()
         np.savez(config.folder / "avatar.npz", joints=joints, frame_indices=np.arange(len(joints)))
+        if seen is not None:
+            seen(Avatar(self.body, state, nothing_seen(len(joints))))
         return RunSummary(config.folder, (file,), "a guess", "good", ("is small.",), 1.0, 0.1, (("height", "1.7 m"),))
 
 
@@ -76,6 +95,20 @@ def test_each_person_gets_a_folder_and_all_one_scene(two: list[str], runs: Runs,
     assert np.allclose(left - 48, [a for a, _ in PLACES]) and np.allclose(right - 48, [b for _, b in PLACES])
     scene = trimesh.load(tmp_path / "out" / "people.glb")
     assert len(scene.geometry) == 2
+    with np.load(tmp_path / "out" / "people.npz") as motions:
+        assert motions["numbers"].tolist() == [1, 2]
+        assert len(motions["transl_2"]) == len(motions["frame_indices_2"]) == len(runs.state.transl)
+
+
+def test_people_inside_each_other_are_parted_in_the_scene(two: list[str], runs: Runs, tmp_path: Path) -> None:
+    runs.apart = 0.05
+    assert main([*two, "--person", "all", "--log", "quiet"]) == 0
+    with np.load(tmp_path / "out" / "people.npz") as motions:
+        moved = [motions[f"transl_{k}"] - runs.placed(k).transl.numpy() for k in (1, 2)]
+    assert all(np.linalg.norm(each, axis=1).max() > 0.02 for each in moved)
+    alone = [(tmp_path / "out" / f"person_{k}" / "avatar.glb").read_bytes() for k in (1, 2)]
+    together = [(tmp_path / "out" / "cache" / f"person_{k}.glb").read_bytes() for k in (1, 2)]
+    assert all(a != b for a, b in zip(alone, together, strict=True))
 
 
 def test_who_cannot_be_fitted_is_named(

@@ -60,9 +60,9 @@ class ReconcileConfig:
     """How much that changes from frame to frame. Chosen by hand."""
     place_change_m: float = 0.01
     """How much the way of the root changes from frame to frame. Chosen by hand."""
-    apart_m: float = 0.004
+    apart_m: float = 0.002
     """How far one may be inside another."""
-    inside: float = 0.7
+    inside: float = 0.85
     """The capsules hold this fraction of the surface."""
     order_m: float = 0.03
     """How far behind somebody may be who is seen in front. Chosen by hand."""

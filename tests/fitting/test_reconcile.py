@@ -11,7 +11,8 @@ from toy_body import turning_state
 
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.capture import Camera
-from fit_avatar.energies import Term, people_apart
+from fit_avatar.energies import Term, fit_capsules, people_apart
+from fit_avatar.energies.collision import capsule_radii
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.occlusion import find_overlaps, small_mask
 from fit_avatar.fitting.reconcile import Single, reconcile
@@ -128,3 +129,13 @@ def test_bad_input(sticks: Body) -> None:
         reconcile(sticks, [Single(state, np.arange(FRAMES)), Single(state, np.arange(5))], CAMERA)
     with pytest.raises(BadInputError, match="person 1 do not ascend"):
         reconcile(sticks, [Single(state, np.zeros(FRAMES, np.int64))], CAMERA)
+
+
+def test_clothes_make_capsules_thicker(sticks: Body) -> None:
+    state = standing(sticks, 0.0)
+    naked = capsule_radii(sticks, sticks.template, state.betas * 0)
+    middle = sticks.template.mean(0)
+    wide = capsule_radii(sticks, middle + 1.2 * (sticks.template - middle), state.betas * 0)
+    assert naked == pytest.approx(fit_capsules(sticks).radii, rel=0.3)
+    assert (wide > naked).all()
+    assert (capsule_radii(sticks, sticks.template, state.betas * 0, 0.9) >= naked).all()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fit_avatar.capture import Camera
-from fit_avatar.silhouettes import extract_contours, match_contours, tangent_planes
+from fit_avatar.silhouettes import away_from, extract_contours, match_contours, tangent_planes
 
 CAMERA = Camera(600.0, 600.0, 100.0, 100.0, 200, 200)
 
@@ -64,3 +64,15 @@ def test_matches_are_on_the_rim_and_agree_in_direction():
     assert (pixels[chosen] - contours.points[0]).norm(dim=-1).max() < 6
     far = match_contours(pixels[None] + 100, vertices[None], normals[None], contours, torch.tensor([10.0]), 600)
     assert far.weights.max() == 0
+
+
+def test_outlines_beside_others_say_nothing() -> None:
+    masks, others = np.zeros((2, 100, 120), bool), np.zeros((2, 50, 60), bool)
+    masks[:, 20:80, 30:60] = True
+    others[0, 10:40, 30:45] = True  # right of the person, at half the size
+    found = extract_contours(masks, 80)
+    kept = away_from(found, masks, others)
+    right = found.points[..., 0] > 57
+    assert (kept.weights[0][right[0] & (found.points[0, :, 1].sub(50).abs() < 28)] == 0).all()
+    assert (kept.weights[0][found.points[0, :, 0] < 40] == found.weights[0][found.points[0, :, 0] < 40]).all()
+    assert torch.equal(kept.weights[1], found.weights[1])
