@@ -61,7 +61,7 @@ def test_floor_in_the_shadow_of_the_feet_is_no_shoe() -> None:
     on_floor = (np.arange(ROWS) >= ROWS // 2).astype(np.float32)
     mask = refine_edge(frame, score(31), plate, known, 2, floor=on_floor)
     assert (mask[5:18].sum(1) == 30).all() and (mask[24:35].sum(1) == 30).all()
-    assert (refine_edge(frame, score(31), plate, known, 2)[25:35].sum(1) == 31).all()
+    assert (refine_edge(frame, score(31), plate, known, 2)[25:35].sum(1) > 30).all()
 
 
 def test_outlines_are_right_on_average() -> None:
