@@ -107,7 +107,9 @@ def diagnose(
     error = agreement.keypoint_error_px / _heights(body, state, capture)
     failed = agreement.iou < config.failed_iou
     covered = np.zeros(count) if agreement.covered is None or not may_be_hidden else agreement.covered
-    hidden = failed & (covered > config.hidden_cover) & (error < config.hidden_keypoint_error)
+    hidden = (
+        (agreement.iou < config.poor_iou) & (covered > config.hidden_cover) & (error < config.hidden_keypoint_error)
+    )
     if (failed & ~hidden).sum() > count / 2:
         raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources), shape_known))
     counted = np.isfinite(error) & ~hidden
