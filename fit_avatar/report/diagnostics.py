@@ -107,11 +107,13 @@ def diagnose(
     error = agreement.keypoint_error_px / _heights(body, state, capture)
     failed = agreement.iou < config.failed_iou
     covered = np.zeros(count) if agreement.covered is None or not may_be_hidden else agreement.covered
-    hidden = failed & (covered > config.hidden_cover) & (error < config.hidden_keypoint_error)
+    hidden = (
+        (agreement.iou < config.poor_iou) & (covered > config.hidden_cover) & (error < config.hidden_keypoint_error)
+    )
     if (failed & ~hidden).sum() > count / 2:
         raise NoPersonError(_no_agreement(float(agreement.iou.mean()), given_files(capture.sources), shape_known))
-    counted = np.isfinite(error) & ~hidden
-    median = float(np.median(error[counted])) if counted.any() else 0.0
+    contradiction = np.where(hidden, 0.0, error)[np.isfinite(error)]
+    median = float(np.median(contradiction)) if len(contradiction) else 0.0
     if median > config.failed_keypoint_error:
         raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
     warnings = _likeness(agreement, config) if shape_known else _sides(body, state, config)

@@ -99,7 +99,7 @@ def test_keypoints_that_contradict_the_masks_are_refused(body):
 
 def test_somebody_who_is_hidden_in_part_is_told_and_not_refused(body):
     state, seen = facing(body, np.linspace(0, 345, 24).tolist()), observed(24)
-    overlap, away, covered = np.full(24, 0.6), np.full(24, 3.0), np.full(24, 0.97)
+    overlap, away, covered = np.linspace(0.6, 0.8, 24) ** 1.2, np.full(24, 3.0), np.full(24, 0.97)
     hidden, poor = diagnose(body, state, seen, Agreement(overlap, away, covered=covered), may_be_hidden=True)
     assert hidden.startswith("In 24 of 24 frames the body goes on where the mask shows nobody, as if something hid")
     assert poor.startswith("In 24 of 24 frames body and mask overlap")
