@@ -10,10 +10,36 @@ import pytest
 from fit_avatar.capture import read_frames
 from lib.partial_views import VIEWS, write_view
 from lib.true_clip import read_clip
-from tests.benchmarks.test_crowds import COUNT, SIZE, write_clip
+from tests.capture.cardboard import frame, person, write_video
+
+SIZE = 160, 128
+COUNT = 6
 
 JOINTS = [0 if k in (20, 23) else k for k in range(24)]
 """Those of the 25 points that are taken for joints; cardboard has no small toes."""
+
+
+def write_clip(folder: Path, shade: int) -> None:
+    """Write a clip of a cardboard person who stands in the middle of the picture."""
+    (folder / "masks").mkdir(parents=True)
+    (folder / "keypoints").mkdir()
+    mask, points = person(0.0, *SIZE)
+    write_video(folder / "video.mp4", [frame(0.0, *SIZE) // 2 + np.uint8(shade)] * COUNT)
+    for t in range(COUNT):
+        cv2.imwrite(str(folder / "masks" / f"{t:06d}.png"), mask.astype(np.uint8) * 255)
+        people = [{"pose_keypoints_2d": points.ravel().tolist()}]
+        (folder / "keypoints" / f"{t:06d}_keypoints.json").write_text(json.dumps({"people": people}))
+    camera = {"fx": 200.0, "fy": 200.0, "cx": 80.0, "cy": 64.0, "width": 160, "height": 128}
+    (folder / "camera.json").write_text(json.dumps(camera))
+    depth = np.full((25, 1), 4.0)
+    joints = np.concatenate([(points[:, :2] - (80, 64)) / 200 * 4, depth], 1)
+    times = np.arange(COUNT)[:, None, None]
+    np.savez(
+        folder / "gt.npz", verts_q=np.zeros((2, 3, 3), np.int16), verts_c=np.zeros((2, 3), np.int32), verts_scale=0.001,
+        faces=np.array([[0, 1, 2]]), frame_index=np.array([0, 3]), joints_body25=np.repeat(joints[None], COUNT, 0),
+        joints_smpl24=np.ones((COUNT, 24, 3)) * times, height_naked_m=1.7, height_clothed_m=1.7,
+        world_up_in_camera=np.array([0.0, -1.0, 0.0]),
+    )  # fmt: skip
 
 
 @pytest.fixture
