@@ -28,9 +28,14 @@ ASYMMETRY_SIGMA_M = 0.0173
 """How far the two sides usually differ."""
 
 
-def consensus_terms() -> tuple[Term, ...]:
-    """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh."""
+def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
+    """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
+
+    Args:
+        toes: multiplies how strongly toes are held.
+    """
     by_area = {"by_area": True}
+    smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes)
     return (
         Term(
             cone_planes,
@@ -38,8 +43,8 @@ def consensus_terms() -> tuple[Term, ...]:
             GemanMcClure(Annealed(10 * OUTLINE_SIGMA_M, 3 * OUTLINE_SIGMA_M)),
             data=by_area,
         ),
-        Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**by_area, "multipliers": CONSENSUS_LAPLACIAN}),
-        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**by_area, "multipliers": CONSENSUS_OFFSETS}),
+        Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**by_area, "multipliers": smooth}),
+        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**by_area, "multipliers": near}),
         Term(symmetry, ASYMMETRY_SIGMA_M**-2, data=by_area),
     )
 
