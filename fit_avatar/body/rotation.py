@@ -58,6 +58,18 @@ def log(rotation: Tensor) -> Tensor:
     return factor[..., None] * xyz
 
 
+def nearest(matrix: Tensor) -> Tensor:
+    """Return the rotation R that is nearest to a matrix M, which maximises tr(Rᵀ M). [..., 3, 3]
+
+    Source: Kabsch 1976 (A solution for the best rotation to relate two sets of vectors).
+    """
+    left, _, right = torch.linalg.svd(matrix)
+    sign = torch.ones_like(left[..., 0])
+    sign[..., -1] = torch.linalg.det(left @ right)
+    found: Tensor = left * sign[..., None, :] @ right
+    return found
+
+
 def right_jacobian_inverse(axis_angle: Tensor) -> Tensor:
     """Return J with log(R exp(ω)) ≈ log(R) + J ω, at r = log(R). [..., 3] → [..., 3, 3]
 

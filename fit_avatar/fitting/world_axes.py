@@ -1,8 +1,7 @@
 """Which way the axes of another program's world are turned from the camera's, by the limbs' directions in 3D.
 
 A world of its own has gravity along an axis and looks anywhere. The camera sees the same limbs in its axes, so that one
-rotation takes all directions of the clip to what the detector sees (Wahba, SIAM Review 7(3), 1965; the solution by a
-singular value decomposition is Kabsch's, 1976).
+rotation takes all directions of the clip to what the detector sees (Wahba, SIAM Review 7(3), 1965).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from fit_avatar.body import rotation
 from fit_avatar.energies.directions import ENDS
 from fit_avatar.fitting.observations import Observations
 
@@ -45,18 +45,9 @@ def turn_to_camera(points: Tensor, covered: Tensor, seen: Observations) -> Tenso
     robust = torch.ones_like(weights)
     turn = torch.eye(3, device=points.device)
     for _ in range(ROUNDS):
-        turn = _rotation(torch.einsum("tl,tli,tlj->ij", weights * robust, shown, along))
+        turn = rotation.nearest(torch.einsum("tl,tli,tlj->ij", weights * robust, shown, along))
         off = (along @ turn.mT - shown).square().sum(-1)
         robust = (SCALE_RAD**2 / (SCALE_RAD**2 + off)) ** 2
     if seen.world_from_camera is None:
         return turn.expand(len(points), 3, 3)
     return seen.world_from_camera.mT @ turn
-
-
-def _rotation(moments: Tensor) -> Tensor:
-    """Return the rotation R that maximises tr(Rᵀ M). [3, 3]"""
-    left, _, right = torch.linalg.svd(moments)
-    signs = torch.ones(3, device=moments.device, dtype=moments.dtype)
-    signs[-1] = torch.linalg.det(left @ right)
-    nearest: Tensor = left * signs @ right
-    return nearest

@@ -168,8 +168,8 @@ def _limb_motion(body: Body, state: BodyState) -> float:
     """Return the standard deviation of the joint that moves most, in radians."""
     with torch.no_grad():
         turns = local_rotations(state)[:, 1:]
-        left, _, right = torch.linalg.svd(turns.mean(0))
-        return float(rotation.log((left @ right).transpose(-1, -2) @ turns).square().sum(-1).mean(0).sqrt().max())
+        mean = rotation.nearest(turns.mean(0))
+        return float(rotation.log(mean.transpose(-1, -2) @ turns).square().sum(-1).mean(0).sqrt().max())
 
 
 def _no_agreement(iou: float, given: str, shape_known: bool) -> str:

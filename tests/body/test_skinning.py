@@ -126,3 +126,13 @@ def test_shifts_of_the_surface_follow_the_skinning_weights(setup):
     shift = torch.zeros(24, 6, dtype=torch.float64)
     shift[4, 1] = 0.01
     torch.testing.assert_close(surface_shifted(body, shift)[:, 1], 0.01 * body.lbs_weights[:, 4])
+
+
+def test_the_nearest_rotation_is_one_and_undoes_noise():
+    true = rotation.exp(torch.tensor([[0.3, -1.0, 2.0], [0.0, 0.0, 0.0]], dtype=torch.float64))
+    noise = torch.randn(2, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(rotation.nearest(true), true)
+    found = rotation.nearest(true + 0.05 * noise)
+    torch.testing.assert_close(found @ found.mT, torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(rotation.nearest(-true)), torch.ones(2, dtype=torch.float64))
+    assert rotation.log(found.mT @ true).norm(dim=-1).max() < 0.15

@@ -113,7 +113,13 @@ class StartFrom:
         directions, precision = given_directions(best.placed.points, best.covered, seen)
         return replace(
             state,
-            clip=replace(clip, rotations=rotations, transl=transl, mean_pose=_mean(rotations[:, 1:]), betas=best.betas),
+            clip=replace(
+                clip,
+                rotations=rotations,
+                transl=transl,
+                mean_pose=rotation.nearest(rotations[:, 1:].mean(0)),
+                betas=best.betas,
+            ),
             limb_directions=directions,
             limb_precision=precision,
             warnings=(*state.warnings, *_told(people, best, seen)),
@@ -206,15 +212,6 @@ def _places(best: _Attempt, seen: Observations) -> Tensor | None:
     after = torch.searchsorted(known, wanted, right=True).clamp(1, len(known) - 1)
     part = ((wanted - known[after - 1]) / (known[after] - known[after - 1])).clamp(0, 1).to(places)
     return places[after - 1] + part[:, None] * (places[after] - places[after - 1])
-
-
-def _mean(rotations: Tensor) -> Tensor:
-    """Return the mean over frames of rotations [T, J, 3, 3], by the nearest rotation to the mean matrix. [J, 3, 3]"""
-    left, _, right = torch.linalg.svd(rotations.mean(0))
-    sign = torch.ones_like(left[..., 0])
-    sign[..., -1] = torch.linalg.det(left @ right)
-    nearest: Tensor = left * sign[..., None, :] @ right
-    return nearest
 
 
 def _shape(body: Body, given: GivenPoses, betas: Tensor) -> Tensor:
