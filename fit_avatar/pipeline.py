@@ -279,7 +279,7 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
     told: tuple[str, ...] = ()
     if options.all_sides:
         known, partial = options.known is not None, options.schedule.partial
-        told = diagnose(*given, agreement, shape_known=known, may_be_hidden=partial)
+        told = diagnose(*given, agreement, shape_known=known, any_motion=partial)
     limbs = limb_trust(*given)
     doubtful = (*told, *limb_warnings(limbs))
     return replace(avatar, agreement=agreement, limbs=limbs, warnings=(*avatar.warnings, *doubtful))
@@ -328,7 +328,8 @@ def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner,
     if options.known is not None:  # what another clip showed
         return replace(avatar, quality=stage.value)
     regions = tuple(summarise_regions(avatar.body, avatar.state, stage.value))
-    unseen = coverage_warnings(regions, len(avatar.capture.masks)) if options.all_sides else ()
+    shows_all = options.all_sides and not options.schedule.partial  # one sentence tells what any other motion shows
+    unseen = coverage_warnings(regions, len(avatar.capture.masks)) if shows_all else ()
     return replace(avatar, quality=stage.value, regions=regions, warnings=(*avatar.warnings, *unseen))
 
 

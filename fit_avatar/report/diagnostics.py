@@ -62,8 +62,15 @@ def view_angles(body: Body, state: BodyState) -> Tensor:
     return torch.atan2(across, ahead)
 
 
-def turn_warnings(angles: Tensor, config: DiagnosticsConfig = DIAGNOSTICS) -> tuple[str, ...]:
-    """Return a warning about the sides that no view shows, if there are any. angles [T] as :func:`view_angles`"""
+def turn_warnings(angles: Tensor, config: DiagnosticsConfig = DIAGNOSTICS, any_motion: bool = False) -> tuple[str, ...]:
+    """Return a warning about the sides that no view shows, if there are any.
+
+    Args:
+        angles: [T] as :func:`view_angles`.
+        config: thresholds.
+        any_motion: whether the clip was fitted for its motion, whose looks another clip can show.
+    """
+    better = "take the looks from a clip of one full turn (--avatar)" if any_motion else "film one full turn"
     covered = 2 * math.pi - _largest_gap(angles)
     turns = torch.arange(len(SIDES), device=angles.device) * (math.pi / 2)
     apart = torch.remainder(angles[:, None] - turns + math.pi, 2 * math.pi).sub(math.pi).abs().amin(0)
@@ -71,12 +78,12 @@ def turn_warnings(angles: Tensor, config: DiagnosticsConfig = DIAGNOSTICS) -> tu
     if covered < config.still_rad:
         return (
             f"The person hardly turns ({math.degrees(covered):.0f}° are seen): depth and the sides that are not seen "
-            "are an estimate from average people; for the best avatar film one full turn.",
+            f"are an estimate from average people; for the best avatar {better}.",
         )
     if missing:
         names = " and ".join(missing)
         shown = f"The clip does not show the person's {names}: an estimate stands there"
-        return (f"{shown}; for the best avatar film one full turn.",)
+        return (f"{shown}; for the best avatar {better}.",)
     return ()
 
 
@@ -87,7 +94,7 @@ def diagnose(
     agreement: Agreement,
     config: DiagnosticsConfig = DIAGNOSTICS,
     shape_known: bool = False,
-    may_be_hidden: bool = False,
+    any_motion: bool = False,
 ) -> tuple[str, ...]:
     """Return warnings about a fit to a video, one sentence each.
 
@@ -98,7 +105,7 @@ def diagnose(
         agreement: of the two.
         config: thresholds.
         shape_known: whether the shape comes from elsewhere, so that the person need not turn or move.
-        may_be_hidden: whether something in front of the person may hide a part of them.
+        any_motion: whether the method is one for any motion, in which something may hide a part of the person.
 
     Raises:
         NoPersonError: the person does not move, or body, masks and keypoints contradict each other in most frames.
@@ -106,7 +113,7 @@ def diagnose(
     count, poor = len(agreement.iou), int((agreement.iou < config.poor_iou).sum())
     error = agreement.keypoint_error_px / _heights(body, state, capture)
     failed = agreement.iou < config.failed_iou
-    covered = np.zeros(count) if agreement.covered is None or not may_be_hidden else agreement.covered
+    covered = np.zeros(count) if agreement.covered is None or not any_motion else agreement.covered
     hidden = (
         (agreement.iou < config.poor_iou) & (covered > config.hidden_cover) & (error < config.hidden_keypoint_error)
     )
@@ -116,7 +123,7 @@ def diagnose(
     median = float(np.median(contradiction)) if len(contradiction) else 0.0
     if median > config.failed_keypoint_error:
         raise NoPersonError(_contradiction(100 * median, given_files(capture.sources)))
-    warnings = _likeness(agreement, config) if shape_known else _sides(body, state, config)
+    warnings = _likeness(agreement, config) if shape_known else _sides(body, state, config, any_motion)
     if hidden.any():
         warnings += (
             f"In {hidden.sum()} of {count} frames the body goes on where the mask shows nobody, as if something hid "
@@ -152,7 +159,7 @@ def _likeness(agreement: Agreement, config: DiagnosticsConfig) -> tuple[str, ...
     )
 
 
-def _sides(body: Body, state: BodyState, config: DiagnosticsConfig) -> tuple[str, ...]:
+def _sides(body: Body, state: BodyState, config: DiagnosticsConfig, any_motion: bool) -> tuple[str, ...]:
     """Return warnings of the sides that no frame shows, of a person who moves.
 
     Raises:
@@ -161,7 +168,7 @@ def _sides(body: Body, state: BodyState, config: DiagnosticsConfig) -> tuple[str
     angles = view_angles(body, state)
     if max(2 * math.pi - _largest_gap(angles), _limb_motion(body, state)) < config.motionless_rad:
         raise NoPersonError("the person does not move: film one full turn, or give a single picture with --image")
-    return turn_warnings(angles, config)
+    return turn_warnings(angles, config, any_motion)
 
 
 def _limb_motion(body: Body, state: BodyState) -> float:

@@ -39,7 +39,13 @@ def test_sides_that_are_missing_are_named():
 def test_a_missing_turn_is_a_warning():
     for middle in (0, 90, 180):
         (said,) = turn_warnings(wrapped(spread(middle - 12, middle + 12)))
-        assert said.startswith("The person hardly turns (24° are seen)")
+        assert said.startswith("The person hardly turns (24° are seen)") and said.endswith("film one full turn.")
+
+
+def test_a_clip_of_any_motion_is_not_told_to_be_a_turn():
+    for angles in (spread(-12, 12), spread(-90, 90)):
+        (said,) = turn_warnings(angles, any_motion=True)
+        assert said.endswith("take the looks from a clip of one full turn (--avatar).")
 
 
 def facing(body, yaws_deg):
@@ -100,7 +106,7 @@ def test_keypoints_that_contradict_the_masks_are_refused(body):
 def test_somebody_who_is_hidden_in_part_is_told_and_not_refused(body):
     state, seen = facing(body, np.linspace(0, 345, 24).tolist()), observed(24)
     overlap, away, covered = np.linspace(0.6, 0.8, 24) ** 1.2, np.full(24, 3.0), np.full(24, 0.97)
-    hidden, poor = diagnose(body, state, seen, Agreement(overlap, away, covered=covered), may_be_hidden=True)
+    hidden, poor = diagnose(body, state, seen, Agreement(overlap, away, covered=covered), any_motion=True)
     assert hidden.startswith("In 24 of 24 frames the body goes on where the mask shows nobody, as if something hid")
     assert poor.startswith("In 24 of 24 frames body and mask overlap")
     for agreement in (
@@ -108,7 +114,7 @@ def test_somebody_who_is_hidden_in_part_is_told_and_not_refused(body):
         Agreement(overlap, np.full(24, 7.0), covered=covered),
     ):
         with pytest.raises(NoPersonError, match="agrees with the person's outline in too few frames"):
-            diagnose(body, state, seen, agreement, may_be_hidden=True)
+            diagnose(body, state, seen, agreement, any_motion=True)
     with pytest.raises(NoPersonError, match="agrees with the person's outline in too few frames"):
         diagnose(body, state, seen, Agreement(overlap, away, covered=covered))
 
