@@ -92,7 +92,8 @@ def observe(
     others = find_others(seen.found, seen.points)
     places = {index: place for place, index in enumerate(seen.points)}
     steadied, moves = observer.steady(seen.found, seen.masks, camera_motion)
-    motion = observer.camera_motion(seen.found, seen.masks, camera, "static" if steadied.notes else camera_motion)
+    how = "static" if steadied.notes else camera_motion
+    motion = observer.camera_motion(seen.found, seen.masks, camera, how, seen.cast)
     seen = seen.steadied(steadied, moves, (clip.width, clip.height))
     masked = observer.mask_frames(seen.found, seen.points, seen.masks, steadied.places, not motion.moves)
     weights = observer.weigh_frames(masked, candidates=seen.points)

@@ -36,6 +36,7 @@ from fit_avatar.capture.slots import NO_PERSON, NOT_DECODED, Examine, T, fill_sl
 from fit_avatar.capture.steady import SHAKEN, Steadied, find_bumps
 from fit_avatar.capture.track import Track
 from fit_avatar.capture.types import PERSON_LEVEL, Camera, CutOff, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.whereabouts import everybody
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.io.threads import in_threads
@@ -211,13 +212,28 @@ class Observer:
         return steadied, moves
 
     def camera_motion(
-        self, found: Mapping[int, Candidate], given: Mapping[int, Mask] | None, camera: Camera, asked: Asked
+        self,
+        found: Mapping[int, Candidate],
+        given: Mapping[int, Mask] | None,
+        camera: Camera,
+        asked: Asked,
+        cast: Cast | None = None,
     ) -> CameraMotion:
-        """Find how the camera moved: by the used frames, and where it moved in these, by all frames of the clip."""
-        people = coarse_masks(found) if given is None else given
+        """Find how the camera moved: by the used frames, and where it moved in these, by all frames of the clip.
+
+        Nobody counts as scene: neither the person, nor who is beside them, nor anybody of ``cast``.
+        """
+        people = with_others(found, coarse_masks(found) if given is None else given)
         used = np.array(sorted(people), np.int64)
         pictures = self.clip.small(used.tolist())
-        frames = [(index, picture, people[index]) for index, picture in sorted(pictures.items())]
+
+        def without_scene(index: int, person: Mask) -> Mask:
+            """Return where the person and everybody else is in a frame."""
+            if cast is None:
+                return person
+            return person | everybody(cast, index, (self.clip.width, self.clip.height), person.shape)
+
+        frames = [(index, picture, without_scene(index, people[index])) for index, picture in sorted(pictures.items())]
         motion = None if asked != "auto" else standing_still(frames, camera, self.config.camera_motion)
         motion = motion or find_camera_motion(frames, camera, asked, self.config.camera_motion)
         if not motion.moves:
@@ -227,7 +243,7 @@ class Observer:
             """Return where the person is in the used frames before and after one."""
             place = int(np.searchsorted(used, index))
             before, after = (people[int(used[k])] for k in np.clip([place - 1, place], 0, len(used) - 1))
-            return people[index] if index in people else before | after
+            return without_scene(index, people[index] if index in people else before | after)
 
         self.report("Following the camera", 0, 1)
         every = self.clip.every_small(int(used[0]), int(used[-1]))
@@ -420,9 +436,9 @@ def coarse_masks(found: Mapping[int, Candidate]) -> dict[int, Mask]:
 
 def with_others(found: Mapping[int, Candidate], masks: Mapping[int, Mask]) -> dict[int, Mask]:
     """Return masks that hold everybody else, too: they move as the background does not. Frame index → [h, w]"""
-    everybody = dict(masks)
+    each = dict(masks)
     for index, mask in masks.items():
         others = found[index].others if index in found else None
         if others is not None:
-            everybody[index] = mask | (cv2.resize(others, mask.shape[::-1]) > PERSON_LEVEL)
-    return everybody
+            each[index] = mask | (cv2.resize(others, mask.shape[::-1]) > PERSON_LEVEL)
+    return each

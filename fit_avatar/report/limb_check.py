@@ -20,6 +20,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture, LimbDirections
+from fit_avatar.report.hidden_limbs import behind_others, hidden_sentences
 
 NAMES = {
     "shoulder-elbow": "upper arm", "elbow-wrist": "forearm", "hip-knee": "thigh", "knee-ankle": "shin",
@@ -81,6 +82,8 @@ class LimbTrust:
     """The median angle to the limb as it would be the other way, in these frames; None if there are none."""
     hidden: int
     """Frames in which one of its ends is not seen."""
+    behind: int = 0
+    """Of these, in which somebody else hides it."""
 
     @property
     def is_arm(self) -> bool:
@@ -97,13 +100,16 @@ def limb_trust(body: Body, state: BodyState, capture: Capture, config: LimbConfi
         capture: keypoints and, if the detector gives them, directions of limbs.
         config: thresholds.
     """
-    along, rays = _along_and_rays(body, state)
+    points = _ends(body, state)
+    along, rays = _unit(points[:, :, 1] - points[:, :, 0]), _unit(points[:, :, 0])
+    ends = [[BODY_25.index(point) for point in pair] for pair in LIMBS_OF_A_PERSON.values()]
+    sure = capture.keypoints[:, ends, 2].min(-1)
+    behind = behind_others(capture.camera.project(points), sure, capture)
     found = []
     for k, (name, (start, end)) in enumerate(LIMBS_OF_A_PERSON.items()):
         angles = _against_detector(along[:, k], f"{start}-{end}", capture.limb_directions, config)
         other = 2 * np.arcsin(np.clip(np.abs((along[:, k] * rays[:, k]).sum(-1)), 0, 1))
         doubtful = _behind_forearm(name, along, rays, config) & (other > config.other_way_rad)
-        ends = capture.keypoints[:, [BODY_25.index(start), BODY_25.index(end)], 2].min(1)
         compared = np.isfinite(angles)
         found.append(
             LimbTrust(
@@ -114,14 +120,15 @@ def limb_trust(body: Body, state: BodyState, capture: Capture, config: LimbConfi
                 off_deg=float(np.degrees(np.median(angles[compared]))) if compared.any() else None,
                 doubtful=int(doubtful.sum()),
                 other_way_deg=float(np.degrees(np.median(other[doubtful]))) if doubtful.any() else None,
-                hidden=int((ends < config.hidden_confidence).sum()),
+                hidden=int((sure[:, k] < config.hidden_confidence).sum()),
+                behind=int(behind[:, k].sum()),
             )
         )
     return tuple(found)
 
 
 def limb_warnings(limbs: tuple[LimbTrust, ...], config: LimbConfig = LIMBS) -> tuple[str, ...]:
-    """Return a warning for each limb that may be in the wrong place, one sentence each."""
+    """Return a warning for each limb that may be in the wrong place, and one of all that somebody else hides."""
     warnings = []
     for limb in limbs:
         part = config.wrong_part_of_arms if limb.is_arm else config.wrong_part
@@ -136,16 +143,16 @@ def limb_warnings(limbs: tuple[LimbTrust, ...], config: LimbConfig = LIMBS) -> t
                 "points to the camera and hides the elbow, so that the pictures do not tell whether the upper arm "
                 f"points to the camera or away from it, which are {limb.other_way_deg:.0f}° apart."
             )
-    return tuple(warnings)
+    frames = limbs[0].frames if limbs else 0
+    return (*warnings, *hidden_sentences({limb.name: limb.behind for limb in limbs}, frames))
 
 
-def _along_and_rays(body: Body, state: BodyState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the unit vector along each limb, and that of the ray to its first end. [T, 8, 3] twice"""
+def _ends(body: Body, state: BodyState) -> NDArray[np.float64]:
+    """Return both ends of each limb, in metres in the camera's axes. [T, 8, 2, 3]"""
     ends = [BODY_25.index(point) for pair in LIMBS_OF_A_PERSON.values() for point in pair]
     with torch.no_grad():
         points = pose_points(body, state, body.keypoint_points.take(torch.tensor(ends, device=body.template.device)))
-    pairs = points.double().cpu().numpy().reshape(len(points), -1, 2, 3)
-    return _unit(pairs[:, :, 1] - pairs[:, :, 0]), _unit(pairs[:, :, 0])
+    return np.asarray(points.double().cpu().numpy().reshape(len(points), -1, 2, 3))
 
 
 def _against_detector(

@@ -25,7 +25,7 @@ LIMBS_NOTE = (
     "Detector: median angle between the limb and its direction in 3D as the detector sees it in single frames. Frames "
     "off: of the frames that show the direction, those in which it is more than 50°. Doubtful: frames in which the "
     "forearm points to the camera and hides the elbow, so that the upper arm may point to the camera or away from it. "
-    "Hidden: frames in which one end of the limb is not seen."
+    "Hidden: frames in which one end of the limb is not seen; behind others: of these, in which somebody else hides it."
 )
 KNOWN_NOTE = (
     "Shape and texture were given. The colours are for this clip alone; the report of the given avatar says which of "
@@ -108,10 +108,11 @@ def limbs(found: Sequence[Mapping[str, Any]]) -> str:
         f'<td class="number">{_number(limb["off_deg"], "°")}</td>'
         f'<td class="number">{limb["off"]} of {limb["compared"]}</td>'
         f'<td class="number">{limb["doubtful"]} of {limb["frames"]}</td>'
-        f'<td class="number">{limb["hidden"]} of {limb["frames"]}</td></tr>'
+        f'<td class="number">{limb["hidden"]} of {limb["frames"]}</td>'
+        f'<td class="number">{limb["behind"]} of {limb["frames"]}</td></tr>'
         for limb in found
     )
-    titles = ("detector", "frames off", "doubtful", "hidden")
+    titles = ("detector", "frames off", "doubtful", "hidden", "behind others")
     head = "<th>limb</th>" + "".join(f'<th class="number">{title}</th>' for title in titles)
     note = f'<p class="quiet">{escape(LIMBS_NOTE)}</p>'
     return section("How far the limbs can be trusted", f"<table><tr>{head}</tr>{rows}</table>{note}")

@@ -171,6 +171,34 @@ def test_where_people_overlap_the_nearer_one_is_seen() -> None:
     assert detect_among(estimator, front, away.astype(np.float32), [(blue, True)]) is None  # somebody else is found
 
 
+class Guessing(Painted):
+    """Puts the last point beside the body, the farther the darker the picture is there: it sees nothing of it."""
+
+    def _pose(self, there: np.ndarray, x: float, y: float, region: Region) -> Pose:
+        pose = super()._pose(there, x, y, region)
+        pose.landmarks[-1, 0] += 0.5 * self.brightness
+        return pose
+
+    def estimate(self, picture: np.ndarray, region: Region) -> Pose | None:
+        self.brightness = float(picture[30:210, 100:140].mean())
+        return super().estimate(picture, region)
+
+
+def test_points_that_change_with_the_paint_are_guesses() -> None:
+    estimator, picture = cast(PoseEstimator, Guessing()), np.full((240, 320, 3), 90, np.uint8)
+    picture[30:210, 130:210] = 0, 255, 0
+    picture[30:210, 100:170] = 255, 0, 0
+    blue, green = (
+        to_body_25(pose.landmarks, 320, 240)
+        for x, colour in ((135, (255, 0, 0)), (190, (0, 255, 0)))
+        if (pose := Painted()._pose((picture == colour).all(-1), x, 120, Region(x, 120, 250))) is not None
+    )
+    found = detect_among(estimator, picture, green, [(blue, True)], replace_distance())
+    assert found is not None and found.landmarks is not None
+    seen = found.landmarks[found.landmarks[:, 0] > 190]
+    assert seen[-1, 3] < 0.1 and np.allclose(seen[:-1, 3], 0.9, atol=0.01) and len(seen) > 5
+
+
 def replace_distance() -> Any:
     from fit_avatar.capture.among import DEFAULT_AMONG
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from cardboard import person
 
-from fit_avatar.capture.linking import Sighting, link
+from fit_avatar.capture.linking import DEFAULT_LINKING, Sighting, link
 
 RED, BLUE = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)
 RED[:, 0] = BLUE[:, 1] = 1.0
@@ -63,6 +64,30 @@ def test_the_largest_is_first_and_passers_by_do_not_count() -> None:
     }
     assert [x.popitem()[1] for x in places(link(frames))] == [-300, 300]
     assert link({}) == [] == link({3: []})
+
+
+def test_who_is_found_twice_and_comes_back_is_one() -> None:
+    """The second one has the same torso and other limbs, and would be the one who comes back."""
+    frames = {t: [at(t, -100.0, RED), at(t, 100.0, BLUE)] for t in range(30)}
+    frames |= {t: [at(t, -100.0, RED), at(t, 300.0, BLUE)] for t in range(70, 100)}
+    for t in (1, 2, 4):
+        twice = at(t, 106.0, BLUE)
+        twice.points[[3, 4, 6, 7, 10, 11, 13, 14], 0] += 160.0
+        frames[t].append(twice)
+    people = [set(one.values()) for one in places(link(frames))]
+    assert people == [{-100}, {100, 300}]
+    for t in (1, 2, 4):  # whoever looks otherwise is somebody else
+        frames[t][2] = Sighting(t, frames[t][2].points, RED)
+    assert len(link(frames, replace(DEFAULT_LINKING, least_part=0.0, mostly=0.0))) == 3
+
+
+@pytest.mark.parametrize(("away", "count"), [(60.0, 2), (250.0, 3)])
+def test_a_mixture_of_two_is_nobody(away: float, count: int) -> None:
+    both = RED / np.sqrt(2) + BLUE / np.sqrt(2)
+    frames = {t: [at(t, -60.0, RED), at(t, 60.0, BLUE)] for t in range(40)}
+    for t in (4, 5, 6, 7, 30, 31, 32):
+        frames[t].append(at(t, away - 60.0, both))
+    assert len(link(frames)) == count
 
 
 def test_long_clips_take_seconds() -> None:

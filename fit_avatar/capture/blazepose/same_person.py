@@ -98,8 +98,8 @@ def apart_from(
     return np.asarray(np.where(kept[..., None], picture, without(picture, people)), np.uint8)
 
 
-def without(picture: NDArray[np.uint8], people: Sequence[Pose]) -> NDArray[np.uint8]:
-    """Return a BGR picture [H, W, 3] in which people are painted over with the colours around them."""
+def without(picture: NDArray[np.uint8], people: Sequence[Pose], inverse: bool = False) -> NDArray[np.uint8]:
+    """Return a BGR picture [H, W, 3] in which people are painted over with the colours around them, or the inverse."""
     height, width = picture.shape[:2]
     hidden = np.maximum.reduce([pose.probability(height, width, 1.0) for pose in people]) > 0.5
     small = max(width // COARSE, 1), max(height // COARSE, 1)
@@ -109,4 +109,5 @@ def without(picture: NDArray[np.uint8], people: Sequence[Pose]) -> NDArray[np.ui
     sigma = max(small) / 16
     blurred = cv2.GaussianBlur(colours, (0, 0), sigma) / (cv2.GaussianBlur(free, (0, 0), sigma)[..., None] + 1e-3)
     around = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
+    around = 255.0 - around if inverse else around
     return np.asarray(np.where(hidden[..., None], around.clip(0, 255), picture), np.uint8)

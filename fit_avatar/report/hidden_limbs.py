@@ -1,0 +1,95 @@
+"""Limbs that somebody else hides: where they are there is a guess, and it is said which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fit_avatar.capture.types import Capture
+
+
+@dataclass(frozen=True)
+class HiddenConfig:
+    """When a limb is hidden by somebody else.
+
+    Chosen on "one behind the other", "crossing" and "close together" of benchmarks/people_scenes.py, confirmed on the
+    others.
+    """
+
+    least_sure: float = 0.3
+    """The detector is less sure of one of its ends …"""
+    reach: float = 0.04
+    """… and somebody else is so near in the picture, in heights of the fitted body: the fit is that far off there …"""
+    share: float = 0.5
+    """… at so much of the limb's length."""
+    part: float = 0.25
+    """A limb is named that is hidden in a larger part of the frames."""
+
+
+HIDDEN = HiddenConfig()
+SAMPLES = 9
+"""Places along a limb. Chosen by hand."""
+WHOLE = {"arm": ("upper arm", "forearm"), "leg": ("thigh", "shin")}
+"""What is said where both parts are hidden."""
+
+
+def behind_others(
+    pixels: NDArray[np.floating], sure: NDArray[np.floating], capture: Capture, config: HiddenConfig = HIDDEN
+) -> NDArray[np.bool_]:
+    """Return in which frames somebody else hides each of L limbs. [T, L]
+
+    Args:
+        pixels: both ends of each limb as fitted, in pixels of the capture. [T, L, 2, 2]
+        sure: how sure the detector is of the less certain end. [T, L]
+        capture: where other people are seen.
+        config: thresholds.
+    """
+    others = capture.other_people
+    if others is None:
+        return np.zeros(sure.shape, bool)
+    rows, columns = others.shape[1:]
+    small = pixels * [columns / capture.camera.width, rows / capture.camera.height]
+    heights = np.ptp(small[..., 1].reshape(len(small), -1), axis=1)
+    along = np.linspace(0.0, 1.0, SAMPLES)[:, None]
+    places = (small[:, :, None, 0] * (1 - along) + small[:, :, None, 1] * along).astype(int)
+    x, y = places[..., 0], places[..., 1]
+    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    near = np.stack([_grown(seen, config.reach * height) for seen, height in zip(others, heights, strict=True)])
+    covered = near[np.arange(len(near))[:, None, None], y.clip(0, rows - 1), x.clip(0, columns - 1)]
+    hidden = (covered & inside).mean(-1)
+    return np.asarray((sure < config.least_sure) & (hidden >= config.share))
+
+
+def hidden_sentences(hidden: Mapping[str, int], frames: int, config: HiddenConfig = HIDDEN) -> tuple[str, ...]:
+    """Return what the user is told of limbs that somebody else hides: nothing, or one sentence that names them.
+
+    Args:
+        hidden: by the name of a limb, such as "left forearm": in how many frames it is hidden.
+        frames: how many there are.
+        config: thresholds.
+    """
+    named = {limb: count / frames for limb, count in hidden.items() if count > config.part * frames}
+    told = []
+    for side in ("left", "right"):
+        for whole, parts in WHOLE.items():
+            both = [f"{side} {part}" for part in parts if f"{side} {part}" in named]
+            if len(both) == len(parts):
+                told.append(f"the {side} {whole} ({max(named[limb] for limb in both):.0%})")
+            else:
+                told += [f"the {limb} ({named[limb]:.0%})" for limb in both]
+    if not told:
+        return ()
+    return (
+        f"Somebody else hides limbs in a part of the frames: {', '.join(told)}; where these are there is a guess, and "
+        "may be wrong.",
+    )
+
+
+def _grown(mask: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
+    """Return a mask [h, w] grown by some pixels."""
+    kernel = np.ones((2 * round(pixels) + 1,) * 2, np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
