@@ -30,7 +30,7 @@ def test_frames_that_the_video_lacks_are_left_out_and_said(tmp_path: Path) -> No
     assert given.warnings == ("The keypoints in kp are for 1 frame more than the video's 10: left out.",)
     only = tmp_path / "only"
     only.mkdir()
-    (folder / "clip_000000000010_keypoints.json").rename(only / "000010_keypoints.json")
+    (folder / "clip_000000000010_keypoints.json").rename(only / "000011_keypoints.json")
     with pytest.raises(BadInputError, match="for none of the video's frames 0 to 9"):
         load_keypoints(only, 10)
 
