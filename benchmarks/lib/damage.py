@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 NUMBERS = (
     "1e400",
     "-1e308",
@@ -45,7 +47,7 @@ class Damage:
             ".json": [self._number, self._number, self._number, self._nested, self._token],
             ".png": [self._huge_png],
             ".pkl": [self._deep_pickle, self._wide_pickle],
-            ".npz": [self._claiming_npz, self._text_npz, self._bomb_npz],
+            ".npz": [self._claiming_npz, self._text_npz, self._bomb_npz, self._other_array, self._other_array],
         }
         return self._random.choice(special.get(suffix, []) * 2 + general)(content)
 
@@ -110,6 +112,19 @@ class Damage:
 
     def _bomb_npz(self, _: bytes) -> bytes:
         return self._zipped({"kintree_table.npy": bytes(300 << 20)})
+
+    def _other_array(self, content: bytes) -> bytes:
+        """Replace one array by one of another shape or kind, or leave it out."""
+        with np.load(io.BytesIO(content)) as file:
+            arrays = dict(file)
+        name = self._random.choice(sorted(arrays))
+        array = arrays.pop(name)
+        others = [np.zeros(0), np.array(3.0), np.full(array.shape, np.nan), np.array(["text"] * 3), array[..., None]]
+        others += [np.repeat(array[None], 2, 0), np.full(array.shape, 1e30), np.full(array.shape, -1), None]
+        other = self._random.choice(others)
+        written = io.BytesIO()
+        np.savez(written, **arrays, **({} if other is None else {name: other}))
+        return written.getvalue()
 
     def _zipped(self, members: dict[str, Any]) -> bytes:
         content = io.BytesIO()
