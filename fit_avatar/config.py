@@ -276,9 +276,7 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"--pose-model is for the detector mediapipe, not for {config.detector}: leave one of them out"
     if config.pose_model is not None and config.keypoints is not None and config.masks is not None:
         yield "--pose-model has nothing to find where --keypoints and --masks are given: leave it out"
-    if config.person not in PERSONS and not (
-        config.person.isdecimal() and config.person.isascii() and 1 <= int(config.person) <= MOST_PERSONS
-    ):
+    if config.person not in PERSONS and config.person not in map(str, range(1, MOST_PERSONS + 1)):
         yield f"--person {config.person} is nobody: give largest, all, or a person's number from 1"
     elif config.person != "largest" and config.video is None:
         yield "--person is for videos: of each photograph the largest person counts, so crop those that show others"

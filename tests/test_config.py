@@ -88,6 +88,7 @@ def test_the_method_suits_the_input() -> None:
         ({"frames": 0}, "--frames 0 cannot be right: it must be at least 4 frames"),
         ({"texture_size": 20000}, "--texture-size 20000 cannot be right: it must be between 64 and 8192 pixels"),
         ({"person": "left"}, "--person left is nobody: give largest, all, or a person's number from 1"),
+        ({"person": "9" * 5000}, "--person 9999"),
         ({"person": "0"}, "--person 0 is nobody"),
         ({"person": "²"}, "--person ² is nobody"),
         ({"person": "all", "height_m": 1.7}, "--height-m is the height of one person: leave it out with --person all"),

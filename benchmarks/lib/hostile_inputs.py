@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import pickle
 import random
-import re
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 
+from lib.damage import NUMBERS, Damage
+
 SIZE, FRAMES = (160, 240), 8
-NUMBERS = (
-    "1e400",
-    "-1e308",
-    "NaN",
-    "-Infinity",
-    "1" + "0" * 400,
-    "9" * 5000,
-    "null",
-    '"12"',
-    "true",
-    "[[[1]]]",
-    "{}",
-    "-1",
-)
 NAMES = (
     "a:b",
     "pipe:1x",
@@ -59,19 +44,20 @@ class Case:
 
 
 def write_inputs(folder: Path) -> None:
-    """Write a small clip of an outlined person, with keypoints, masks, a camera, a schedule and a body."""
+    """Write a small clip of an outlined person who sways, and a file of each kind that goes with it."""
     for name in ("masks", "keypoints"):
         (folder / name).mkdir(parents=True)
     video = cv2.VideoWriter(str(folder / "video.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 12.0, SIZE)
     middle = SIZE[0] / 2
     points = np.array([[middle + 14 * np.sin(3 * k), 20 + 8 * k, 0.9] for k in range(25)])
     for k in range(FRAMES):
-        mask = np.zeros(SIZE[::-1], np.uint8)
-        cv2.ellipse(mask, (SIZE[0] // 2, SIZE[1] // 2), (30 + k % 3, 110), 0, 0, 360, 255, -1)
+        mask, sway = np.zeros(SIZE[::-1], np.uint8), round(12 * np.sin(k))
+        cv2.ellipse(mask, (SIZE[0] // 2 + sway, SIZE[1] // 2), (30 + k % 3, 110), 0, 0, 360, 255, -1)
         noise = np.random.default_rng(k).integers(0, 60, (*mask.shape, 3), np.uint8)
         video.write(np.where(mask[..., None] > 0, 180, 60).astype(np.uint8) + noise)
         cv2.imwrite(str(folder / "masks" / f"{k:06d}.png"), mask)
-        people = {"people": [{"pose_keypoints_2d": points.ravel().round(2).tolist()}]}
+        swayed = points + np.array([sway, 0, 0])
+        people = {"people": [{"pose_keypoints_2d": swayed.ravel().round(2).tolist()}]}
         (folder / "keypoints" / f"{k:06d}_keypoints.json").write_text(json.dumps(people))
     video.release()
     cv2.imwrite(str(folder / "photo.png"), np.full((*SIZE[::-1], 3), 90, np.uint8))
@@ -82,6 +68,30 @@ def write_inputs(folder: Path) -> None:
     arrays = {"v_template": np.zeros((4, 3)), "f": np.zeros((1, 3), int), "kintree_table": np.zeros((2, 24), int)}
     np.savez(folder / "body.npz", **arrays)
     (folder / "body.pkl").write_bytes(pickle.dumps(arrays, protocol=2))
+    poses = np.random.default_rng(0).normal(0, 0.1, (FRAMES, 72))
+    np.savez(folder / "poses.npz", poses=poses, trans=np.zeros((FRAMES, 3)), betas=np.zeros(10), mocap_framerate=12.0)
+    track = {"pose": poses, "betas": np.zeros((FRAMES, 10)), "frame_ids": np.arange(FRAMES)}
+    (folder / "poses.pkl").write_bytes(pickle.dumps({1: track}, protocol=2))
+    np.savez(folder / "truth.npz", joints=np.random.default_rng(1).normal(0, 0.5, (FRAMES, 24, 3)))
+    _write_avatar(folder / "avatar")
+
+
+def _write_avatar(folder: Path) -> None:
+    """Write the default body in a few poses as an earlier run would have."""
+    import torch
+
+    from fit_avatar.body import load_body
+    from fit_avatar.body.state import BodyState
+    from fit_avatar.capture.types import Camera
+    from fit_avatar.export.npz import write_npz
+
+    folder.mkdir()
+    body = load_body(2)
+    zeros = torch.zeros(FRAMES, len(body.parents), 3)
+    state = BodyState(torch.zeros(2), torch.zeros_like(body.template), zeros[:, 0], zeros[:, 1:], zeros[:, 0] + 3.0)
+    camera = Camera(300.0, 300.0, 80.0, 120.0, *SIZE)
+    capture: Any = SimpleNamespace(camera=camera, frame_indices=np.arange(FRAMES), fps=12.0)
+    write_npz(folder / "avatar.npz", body, state, capture)
 
 
 class Hostile:
@@ -90,6 +100,7 @@ class Hostile:
     def __init__(self, inputs: Path, schedule: str, seed: int) -> None:
         """Damage copies of the files of ``inputs``, and of a schedule."""
         self._inputs, self._schedule, self._random = inputs, schedule, random.Random(seed)
+        self._damage = Damage(self._random)
 
     def case(self, folder: Path) -> Case:
         """Return one case, whose files are in ``folder``; results go to ``folder / "out"``."""
@@ -100,6 +111,7 @@ class Hostile:
                 self._file,
                 self._file,
                 self._special,
+                self._member,
                 self._option,
                 self._name,
                 self._out,
@@ -118,6 +130,7 @@ class Hostile:
                 ("--video", "video.mp4"), ("--image", "photo.png"), ("--camera", "camera.json"),
                 ("--camera", "camera.pkl"), ("--keypoints", "keypoints"), ("--masks", "masks"),
                 ("--body", "body.npz"), ("--body", "body.pkl"), ("--preset", "preset.json"),
+                ("--init", "poses.npz"), ("--init", "poses.pkl"), ("--avatar", "avatar"),
             ]
         )  # fmt: skip
         source = self._inputs / name
@@ -127,11 +140,11 @@ class Hostile:
             for file in source.iterdir():
                 (target / file.name).write_bytes(file.read_bytes())
             victim = self._random.choice(sorted(target.iterdir()))
-            victim.write_bytes(self._damaged(victim.read_bytes(), victim.suffix))
+            victim.write_bytes(self._damage(victim.read_bytes(), victim.suffix))
         else:
             target = folder / name
             content = self._schedule.encode() if name == "preset.json" else source.read_bytes()
-            target.write_bytes(self._damaged(content, target.suffix))
+            target.write_bytes(self._damage(content, target.suffix))
         return Case(f"damaged {name}", self._with(folder, {option: str(target)}))
 
     def _special(self, folder: Path) -> Case:
@@ -147,15 +160,41 @@ class Hostile:
         else:
             target.touch(0o000 if kind == "unreadable" else 0o644)
         option = self._random.choice(
-            ["--video", "--image", "--camera", "--keypoints", "--masks", "--body", "--preset", "--extension"]
+            ["--video", "--image", "--camera", "--keypoints", "--masks", "--body", "--preset", "--extension", "--init"]
         )
         return Case(f"{kind} as {option}", self._with(folder, {option: str(target)}))
+
+    def _member(self, folder: Path) -> Case:
+        """Put something that is no plain file into a folder with one file for each frame."""
+        name = self._random.choice(["keypoints", "masks", "pictures"])
+        target, source = folder / name, self._inputs / ("masks" if name == "pictures" else name)
+        target.mkdir()
+        for file in source.iterdir():
+            (target / file.name).write_bytes(file.read_bytes())
+        victim = self._random.choice(sorted(target.iterdir()))
+        kind = self._random.choice(["fifo", "zero", "dangling", "folder", "gone", "lock", "twice"])
+        if kind in ("lock", "twice"):  # an editor's lock file, and two files for one frame
+            place = target / (f".#{victim.name}" if kind == "lock" else f"more_{victim.name}")
+            place.symlink_to("nobody@nowhere:1" if kind == "lock" else victim.name)
+        else:
+            victim.unlink()
+        if kind == "fifo":
+            os.mkfifo(victim)
+        elif kind in ("zero", "dangling"):
+            victim.symlink_to("/dev/zero" if kind == "zero" else "nowhere")
+        elif kind == "folder":
+            victim.mkdir()
+        option = "--video" if name == "pictures" else f"--{name}"
+        return Case(f"{kind} in {name}", self._with(folder, {option: str(target)}))
 
     def _option(self, folder: Path) -> Case:
         """Give an absurd number."""
         option = self._random.choice(
-            ["--height-m", "--fov-deg", "--focal-px", "--focal-35mm", "--frames", "--texture-size", "--num-betas"]
-        )
+            [
+                "--height-m", "--fov-deg", "--focal-px", "--focal-35mm", "--frames", "--texture-size", "--num-betas",
+                "--fps", "--person",
+            ]
+        )  # fmt: skip
         value = self._random.choice([number.strip('"') for number in NUMBERS])
         return Case(f"{option} {value[:20]}", self._with(folder, {option: value}))
 
@@ -204,8 +243,16 @@ class Hostile:
         """Call one of the small commands."""
         source = self._inputs / self._random.choice(["body.npz", "body.pkl", "camera.json", "masks"])
         damaged = folder / source.name
-        damaged.write_bytes(self._damaged(b"" if source.is_dir() else source.read_bytes(), source.suffix))
+        damaged.write_bytes(self._damage(b"" if source.is_dir() else source.read_bytes(), source.suffix))
+        result, truth = folder / "avatar", folder / "truth.npz"
+        result.mkdir()
+        intact = [(self._inputs / name).read_bytes() for name in ("avatar/avatar.npz", "truth.npz")]
+        broken = self._random.randrange(2)
+        for number, (place, content) in enumerate(zip((result / "avatar.npz", truth), intact, strict=True)):
+            place.write_bytes(self._damage(content, ".npz") if number == broken else content)
         calls = [
+            ("evaluate", str(result), "--truth", str(truth)),
+            ("evaluate", str(result), "--truth", str(truth)),
             ("convert-body", str(damaged), str(folder / "new.npz")),
             ("convert-body", str(source), str(source)),
             ("convert-body", str(source), str(self._inputs / "camera.json"), "--force")[:3],
@@ -220,90 +267,3 @@ class Hostile:
         if "--image" in changed:
             del given["--video"]
         return tuple(word for option, value in given.items() for word in (option, value))
-
-    # -- damage -----------------------------------------------------------------------------------------------
-
-    def _damaged(self, content: bytes, suffix: str) -> bytes:
-        general: list[Callable[[bytes], bytes]] = [
-            self._flipped,
-            self._cut,
-            self._doubled,
-            lambda _: b"",
-            self._random_bytes,
-        ]
-        special: dict[str, list[Callable[[bytes], bytes]]] = {
-            ".json": [self._number, self._number, self._number, self._nested, self._token],
-            ".png": [self._huge_png],
-            ".pkl": [self._deep_pickle, self._wide_pickle],
-            ".npz": [self._claiming_npz, self._text_npz, self._bomb_npz],
-        }
-        return self._random.choice(special.get(suffix, []) * 2 + general)(content)
-
-    def _flipped(self, content: bytes) -> bytes:
-        changed = bytearray(content)
-        for _ in range(self._random.choice([1, 8, 64])):
-            if changed:
-                changed[self._random.randrange(len(changed))] = self._random.randrange(256)
-        return bytes(changed)
-
-    def _cut(self, content: bytes) -> bytes:
-        return content[: self._random.randrange(len(content) + 1)]
-
-    def _doubled(self, content: bytes) -> bytes:
-        return content + content
-
-    def _random_bytes(self, _: bytes) -> bytes:
-        return self._random.randbytes(self._random.choice([1, 100, 10_000]))
-
-    def _number(self, content: bytes) -> bytes:
-        """Replace one number of a text."""
-        found = list(re.finditer(rb"-?\d+(\.\d+)?(e-?\d+)?", content))
-        if not found:
-            return b"[]"
-        place = self._random.choice(found)
-        return content[: place.start()] + self._random.choice(NUMBERS).encode() + content[place.end() :]
-
-    def _token(self, content: bytes) -> bytes:
-        """Replace one text by another value."""
-        found = list(re.finditer(rb'"[^"]*"', content))
-        place = self._random.choice(found) if found else None
-        value = self._random.choice([b"null", b"7", b"[]", b'""', b'"' + b"n" * 400 + b'"', b'"a\\u0000b"'])
-        return value if place is None else content[: place.start()] + value + content[place.end() :]
-
-    def _nested(self, _: bytes) -> bytes:
-        return b"[" * 100_000 + b"]" * 100_000
-
-    def _huge_png(self, content: bytes) -> bytes:
-        side = self._random.choice([50_000, 30_000, 2**31 - 1]).to_bytes(4, "big")
-        return content[:16] + side + side + content[24:]
-
-    def _deep_pickle(self, _: bytes) -> bytes:
-        """Return a dictionary whose key is a tuple in a tuple in a tuple …"""
-        return b"}(" + b"K\x01" + b"\x85" * 200_000 + b"K\x01u."
-
-    def _wide_pickle(self, _: bytes) -> bytes:
-        """Return a dictionary whose key has 2⁶⁰ parts."""
-        shared = b"".join(b"q" + bytes([k]) + b"h" + bytes([k]) + b"\x86" for k in range(60))
-        return b"}K\x01" + shared + b"K\x01s."
-
-    def _claiming_npz(self, _: bytes) -> bytes:
-        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 3), }"
-        return self._zipped({"v_template.npy": b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header})
-
-    def _text_npz(self, _: bytes) -> bytes:
-        header = self._random.choice(
-            [b"{'descr': ", b"(" * 500, b"import os", b"{'descr': '|O', 'fortran_order': 0, 'shape': ()}"]
-        )
-        return self._zipped(
-            {"v_template.npy": b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header, "file.npy": b""}
-        )
-
-    def _bomb_npz(self, _: bytes) -> bytes:
-        return self._zipped({"kintree_table.npy": bytes(300 << 20)})
-
-    def _zipped(self, members: dict[str, Any]) -> bytes:
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in members.items():
-                archive.writestr(name, data)
-        return content.getvalue()

@@ -87,6 +87,8 @@ def load_keypoints(
         people = {index - 1: persons for index, persons in people.items()}
     if frame_count is not None:
         _check_count(people, frame_count, path)
+        people, note = _within(people, frame_count, path)
+        notes += [note] if note else []
     people = scale_confidences(people)
     if found.may_be_25b:
         people, note = resolve_body_25b(people, path)
@@ -185,6 +187,20 @@ def _parse(data: Any, path: Path) -> Found:
 
 def _stacked(people: list[Points]) -> People:
     return np.array(people, np.float32).reshape(-1, NUM_POINTS, 3)
+
+
+def _within(people: dict[int, People], frame_count: int, path: Path) -> tuple[dict[int, People], str]:
+    """Leave out frames that the video does not have, as programs count a last frame more or less; and say so."""
+    kept = {index: persons for index, persons in people.items() if 0 <= index < frame_count}
+    if not kept:
+        raise BadInputError(
+            f"{path} has keypoints for none of the video's frames 0 to {frame_count - 1}: find them in this clip"
+        )
+    beyond = len(people) - len(kept)
+    if not beyond:
+        return people, ""
+    frames = "1 frame" if beyond == 1 else f"{beyond} frames"
+    return kept, f"The keypoints in {path.name} are for {frames} more than the video's {frame_count}: left out."
 
 
 def _check_count(frames: Collection[int], frame_count: int, path: Path) -> None:

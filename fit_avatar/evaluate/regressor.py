@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate.joint_sets import H36M_17, LSP_14
-from fit_avatar.io.arrays import DAMAGE, ArraysError, read_npz
+from fit_avatar.io.arrays import DAMAGE, ArraysError, read_npy, read_npz
 from fit_avatar.io.files import require_file
 from fit_avatar.io.safe_pickle import load_pickle
 
@@ -77,7 +76,7 @@ def _matrix(path: Path) -> FloatArray:
         raise BadInputError(f"the regressor {path} has {path.stat().st_size >> 20} MB: check that it is the right file")
     try:
         if path.suffix == ".npy":
-            return np.asarray(np.load(io.BytesIO(path.read_bytes()), allow_pickle=False), np.float64)
+            return np.asarray(read_npy(path), np.float64)
         found = dict(read_npz(path)) if zipfile.is_zipfile(path) else load_pickle(path)
     except ArraysError as error:
         raise BadInputError(f"the regressor {path} cannot be read ({error}): get the file again") from None

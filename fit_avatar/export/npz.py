@@ -33,6 +33,8 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
 }  # fmt: skip
 """Of the arrays in the file, with letters for sizes that must agree."""
 MAX_SIDE_PX = 1 << 16
+MOST = 1e9
+"""Of any value: indices and pixels, metres and angles are far smaller. Chosen by hand."""
 _NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence", "gender": "body_gender"}
 """Names in the file of the fields of a body that differ."""
 
@@ -152,9 +154,15 @@ def _check(z: dict[str, NDArray[Any]]) -> None:
         if name in z and z[name].shape[axis] != size:
             raise ValueError(f"it has {name} of shape {list(z[name].shape)}, which does not fit its other arrays")
     for name, limit in (("faces", "template"), ("uv_faces", "uv"), ("parents", "parents"), ("mirror", "template")):
-        indices = z[name]
-        if indices.dtype.kind not in "iu" or indices.max(initial=-1) >= len(z[limit]) or (indices < -1).any():
+        indices, least = z[name], -1 if name == "parents" else 0
+        if indices.dtype.kind not in "iu" or indices.max(initial=-1) >= len(z[limit]) or (indices < least).any():
             raise ValueError(f"it has indices in {name} that point nowhere")
+    parents = z["parents"].tolist()
+    if parents[:1] != [-1] or any(not 0 <= parent < joint for joint, parent in enumerate(parents[1:], start=1)):
+        raise ValueError("it has parents that are no tree")
+    absurd = next((name for name in SHAPES if name in z and np.abs(z[name]).max(initial=0.0) > MOST), None)
+    if absurd is not None:
+        raise ValueError(f"it has values in {absurd} that cannot be right")
     width, height = z["image_size"].tolist()
     if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX and 0 < z["fps"] < 1e6 and len(z["frame_indices"])):
         raise ValueError("its picture size, frame rate or number of frames is impossible")

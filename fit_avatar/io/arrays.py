@@ -65,6 +65,24 @@ def read_npz(path: Path, names: Collection[str] | None = None, max_bytes: int = 
     return found
 
 
+def read_npy(path: Path, max_bytes: int = MAX_BYTES) -> Array:
+    """Return the array of numbers or texts of an .npy file.
+
+    Raises:
+        ArraysError: as :func:`read_npz`, or the array holds objects.
+    """
+    try:
+        with path.open("rb") as file:
+            array = _array(file, "it", max_bytes)
+    except ArraysError:
+        raise
+    except DAMAGE as error:
+        raise ArraysError(f"it is damaged: {' '.join(str(error).split())[:120] or type(error).__name__}") from None
+    if array is None:
+        raise ArraysError("it holds objects, not numbers")
+    return array
+
+
 def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write arrays to a compressed .npz file, completely or not at all; any name will do.
 
@@ -109,7 +127,7 @@ def _array(file: IO[bytes], name: str, max_bytes: int) -> Array | None:
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read(file)
-    if dtype.hasobject or dtype.kind not in PLAIN_KINDS:
+    if dtype.hasobject or dtype.kind not in PLAIN_KINDS or not dtype.itemsize:
         return None
     size = math.prod(shape) * dtype.itemsize
     if size > max_bytes:

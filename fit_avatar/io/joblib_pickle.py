@@ -143,9 +143,11 @@ def _array_or_object(content: bytes) -> Any:
     """Return what an .npy file holds: an array, or what NumPy wrapped as one; None for arrays of several objects."""
     file = io.BytesIO(content)
     version = npy.read_magic(file)
-    shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
-    if not dtype.hasobject:
-        return np.load(io.BytesIO(content), allow_pickle=False)
+    shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
+    if not dtype.hasobject:  # without a copy, and never more than there is
+        count = math.prod(shape)
+        values = np.frombuffer(content, dtype, count, file.tell()) if count else np.empty(0, dtype)
+        return values.reshape(shape, order="F" if fortran else "C")
     if shape != ():
         return None
     value = _loaded(content[file.tell() :])

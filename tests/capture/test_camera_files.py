@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,16 @@ dist_1: !!opencv-matrix
   cols: 5
   dt: d
   data: [0.01, -0.02, 5.0e-04, -3.0e-04, 0.0]
+"""
+EXTRI = """%YAML:1.0
+---
+names:
+  - "1"
+R_1: !!opencv-matrix
+  rows: 3
+  cols: 1
+  dt: d
+  data: [0.0, 0.0, 0.0]
 """
 KALIBR = f"""cam0:
   cam_overlaps: []
@@ -99,6 +110,23 @@ def test_arrays(tmp_path: Path, arrays: dict[str, Any]) -> None:
         assert (camera.fx, camera.cy) == pytest.approx((F, CY))
 
 
+@pytest.mark.parametrize("members", [{"file.npy": b"abc"}, {"K": b"abc"}, {}])
+def test_archives_without_arrays(tmp_path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(BadInputError, match=r"the camera file .*c\.npz (cannot be read|lacks fx)"):
+        load_camera(tmp_path / "c.npz", WIDTH, HEIGHT)
+
+
+def test_an_array_that_claims_too_much(tmp_path: Path) -> None:
+    np.save(tmp_path / "K.npy", np.array(K))
+    content = (tmp_path / "K.npy").read_bytes().replace(b"(3, 3), }            ", b"(300000000000, 3), } ")
+    (tmp_path / "K.npy").write_bytes(content)
+    with pytest.raises(BadInputError, match=r"K\.npy cannot be read \(it claims 7\.2e\+03 GB"):
+        load_camera(tmp_path / "K.npy", WIDTH, HEIGHT)
+
+
 def test_colmap_binary(tmp_path: Path) -> None:
     content = struct.pack("<QiiQQ4d", 1, 1, 2, WIDTH, HEIGHT, F, CX, CY, 0.0123)
     (tmp_path / "cameras.bin").write_bytes(content)
@@ -144,6 +172,7 @@ def test_a_turned_picture(tmp_path: Path) -> None:
         ("c.txt", COLMAP.replace("OPENCV", "OPENCV_FISHEYE"), "model OPENCV_FISHEYE"),
         ("d.txt", COLMAP + "2 PINHOLE 540 540 1 1 1 1\n", "2 cameras that differ"),
         ("e.txt", "hello", "no layout that is known"),
+        ("extri.yml", EXTRI, "says where cameras stand, not what they see: give intri.yml"),
         ("f.json", json.dumps({"K": [[1, 2], [3, 4]], "img_size": [1, 1]}), "a camera matrix that is not 3 × 3"),
         ("g.json", json.dumps({"K": [[F, 99, 0], [0, F, 0], [0, 0, 1]]}), "with skew"),
         ("h.json", json.dumps(OWN | {"fx": 10**400}), "must be a number"),

@@ -23,6 +23,18 @@ def test_folder_of_another_clip(tmp_path: Path) -> None:
         load_keypoints(folder, 100)
 
 
+def test_frames_that_the_video_lacks_are_left_out_and_said(tmp_path: Path) -> None:
+    folder = write_openpose(tmp_path / "kp", [[person()[1]]] * 11)
+    given = load_keypoints(folder, 10)
+    assert list(given) == list(range(10))
+    assert given.warnings == ("The keypoints in kp are for 1 frame more than the video's 10: left out.",)
+    only = tmp_path / "only"
+    only.mkdir()
+    (folder / "clip_000000000010_keypoints.json").rename(only / "000011_keypoints.json")
+    with pytest.raises(BadInputError, match="for none of the video's frames 0 to 9"):
+        load_keypoints(only, 10)
+
+
 def test_not_keypoints(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"^there are no keypoints .*none: check the path$"):
         load_keypoints(tmp_path / "none")

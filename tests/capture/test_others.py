@@ -140,6 +140,46 @@ def test_other_contents_are_refused_in_one_sentence(tmp_path: Path, data: Any) -
         read_poses(tmp_path / "a.pkl")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("broken.npz", b"PK\x03\x04 and no archive"),
+        ("phalp.pkl", pickle.dumps({"a": {"smpl": [{}], "tid": [1], "time": float("inf")}})),
+        ("many.pkl", pickle.dumps({1: track(frame_ids=[10**30] * 3)})),
+    ],
+)
+def test_damaged_files_are_refused_in_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInputError, match=name):
+        read_poses(tmp_path / name)
+
+
+def test_the_frame_in_a_name_may_be_without_end(tmp_path: Path) -> None:
+    (tmp_path / ("9" * 30 + ".json")).write_text(json.dumps([{"id": 0, "Rh": [[0] * 3], "poses": [[0] * 72]}]))
+    with pytest.raises(BadInputError, match="not a complete result"):
+        read_poses(tmp_path)
+
+
+def test_claims_take_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", poses=np.zeros((400_000, 72), np.int8))
+    with pytest.raises(BadInputError, match="400000 frames of one person"):
+        read_poses(tmp_path / "a.npz")
+    monkeypatch.setattr("fit_avatar.capture.others.read.MAX_BYTES", 20 << 20)
+    with pytest.raises(BadInputError, match="unpacks to 27 MB"):
+        read_poses(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", poses=np.zeros((3, 72)))
+    content = (tmp_path / "b.npz").read_bytes().replace(b"(3, 72), }  ", b"(3000, 72)}")
+    (tmp_path / "b.npz").write_bytes(content)
+    with pytest.raises(BadInputError, match=r"b\.npz"):
+        read_poses(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("rate", [0.0, -25.0, float("nan"), float("inf"), 1e300])
+def test_an_impossible_rate_is_none(tmp_path: Path, rate: float) -> None:
+    np.savez(tmp_path / "a.npz", poses=np.zeros((3, 156)), mocap_framerate=rate)
+    assert read_poses(tmp_path / "a.npz").fps is None
+
+
 def test_vposer_is_told(tmp_path: Path) -> None:
     data = {"body_pose": np.zeros((1, 32)), "global_orient": np.zeros((1, 3))}
     (tmp_path / "000.pkl").write_bytes(pickle.dumps(data))

@@ -151,7 +151,8 @@ def test_arrays_that_do_not_fit_together_are_told(tmp_path: Path, saved: dict[st
     ("name", "value"),
     [
         ("faces", 10**6), ("uv_faces", -2), ("parents", 99), ("mirror", 10**6), ("image_size", 10**9),
-        ("image_size", 0), ("fps", 0), ("fps", np.inf),
+        ("image_size", 0), ("fps", 0), ("fps", np.inf), ("faces", -1), ("mirror", -1), ("parents", -1), ("parents", 0),
+        ("lbs_weights", 1e30), ("template", -1e30),
     ],
 )  # fmt: skip
 def test_values_that_are_impossible_are_told(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from fit_avatar.capture.adapters.camera_json import Numbers, from_mapping, from_matrix
 from fit_avatar.capture.adapters.camera_text import from_colmap, from_colmap_binary, from_matrix_text, from_yaml
 from fit_avatar.capture.files import files_in, read_json
 from fit_avatar.capture.snapshot_files import read_snapshot_camera
 from fit_avatar.errors import BadInputError
+from fit_avatar.io.arrays import ArraysError, read_npy, read_npz
 from fit_avatar.io.files import described
 from fit_avatar.io.kinds import kind_of, misfit
 
@@ -96,15 +95,11 @@ def _read_folder(folder: Path, video: tuple[int, int]) -> Numbers:
 
 def _from_arrays(path: Path, video: tuple[int, int]) -> Numbers:
     try:
-        content: Any = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return from_matrix(content, path)
-        with content:
-            arrays = {name: content[name] for name in content.files}
-    except Exception as error:  # a damaged file can raise anything
-        if isinstance(error, BadInputError):
-            raise
-        raise BadInputError(misfit(path, "a file of arrays", "give one that NumPy has written")) from None
+        if path.suffix.lower() == ".npy":
+            return from_matrix(read_npy(path), path)
+        arrays = read_npz(path)
+    except ArraysError as error:
+        raise BadInputError(f"the camera file {path} cannot be read ({error}): make it again") from None
     numbers = from_mapping({name: a.tolist() if a.size < 4096 else a for name, a in arrays.items()}, path, video)
     return _with_focal_length(numbers, described(arrays), path)
 
@@ -117,6 +112,10 @@ def _from_text(path: Path) -> Numbers:
     for numbers in (reader(text, path) for reader in (from_colmap, from_matrix_text, from_yaml)):
         if numbers is not None:
             return numbers
+    if re.search(r"^\s*(Rot|R|T)_\w+:", text, re.MULTILINE):
+        raise BadInputError(
+            f"{path} says where cameras stand, not what they see: give intri.yml, which is written with it"
+        )
     lines = text.strip().splitlines()
     beginning = f"begins with {lines[0].strip()[:40]!r}" if lines else "is empty"
     raise BadInputError(

@@ -28,14 +28,15 @@ PLACES = {1: 0.0, 2: 0.5}
 def chroma_place(stream: VideoStream) -> Place:
     """Return where the samples of chroma are in a stream.
 
-    PyAV has no name for it, but FFmpeg writes what it knows of a stream into the header of a Matroska file.
+    PyAV has no name for it, but FFmpeg writes what it knows of a stream into the header of a Matroska file. The packets
+    are opaque to it: no encoder is opened, of which x265 and others would talk to the terminal.
     """
     import av
 
     header = io.BytesIO()
     try:
         with av.open(header, "w", format="matroska") as container:
-            container.add_stream_from_template(stream)
+            container.add_stream_from_template(stream, opaque=True)
             container.start_encoding()
     except (av.FFmpegError, ValueError):  # of a codec that Matroska does not hold
         return _usual(stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -73,9 +74,15 @@ def _array_of_poses(data: Mapping[str, Any]) -> dict[Any, Track] | None:
             None,
             places,
             shape_of(data.get("betas")) if "thetas" in data else None,
-            None if rate is None else float(rate),
+            _rate(rate),
         )
     }
+
+
+def _rate(value: Any) -> float | None:
+    """Return frames a second, if they are ones that a film or a motion capture system has."""
+    rate = math.nan if value is None else float(value)
+    return rate if 1.0 <= rate <= 10_000.0 else None
 
 
 def _dpw(data: Mapping[str, Any]) -> dict[Any, Track] | None:

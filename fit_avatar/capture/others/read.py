@@ -11,10 +11,10 @@ import torch
 from fit_avatar.capture.others.given_poses import GivenPoses
 from fit_avatar.capture.others.layouts import poses_in
 from fit_avatar.capture.others.tracks import people_of
-from fit_avatar.errors import BadInputError
+from fit_avatar.errors import BadInputError, FitAvatarError
 from fit_avatar.io.files import read_json, require_path
 from fit_avatar.io.fingerprint import FOLDER_LEVELS
-from fit_avatar.io.joblib_pickle import load_object_npy, load_object_npz, load_results
+from fit_avatar.io.joblib_pickle import MAX_BYTES, load_object_npy, load_object_npz, load_results
 
 KNOWN = "VIBE, PARE, 4D-Humans (PHALP), WHAM, GVHMR, TRAM, ROMP, EasyMocap, SMPLify-X, InstantAvatar, AMASS"
 
@@ -38,7 +38,9 @@ def read_poses(path: Path) -> tuple[GivenPoses, ...]:
     except BadInputError as error:
         told = str(error)
         raise BadInputError(told if str(path) in told else f"{path} {told}") from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+    except FitAvatarError:
+        raise
+    except Exception as error:  # a damaged file can raise anything
         reason = " ".join(str(error).split())[:120]
         raise BadInputError(
             f"{path} is not a complete result of {KNOWN} ({type(error).__name__}: {reason}): write the file again"
@@ -53,6 +55,9 @@ def _content(path: Path) -> Any:
     if start[:2] == b"PK":
         with zipfile.ZipFile(path) as archive:
             is_torch = any(name.endswith("data.pkl") for name in archive.namelist())
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > MAX_BYTES:
+            raise BadInputError(f"unpacks to {unpacked >> 20} MB, more than any file of poses: write the file again")
         return _torch(path) if is_torch else load_object_npz(path)
     return load_object_npy(path) if start == NPY else load_results(path)
 

@@ -24,6 +24,8 @@ OPENPOSE_LIMBS = {
     for number, part in enumerate(parts)
 }
 """Joint of SMPL → its place among 25 points in OpenPose's order, which many programs write SMPL's own joints in."""
+MAX_FRAMES = 300_000
+"""Of a person: almost three hours at 30 a second, and 0.5 GB of rotations while they are read. Chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ def _numbers(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
 
 def from_axis_angles(values: Any) -> NDArray[np.float32]:
     """Return SMPL's 24 rotations from axis-angles of at least its first 22 joints. [N, ≥ 66] → [N, 24, 3, 3]"""
-    flat: NDArray[np.float64] = np.asarray(values, np.float64).reshape(len(values), -1)
+    if len(values) > MAX_FRAMES:
+        raise ValueError(f"{len(values)} frames of one person")
+    flat: NDArray[np.float64] = np.array(values, np.float64).reshape(len(values), -1)
     if flat.shape[1] < 66:
         raise ValueError(f"{flat.shape[1]} numbers for a pose")
     if flat.shape[1] != 72:  # SMPL-H and SMPL-X: fingers, jaw and eyes follow the wrists

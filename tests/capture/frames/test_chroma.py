@@ -79,6 +79,13 @@ def test_colours_lie_on_their_things(
     assert edge(red) == pytest.approx(32, abs=0.15) and edge(blue) == pytest.approx(32, abs=0.15)
 
 
+def test_no_encoder_talks_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "hevc.mp4", LEFT, "libx265", **{"x265-params": "lossless=1:log-level=none"})
+    capfd.readouterr()
+    assert place_in(path) == LEFT
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le", "yuv422p", "yuv422p10le", "yuv444p", "yuv444p10le"])
 @pytest.mark.parametrize("place", [LEFT, CENTRE, TOP_LEFT])
 def test_every_way_of_converting_agrees(pixels: str, place: Place) -> None:
