@@ -104,13 +104,14 @@ def _prior_costs(body: Body, clip: ClipState, sides: LimbSides) -> Tensor:
         joints = [body.joint_names.index(name) - 1 for name in names[:2]]
         change = rotation.log(sides.rotations[:, k]) - pose[:, None, joints]  # [T, 4, 2, 3]
         changes.append(torch.einsum("tsja,mjab->tmsb", change, by_joint[:, joints]))
-    total = (own.square().sum(-1) - 2 * peaks)[(..., *[None] * len(CHAINS))]
+    total = (own.square().sum(-1) - 2 * peaks)[:, :, None, None, None, None]
     for k, change in enumerate(changes):
         alone = 2 * (change @ own[..., None])[..., 0] + change.square().sum(-1)  # [T, M, 4]
         total = total + _along(alone, k)
         for j in range(k):
             total = total + _along(2 * (changes[j] @ change.mT), j, k)  # [T, M, 4, 4]
-    return total.amin(1)
+    least: Tensor = total.amin(1)
+    return least
 
 
 def _turning_costs(sides: LimbSides, seen: Observations, config: PathConfig) -> Tensor:
