@@ -63,6 +63,12 @@ def joint_limits(x: PosedBody) -> Tensor:
     return (angles - highest).clamp_min(0) - (lowest - angles).clamp_min(0)
 
 
+def angles_beyond(angles: Tensor, joint: str) -> Tensor:
+    """Return how far the angles of one joint of :data:`LIMITS` are beyond its limits. [..., 3] → [..., 3] radians"""
+    _, lowest, highest = _table((joint,))
+    return (angles - angles.new_tensor(highest)).clamp_min(0) - (angles.new_tensor(lowest) - angles).clamp_min(0)
+
+
 def _bending_jacobian(x: PosedBody) -> Blocks:
     names = x.body.joint_names[1:]
     rows = []

@@ -23,7 +23,7 @@ from fit_avatar.energies import (
     shape_prior,
     translation_acceleration,
 )
-from fit_avatar.fitting.actions import Action, ConsensusShape, Initialise, Solve
+from fit_avatar.fitting.actions import Action, ConsensusShape, Initialise, ResolveLimbs, Solve
 from fit_avatar.fitting.actions.consensus_shape import consensus_terms
 from fit_avatar.fitting.actions.solve import POSE
 from fit_avatar.fitting.default_schedule import INDEPENDENT_OUTLINE
@@ -126,7 +126,7 @@ def motion(quality: str = "balanced") -> Schedule:
     pose = motion_terms(outline_sigma_m=0.006, outline_gate_m=Annealed(0.06, 0.03))
     actions: list[Action] = [
         Initialise(),
-        Solve("pose from keypoints and directions", start, free=FREE, optimiser=GaussNewton(20)),
+        ResolveLimbs("pose from keypoints and directions", start, free=FREE, optimiser=GaussNewton(20)),
         Solve("pose and shape from keypoints", motion_terms(), free=FREE, optimiser=GaussNewton(12)),
         Solve("pose and shape from outlines", outlined, free=FREE, optimiser=GaussNewton(16)),
     ]

@@ -7,7 +7,7 @@ clothes, so that they say how far a limb points to the camera.
 from __future__ import annotations
 
 from fit_avatar.energies import Annealed
-from fit_avatar.fitting.actions import EstimateFocalLength, Initialise, Solve
+from fit_avatar.fitting.actions import EstimateFocalLength, Initialise, ResolveLimbs, Solve
 from fit_avatar.fitting.actions.solve import POSE
 from fit_avatar.fitting.motion_schedule import first_terms, motion_terms
 from fit_avatar.fitting.schedule import Schedule
@@ -37,7 +37,7 @@ def track() -> Schedule:
         "any motion of a person whose avatar is given; motion alone",
         (
             Initialise(),
-            Solve("pose from keypoints and directions", start, free=FREE, optimiser=GaussNewton(20)),
+            ResolveLimbs("pose from keypoints and directions", start, free=FREE, optimiser=GaussNewton(20)),
             Solve("pose from outlines", rough, free=FREE, optimiser=GaussNewton(12)),
             EstimateFocalLength(
                 "focal length",

@@ -7,6 +7,7 @@ from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
 from fit_avatar.fitting.actions.initialise import Initialise
 from fit_avatar.fitting.actions.keypoint_noise import MeasureKeypointNoise
 from fit_avatar.fitting.actions.match_surface import MatchSurface
+from fit_avatar.fitting.actions.resolve_limbs import ResolveLimbs
 from fit_avatar.fitting.actions.solve import Solve
 from fit_avatar.fitting.actions.start_from import StartFrom
 from fit_avatar.fitting.actions.use_all_frames import UseAllFrames
@@ -20,6 +21,7 @@ __all__ = [
     "Initialise",
     "MatchSurface",
     "MeasureKeypointNoise",
+    "ResolveLimbs",
     "Solve",
     "StartFrom",
     "UseAllFrames",
