@@ -125,6 +125,8 @@ class Config:
     triangles."""
     skeleton: Literal["smpl", "mixamo", "unreal", "unity", "vrm"] = "smpl"
     """Whose names the joints have, in GLB, USD and BVH files; unreal also gets its root bone."""
+    blendshapes: bool = True
+    """Give the default body's face in GLB and USD files its 52 shapes, named as ARKit's, and joints of jaw and eyes."""
     bind: Literal["model", "a", "t"] = "model"
     """Pose in which GLB, OBJ, USD and BVH files hold the person: as the body was modelled, an A-pose or a T-pose."""
     up: Literal["y", "z"] = "y"

@@ -122,7 +122,7 @@ class _Written:
         """Write the avatar and the further outputs that were asked for."""
         runner, config, avatar, keys = self.runner, self.config, self.avatar, self.made.keys
         folder, code = config.folder, code_identity("fit_avatar.export")
-        style = Style(config.skeleton, config.bind, config.up, config.unit)
+        style = Style(config.skeleton, config.bind, config.up, config.unit, blendshapes=config.blendshapes)
         if config.avatar is not None:
             style = replace(style, animation=config.clip)
         depends_on = {

@@ -58,6 +58,8 @@ class Style:
 
     animation: str = "captured"
     """Name of the motion in GLB."""
+    blendshapes: bool = True
+    """GLB and USD get the shapes of the default body's face, and joints of jaw and eyes."""
 
     @property
     def axes(self) -> Axes:
@@ -129,6 +131,7 @@ def write_avatar(
             displacement=displacement,
             times_s=moving.times_s,
             name=style.animation,
+            blendshapes=style.blendshapes,
         ),
         obj,
         obj.with_suffix(".mtl"),
