@@ -13,7 +13,7 @@ from fit_avatar.body.default_body import NAMES, FaceShapes, face_shapes, read_de
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import connected_components
-from fit_avatar.export.mesh import RestMesh
+from fit_avatar.export.mesh import MAX_INFLUENCES, RestMesh
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -57,14 +57,17 @@ class Face:
     places: FloatArray
     """[K, 3] metres"""
     shares: FloatArray
-    """[V, K] of each vertex's weight, in [0, 1]"""
+    """Weights that these take over from the head. [V, K] in [0, 1]"""
+    head: int
+    """Index of the head among the body's joints."""
     gaze: FloatArray
     """By how much the shapes that look up, down, left and right turn the eyes, in degrees. [4]"""
 
     def weights(self, lbs_weights: FloatArray) -> FloatArray:
         """Return skinning weights with those of the face's joints behind the body's. [V, J] → [V, J + K]"""
-        rest = 1 - self.shares.sum(1, keepdims=True)
-        return np.concatenate([lbs_weights * rest, self.shares], axis=1)
+        weights = np.concatenate([lbs_weights, self.shares], axis=1)
+        weights[:, self.head] -= self.shares.sum(1)
+        return weights
 
 
 def face_of(body: Body, rest: RestMesh) -> Face | None:
@@ -89,12 +92,11 @@ def face_of(body: Body, rest: RestMesh) -> Face | None:
     fitted[:, at] = np.einsum("vab,nvb->nva", turn * scale[:, None, None], offsets[:, at])
     eyes = _eyes(shapes, pieces, template)
     chin, hinge = _hinge(shapes, template)
-    jaw = _jaw_shares(chin, hinge, shapes, template)
+    head, weights = body.joint_names.index("head"), body.lbs_weights.cpu().double().numpy()
     shares = np.zeros((len(template), len(JOINTS)))
-    shares[:, 0] = jaw
+    shares[:, 0] = _taken_over(_jaw_shares(chin, hinge, shapes, template), weights, head)
     for column, eye in enumerate(eyes, 1):
-        shares[eye] = 0.0
-        shares[eye, column] = 1.0
+        shares[eye, column] = weights[eye, head]
     everywhere = csr_matrix(np.isin(np.arange(len(template)), at)[None].astype(float))
     places = [_carried(everywhere, hinge, template, rest.vertices)]
     places += [_carried(_members(eye, len(template)), _centre(template[eye]), template, rest.vertices) for eye in eyes]
@@ -104,6 +106,7 @@ def face_of(body: Body, rest: RestMesh) -> Face | None:
         joints=JOINTS,
         places=np.stack(places),
         shares=shares,
+        head=head,
         gaze=_gaze(shapes, eyes, template),
     )
 
@@ -198,6 +201,13 @@ def _jaw_shares(turn: FloatArray, hinge: FloatArray, shapes: FaceShapes, templat
     offsets, full = _offsets(shapes, "jawOpen"), (template - hinge) @ (turn.T - np.eye(3))
     share = (full * offsets).sum(1) / ((full**2).sum(1) + STILL_M**2)
     return np.asarray(np.where(np.abs(offsets).max(1) > 0, share, 0).clip(0, 1))
+
+
+def _taken_over(jaw: FloatArray, weights: FloatArray, head: int) -> FloatArray:
+    """Return what the jaw takes of the head's weights [V, J]: all or nothing where no further joint has room. [V]"""
+    of_head = weights[:, head]
+    full = (weights > 0).sum(1) >= MAX_INFLUENCES
+    return np.where(full, np.where(2 * jaw > of_head, of_head, 0.0), np.minimum(jaw, of_head))
 
 
 def _gaze(shapes: FaceShapes, eyes: list[IntArray], template: FloatArray) -> FloatArray:

@@ -180,7 +180,11 @@ def write_extra(
         return [write_bvh(files[0], bound, poses, capture.fps, frames, style.skeleton, style.axes, times)]
     clip = (capture.fps, texture, frames)
     if name == "usd":
-        return [write_usdz(files[0], bound, poses, *clip, style.skeleton, style.axes, displacement, times)]
+        return [
+            write_usdz(
+                files[0], bound, poses, *clip, style.skeleton, style.axes, displacement, times, style.blendshapes
+            )
+        ]
     return [
         write_glb(
             file,

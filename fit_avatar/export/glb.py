@@ -17,14 +17,11 @@ from fit_avatar.export.face import Changes, Face, face_of
 from fit_avatar.export.gltf import INDEX_BUFFER, VERTEX_BUFFER, Buffer, packed
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.lod import simplified
-from fit_avatar.export.mesh import ROUGHNESS, RestMesh, SplitMesh, rest_mesh, split_seams
+from fit_avatar.export.mesh import MAX_INFLUENCES, ROUGHNESS, RestMesh, SplitMesh, rest_mesh, split_seams
 from fit_avatar.export.motion import root_motion, seconds
 from fit_avatar.export.normal_map import Shading, normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import write_bytes
-
-MAX_INFLUENCES = 4
-"""Joints per vertex; more would need a second set of attributes, which few viewers read."""
 
 
 def write_glb(

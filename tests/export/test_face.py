@@ -198,3 +198,15 @@ def test_everybody_of_a_scene_has_their_own(tmp_path: Path, path: Path) -> None:
         for name in ("jawOpen", "eyeBlinkLeft"):
             np.testing.assert_array_equal(target(whole, name, mesh=number), target(alone, name))
     assert len(trimesh.load(scene).geometry) == 2
+
+
+def test_the_joints_of_the_face_change_no_motion(person: tuple[Body, BodyState]) -> None:
+    body, state = person
+    face = face_of(body, rest_mesh(body, state))
+    assert face is not None
+    before = body.lbs_weights.double().numpy()
+    after = face.weights(before)
+    assert after.min() >= 0 and (after > 0).sum(1).max() <= 4
+    head = body.joint_names.index("head")
+    after[:, head] += after[:, -3:].sum(1)
+    np.testing.assert_allclose(after[:, :-3], before, atol=1e-12)
