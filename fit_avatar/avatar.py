@@ -161,7 +161,7 @@ class Avatar:
             frames: also write the posed mesh of every frame, and its joints.
             people_snapshot: also write the files that projects on top of People-Snapshot ask for, without their video
                 (with it: :func:`fit_avatar.export.write_people_snapshot`, which takes pictures).
-            extras: of "bvh", "usd", "amass" and "lods", see :func:`fit_avatar.export.write_extra`.
+            extras: of "bvh", "usd", "amass", "vrm" and "lods", see :func:`fit_avatar.export.write_extra`.
             style: names of joints, bind pose, axis that is up and unit.
             normal_map: also write folds finer than the mesh, read from the texture's shading.
             force: also write over files of the folder that this package did not write.

@@ -30,6 +30,8 @@ PERSONS = ("largest", "all")
 """What stands for a person's number."""
 MOST_PERSONS = 99
 """A clip shows no more."""
+VRM_LICENCES = ("private", "personal", "commercial", "free")
+"""Licences of VRM files, known without loading what writes them."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +116,26 @@ class Config:
     """How many coefficients describe the body's shape, up to 16."""
     export: tuple[
         Literal[
-            "frames", "people-snapshot", "instantavatar", "gaussianavatar", "exavatar", "bvh", "usd", "amass", "lods"
+            "frames", "people-snapshot", "instantavatar", "gaussianavatar", "exavatar", "bvh", "usd", "amass", "vrm",
+            "lods"
         ],
         ...,
     ] = ()  # fmt: skip
     """Further outputs. frames: the posed mesh of every fitted frame, and its joints. people-snapshot: the files of
     that data set, which other projects ask for. instantavatar, gaussianavatar, exavatar: frames, masks, camera and
     poses as these projects train on them, with --body a file of SMPL, of SMPL or SMPL-X, of SMPL-X. bvh: the motion
-    alone. usd: avatar.usdz. amass: the motion in that data set's layout. lods: avatar.glb with 50, 25 and 10 % of the
-    triangles."""
+    alone. usd: avatar.usdz. amass: the motion in that data set's layout. vrm: avatar.vrm (VRM 1.0), for VR and
+    streaming. lods: avatar.glb with 50, 25 and 10 % of the triangles."""
     skeleton: Literal["smpl", "mixamo", "unreal", "unity", "vrm"] = "smpl"
     """Whose names the joints have, in GLB, USD and BVH files; unreal also gets its root bone."""
+    blendshapes: bool = True
+    """Give the default body's face in GLB and USD files its 52 shapes, named as ARKit's, and joints of jaw and eyes."""
+    vrm_author: tuple[str, ...] = ()
+    """Authors that avatar.vrm names; without, it says unknown."""
+    vrm_licence: str = "private"
+    """What avatar.vrm allows. private: nobody but its author wears it; personal: everybody does, without profit;
+    commercial: companies, too, and they may change it; free: everything, without credit, and given on; or the address
+    (https://…) of a licence of your own, beside which it allows what private does."""
     bind: Literal["model", "a", "t"] = "model"
     """Pose in which GLB, OBJ, USD and BVH files hold the person: as the body was modelled, an A-pose or a T-pose."""
     up: Literal["y", "z"] = "y"
@@ -299,6 +310,16 @@ def _contradictions(config: Config) -> Iterator[str]:
     names = [name for name, value in given.items() if value is not None]
     if len(names) > 1:
         yield f"{' and '.join(names)} both say what the focal length is: give only one of them"
+    stated = [name for name in ("vrm_author", "vrm_licence") if getattr(config, name) != getattr(Config, name)]
+    if stated and "vrm" not in config.export:
+        yield f"--{stated[0].replace('_', '-')} is what avatar.vrm says: give --export vrm, too, or leave it out"
+    if not all(author.strip() for author in config.vrm_author):
+        yield "--vrm-author is empty: give a name, or leave it out"
+    if config.vrm_licence not in VRM_LICENCES and not config.vrm_licence.startswith("https://"):
+        yield (
+            f"--vrm-licence {config.vrm_licence} is no licence: give {', '.join(VRM_LICENCES)}, or the address of "
+            "one, which begins with https://"
+        )
     if config.quality != "balanced" and config.method not in REFINED:
         yield (
             f"--quality {config.quality} is for the presets {' and '.join(REFINED)}, but this run takes "

@@ -20,6 +20,7 @@ from fit_avatar.export import (
     EXTRAS,
     WRITERS,
     Style,
+    VrmMeta,
     append_animation,
     avatar_files,
     check_appendable,
@@ -30,6 +31,7 @@ from fit_avatar.export import (
     write_frames,
 )
 from fit_avatar.export.mesh import rest_mesh
+from fit_avatar.export.vrm import UNKNOWN
 from fit_avatar.io.fingerprint import code_identity, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.pipeline import Reconstruction
@@ -122,7 +124,8 @@ class _Written:
         """Write the avatar and the further outputs that were asked for."""
         runner, config, avatar, keys = self.runner, self.config, self.avatar, self.made.keys
         folder, code = config.folder, code_identity("fit_avatar.export")
-        style = Style(config.skeleton, config.bind, config.up, config.unit)
+        vrm = VrmMeta(config.clip, config.vrm_author or (UNKNOWN,), config.vrm_licence)
+        style = Style(config.skeleton, config.bind, config.up, config.unit, blendshapes=config.blendshapes, vrm=vrm)
         if config.avatar is not None:
             style = replace(style, animation=config.clip)
         depends_on = {

@@ -218,3 +218,14 @@ def test_auto_takes_the_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert resolve_device("auto") == resolve_device("cuda") == "cuda"
     assert resolve_device("cpu") == "cpu"
+
+
+def test_a_vrm_file_says_what_is_stated(config: Config) -> None:
+    asked = replace(config, export=("vrm",))
+    validate(replace(asked, vrm_author=("Anna",), vrm_licence="https://example.org/mine"))
+    with pytest.raises(BadInputError, match=r"--vrm-licence is what avatar\.vrm says: give --export vrm, too"):
+        validate(replace(config, vrm_licence="free"))
+    with pytest.raises(BadInputError, match="--vrm-licence cc is no licence: give private, personal, commercial, free"):
+        validate(replace(asked, vrm_licence="cc"))
+    with pytest.raises(BadInputError, match="--vrm-author is empty"):
+        validate(replace(asked, vrm_author=(" ",)))

@@ -26,6 +26,7 @@ from fit_avatar.export.obj import write_frames, write_obj
 from fit_avatar.export.people_snapshot import write_people_snapshot
 from fit_avatar.export.smpl_family import check_body
 from fit_avatar.export.usd import write_usdz
+from fit_avatar.export.vrm import VrmMeta, write_vrm
 from fit_avatar.io.atomic import atomic_folder, atomic_path, write_bytes
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "WRITERS",
     "Axes",
     "Style",
+    "VrmMeta",
     "append_animation",
     "atomic_folder",
     "atomic_path",
@@ -62,4 +64,5 @@ __all__ = [
     "write_obj",
     "write_people_snapshot",
     "write_usdz",
+    "write_vrm",
 ]

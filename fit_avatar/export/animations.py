@@ -139,9 +139,11 @@ def _as_in_file(document: dict[str, Any], path: Path, body: Body, motion: Motion
         bound, poses = in_bind_pose(body, motion.state, bind)
         for skeleton in get_args(Skeleton):
             rig = rest_rig(bound, poses, skeleton)
-            if rig.names != names:
+            own = len(rig.names)  # the file may have joints of the face behind these
+            if rig.names != names[:own]:
                 continue
-            away = max(np.abs(rig.local[:, :3, 3] - places).max(), np.abs(rig.local[:, :3, :3] - turns).max())
+            local = rig.local
+            away = max(np.abs(local[:, :3, 3] - places[:own]).max(), np.abs(local[:, :3, :3] - turns[:own]).max())
             if away < SAME_M:
                 return rig, root_motion(bound, poses)
     raise BadInputError(

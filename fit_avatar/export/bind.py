@@ -33,13 +33,22 @@ def in_bind_pose(body: Body, state: BodyState, bind: str) -> tuple[Body, BodySta
         state: shape and T poses.
         bind: "model" (nothing changes), "t" (pose zero) or "a" (arms lowered; a body modelled so stays as it is).
 
-    Rerotations:
+    Returns:
         A body without shape coefficients, expression and pose-dependent blend shapes, which the files do not have,
         and a state with no betas and zero offsets.
     """
     target = _bind_rotations(body, bind)
-    if target is None:
-        return body, state
+    return (body, state) if target is None else bound_at(body, state, target)
+
+
+def bound_at(body: Body, state: BodyState, target: Tensor) -> tuple[Body, BodyState]:
+    """Return the person as :func:`in_bind_pose`, in any bind pose.
+
+    Args:
+        body: the body.
+        state: shape and T poses.
+        target: each joint's rotation from the T-pose to the new bind pose. [J, 3, 3]
+    """
     at_origin = body.template.new_zeros(1, 3)
     vertices = shaped(body, state.betas, state.offsets)
     joints = pose_skeleton(body, state.betas, _local(body, target)[None], at_origin).joints[0]

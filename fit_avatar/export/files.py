@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,14 @@ from fit_avatar.export.npz import write_npz
 from fit_avatar.export.obj import write_obj
 from fit_avatar.export.skeletons import Skeleton
 from fit_avatar.export.usd import import_pxr, write_usdz
+from fit_avatar.export.vrm import VrmMeta, write_vrm
 from fit_avatar.export.world import in_world
 
 EXTRA_FILES = {
     "bvh": ("avatar.bvh",),
     "usd": ("avatar.usdz",),
     "amass": ("avatar_amass.npz",),
+    "vrm": ("avatar.vrm",),
     "lods": tuple(f"avatar_lod{level}.glb" for level in range(1, len(LOD.levels) + 1)),
 }
 """What :func:`write_extra` writes."""
@@ -58,6 +60,10 @@ class Style:
 
     animation: str = "captured"
     """Name of the motion in GLB."""
+    blendshapes: bool = True
+    """GLB and USD get the shapes of the default body's face, and joints of jaw and eyes."""
+    vrm: VrmMeta = field(default_factory=VrmMeta)
+    """Name, authors and licence in a VRM file."""
 
     @property
     def axes(self) -> Axes:
@@ -129,6 +135,7 @@ def write_avatar(
             displacement=displacement,
             times_s=moving.times_s,
             name=style.animation,
+            blendshapes=style.blendshapes,
         ),
         obj,
         obj.with_suffix(".mtl"),
@@ -150,7 +157,7 @@ def write_extra(
     displacement: NDArray[np.float32] | None = None,
     every: Motion | None = None,
 ) -> list[Path]:
-    """Write one of the :data:`EXTRAS`: ``avatar.bvh``, ``avatar.usdz``, ``avatar_amass.npz``, or ``avatar_lod1.glb`` …
+    """Write one of the :data:`EXTRAS`, for which :data:`EXTRA_FILES` has the names of the files.
 
     With ``every``, the poses of every frame of the clip, they hold those; without, the T poses of ``state``.
 
@@ -162,6 +169,8 @@ def write_extra(
     if name not in EXTRAS:
         raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
     files, style = extra_files(folder, name), style or Style()
+    if name == "vrm":
+        return [write_vrm(files[0], body, state, texture, style.vrm, displacement)]
     moving = in_world(body, every or _fitted(state, capture), capture)
     if name == "amass":
         return [write_amass(files[0], body, moving.state, moving.times_s)]
@@ -171,7 +180,11 @@ def write_extra(
         return [write_bvh(files[0], bound, poses, capture.fps, frames, style.skeleton, style.axes, times)]
     clip = (capture.fps, texture, frames)
     if name == "usd":
-        return [write_usdz(files[0], bound, poses, *clip, style.skeleton, style.axes, displacement, times)]
+        return [
+            write_usdz(
+                files[0], bound, poses, *clip, style.skeleton, style.axes, displacement, times, style.blendshapes
+            )
+        ]
     return [
         write_glb(
             file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,15 @@ from scipy.spatial.transform import Rotation
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.animations import GENERATOR, animation
+from fit_avatar.export.face import Changes, Face, face_of
 from fit_avatar.export.gltf import INDEX_BUFFER, VERTEX_BUFFER, Buffer, packed
 from fit_avatar.export.image import image_bytes
 from fit_avatar.export.lod import simplified
-from fit_avatar.export.mesh import ROUGHNESS, SplitMesh, rest_mesh, split_seams
+from fit_avatar.export.mesh import MAX_INFLUENCES, ROUGHNESS, RestMesh, SplitMesh, rest_mesh, split_seams
 from fit_avatar.export.motion import root_motion, seconds
 from fit_avatar.export.normal_map import Shading, normal_map
 from fit_avatar.export.rig import Rig, rest_rig
 from fit_avatar.io.atomic import write_bytes
-
-MAX_INFLUENCES = 4
-"""Joints per vertex; more would need a second set of attributes, which few viewers read."""
 
 
 def write_glb(
@@ -38,6 +37,7 @@ def write_glb(
     displacement: NDArray[np.float32] | None = None,
     times_s: NDArray[np.float64] | None = None,
     name: str = "captured",
+    blendshapes: bool = False,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -58,6 +58,8 @@ def write_glb(
         displacement: heights above the surface in metres, for a normal map. [s, s]
         times_s: when the frames were taken, in seconds; by default as ``frame_indices`` and ``fps`` say. [T]
         name: of the animation.
+        blendshapes: the default body's shapes of the face come as morph targets, with joints of jaw and eyes. The
+            full mesh alone has them.
 
     Returns:
         ``path``. Metres, y up, facing +z.
@@ -66,15 +68,49 @@ def write_glb(
         BadInputError: the disk is full or the folder cannot be written to.
         MissingDependencyError: ``detail`` is less than 1 and meshoptimizer is not installed.
     """
-    buffer = Buffer()
+    buffer, rest = Buffer(), rest_mesh(body, state)
+    face = face_of(body, rest) if blendshapes and detail >= 1 else None
+    rig = rest_rig(body, state, skeleton, face=face)
+    look = Look(texture, image_format, displacement)
+    document = avatar_document(buffer, body, rest, rig, look, face, detail)
     times = seconds(len(state.transl), fps, frame_indices, times_s)
     extras = {"first_frame": 0 if frame_indices is None else int(frame_indices[0]), "fps": fps}
-    rig = rest_rig(body, state, skeleton)
+    document["animations"] = [animation(buffer, rig, root_motion(body, state), times, name, extras)]
+    write_bytes(path, finished(document, buffer))
+    return path
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of a surface."""
+
+    texture: NDArray[np.uint8] | Path
+    """[S, S, 3] RGB, or the path of a picture."""
+    image_format: str = "png"
+    """Of the embedded texture, "png" or "jpg"."""
+    displacement: NDArray[np.float32] | None = None
+    """Heights above the surface in metres, for a normal map. [s, s]"""
+
+
+def avatar_document(
+    buffer: Buffer, body: Body, rest: RestMesh, rig: Rig, look: Look, face: Face | None = None, detail: float = 1.0
+) -> dict[str, Any]:
+    """Return a file's JSON without animations, with the arrays in a buffer. Node i is joint i; the mesh is behind them.
+
+    Args:
+        buffer: of the file, empty.
+        body: with weights and texture coordinates.
+        rest: the person in the bind pose.
+        rig: the skeleton, with the face's joints if there is a face.
+        look: texture and normal map.
+        face: shapes for morph targets.
+        detail: fraction of the triangles to keep.
+    """
     nodes = _joint_nodes(rig)
-    rest = rest_mesh(body, state)
     mesh = simplified(split_seams(body.faces.cpu().numpy(), body.uv_faces.cpu().numpy()), rest.vertices, detail)
     shading = Shading.of(rest, body.uvs.cpu().double().numpy(), mesh)
-    pictures = [("avatar", image_format, image_bytes(texture, f".{image_format}"))]
+    kind, bumpy = look.image_format, look.displacement is not None
+    pictures = [("avatar", kind, image_bytes(look.texture, f".{kind}"))]
     material: dict[str, Any] = {
         "name": "avatar",
         "pbrMetallicRoughness": {
@@ -83,20 +119,22 @@ def write_glb(
             "roughnessFactor": ROUGHNESS,
         },
     }
-    if displacement is not None:
-        bumps = image_bytes(normal_map(displacement, body, rest, shading), ".png")
+    if look.displacement is not None:
+        bumps = image_bytes(normal_map(look.displacement, body, rest, shading), ".png")
         pictures.append(("avatar_normal", "png", bumps))
         material["normalTexture"] = {"index": 1}
-    document: dict[str, Any] = {
+    primitive = _primitive(buffer, body, rig, mesh, shading, bumpy, face)
+    drawn: dict[str, Any] = {"name": "avatar", "primitives": [primitive]}
+    if face is not None:
+        primitive["targets"] = [_target(buffer, each, mesh) for each in face.shapes]
+        drawn |= {"weights": [0.0] * len(face.names), "extras": {"targetNames": list(face.names)}}
+    return {
         "asset": {"version": "2.0", "generator": GENERATOR} | ({"copyright": body.licence} if body.licence else {}),
         "scene": 0,
         "scenes": [{"nodes": [0, len(nodes)]}],
         "nodes": [*nodes, {"name": "avatar", "mesh": 0, "skin": 0}],
-        "meshes": [
-            {"name": "avatar", "primitives": [_primitive(buffer, body, rig, mesh, shading, displacement is not None)]}
-        ],
+        "meshes": [drawn],
         "skins": [_skin(buffer, rig)],
-        "animations": [animation(buffer, rig, root_motion(body, state), times, name, extras)],
         "materials": [material],
         "textures": [{"source": source, "sampler": 0} for source in range(len(pictures))],
         "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
@@ -109,10 +147,12 @@ def write_glb(
             for name, kind, content in pictures
         ],
     }
-    document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
-    document["buffers"] = [{"byteLength": len(buffer.data)}]
-    write_bytes(path, packed(document, bytes(buffer.data)))
-    return path
+
+
+def finished(document: dict[str, Any], buffer: Buffer) -> bytes:
+    """Return the content of a file."""
+    arrays = {"accessors": buffer.accessors, "bufferViews": buffer.views, "buffers": [{"byteLength": len(buffer.data)}]}
+    return packed({**document, **arrays}, bytes(buffer.data))
 
 
 def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
@@ -130,9 +170,10 @@ def _joint_nodes(rig: Rig) -> list[dict[str, Any]]:
 
 
 def _primitive(
-    buffer: Buffer, body: Body, rig: Rig, mesh: SplitMesh, shading: Shading, tangents: bool
+    buffer: Buffer, body: Body, rig: Rig, mesh: SplitMesh, shading: Shading, tangents: bool, face: Face | None
 ) -> dict[str, Any]:
-    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy(), rig.pelvis)
+    skinning = body.lbs_weights.cpu().double().numpy()
+    joints, weights = strongest_influences(skinning if face is None else face.weights(skinning), rig.pelvis)
     uvs = shading.uvs * [1, -1] + [0, 1]  # in glTF, v points down
     index_type = "<u2" if len(mesh.vertex) < 0xFFFF else "<u4"
     attributes = {
@@ -149,6 +190,23 @@ def _primitive(
         "indices": buffer.array(mesh.faces.ravel(), index_type, INDEX_BUFFER),
         "material": 0,
     }
+
+
+def _target(buffer: Buffer, shape: Changes, mesh: SplitMesh) -> dict[str, int]:
+    """Return a morph target: displacements and changes of normals, on the split mesh."""
+    count = len(mesh.vertex)
+    return {
+        "POSITION": buffer.sparse(*_split(shape.moved, shape.offsets, mesh), count),
+        "NORMAL": buffer.sparse(*_split(shape.turned, shape.normals, mesh), count),
+    }
+
+
+def _split(at: NDArray[np.int64], values: NDArray[np.float64], mesh: SplitMesh) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return values of M vertices of the body at the vertices of the split mesh, and their indices."""
+    place = np.full(mesh.vertex.max() + 1, -1)
+    place[at] = np.arange(len(at))
+    chosen = np.flatnonzero(place[mesh.vertex] >= 0)
+    return chosen, values[place[mesh.vertex[chosen]]]
 
 
 def strongest_influences(

@@ -36,6 +36,27 @@ class Buffer:
         self.data.extend(content)
         return len(self.views) - 1
 
+    def sparse(self, at: NDArray[np.int64], values: NDArray[Any], count: int) -> int:
+        """Append an array of ``count`` vectors that are zero but for a few, and return the index of its accessor.
+
+        Args:
+            at: indices of the others, ascending. [M]
+            values: of the others. [M, 3]
+            count: of all.
+        """
+        values = np.ascontiguousarray(values, "<f4")
+        whole = np.zeros((1, 3), "<f4") if len(at) < count else values[:0]
+        bounds = np.concatenate([values, whole])
+        accessor: dict[str, Any] = {"componentType": FLOAT, "count": count, "type": "VEC3"}
+        accessor |= {"min": bounds.min(0).tolist(), "max": bounds.max(0).tolist()}
+        if len(at):
+            kind = "<u2" if count <= 0xFFFF else "<u4"
+            indices = {"bufferView": self.view(at.astype(kind).tobytes()), "componentType": COMPONENTS[kind]}
+            accessor["sparse"] = {"count": len(at), "indices": indices}
+            accessor["sparse"]["values"] = {"bufferView": self.view(values.tobytes())}
+        self.accessors.append(accessor)
+        return len(self.accessors) - 1
+
     def array(self, values: NDArray[Any], dtype: str, target: int | None = None, bounds: bool = False) -> int:
         """Append an array (first axis: elements) and return the index of its accessor."""
         values = np.ascontiguousarray(values, dtype=dtype)
@@ -99,15 +120,19 @@ def compacted(document: dict[str, Any], binary: bytes) -> tuple[dict[str, Any], 
     document = copy.deepcopy(document)
     primitives = [primitive for mesh in document["meshes"] for primitive in mesh["primitives"]]
     samplers = [sampler for animation in document["animations"] for sampler in animation["samplers"]]
+    sets = [each for primitive in primitives for each in (primitive["attributes"], *primitive.get("targets", []))]
     holders = [
-        *((primitive["attributes"], name) for primitive in primitives for name in primitive["attributes"]),
+        *((attributes, name) for attributes in sets for name in attributes),
         *((primitive, "indices") for primitive in primitives),
         *((skin, "inverseBindMatrices") for skin in document["skins"]),
         *((sampler, end) for sampler in samplers for end in ("input", "output")),
     ]
     document["accessors"] = _kept(document["accessors"], holders)
-    pointing = [*document["accessors"], *document["images"]]
-    document["bufferViews"] = _kept(document["bufferViews"], [(each, "bufferView") for each in pointing])
+    sparse = [each["sparse"] for each in document["accessors"] if "sparse" in each]
+    parts_of_sparse = [each[part] for each in sparse for part in ("indices", "values")]
+    pointing = [*document["accessors"], *parts_of_sparse, *document["images"]]
+    holding = [(each, "bufferView") for each in pointing if "bufferView" in each]
+    document["bufferViews"] = _kept(document["bufferViews"], holding)
     parts = Buffer()
     for view in document["bufferViews"]:
         start, length = view["byteOffset"], view["byteLength"]

@@ -14,6 +14,8 @@ from fit_avatar.body.state import BodyState
 
 FloatArray = NDArray[np.float64]
 
+MAX_INFLUENCES = 4
+"""Joints per vertex; more would need a second set of attributes in a GLB, which few viewers read."""
 ROUGHNESS = 0.9
 """Of the material, in [0, 1]: skin and cloth hardly reflect. Chosen by hand."""
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.axes import Axes
+from fit_avatar.export.face import Face
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.skeletons import renamed, root_bone
 
@@ -22,7 +23,9 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rig:
-    """The R joints of a person who stands on the floor in the bind pose: those of the body, and before them a root.
+    """The R joints of a person who stands on the floor in the bind pose: those of the body, a root, and the face's.
+
+    The root comes before the body's joints, those of the face behind them.
 
     In the T-pose the axes of every joint are those of the world, so that its local rotation is SMPL's.
     """
@@ -45,11 +48,14 @@ class Rig:
 
     def with_root(self, rotations: FloatArray) -> FloatArray:
         """Return the quaternions (x, y, z, w) of all joints from those of the body's. [T, J, 4] → [T, R, 4]"""
-        still = np.tile([0.0, 0.0, 0.0, 1.0], (len(rotations), self.pelvis, 1))
-        return np.concatenate([still, rotations], axis=1)
+        whole = np.tile([0.0, 0.0, 0.0, 1.0], (len(rotations), len(self.names), 1))
+        whole[:, self.pelvis : self.pelvis + rotations.shape[1]] = rotations
+        return whole
 
 
-def rest_rig(body: Body, state: BodyState, skeleton: str = "smpl", axes: Axes | None = None) -> Rig:
+def rest_rig(
+    body: Body, state: BodyState, skeleton: str = "smpl", axes: Axes | None = None, face: Face | None = None
+) -> Rig:
     """Return the skeleton of a person.
 
     Args:
@@ -57,13 +63,20 @@ def rest_rig(body: Body, state: BodyState, skeleton: str = "smpl", axes: Axes | 
         state: the person; only the shape is used.
         skeleton: naming of the joints, see :mod:`fit_avatar.export.skeletons`.
         axes: of the file; by default y up and metres.
+        face: whose joints are added below the head.
     """
     axes = axes or Axes()
-    world = np.tile(np.eye(4), (len(body.parents), 1, 1))
-    world[:, :3, :3] = axes.rotations(body.bind_rotations.cpu().double().numpy())
-    world[:, :3, 3] = axes.points(rest_mesh(body, state).joints)
-    names, root = renamed(body.joint_names, skeleton), root_bone(skeleton)
+    ours, parents, places = tuple(body.joint_names), tuple(body.parents), rest_mesh(body, state).joints
+    turns = body.bind_rotations.cpu().double().numpy()
+    if face is not None:
+        head = ours.index("head")
+        ours, parents = (*ours, *face.joints), (*parents, *(head for _ in face.joints))
+        places = np.concatenate([places, face.places])
+        turns = np.concatenate([turns, np.tile(turns[head], (len(face.joints), 1, 1))])
+    world = np.tile(np.eye(4), (len(parents), 1, 1))
+    world[:, :3, :3], world[:, :3, 3] = axes.rotations(turns), axes.points(places)
+    names, root = renamed(ours, skeleton), root_bone(skeleton)
     if root is None:
-        return Rig(names, tuple(body.parents), world)
-    parents = (-1, *(parent + 1 for parent in body.parents))
+        return Rig(names, parents, world)
+    parents = (-1, *(parent + 1 for parent in parents))
     return Rig((root, *names), parents, np.concatenate([np.eye(4)[None], world]), pelvis=1)

@@ -28,6 +28,8 @@ POINTERS = {
 }  # fmt: skip
 """Members that hold numbers of such lists, outside animations."""
 INDEXED = {"attributes": "accessors"}
+LISTED = {"targets": "accessors"}
+"""Members that hold a list of such."""
 TEXTURES = ("baseColorTexture", "normalTexture")
 
 
@@ -146,8 +148,10 @@ def _append(whole: _Part, motion: dict[str, Any], part: _Part, root: dict[str, A
         return [each + first[into] for each in value] if isinstance(value, list) else value + first[into]
 
     def moved(value: Any, key: str = "") -> Any:
-        if key in POINTERS:
+        if key in POINTERS and not isinstance(value, dict):  # a sparse accessor has indices of its own
             return shifted(value, POINTERS[key])
+        if key in LISTED:
+            return [{name: number + first[LISTED[key]] for name, number in each.items()} for each in value]
         if key in INDEXED:  # name → number
             return {name: number + first[INDEXED[key]] for name, number in value.items()}
         if key in TEXTURES:

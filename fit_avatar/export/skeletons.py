@@ -50,6 +50,22 @@ for _ours, _theirs in _FINGERS.items():
 
 _PATTERNS = {"mixamo": "mixamorig:{Side}{name}", "unreal": "{name}_{s}", "unity": "{Side}{name}", "vrm": "{side}{name}"}
 
+VRM_BONES = frozenset(
+    (
+        *("hips", "spine", "chest", "upperChest", "neck", "head", "jaw"),
+        *(
+            f"{side}{bone}"
+            for side in ("left", "right")
+            for bone in (
+                *("Eye", "UpperLeg", "LowerLeg", "Foot", "Toes", "Shoulder", "UpperArm", "LowerArm", "Hand"),
+                *(f"Thumb{phalanx}" for phalanx in _VRM_THUMB),
+                *(f"{finger}{phalanx}" for finger in ("Index", "Middle", "Ring", "Little") for phalanx in _PHALANGES),
+            )
+        ),
+    )
+)
+"""Every bone that VRM 1.0 names."""
+
 _ROOTS = {"unreal": "root"}
 """Bones above the pelvis, of skeletons that have one: Unreal makes the topmost bone the one that moves a character."""
 

@@ -14,9 +14,10 @@ from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.errors import BadInputError
 from fit_avatar.export.axes import Axes
-from fit_avatar.export.glb import MAX_INFLUENCES, strongest_influences
+from fit_avatar.export.face import Changes, Face, face_of
+from fit_avatar.export.glb import strongest_influences
 from fit_avatar.export.image import image_bytes
-from fit_avatar.export.mesh import ROUGHNESS, rest_mesh
+from fit_avatar.export.mesh import MAX_INFLUENCES, ROUGHNESS, rest_mesh
 from fit_avatar.export.motion import Motion, frames_of, root_motion, seconds
 from fit_avatar.export.normal_map import normal_map
 from fit_avatar.export.rig import Rig, rest_rig
@@ -56,6 +57,7 @@ def write_usdz(
     axes: Axes | None = None,
     displacement: NDArray[np.float32] | None = None,
     times_s: NDArray[np.float64] | None = None,
+    blendshapes: bool = False,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -73,6 +75,7 @@ def write_usdz(
         axes: of the file, which records them; by default y up and metres.
         displacement: heights above the surface, in metres, for a normal map. [s, s]
         times_s: when the frames were taken, in seconds; by default as ``frame_indices`` and ``fps`` say. [T]
+        blendshapes: the default body's shapes of the face come as blend shapes, with joints of jaw and eyes.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -88,15 +91,18 @@ def write_usdz(
             (Path(folder) / NORMALS).write_bytes(image_bytes(normals, ".png"))
         stage = pxr.Usd.Stage.CreateNew(str(layer))
         _set_axes(pxr, stage, axes, fps)
-        rig, motion = rest_rig(body, state, skeleton, axes), root_motion(body, state)
+        face = face_of(body, rest_mesh(body, state)) if blendshapes else None
+        rig, motion = rest_rig(body, state, skeleton, axes, face), root_motion(body, state)
         times = np.round(seconds(len(motion.pelvis), fps, frame_indices, times_s) * fps, TIME_DIGITS)
         root = pxr.UsdSkel.Root.Define(stage, ROOT)
         stage.SetDefaultPrim(root.GetPrim())
         stage.SetMetadata("comment", body.licence)
         root.CreateExtentAttr(_motion_extent(body, state, motion, axes))
         mesh = _mesh(pxr, stage, body, state, axes)
-        _skin(pxr, stage, mesh, body, rig)
-        _animate(pxr, stage, rig, motion, times, axes)
+        _skin(pxr, stage, mesh, body, rig, face)
+        animation = _animate(pxr, stage, rig, motion, times, axes)
+        if face is not None:
+            _shapes(pxr, stage, mesh, animation, face, axes)
         _material(pxr, stage, mesh, displacement is not None)
         stage.GetRootLayer().Save()
         with atomic_path(path) as temporary:
@@ -132,7 +138,7 @@ def _mesh(pxr: Any, stage: Any, body: Body, state: BodyState, axes: Axes) -> Any
     return mesh
 
 
-def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
+def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig, face: Face | None) -> None:
     """Define the skeleton and bind the mesh to it."""
     skeleton = pxr.UsdSkel.Skeleton.Define(stage, f"{ROOT}/skeleton")
     skeleton.CreateJointsAttr(_joint_paths(pxr, rig))
@@ -142,7 +148,8 @@ def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
         (skeleton.CreateRestTransformsAttr, rig.local),
     ):  # USD has row vectors
         create(pxr.Vt.Matrix4dArray.FromNumpy(np.ascontiguousarray(matrices.transpose(0, 2, 1))))
-    joints, weights = strongest_influences(body.lbs_weights.cpu().double().numpy(), rig.pelvis)
+    skinning = body.lbs_weights.cpu().double().numpy()
+    joints, weights = strongest_influences(skinning if face is None else face.weights(skinning), rig.pelvis)
     for prim in (mesh.GetPrim(), stage.GetPrimAtPath(ROOT)):
         binding = pxr.UsdSkel.BindingAPI.Apply(prim)
         binding.CreateSkeletonRel().SetTargets([skeleton.GetPath()])
@@ -156,8 +163,8 @@ def _skin(pxr: Any, stage: Any, mesh: Any, body: Body, rig: Rig) -> None:
     )
 
 
-def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, axes: Axes) -> None:
-    """Define the animation of the skeleton; only the pelvis is translated."""
+def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, axes: Axes) -> Any:
+    """Define the animation of the skeleton, and return it; only the pelvis is translated."""
     animation = pxr.UsdSkel.Animation.Define(stage, f"{ROOT}/skeleton/captured")
     animation.CreateJointsAttr(_joint_paths(pxr, rig))
     animation.CreateScalesAttr(pxr.Vt.Vec3hArray.FromNumpy(np.ones((len(rig.names), 3), np.float16)))
@@ -177,6 +184,33 @@ def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, 
     stage.SetEndTimeCode(times[-1])
     binding = pxr.UsdSkel.BindingAPI.Apply(stage.GetPrimAtPath(f"{ROOT}/skeleton"))
     binding.CreateAnimationSourceRel().SetTargets([animation.GetPath()])
+    return animation
+
+
+def _shapes(pxr: Any, stage: Any, mesh: Any, animation: Any, face: Face, axes: Axes) -> None:
+    """Define the blend shapes of a face below its mesh, at rest in the animation."""
+    vt, shapes = pxr.Vt, []
+    for name, changes in zip(face.names, face.shapes, strict=True):
+        at, offsets, normals = _together(changes)
+        shape = pxr.UsdSkel.BlendShape.Define(stage, f"{ROOT}/mesh/{name}")
+        shape.CreatePointIndicesAttr(vt.IntArray.FromNumpy(at.astype(np.int32)))
+        shape.CreateOffsetsAttr(vt.Vec3fArray.FromNumpy(axes.points(offsets).astype(np.float32)))
+        shape.CreateNormalOffsetsAttr(vt.Vec3fArray.FromNumpy(axes.vectors(normals).astype(np.float32)))
+        shapes.append(shape.GetPath())
+    binding = pxr.UsdSkel.BindingAPI(mesh)
+    binding.CreateBlendShapesAttr(list(face.names))
+    binding.CreateBlendShapeTargetsRel().SetTargets(shapes)
+    animation.CreateBlendShapesAttr(list(face.names))
+    animation.CreateBlendShapeWeightsAttr([0.0] * len(face.names))
+
+
+def _together(changes: Changes) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Return all vertices that a shape moves or turns, with both, as USD has them. [M], [M, 3], [M, 3]"""
+    at = np.union1d(changes.moved, changes.turned)
+    offsets, normals = np.zeros((len(at), 3)), np.zeros((len(at), 3))
+    offsets[np.searchsorted(at, changes.moved)] = changes.offsets
+    normals[np.searchsorted(at, changes.turned)] = changes.normals
+    return at, offsets, normals
 
 
 def _material(pxr: Any, stage: Any, mesh: Any, has_normal_map: bool) -> None:

@@ -74,6 +74,7 @@ def test_t_pose_with_names_of_another_skeleton(tmp_path: Path, body: Body, state
         ("bvh", ["avatar.bvh"], None),
         ("amass", ["avatar_amass.npz"], None),
         ("usd", ["avatar.usdz"], "pxr"),
+        ("vrm", ["avatar.vrm"], None),
         ("lods", ["avatar_lod1.glb", "avatar_lod2.glb", "avatar_lod3.glb"], "meshoptimizer"),
     ],
 )
@@ -111,7 +112,7 @@ def test_the_motion_of_every_frame_is_in_all_of_them(
 
 
 def test_an_unknown_extra(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:
-    with pytest.raises(ValueError, match="choose one of bvh, usd, amass, lods"):
+    with pytest.raises(ValueError, match="choose one of bvh, usd, amass, vrm, lods"):
         write_extra("fbx", tmp_path, body, state, capture, TEXTURE)
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from mathutils import Matrix
 
 MOST_MM = 0.1
+SHAPES = 52
 Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 FBX = (
     "import bpy, sys; bpy.ops.wm.read_factory_settings(use_empty=True); bpy.context.scene.render.fps = 30; "
@@ -47,7 +48,8 @@ class Truth:
         self.turn, self.shift = Z_UP @ to_world[:3, :3], Z_UP @ to_world[:3, 3]
         with np.load(results / "joints.npz") as z:
             self.joints = z["joints"] @ self.turn.T + self.shift
-            self.seconds = (z["frame_index"] - z["frame_index"][0]) / self.extras["fps"]
+            self.seconds = (z["frame_index"] - self.extras["first_frame"]) / self.extras["fps"]
+            self.names = self.names[: self.joints.shape[1]]  # behind them there may be joints of the face
             self.files = [results / "frames" / f"{index:06d}.obj" for index in z["frame_index"]]
 
     def vertices(self, frame: int) -> np.ndarray:
@@ -140,13 +142,28 @@ def _animated(name: str, truth: Truth, most_mm: float, frames_per_second: float 
         f"{len(mesh.data.uv_layers)} UV layer, pictures {pictures}, "
         f"{len(bpy.data.actions)} action; vertices at most {1000 * worst:.4f} mm from the fit"
     )
+    shapes = _shapes(mesh)
     moves = _bones(truth, armature)
     weighted = abs(sums - 1).max() < 1e-3 and groups <= bones
     alone = sum(o.type == "MESH" and not o.hide_render for o in bpy.data.objects)
     if name.startswith("avatar.fbx") and alone != 1:
         print(f"  {alone} meshes where one should be")
         return False
-    return bool(moves and weighted and pictures and mesh.data.uv_layers and 1000 * worst < most_mm)
+    whole = not shapes or len(shapes) == SHAPES
+    return bool(moves and weighted and whole and pictures and mesh.data.uv_layers and 1000 * worst < most_mm)
+
+
+def _shapes(mesh: bpy.types.Object) -> list[str]:
+    """Return the names of the shapes of the face, and print what the open jaw moves."""
+    if mesh.data.shape_keys is None:
+        return []
+    still, *blocks = mesh.data.shape_keys.key_blocks
+    jaw = mesh.data.shape_keys.key_blocks["jawOpen"]
+    moved = [(at.co - rest.co).length for at, rest in zip(jaw.data, still.data, strict=True)]
+    print(
+        f"  {len(blocks)} shape keys; jawOpen moves {sum(x > 0 for x in moved)} vertices, by {1000 * max(moved):.1f} mm"
+    )
+    return [block.name for block in blocks]
 
 
 def _bones(truth: Truth, armature: bpy.types.Object, per_key: bool = False) -> bool:
@@ -155,7 +172,7 @@ def _bones(truth: Truth, armature: bpy.types.Object, per_key: bool = False) -> b
     worst = 0.0
     for frame in _some(truth):
         if per_key:  # one Blender frame for each of the file's, counted from 1
-            bpy.context.scene.frame_set(frame + 1)
+            bpy.context.scene.frame_set(1 + round(truth.seconds[frame] * truth.extras["fps"]))
         else:
             _go_to(truth.seconds[frame])
         heads = {_plain(bone.name): np.array(armature.matrix_world @ bone.head) for bone in armature.pose.bones}

@@ -1,10 +1,11 @@
-// Load a GLB with three.js in headless Chromium, play its animation, and write what came of it.
+// Load a GLB or VRM with three.js in headless Chromium, play it, and write what came of it.
 //
 //   node play.mjs JOB.json
 //
-// JOB: {glb, out, chromium, width, height, projection, cameraToWorld, times}: matrices are 16 numbers, columns first.
-// Writes OUT/<k>.png for every time, the texture unlit on black, OUT/lit.png as a viewer would show it, and
-// OUT/seen.json with three's bone and vertex positions.
+// JOB: {glb, out, chromium, width, height, page} and what the page needs. play.html, which plays the animation:
+// projection, cameraToWorld (16 numbers, columns first) and times; it makes <k>.png for every time, the texture unlit on
+// black, and lit.png as a viewer would show it. vrm.html, which plays the expressions: <expression>.png.
+// Writes the pictures to OUT, and OUT/seen.json with what else the page has seen.
 import { createServer } from "node:http";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, extname, join, normalize } from "node:path";
@@ -38,7 +39,7 @@ try {
   page.on("pageerror", (error) => trouble.push(String(error)));
   page.on("console", (line) => ["error", "warn"].includes(line.type()) && trouble.push(line.text()));
   await page.setViewport({ width: job.width, height: job.height });
-  await page.goto(`http://127.0.0.1:${server.address().port}/play.html`);
+  await page.goto(`http://127.0.0.1:${server.address().port}/${job.page ?? "play.html"}`);
   const seen = await page.evaluate((job) => window.play(job), job);
   for (const [name, picture] of Object.entries(seen.pictures)) {
     await writeFile(join(job.out, `${name}.png`), Buffer.from(picture.split(",")[1], "base64"));

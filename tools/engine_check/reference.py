@@ -37,13 +37,14 @@ def load(results: Path) -> Reference:
     """Read a folder of fit-avatar's results."""
     with np.load(results / "avatar.npz") as z:
         arrays = {name: z[name] for name in z.files}
-    to_world = np.array(_json_of(results / "avatar.glb")["animations"][0]["extras"]["world_from_camera"])
+    extras = _json_of(results / "avatar.glb")["animations"][0]["extras"]
+    to_world = np.array(extras["world_from_camera"])
     vertices, joints = _posed(arrays)
     frames = arrays["frame_indices"]
     return Reference(
         vertices=vertices @ to_world[:3, :3].T + to_world[:3, 3],
         joints=joints @ to_world[:3, :3].T + to_world[:3, 3],
-        times=(frames - frames[0]) / float(arrays["fps"]),
+        times=(frames - extras["first_frame"]) / float(arrays["fps"]),
         faces=arrays["faces"],
         uv=arrays["uv"],
         uv_faces=arrays["uv_faces"],
