@@ -60,8 +60,6 @@ class Face:
     """Weights that these take over from the head. [V, K] in [0, 1]"""
     head: int
     """Index of the head among the body's joints."""
-    gaze: FloatArray
-    """By how much the shapes that look up, down, left and right turn the eyes, in degrees. [4]"""
 
     def weights(self, lbs_weights: FloatArray) -> FloatArray:
         """Return skinning weights with those of the face's joints behind the body's. [V, J] → [V, J + K]"""
@@ -83,32 +81,24 @@ def face_of(body: Body, rest: RestMesh) -> Face | None:
     if body.name not in NAMES:
         return None
     shapes, template = face_shapes(), read_default(body.name).template.double().numpy()
-    faces = body.faces.cpu().numpy()
-    offsets = shapes.offsets.double().numpy()
+    if len(body.template) != len(template):
+        return None
+    faces, offsets = body.faces.cpu().numpy(), shapes.offsets.double().numpy()
     at = np.flatnonzero(np.abs(offsets).max((0, 2)) > 0)
     pieces = [piece for piece in _pieces(faces, len(template)) if np.isin(piece, at).any()]
     turn, scale = _similarities(_windows(template, at, pieces), template, rest.vertices)
     fitted = np.zeros_like(offsets)
     fitted[:, at] = np.einsum("vab,nvb->nva", turn * scale[:, None, None], offsets[:, at])
-    eyes = _eyes(shapes, pieces, template)
-    chin, hinge = _hinge(shapes, template)
     head, weights = body.joint_names.index("head"), body.lbs_weights.cpu().double().numpy()
     shares = np.zeros((len(template), len(JOINTS)))
-    shares[:, 0] = _taken_over(_jaw_shares(chin, hinge, shapes, template), weights, head)
-    for column, eye in enumerate(eyes, 1):
+    jaw_turn, hinge = _hinge(shapes, template)
+    shares[:, 0] = _taken_over(_jaw_shares(jaw_turn, hinge, shapes, template), weights, head)
+    places = [_carried(_members(at, len(template)), hinge, template, rest.vertices)]
+    for column, eye in enumerate(_eyes(shapes, pieces, template), 1):
         shares[eye, column] = weights[eye, head]
-    everywhere = csr_matrix(np.isin(np.arange(len(template)), at)[None].astype(float))
-    places = [_carried(everywhere, hinge, template, rest.vertices)]
-    places += [_carried(_members(eye, len(template)), _centre(template[eye]), template, rest.vertices) for eye in eyes]
-    return Face(
-        names=shapes.names,
-        shapes=tuple(_changes(each, rest, faces) for each in fitted),
-        joints=JOINTS,
-        places=np.stack(places),
-        shares=shares,
-        head=head,
-        gaze=_gaze(shapes, eyes, template),
-    )
+        places.append(_carried(_members(eye, len(template)), _centre(template[eye]), template, rest.vertices))
+    changes = tuple(_changes(each, rest, faces) for each in fitted)
+    return Face(shapes.names, changes, JOINTS, np.stack(places), shares, head)
 
 
 def _changes(offsets: FloatArray, rest: RestMesh, faces: NDArray[np.int64]) -> Changes:
@@ -208,20 +198,6 @@ def _taken_over(jaw: FloatArray, weights: FloatArray, head: int) -> FloatArray:
     of_head = weights[:, head]
     full = (weights > 0).sum(1) >= MAX_INFLUENCES
     return np.where(full, np.where(2 * jaw > of_head, of_head, 0.0), np.minimum(jaw, of_head))
-
-
-def _gaze(shapes: FaceShapes, eyes: list[IntArray], template: FloatArray) -> FloatArray:
-    """Return the angles by which up, down, left and right turn the eyes, of both the mean, in degrees. [4]"""
-    looks = (("Up", "Up"), ("Down", "Down"), ("Out", "In"), ("In", "Out"))
-    angles = []
-    for both in looks:
-        turns = []
-        for eye, look, side in zip(eyes, both, ("Left", "Right"), strict=True):
-            points = template[eye]
-            turn = _turn(points, points + _offsets(shapes, f"eyeLook{look}{side}")[eye])
-            turns.append(np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))))
-        angles.append(np.mean(turns))
-    return np.array(angles)
 
 
 def _turn(source: FloatArray, target: FloatArray) -> FloatArray:

@@ -9,13 +9,13 @@ import pytest
 import torch
 from toy_body import turning_state
 
-from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.body import Body, BodyState, load_body, pose_body
 from fit_avatar.capture import Camera
 from fit_avatar.energies import Term, fit_capsules, people_apart
 from fit_avatar.energies.collision import capsule_radii
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.occlusion import find_overlaps, small_mask
-from fit_avatar.fitting.reconcile import Single, reconcile
+from fit_avatar.fitting.reconcile import DEFAULT_RECONCILE, Single, _radii, reconcile
 from fit_avatar.solvers import Problem, Unknowns
 from fit_avatar.visibility.raster import silhouette
 from tests.energies.stick_body import stick_body
@@ -139,3 +139,15 @@ def test_clothes_make_capsules_thicker(sticks: Body) -> None:
     assert naked == pytest.approx(fit_capsules(sticks).radii, rel=0.3)
     assert (wide > naked).all()
     assert (capsule_radii(sticks, sticks.template, state.betas * 0, 0.9) >= naked).all()
+
+
+def test_hands_that_touch_are_wholly_outside_each_other() -> None:
+    """A hand is no capsule: of a torso it is enough to hold the most."""
+    body, config = load_body(), DEFAULT_RECONCILE
+    betas = torch.zeros(body.shape_basis.shape[-1])
+    state = BodyState(betas, torch.zeros_like(body.template), *(torch.zeros(0, 3) for _ in range(3)))
+    found = _radii(body, state, config)
+    most, hands = (capsule_radii(body, body.template, betas, f) for f in (config.inside, config.hands_inside))
+    is_hand = torch.tensor([body.joint_names[j].endswith("wrist") for j in fit_capsules(body).joints])
+    assert is_hand.sum() == 2 and (hands[is_hand] > most[is_hand] + 0.002).all()
+    assert torch.equal(found, torch.where(is_hand, hands, most))
