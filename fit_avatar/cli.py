@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         if (error.name or "").startswith("fit_avatar"):
             raise
-        return _fail(f"{error}{REMEDY}", USER_ERROR)
+        return _without_packages(error, argv)
     except BrokenPipeError:  # fit-avatar --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -138,6 +138,19 @@ def _escape_what_the_terminal_lacks() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _without_packages(error: ImportError, argv: Sequence[str]) -> int:
+    """Say how to install what is missing, by the standard library alone: pip refuses a Python that is too new."""
+    from fit_avatar import doctor
+
+    if list(argv) == ["doctor"]:
+        print(doctor.examine())
+        return USER_ERROR
+    python = doctor.python()
+    if python.problem:
+        return _fail(f"this is Python {python.version}, and {python.problem}: {python.remedy}", USER_ERROR)
+    return _fail(f"{error}{REMEDY}", USER_ERROR)
 
 
 def _fail(message: str, code: int) -> int:
