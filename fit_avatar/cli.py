@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         quiet = contextlib.nullcontext() if config.log == "verbose" else _silent_libraries()
         with quiet, _termination_like_interruption(), reporter_for(config.log) as reporter:
-            from fit_avatar import command, everyone  # after the options are read: --help needs no torch
+            with _interruptions_wait():
+                from fit_avatar import command, everyone  # after the options are read: --help needs no torch
 
             run = everyone.run if config.person == everyone.ALL else command.run
             summary = run(config, reporter)
@@ -102,6 +103,25 @@ def _termination_like_interruption() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _interruptions_wait() -> Iterator[None]:
+    """Let Ctrl-C wait while libraries load, a second or two: NumPy and others make errors of their own of it."""
+    if threading.current_thread() is not threading.main_thread():  # only it may say so
+        yield
+        return
+    asked: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, _: asked.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
