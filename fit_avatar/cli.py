@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         quiet = contextlib.nullcontext() if config.log == "verbose" else _silent_libraries()
         with quiet, _termination_like_interruption(), reporter_for(config.log) as reporter:
-            from fit_avatar import command, everyone  # after the options are read: --help needs no torch
+            with _interruptions_wait():
+                from fit_avatar import command, everyone  # after the options are read: --help needs no torch
 
             run = everyone.run if config.person == everyone.ALL else command.run
             summary = run(config, reporter)
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         if (error.name or "").startswith("fit_avatar"):
             raise
-        return _fail(f"{error}{REMEDY}", USER_ERROR)
+        return _without_packages(error, argv)
     except BrokenPipeError:  # fit-avatar --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -102,6 +103,25 @@ def _termination_like_interruption() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _interruptions_wait() -> Iterator[None]:
+    """Let Ctrl-C wait while libraries load, a second or two: NumPy and others make errors of their own of it."""
+    if threading.current_thread() is not threading.main_thread():  # only it may say so
+        yield
+        return
+    asked: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, _: asked.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -138,6 +158,19 @@ def _escape_what_the_terminal_lacks() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _without_packages(error: ImportError, argv: Sequence[str]) -> int:
+    """Say how to install what is missing, by the standard library alone: pip refuses a Python that is too new."""
+    from fit_avatar import doctor
+
+    if list(argv) == ["doctor"]:
+        print(doctor.examine())
+        return USER_ERROR
+    python = doctor.python()
+    if python.problem:
+        return _fail(f"this is Python {python.version}, and {python.problem}: {python.remedy}", USER_ERROR)
+    return _fail(f"{error}{REMEDY}", USER_ERROR)
 
 
 def _fail(message: str, code: int) -> int:

@@ -35,6 +35,8 @@ PURPOSES = {
 }
 PYTHONS = ((3, 10), (3, 14))
 """The oldest and the newest Python for which all packages have wheels."""
+IN_A_NEW_ONE = "-m venv .venv && . .venv/bin/activate && pip install -r requirements.txt ."
+"""What follows the name of a Python to install everything in a virtual environment, as README has it."""
 LITERT = "ai-edge-litert"
 RTMLIB = "pip install onnxruntime tqdm && pip install --no-deps rtmlib"
 OPENPOSE = "build OpenPose with BUILD_PYTHON=ON and put its folder build/python on PYTHONPATH"
@@ -102,7 +104,7 @@ def examine() -> Findings:
     try:
         wanted = requires("fit-avatar") or []
     except PackageNotFoundError:
-        missing = Part("fit-avatar", problem="it is not installed", remedy="in its folder: pip install .")
+        missing = Part("fit-avatar", problem="it is not installed", remedy=f"in its folder: python3 {IN_A_NEW_ONE}")
         return Findings(system(), (python(), missing), ())
     always = [requirement for requirement in wanted if "extra ==" not in requirement]
     runnable = has_detector_wheel()
@@ -139,11 +141,7 @@ def python() -> Part:
     age = "old" if sys.version_info[:2] < oldest else "new"
     usable = [f"python3.{minor}" for minor in range(newest[1], oldest[1] - 1, -1)]
     there = next((name for name in usable if shutil.which(name)), None)
-    remedy = (
-        f"{there} -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt ."
-        if there
-        else f"uv tool install --python {last} . (uv brings that Python)"
-    )
+    remedy = f"{there} {IN_A_NEW_ONE}" if there else f"uv tool install --python {last} . (uv brings that Python)"
     return Part("Python", found, f"it is too {age}: {first} to {last} are needed", remedy)
 
 

@@ -271,6 +271,20 @@ def test_an_interruption_while_libraries_load_is_understood() -> None:
     assert (told.returncode, told.stderr) == (130, "fit-avatar: interrupted; run the same command again to continue\n")
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_an_interruption_in_the_middle_of_a_library_waits_for_its_end(number: str) -> None:
+    script = (
+        "import signal, sys; from fit_avatar import cli\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == 'numpy._core': signal.raise_signal(signal.{number})\n"
+        "sys.meta_path.insert(0, Interrupted()); code = cli.main(['--video', 'x', '--log', 'quiet'])\n"
+        "assert 'fit_avatar.command' in sys.modules; sys.exit(code)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (130, "fit-avatar: interrupted; run the same command again to continue\n")
+
+
 def test_a_path_that_may_not_be_opened_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], video: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 import builtins
 import importlib
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -85,6 +87,35 @@ def test_a_python_without_wheels_is_named(
     assert "uv tool install --python 3.14 ." in str(doctor.python())
 
 
+BARE = """
+import sys
+sys.path.insert(0, {root!r})
+{version}
+from fit_avatar.__main__ import main
+sys.argv[1:] = {argv!r}
+sys.exit(main())
+"""
+NEW = "sys.version_info = (3, 15, 0, 'final', 0); import platform; platform.python_version = lambda: '3.15.0'"
+
+
+@pytest.mark.parametrize(
+    ("argv", "version", "told"),
+    [
+        (["doctor"], "", "✗ fit-avatar: it is not installed; in its folder: python3 -m venv .venv && "),
+        (["doctor"], NEW, "✗ Python 3.15.0: it is too new: 3.10 to 3.14 are needed; "),
+        (["--video", "a.mp4"], NEW, "fit-avatar: this is Python 3.15.0, and it is too new: 3.10 to 3.14 are needed: "),
+        (["--video", "a.mp4"], "", "fit-avatar: No module named 'tyro': install the packages of requirements.txt"),
+    ],
+)
+def test_a_python_without_any_package_is_told_what_to_do(argv: list[str], version: str, told: str) -> None:
+    code = BARE.format(root=str(Path(doctor.__file__).parents[1]), version=version, argv=argv)
+    done = subprocess.run(
+        [sys.executable, "-S", "-I", "-X", "utf8", "-c", code], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 2 and told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_where_the_default_detector_has_no_wheel_it_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optional.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(optional.platform, "machine", lambda: "x86_64")
@@ -148,7 +179,7 @@ def test_a_source_folder_without_installation_is_reported(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(doctor, "requires", nothing)
     found = examine()
-    assert not found.usable and "pip install ." in str(found)
+    assert not found.usable and "pip install -r requirements.txt ." in str(found)
 
 
 def test_the_command_says_whether_a_run_is_possible(
