@@ -45,7 +45,7 @@ class ResolveLimbs(Solve):
     def run(self, state: FitState, context: Context) -> FitState:
         """Return the state of least energy."""
         best = super().run(state, context)
-        seen = state.observations(context.observations)
+        seen = self.observed(state.observations(context.observations))
         if self.rounds == 0 or state.hypotheses > 1 or told_directions(seen) >= self.enough:
             return best
         quiet = replace(context, on_step=None)
@@ -60,6 +60,11 @@ class ResolveLimbs(Solve):
             elif i:
                 break
         return best
+
+    def observed(self, seen: Observations) -> Observations:
+        """Return what frames show without directions of limbs, if no term reads them."""
+        read = any("limb_directions" in term.energy.observes for term in self.terms)
+        return seen if read else replace(seen, limb_directions=None, limb_precision=None)
 
     def of_trunk(self) -> Solve:
         """Return the solve that places the trunk alone, with limbs as they are."""
