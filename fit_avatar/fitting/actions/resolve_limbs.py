@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from fit_avatar.energies.directions import ENDS
 from fit_avatar.fitting.actions.action import Context
@@ -57,7 +58,8 @@ class ResolveLimbs(Solve):
         best = super().run(state, context)
         seen, trunk = self.observed(state.observations(context.observations)), self.of_trunk()
         single, placed = state.clip.transl.dim() == 2, "keypoint_reprojection" in [term.name for term in trunk.terms]
-        if not (self.rounds and single and placed) or told_directions(seen) >= self.enough:
+        told = told_directions(seen.keypoints, seen.limb_precision)
+        if not (self.rounds and single and placed) or told >= self.enough:
             return best
         quiet = replace(context, on_step=None)
         optimiser: Optimiser = replace(self.optimiser, iterations=self.trial_iterations)
@@ -111,11 +113,16 @@ def turned_over(state: FitState, context: Context, ends: tuple[str, str]) -> Fit
     return replace(state, clip=clip) if turned.max() > LEAST_TURN else None
 
 
-def told_directions(seen: Observations) -> float:
-    """Return of what share of the arms' and legs' segments that are seen a detector tells directions."""
-    if seen.limb_precision is None:
+def told_directions(keypoints: Tensor, precision: Tensor | None) -> float:
+    """Return of what share of the arms' and legs' segments that are seen a detector tells directions.
+
+    Args:
+        keypoints: BODY_25, (u, v, confidence). [T, 25, 3]
+        precision: 1/σ of the limbs' directions, 0 where they are unknown. [T, 10]
+    """
+    if precision is None:
         return 0.0
-    ends = seen.keypoints[..., list(ENDS[: 2 * LIMBS_ALONE]), 2].unflatten(-1, (LIMBS_ALONE, 2))
+    ends = keypoints[..., list(ENDS[: 2 * LIMBS_ALONE]), 2].unflatten(-1, (LIMBS_ALONE, 2))
     shown = (ends > LEAST_CONFIDENCE).all(-1)
-    told = shown & (seen.limb_precision[..., :LIMBS_ALONE] > 0)
+    told = shown & (precision[..., :LIMBS_ALONE] > 0)
     return float(told.sum() / shown.sum().clamp_min(1))
