@@ -2,6 +2,7 @@
 
     python benchmarks/motions.py write OUT [--recordings FOLDER] [--only walk kick] [--size 720] [--frames 60]
     python benchmarks/motions.py score CLIP_FOLDER … [--presets motion] [--inputs given raw] [--ablation]
+        [--untold]
 
 FOLDER holds ASF/AMC files of the CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu); without it, the motions
 are the ones that are made of curves. ``benchmarks/README.md`` describes the folders that are written.
@@ -19,7 +20,7 @@ from typing import Any, Literal
 import tyro
 
 from fit_avatar.fitting import PRESETS, preset
-from lib.motion_scores import KEYS, MotionJob, parts_of, score, score_part, table
+from lib.motion_scores import KEYS, UNTOLD, MotionJob, parts_of, score, score_part, table
 from lib.motions import CURVES, TAKES, recorded
 from lib.moved_person import write_moved_person
 from lib.process import in_a_process
@@ -69,6 +70,7 @@ def score_clips(
     inputs: tuple[Literal["given", "true-masks", "true-keypoints", "raw"], ...] = ("given", "raw"),
     frames: int = 60,
     ablation: bool = False,
+    untold: bool = False,
     out: Path = OUT,
 ) -> None:
     """Fit clips, measure the motions, and write ``table.md`` and ``results.json``.
@@ -80,6 +82,8 @@ def score_clips(
         frames: use at most this many.
         ablation: instead of running the program as users do, fit with 2D points alone, and let directions, outlines,
             prior and contact join one after the other; nothing is refused.
+        untold: likewise, but with all terms and no directions in 3D, as captures from a script or from other programs'
+            2D points may have none: once from a single start, once with the search for the ways in which limbs point.
         out: folder of the results; rows of earlier runs stay in them.
     """
     if not clips:
@@ -91,7 +95,8 @@ def score_clips(
     kept, text = out / "results.json", ""
     rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
     for method, way, clip in product(presets, inputs, clips):
-        for part in parts_of(preset(method)) if ablation else ("",):
+        parts = [*(parts_of(preset(method)) if ablation else []), *(UNTOLD if untold else [])]
+        for part in parts or [""]:
             job = MotionJob(clip, way, method, frames, out, part)
             row = in_a_process(score_part if part else score, job)
             rows = [old for old in rows if any(old[key] != row[key] for key in KEYS)] + [row]

@@ -12,7 +12,8 @@ import torch
 from fit_avatar.body import Body
 from fit_avatar.capture import Capture
 from fit_avatar.capture.source import Picture, Source
-from fit_avatar.fitting import Observations, Schedule, measure_turning
+from fit_avatar.fitting import Observations, ResolveLimbs, Schedule, StartFrom, measure_turning
+from fit_avatar.fitting.actions.resolve_limbs import told_directions
 from fit_avatar.fitting.partial import (
     TOO_FEW_WHOLE,
     never_seen,
@@ -26,6 +27,12 @@ from fit_avatar.io.fingerprint import code_identity, digest
 from fit_avatar.io.runner import Runner, under
 
 logger = logging.getLogger(__name__)
+
+GUESSED = (
+    "Directions of limbs in 3D are known for {share:.0%} of the arms and legs that are seen: where they are not, "
+    "whether a limb points to the camera or away from it is a guess by what people usually do, and may be wrong."
+)
+"""What is said of a motion that was fitted by 2D points alone."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ def plan_fit(
         schedule = method
     key = "" if runner.store is None else digest([observed, seen.frame_indices, seen.frame_weights])
     plan = Plan(schedule, seen, observations, key, notes)
-    return plan if source is None else _with_limbs(plan, source, runner)
+    return _with_limbs_note(plan if source is None else _with_limbs(plan, source, runner))
 
 
 def _unlike_a_turn(
@@ -140,3 +147,16 @@ def _with_limbs(plan: Plan, source: Source, runner: Runner) -> Plan:
     )
     observations = cache(lambda: plan.observations().with_limbs(limbs.value))
     return replace(plan, capture=limbs.value, observations=observations, key=limbs.key)
+
+
+def _with_limbs_note(plan: Plan) -> Plan:
+    """Say that the ways in which limbs point are a guess, where the method looks for them without directions in 3D."""
+    actions, limbs = plan.schedule.actions, plan.capture.limb_directions
+    searches = [action for action in actions if isinstance(action, ResolveLimbs)]
+    if not searches or any(isinstance(action, StartFrom) for action in actions):
+        return plan
+    precision = None if limbs is None else torch.from_numpy(1 / limbs.sigma_rad)
+    share = told_directions(torch.from_numpy(plan.capture.keypoints), precision)
+    if share >= searches[0].enough:
+        return plan
+    return replace(plan, warnings=(*plan.warnings, GUESSED.format(share=share)))

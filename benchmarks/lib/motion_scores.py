@@ -20,7 +20,7 @@ from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Capture
 from fit_avatar.capture.source import Source
 from fit_avatar.errors import FitAvatarError
-from fit_avatar.fitting import ConsensusShape, Schedule, Solve, preset
+from fit_avatar.fitting import ConsensusShape, ResolveLimbs, Schedule, Solve, preset
 from fit_avatar.io.runner import Runner
 from fit_avatar.pipeline import Options, build
 from fit_avatar.progress import Silent
@@ -39,6 +39,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """The parts of the ablation, in the order in which they join the 2D points, and their terms."""
 POINTS = "2D points"
+UNTOLD = ("no directions, one start", "no directions")
+"""The whole preset for captures without directions in 3D, without and with a search for the ways limbs point."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ def score_part(job: MotionJob) -> dict[str, Any]:
     clip = read_clip(job.clip)
     observed = observe_clip(clip, job.inputs, False, job.out / "observed")
     capture, body = spread(observed.capture, job.frames), load_body()
-    options = Options(with_parts(preset(job.preset), job.part), clip.height_m, texture_size=0, check=False)
+    plan = with_parts(preset(job.preset), job.part)
+    if job.part in UNTOLD:
+        capture = replace(capture, limb_directions=None)
+    options = Options(plan, clip.height_m, texture_size=0, check=False)
     pictures = Source(capture.camera, clip.folder / "video.mp4").pictures(capture)
     began = time.perf_counter()
     try:
@@ -102,13 +107,16 @@ def with_parts(plan: Schedule, last: str) -> Schedule:
     """Return a schedule with the 2D points and the parts of the ablation up to the last one.
 
     Without outlines nothing shows the clothes, so that the consensus shapes are left out with them. Smoothness, joint
-    limits and the shape's prior stay in any case.
+    limits and the shape's prior stay in any case. What is tried without directions needs the prior.
     """
+    if last in UNTOLD:
+        return plan if last == UNTOLD[1] else plan.with_each(ResolveLimbs, lambda solve: replace(solve, rounds=0))
     names = [POINTS, *PARTS]
     gone = {term for part in names[names.index(last) + 1 :] for term in PARTS[part]}
 
     def less(solve: Solve) -> Solve:
-        return solve.without(*(term.name for term in solve.terms if term.name in gone))
+        solve = solve.without(*(term.name for term in solve.terms if term.name in gone))
+        return replace(solve, rounds=0) if isinstance(solve, ResolveLimbs) and "limb_direction" in gone else solve
 
     plan = plan.with_each(Solve, less)
     if "contour_distance" in gone:

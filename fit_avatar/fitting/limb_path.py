@@ -119,7 +119,8 @@ def _turning_costs(sides: LimbSides, seen: Observations, config: PathConfig) -> 
     now, before = sides.directions[1:, :, :, None], sides.directions[:-1, :, None]
     angle = 2 * ((now - before).norm(dim=-1) / 2).clamp_max(1.0).asin()  # [T−1, C, 4, 4, 2]
     usual = config.turn_rad * (seen.frame_intervals_s * REFERENCE_RATE_HZ).clamp_min(0.5)
-    return (angle / usual[:, None, None, None, None]).square().clamp_max(config.most_turn).sum(-1)
+    cost: Tensor = (angle / usual[:, None, None, None, None]).square().clamp_max(config.most_turn).sum(-1)
+    return cost
 
 
 def _viterbi(cost: Tensor, turning: Tensor) -> Tensor:

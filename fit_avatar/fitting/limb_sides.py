@@ -7,7 +7,7 @@ agree with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
@@ -51,7 +51,7 @@ class LimbSides:
         picked = self.rotations[frames, chains.to(poses.device), poses]  # [T, C, 2, 3, 3]
         rotations = clip.rotations.clone()
         rotations[:, [j for chain in _joints(body) for j in chain[:2]]] = picked.flatten(1, 2)
-        return ClipState(**{**vars(clip), "rotations": rotations})
+        return replace(clip, rotations=rotations)
 
 
 def limb_sides(body: Body, clip: ClipState, keypoints: Tensor, camera: Camera) -> LimbSides:
@@ -86,6 +86,27 @@ def limb_sides(body: Body, clip: ClipState, keypoints: Tensor, camera: Camera) -
             missed.append(torch.stack([short, shorter], 1))
     shape = (len(CHAINS), len(SIDES))
     return LimbSides(*(torch.stack(each, 1).unflatten(1, shape) for each in (rotations, directions, missed)))
+
+
+def mirrored_trunk(body: Body, clip: ClipState, ends: tuple[str, str]) -> tuple[ClipState, Tensor]:
+    """Return a clip that is turned so that a line of its trunk points away from the camera as far as it points to it.
+
+    Args:
+        body: the body.
+        clip: to be turned about the pelvis.
+        ends: the joints at both ends of the line, such as those of the hips.
+
+    Returns:
+        The clip, and by how much it is turned. [T] radians
+    """
+    places = pose_skeleton(body, clip.betas, clip.rotations, clip.transl).joints
+    first, second = (places[:, body.joint_names.index(name)] for name in ends)
+    line, ray = normalize(second - first, dim=-1), normalize(places[:, 0], dim=-1)
+    other = line - 2 * (line * ray).sum(-1, keepdim=True) * ray
+    rotations = clip.rotations.clone()
+    rotations[:, 0] = _between(line, other) @ rotations[:, 0]
+    turned = torch.atan2(torch.linalg.cross(line, other).norm(dim=-1), (line * other).sum(-1))
+    return replace(clip, rotations=rotations), turned
 
 
 def _joints(body: Body) -> list[tuple[int, ...]]:

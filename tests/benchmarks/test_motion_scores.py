@@ -18,10 +18,10 @@ from fit_avatar.energies import (
     limb_direction,
     mixture_pose_prior,
 )
-from fit_avatar.fitting import ConsensusShape, Schedule, Solve
+from fit_avatar.fitting import ConsensusShape, ResolveLimbs, Schedule, Solve, preset
 from fit_avatar.report import limb_trust, limb_warnings
 from lib.motion_errors import LIMB_ENDS, motion_errors, named_limbs, wrong_limbs
-from lib.motion_scores import PARTS, POINTS, parts_of, table, with_parts
+from lib.motion_scores import PARTS, POINTS, UNTOLD, parts_of, table, with_parts
 
 RNG = np.random.default_rng(0)
 
@@ -92,6 +92,16 @@ def test_parts_join_one_after_the_other(plan: Schedule):
         assert any(isinstance(a, ConsensusShape) for a in less.actions) == ("contour_distance" in names)
     assert [len(names) for names in seen] == [0, 1, 2, 3]
     assert with_parts(plan, "contact") == plan
+
+
+def test_without_directions_one_start_or_several():
+    plan = preset("motion")
+    assert with_parts(plan, UNTOLD[1]) == plan
+
+    def starts(part: str) -> list[int]:
+        return [solve.rounds for solve in with_parts(plan, part).solves if isinstance(solve, ResolveLimbs)]
+
+    assert starts(UNTOLD[0]) == [0] == starts(POINTS) and starts("directions")[0] > 0
 
 
 def test_the_table_has_refusals_and_means_of_what_was_fitted():

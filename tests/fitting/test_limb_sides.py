@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from synthetic import CAMERA
@@ -10,8 +11,8 @@ from synthetic import CAMERA
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.energies.limits import angles_beyond
 from fit_avatar.fitting import FitState
-from fit_avatar.fitting.limb_sides import CHAINS, limb_sides
-from tests.fitting.sitting import BODY, LEGS, seen_of, segments, sitting
+from fit_avatar.fitting.limb_sides import CHAINS, limb_sides, mirrored_trunk
+from tests.fitting.sitting import BODY, LEGS, joints, seen_of, segments, sitting
 
 
 def test_all_poses_agree_with_the_picture_and_one_is_the_true_one() -> None:
@@ -57,3 +58,18 @@ def test_what_is_too_far_to_be_reached_is_missed() -> None:
     keypoints[:, BODY_25.index("left_elbow"), 0] += 300
     missed = limb_sides(BODY, sitting(), keypoints, CAMERA).missed_m
     assert (missed[0, 0, :, 0] > 0.2).all() and (missed[0, LEGS, 0] < 0.01).all()
+
+
+def test_a_trunk_that_is_turned_over_shows_the_same_hips() -> None:
+    clip = FitState.upright(BODY, 2).clip
+    angle = torch.tensor(0.6)
+    about_y = torch.tensor([[angle.cos(), 0, angle.sin()], [0, 1, 0], [-angle.sin(), 0, angle.cos()]])
+    clip = replace(clip, rotations=torch.cat([(clip.rotations[:, 0] @ about_y)[:, None], clip.rotations[:, 1:]], 1))
+    ends = ("right_hip", "left_hip")
+    other, turned = mirrored_trunk(BODY, clip, ends)
+    hips = [joints(each)[:, [BODY.joint_names.index(name) for name in ends]].diff(dim=1) for each in (clip, other)]
+    assert torch.allclose(hips[0][..., :2], hips[1][..., :2], atol=0.01)
+    assert torch.allclose(hips[0][..., 2], -hips[1][..., 2], atol=0.01) and hips[0][..., 2].abs().min() > 0.05
+    assert torch.allclose(turned, torch.full((2,), 1.2), atol=0.1)
+    back, _ = mirrored_trunk(BODY, other, ends)
+    assert torch.allclose(joints(back), joints(clip), atol=1e-4)

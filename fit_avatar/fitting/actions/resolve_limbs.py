@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from fit_avatar.energies.directions import ENDS
 from fit_avatar.fitting.actions.action import Context
 from fit_avatar.fitting.actions.solve import Solve
 from fit_avatar.fitting.limb_path import DEFAULT_PATH, likeliest_sides
-from fit_avatar.fitting.limb_sides import LEAST_CONFIDENCE, limb_sides
+from fit_avatar.fitting.limb_sides import LEAST_CONFIDENCE, limb_sides, mirrored_trunk
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.state import FitState
+from fit_avatar.solvers import Optimiser
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +25,10 @@ TRUNK = ("right_shoulder", "left_shoulder", "right_hip", "left_hip", "neck")
 """The keypoints that place the trunk."""
 OF_TRUNK = ("keypoint_reprojection", "rotation_acceleration", "translation_acceleration", "shape_prior", "body_height")
 """The terms that do."""
+LEAN, HIPS = ("pelvis", "neck"), ("right_hip", "left_hip")
+"""Lines of the trunk that may point to the camera or away from it: whether the person leans, and where they turn."""
+LEAST_TURN = math.radians(30)
+"""A trunk that is turned over by less in every frame is no other start. Chosen by hand."""
 LIMBS_ALONE = 8
 """The first limbs of which a detector tells directions are those of arms and legs."""
 
@@ -30,36 +38,55 @@ class ResolveLimbs(Solve):
     """Solve from several starts where no directions in 3D are known, and keep the one of least energy.
 
     From an A-pose, a solve ends with limbs that point to the camera instead of away from it: the 2D points are the
-    same, and no small step leads from one to the other. So the trunk is placed first, and the likeliest sequence of
-    the poses that arms and legs can have is another start; then those of the best trunk so far are one. Where a
+    same, and no small step leads from one to the other. So arms and legs also start from the likeliest sequence of the
+    poses that the 2D points leave to them: with the trunk as its own points place it; with a trunk that leans the other
+    way; with the trunk of the best result so far; and with that turned over, left hip for right hip in depth. Where a
     detector tells directions, the solve is a plain one.
 
     Source: Taylor 2000 for the poses; Sminchisescu and Triggs 2003 (Kinematic jump processes) for the search.
     """
 
-    rounds: int = 3
-    """How many further starts are tried at most; 0: none."""
+    rounds: int = 4
+    """How many of these starts are tried, in this order; 0: none."""
+    trial_iterations: int = 10
+    """Iterations of the solve's optimiser from each of them: they begin nearer to where they end. Chosen by hand."""
     enough: float = 0.9
     """Plain if directions are known of this share of the limbs that are seen. Chosen by hand."""
 
     def run(self, state: FitState, context: Context) -> FitState:
         """Return the state of least energy."""
         best = super().run(state, context)
-        seen = state.observations(context.observations)
-        if self.rounds == 0 or state.hypotheses > 1 or told_directions(seen) >= self.enough:
+        seen, trunk = self.observed(state.observations(context.observations)), self.of_trunk()
+        single, placed = state.clip.transl.dim() == 2, "keypoint_reprojection" in [term.name for term in trunk.terms]
+        told = told_directions(seen.keypoints, seen.limb_precision)
+        if not (self.rounds and single and placed) or told >= self.enough:
             return best
         quiet = replace(context, on_step=None)
-        trunk = self.of_trunk().run(state, quiet)
-        for i in range(self.rounds):
-            start = self.likeliest(best if i else trunk, seen, context)
-            tried = super().run(replace(state, clip=start.clip), quiet)
+        optimiser: Optimiser = replace(self.optimiser, iterations=self.trial_iterations)
+        trial = Solve(self.name, self.terms, self.free, optimiser, self.frozen_joints)
+        upright = trunk.run(state, quiet)
+        leaning = turned_over(upright, context, LEAN)
+        starts: list[Callable[[FitState], FitState | None]] = [
+            lambda best: upright,
+            lambda best: None if leaning is None else trunk.run(replace(state, clip=leaning.clip), quiet),
+            lambda best: best,
+            lambda best: turned_over(best, context, HIPS),
+        ]
+        for i, start in enumerate(starts[: self.rounds]):
+            begin = start(best)
+            if begin is None:
+                continue
+            tried = trial.run(replace(state, clip=self.likeliest(begin, seen, context).clip), context)
             energies = [found.solves[-1][1].energy_after for found in (best, tried)]
-            logger.info("%s: best energy so far %.0f, from start %d %.0f", self.name, energies[0], i + 2, energies[1])
+            logger.info("%s: least energy so far %.0f, from start %d %.0f", self.name, energies[0], i + 2, energies[1])
             if energies[1] < energies[0]:
                 best = tried
-            elif i:
-                break
         return best
+
+    def observed(self, seen: Observations) -> Observations:
+        """Return what frames show without directions of limbs, if no term reads them."""
+        read = any("limb_directions" in term.energy.observes for term in self.terms)
+        return seen if read else replace(seen, limb_directions=None, limb_precision=None)
 
     def of_trunk(self) -> Solve:
         """Return the solve that places the trunk alone, with limbs as they are."""
@@ -79,11 +106,23 @@ class ResolveLimbs(Solve):
             return replace(state, clip=sides.chosen(state.clip, context.body, poses))
 
 
-def told_directions(seen: Observations) -> float:
-    """Return of what share of the arms' and legs' segments that are seen a detector tells directions."""
-    if seen.limb_precision is None:
+def turned_over(state: FitState, context: Context, ends: tuple[str, str]) -> FitState | None:
+    """Return a state with a line of the trunk turned over along the viewing ray; None where that is nearly the same."""
+    with torch.no_grad():
+        clip, turned = mirrored_trunk(context.body, state.clip, ends)
+    return replace(state, clip=clip) if turned.max() > LEAST_TURN else None
+
+
+def told_directions(keypoints: Tensor, precision: Tensor | None) -> float:
+    """Return of what share of the arms' and legs' segments that are seen a detector tells directions.
+
+    Args:
+        keypoints: BODY_25, (u, v, confidence). [T, 25, 3]
+        precision: 1/σ of the limbs' directions, 0 where they are unknown. [T, 10]
+    """
+    if precision is None:
         return 0.0
-    ends = seen.keypoints[..., list(ENDS[: 2 * LIMBS_ALONE]), 2].unflatten(-1, (LIMBS_ALONE, 2))
+    ends = keypoints[..., list(ENDS[: 2 * LIMBS_ALONE]), 2].unflatten(-1, (LIMBS_ALONE, 2))
     shown = (ends > LEAST_CONFIDENCE).all(-1)
-    told = shown & (seen.limb_precision[..., :LIMBS_ALONE] > 0)
+    told = shown & (precision[..., :LIMBS_ALONE] > 0)
     return float(told.sum() / shown.sum().clamp_min(1))
