@@ -6,14 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from fit_avatar.capture.among import detect_among
 from fit_avatar.capture.blazepose import PoseEstimator
 from fit_avatar.capture.camera_motion import Asked, find_camera_motion, standing_still
 from fit_avatar.capture.camera_path import CameraMotion
+from fit_avatar.capture.candidate import Candidate, coarse_masks, with_others
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import CaptureConfig
@@ -23,8 +22,8 @@ from fit_avatar.capture.detectors import Detector
 from fit_avatar.capture.everybody import BuiltIn, Finder, find_cast, known
 from fit_avatar.capture.given_limbs import known_limbs
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
-from fit_avatar.capture.mediapipe_pose import Detection, MediaPipeDetector
-from fit_avatar.capture.moves import Move, moved_values, resized_move
+from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
+from fit_avatar.capture.moves import Move, resized_move
 from fit_avatar.capture.person import body_size, is_person
 from fit_avatar.capture.point_sets import PointSets
 from fit_avatar.capture.points import BODY, People, Points, join_parts
@@ -35,7 +34,7 @@ from fit_avatar.capture.selection import relative_sharpness
 from fit_avatar.capture.slots import NO_PERSON, NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.steady import SHAKEN, Steadied, find_bumps
 from fit_avatar.capture.track import Track
-from fit_avatar.capture.types import PERSON_LEVEL, Camera, CutOff, Image, LeftOut, Mask, Progress
+from fit_avatar.capture.types import Camera, CutOff, Image, LeftOut, Mask, Progress
 from fit_avatar.capture.whereabouts import everybody
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
@@ -44,39 +43,6 @@ from fit_avatar.io.threads import in_threads
 Slots = tuple[tuple[int, ...], ...]
 Choose = Callable[[Collection[int]], Slots]
 """Chooses slots evenly over a clip without some of its frames."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A frame that shows the person, before its mask is made."""
-
-    points: Points
-    """All points. [137, 3]"""
-    probability: NDArray[np.uint8] | None
-    """Of the person, as 0..255; ``None`` if masks are given. [h, w]"""
-    detection: Detection | None = None
-    """What the built-in detector has found, where it was asked."""
-    crossed: bool = False
-    """Whether somebody who is not seen must be right behind the person."""
-
-    @property
-    def others(self) -> NDArray[np.uint8] | None:
-        """Return the probability of everybody else, if the detector sees anybody. [h, w]"""
-        return None if self.detection is None else self.detection.others
-
-    def moved(self, points: Points, move: Move | None, size: tuple[int, int]) -> Candidate:
-        """Return the frame with other points, and moved, if it is. ``size``: width and height of the picture"""
-        if move is None or self.probability is None:
-            return replace(self, points=points)
-        scale_y, scale_x = np.divide(self.probability.shape, size[::-1]).tolist()
-        small = resized_move(move, scale_x, scale_y)
-
-        def shifted(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-            return moved_values(values, small, cv2.INTER_LINEAR)
-
-        others = None if self.others is None else shifted(self.others)
-        detection = None if self.detection is None else replace(self.detection, others=others)
-        return replace(self, points=points, probability=shifted(self.probability), detection=detection)
 
 
 @dataclass(frozen=True)
@@ -427,18 +393,3 @@ class Observer:
         if count < self.config.min_frames:
             reasons = sorted({x.reason for x in self.left_out if x.frame_index in candidates})
             raise NoPersonError(self.given.too_few(count, reasons))
-
-
-def coarse_masks(found: Mapping[int, Candidate]) -> dict[int, Mask]:
-    """Return where the detector sees the person, at the size of its own masks. Frame index → [h, w]"""
-    return {index: c.probability > PERSON_LEVEL for index, c in found.items() if c.probability is not None}
-
-
-def with_others(found: Mapping[int, Candidate], masks: Mapping[int, Mask]) -> dict[int, Mask]:
-    """Return masks that hold everybody else, too: they move as the background does not. Frame index → [h, w]"""
-    each = dict(masks)
-    for index, mask in masks.items():
-        others = found[index].others if index in found else None
-        if others is not None:
-            each[index] = mask | (cv2.resize(others, mask.shape[::-1]) > PERSON_LEVEL)
-    return each

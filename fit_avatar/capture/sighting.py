@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fit_avatar.capture.alignment import align
+from fit_avatar.capture.candidate import Candidate, coarse_masks
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.cut_off import describe_cut_off
 from fit_avatar.capture.detectors import Detector, make_detector
@@ -17,7 +18,7 @@ from fit_avatar.capture.inputs import Inputs
 from fit_avatar.capture.mask_check import shows_upper_body
 from fit_avatar.capture.masks import GivenMasks
 from fit_avatar.capture.moves import Move, moved_mask, moved_points
-from fit_avatar.capture.observer import Candidate, Observer, Slots, coarse_masks
+from fit_avatar.capture.observer import Observer, Slots
 from fit_avatar.capture.points import People, Points
 from fit_avatar.capture.presence import LEGS
 from fit_avatar.capture.refusals import all_alike, empty_masks

@@ -10,10 +10,11 @@ import pytest
 from cardboard import person, write_video
 
 from fit_avatar.capture.camera_path import CameraMotion
+from fit_avatar.capture.candidate import Candidate
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE
-from fit_avatar.capture.observer import Candidate, Observer
+from fit_avatar.capture.observer import Observer
 from fit_avatar.capture.points import join_parts
 from fit_avatar.capture.refusals import Given
 from fit_avatar.capture.types import Camera
