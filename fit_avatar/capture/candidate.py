@@ -53,11 +53,15 @@ def coarse_masks(found: Mapping[int, Candidate]) -> dict[int, Mask]:
     return {index: c.probability > PERSON_LEVEL for index, c in found.items() if c.probability is not None}
 
 
-def with_others(found: Mapping[int, Candidate], masks: Mapping[int, Mask]) -> dict[int, Mask]:
-    """Return masks that hold everybody else, too: they move as the background does not. Frame index → [h, w]"""
-    each = dict(masks)
-    for index, mask in masks.items():
+def people_in(found: Mapping[int, Candidate], masks: Mapping[int, Mask] | None) -> dict[int, Mask]:
+    """Return where the person and everybody else is: they move as the background does not. Frame index → [h, w]
+
+    ``masks``: of the person, if there are given ones.
+    """
+    own = coarse_masks(found) if masks is None else masks
+    people = dict(own)
+    for index, mask in own.items():
         others = found[index].others if index in found else None
         if others is not None:
-            each[index] = mask | (cv2.resize(others, mask.shape[::-1]) > PERSON_LEVEL)
-    return each
+            people[index] = mask | (cv2.resize(others, mask.shape[::-1]) > PERSON_LEVEL)
+    return people

@@ -11,12 +11,14 @@ from fit_avatar.capture.assemble import assemble_capture, input_sources
 from fit_avatar.capture.box import mask_height
 from fit_avatar.capture.camera import require_camera_size
 from fit_avatar.capture.camera_motion import Asked
+from fit_avatar.capture.candidate import people_in
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.crowd import crowd_warning, others_in
 from fit_avatar.capture.cuts import find_pieces
 from fit_avatar.capture.detectors import make_detector
+from fit_avatar.capture.follow_camera import follow_camera
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.inputs import Inputs
 from fit_avatar.capture.keypoints import GivenKeypoints, load_keypoints
@@ -93,7 +95,8 @@ def observe(
     places = {index: place for place, index in enumerate(seen.points)}
     steadied, moves = observer.steady(seen.found, seen.masks, camera_motion)
     how = "static" if steadied.notes else camera_motion
-    motion = observer.camera_motion(seen.found, seen.masks, camera, how, seen.cast)
+    people_there = people_in(seen.found, seen.masks)
+    motion = follow_camera(clip, people_there, seen.cast, camera, how, config.camera_motion, report)
     seen = seen.steadied(steadied, moves, (clip.width, clip.height))
     masked = observer.mask_frames(seen.found, seen.points, seen.masks, steadied.places, not motion.moves)
     weights = observer.weigh_frames(masked, candidates=seen.points)

@@ -10,9 +10,8 @@ import numpy as np
 
 from fit_avatar.capture.among import detect_among
 from fit_avatar.capture.blazepose import PoseEstimator
-from fit_avatar.capture.camera_motion import Asked, find_camera_motion, standing_still
-from fit_avatar.capture.camera_path import CameraMotion
-from fit_avatar.capture.candidate import Candidate, coarse_masks, with_others
+from fit_avatar.capture.camera_motion import Asked
+from fit_avatar.capture.candidate import Candidate, people_in
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import CaptureConfig
@@ -34,8 +33,7 @@ from fit_avatar.capture.selection import relative_sharpness
 from fit_avatar.capture.slots import NO_PERSON, NOT_DECODED, Examine, T, fill_slots
 from fit_avatar.capture.steady import SHAKEN, Steadied, find_bumps
 from fit_avatar.capture.track import Track
-from fit_avatar.capture.types import Camera, CutOff, Image, LeftOut, Mask, Progress
-from fit_avatar.capture.whereabouts import everybody
+from fit_avatar.capture.types import CutOff, Image, LeftOut, Mask, Progress
 from fit_avatar.capture.whole_body import find_whole_body
 from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.io.threads import in_threads
@@ -162,7 +160,7 @@ class Observer:
         Returns:
             What was found; and how pixels of the clip move in the frames that have to be moved. Frame index → [2, 3]
         """
-        people = with_others(found, coarse_masks(found) if given is None else given)
+        people = people_in(found, given)
         clear = {index: mask for index, mask in people.items() if not found[index].crossed}
         people = clear if 2 * len(clear) >= len(people) else people  # parts of who is hidden move, and have no mask
         pictures = self.clip.small(sorted(people))
@@ -176,49 +174,6 @@ class Observer:
             moves[index] = resized_move(move, self.clip.width / width, self.clip.height / height)
         self.clip.steady(moves)
         return steadied, moves
-
-    def camera_motion(
-        self,
-        found: Mapping[int, Candidate],
-        given: Mapping[int, Mask] | None,
-        camera: Camera,
-        asked: Asked,
-        cast: Cast | None = None,
-    ) -> CameraMotion:
-        """Find how the camera moved: by the used frames, and where it moved in these, by all frames of the clip.
-
-        Nobody counts as scene: neither the person, nor who is beside them, nor anybody of ``cast``.
-        """
-        people = with_others(found, coarse_masks(found) if given is None else given)
-        used = np.array(sorted(people), np.int64)
-        pictures = self.clip.small(used.tolist())
-
-        def without_scene(index: int, person: Mask) -> Mask:
-            """Return where the person and everybody else is in a frame."""
-            if cast is None:
-                return person
-            return person | everybody(cast, index, (self.clip.width, self.clip.height), person.shape)
-
-        frames = [(index, picture, without_scene(index, people[index])) for index, picture in sorted(pictures.items())]
-        motion = None if asked != "auto" else standing_still(frames, camera, self.config.camera_motion)
-        motion = motion or find_camera_motion(frames, camera, asked, self.config.camera_motion)
-        if not motion.moves:
-            return motion
-
-        def around(index: int) -> Mask:
-            """Return where the person is in the used frames before and after one."""
-            place = int(np.searchsorted(used, index))
-            before, after = (people[int(used[k])] for k in np.clip([place - 1, place], 0, len(used) - 1))
-            return without_scene(index, people[index] if index in people else before | after)
-
-        self.report("Following the camera", 0, 1)
-        every = self.clip.every_small(int(used[0]), int(used[-1]))
-        known = motion.mode if motion.mode != "pan" else "handheld"
-        motion = find_camera_motion(
-            ((index, picture, around(index)) for index, picture in every), camera, known, self.config.camera_motion
-        )
-        self.report("Following the camera", 1, 1)
-        return motion if motion.told or asked != "auto" else motion.standing()
 
     def find_whole_body(self, found: Mapping[int, Candidate], points: Mapping[int, Points]) -> PointSets:
         """Return what the built-in detector's other models see in some frames, by the name of a set of points."""

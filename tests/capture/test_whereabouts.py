@@ -10,13 +10,10 @@ import pytest
 from cardboard import person, write_video
 
 from fit_avatar.capture.camera_path import CameraMotion
-from fit_avatar.capture.candidate import Candidate
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.clip import Clip
 from fit_avatar.capture.config import DEFAULT_CAPTURE
-from fit_avatar.capture.observer import Observer
-from fit_avatar.capture.points import join_parts
-from fit_avatar.capture.refusals import Given
+from fit_avatar.capture.follow_camera import follow_camera
 from fit_avatar.capture.types import Camera
 from fit_avatar.capture.whereabouts import everybody
 
@@ -63,11 +60,9 @@ def found_motion(folder: Path, known: Cast | None) -> CameraMotion:
         shifted = np.roll(speckles, round(passing(t)), 1)
         grey = np.where(other, shifted, 120 + wall + rng.normal(0, 0.7, wall.shape)).clip(0, 255).astype(np.uint8)
         frames.append(np.repeat(grey[..., None], 3, 2))
-        mask, points = person(150.0, WIDTH, HEIGHT)
-        own[t] = Candidate(join_parts(points), mask.astype(np.uint8) * 255)
+        own[t] = person(150.0, WIDTH, HEIGHT)[0]
     video = write_video(folder / "passing.mp4", frames)
-    observer = Observer(Clip(video), DEFAULT_CAPTURE, lambda *_: None, Given(video))
-    return observer.camera_motion(own, None, CAMERA, "auto", known)
+    return follow_camera(Clip(video), own, known, CAMERA, "auto", DEFAULT_CAPTURE.camera_motion, lambda *_: None)
 
 
 def test_somebody_who_passes_does_not_move_the_camera(tmp_path: Path) -> None:
