@@ -16,15 +16,15 @@ from fit_avatar.capture.types import Capture
 class HiddenConfig:
     """When a limb is hidden by somebody else.
 
-    Chosen on "one behind the other", "crossing" and "close together" of benchmarks/people_scenes.py, confirmed on the
-    others.
+    Chosen on "one behind the other", "crossing", "close together" and "shaking hands" of benchmarks/people_scenes.py: a
+    forearm whose hand somebody holds is not hidden.
     """
 
     least_sure: float = 0.3
     """The detector is less sure of one of its ends …"""
     reach: float = 0.04
     """… and somebody else is so near in the picture, in heights of the fitted body: the fit is that far off there …"""
-    share: float = 0.5
+    share: float = 0.9
     """… at so much of the limb's length."""
     part: float = 0.25
     """A limb is named that is hidden in a larger part of the frames."""
