@@ -93,18 +93,19 @@ def hidden_sentences(
         frames: how many there are.
         config: thresholds.
     """
-    hidden = {limb: count / frames for limb, count in behind.items() if count > config.part * frames}
+    named = {limb: count for limb, count in behind.items() if count > config.part * frames}
+    hidden = {limb: max(count, never.get(limb, 0)) / frames for limb, count in named.items()}
     gone = [limb for limb, count in never.items() if count > config.never * frames and limb not in hidden]
     told = []
     if hidden:
-        named = [f"the {name} ({max(hidden[limb] for limb in parts):.0%})" for name, parts in _names(hidden)]
+        parts = [f"the {name} ({max(hidden[limb] for limb in own):.0%})" for name, own in _names(hidden)]
         told.append(
-            f"Somebody else hides limbs in a part of the frames: {', '.join(named)}; where these are there is a guess, "
-            "and may be wrong."
+            f"Somebody else hides limbs, which are not seen in a part of the frames: {', '.join(parts)}; where these "
+            "are there is a guess, and may be wrong."
         )
     if gone:
-        named = [name for name, _ in _names(gone)]
-        told.append(f"Hardly any frame shows the {', the '.join(named)}: where that is is a guess, and may be wrong.")
+        parts = [name for name, _ in _names(gone)]
+        told.append(f"Hardly any frame shows the {', the '.join(parts)}: where that is is a guess, and may be wrong.")
     return tuple(told)
 
 

@@ -56,6 +56,8 @@ def test_one_sentence_names_all() -> None:
     hidden = {"left upper arm": 4, "left forearm": 9, "right thigh": 2, "right shin": 5, "left shin": 1}
     (told,) = hidden_sentences(hidden, {}, 10)
     assert "frames: the left arm (90%), the right shin (50%); where" in told
+    (told,) = hidden_sentences(hidden, {"right shin": 8, "left shin": 9}, 10)
+    assert "the right shin (80%); where" in told  # also where it cannot be told what hides it
     assert hidden_sentences({"left shin": 2}, {"left shin": 9}, 10) == ()
     (told,) = hidden_sentences({}, {"right upper arm": 10, "right forearm": 10, "left shin": 10}, 10)
     assert told.startswith("Hardly any frame shows the left shin, the right arm: ")
