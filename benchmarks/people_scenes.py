@@ -6,8 +6,8 @@ Are the right people observed, and with --fit: are they fitted, alone and in the
 files as for ``benchmarks/motions.py``; without it, scenes of people who walk are left out. Of each person: frames used,
 in how many the right one is observed, how often that changes, overlap of the masks with what is truly seen of them,
 distance of the outlines; with --fit errors of the joints when fitted alone (PA) and in the scene (PA, and MPJPE with
-the pelvis in place, also against the nearest other person), of the distance between the pelvises, how deep one is inside
-another, and frames in which the wrong one is nearer.
+the pelvis in place, also against the nearest other person), of the distance between the pelvises, how deep one is
+inside another, and frames in which the wrong one is nearer.
 """
 
 from __future__ import annotations
