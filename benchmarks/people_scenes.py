@@ -6,8 +6,8 @@ Are the right people observed, and with --fit: are they fitted, alone and in the
 files as for ``benchmarks/motions.py``; without it, scenes of people who walk are left out. Of each person: frames used,
 in how many the right one is observed, how often that changes, overlap of the masks with what is truly seen of them,
 distance of the outlines; with --fit errors of the joints when fitted alone (PA) and in the scene (PA, and MPJPE with
-the pelvis in place), of the distance between the pelvises, how deep one is inside another, and frames in which the
-wrong one is nearer.
+the pelvis in place, also against the nearest other person), of the distance between the pelvises, how deep one is
+inside another, and frames in which the wrong one is nearer.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ COLUMNS = {
     "used": ("used", "{}"), "right %": ("right", "{:.0%}"), "swaps": ("swaps", "{}"), "IoU": ("iou", "{:.3f}"),
     "worst": ("worst", "{:.3f}"), "outline px": ("outline_px", "{:.2f}"), "s": ("seconds", "{:.0f}"),
     "PA alone": ("pa_alone_mm", "{:.0f}"), "PA": ("pa_mpjpe_mm", "{:.0f}"), "MPJPE": ("mpjpe_mm", "{:.0f}"),
-    "distance off": ("distance_mm", "{:.0f}"), "deepest": ("deepest_mm", "{:.0f}"),
-    "wrong order": ("wrong_order", "{:.0%}"),
+    "MPJPE of the other": ("mpjpe_of_other_mm", "{:.0f}"), "distance off": ("distance_mm", "{:.0f}"),
+    "deepest": ("deepest_mm", "{:.0f}"), "wrong order": ("wrong_order", "{:.0%}"),
 }  # fmt: skip
 """Headings, names in a row and formats; lengths in mm but for the outline."""
 

@@ -132,8 +132,9 @@ def fit_everybody(folder: Path, frames: int, out: Path, *more: str) -> str:
 def score_everybody(folder: Path, out: Path) -> dict[int, dict[str, Any]]:
     """Return the errors of people who were fitted together, by the number that the program gave them.
 
-    Joints against the truth, alone (as fitted by itself) and in the scene; and of each pair how far the distance of
-    the pelvises is off, how deep one is inside the other, and in how many frames the wrong one is nearer.
+    Joints against the truth, alone (as fitted by itself) and in the scene, and against anybody else's; and of each pair
+    how far the distance of the pelvises is off, how deep one is inside the other, and in how many frames the wrong one
+    is nearer.
     """
     with np.load(out / "people.npz") as stored:
         arrays = dict(stored)
@@ -157,6 +158,9 @@ def score_everybody(folder: Path, out: Path) -> dict[int, dict[str, Any]]:
             "pa_alone_mm": 1000 * pa_mpjpe(alone, clip.joints[capture.frame_indices]),
             "pa_mpjpe_mm": 1000 * pa_mpjpe(joints, clip.joints[frames]),
             "mpjpe_mm": 1000 * mpjpe(together, clip.joints[frames], root=0),
+            "mpjpe_of_other_mm": min(
+                (1000 * mpjpe(together, clips[k].joints[frames], root=0) for k in clips if k != person), default=np.nan
+            ),
         }
         faces = body.faces.numpy()
     for number, row in rows.items():

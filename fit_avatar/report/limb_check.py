@@ -20,7 +20,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture, LimbDirections
-from fit_avatar.report.hidden_limbs import behind_others, hidden_sentences
+from fit_avatar.report.hidden_limbs import behind_others, hidden_sentences, unseen
 
 NAMES = {
     "shoulder-elbow": "upper arm", "elbow-wrist": "forearm", "hip-knee": "thigh", "knee-ankle": "shin",
@@ -86,6 +86,8 @@ class LimbTrust:
     """Frames in which one of its ends is not seen."""
     behind: int = 0
     """Of these, in which somebody else hides it."""
+    unseen: int = 0
+    """Of these, in which it is in the picture."""
 
     @property
     def is_arm(self) -> bool:
@@ -106,7 +108,8 @@ def limb_trust(body: Body, state: BodyState, capture: Capture, config: LimbConfi
     along, rays = _unit(points[:, :, 1] - points[:, :, 0]), _unit(points[:, :, 0])
     ends = [[BODY_25.index(point) for point in pair] for pair in LIMBS_OF_A_PERSON.values()]
     sure = capture.keypoints[:, ends, 2].min(-1)
-    behind = behind_others(capture.camera.project(points), sure, capture)
+    where = capture.camera.project(points), sure, capture
+    behind, never = behind_others(*where), unseen(*where)
     found = []
     for k, (name, (start, end)) in enumerate(LIMBS_OF_A_PERSON.items()):
         angles = _against_detector(along[:, k], f"{start}-{end}", capture.limb_directions, config)
@@ -124,13 +127,14 @@ def limb_trust(body: Body, state: BodyState, capture: Capture, config: LimbConfi
                 other_way_deg=float(np.degrees(np.median(other[doubtful]))) if doubtful.any() else None,
                 hidden=int((sure[:, k] < config.hidden_confidence).sum()),
                 behind=int(behind[:, k].sum()),
+                unseen=int(never[:, k].sum()),
             )
         )
     return tuple(found)
 
 
 def limb_warnings(limbs: tuple[LimbTrust, ...], config: LimbConfig = LIMBS) -> tuple[str, ...]:
-    """Return a warning for each limb that may be in the wrong place, and one of all that somebody else hides."""
+    """Return a warning for each limb that may be in the wrong place, and of those that nothing shows."""
     warnings = []
     for limb in limbs:
         part = config.wrong_part_of_arms if limb.is_arm else config.wrong_part
@@ -145,8 +149,8 @@ def limb_warnings(limbs: tuple[LimbTrust, ...], config: LimbConfig = LIMBS) -> t
                 "points to the camera and hides the elbow, so that the pictures do not tell whether the upper arm "
                 f"points to the camera or away from it, which are {limb.other_way_deg:.0f}° apart."
             )
-    frames = limbs[0].frames if limbs else 0
-    return (*warnings, *hidden_sentences({limb.name: limb.behind for limb in limbs}, frames))
+    behind, never = {limb.name: limb.behind for limb in limbs}, {limb.name: limb.unseen for limb in limbs}
+    return (*warnings, *hidden_sentences(behind, never, limbs[0].frames if limbs else 0))
 
 
 def _ends(body: Body, state: BodyState) -> NDArray[np.float64]:

@@ -54,6 +54,19 @@ def test_nothing_is_said(seen: Capture) -> None:
 
 def test_one_sentence_names_all() -> None:
     hidden = {"left upper arm": 4, "left forearm": 9, "right thigh": 2, "right shin": 5, "left shin": 1}
-    (told,) = hidden_sentences(hidden, 10)
+    (told,) = hidden_sentences(hidden, {}, 10)
     assert "frames: the left arm (90%), the right shin (50%); where" in told
-    assert hidden_sentences({"left shin": 2}, 10) == ()
+    (told,) = hidden_sentences(hidden, {"right shin": 8, "left shin": 9}, 10)
+    assert "the right shin (80%); where" in told  # also where it cannot be told what hides it
+    assert hidden_sentences({"left shin": 2}, {"left shin": 9}, 10) == ()
+    (told,) = hidden_sentences({}, {"right upper arm": 10, "right forearm": 10, "left shin": 10}, 10)
+    assert told.startswith("Hardly any frame shows the left shin, the right arm: ")
+
+
+def test_a_limb_that_is_never_seen_is_named_also_of_people_alone() -> None:
+    seen = half_hidden(FRAMES, where=False)
+    limbs = limb_trust(BODY, TURN.state, seen)
+    assert [limb.name for limb in limbs if limb.unseen == FRAMES] == ["left thigh", "left shin"]
+    assert any(w.startswith("Hardly any frame shows the left leg: ") for w in limb_warnings(limbs))
+    outside = replace(seen, camera=replace(CAMERA, height=int(seen.keypoints[:, LEFT_LEG[1], 1].min()) - 1))
+    assert not any("Hardly" in w for w in limb_warnings(limb_trust(BODY, TURN.state, outside)))  # others say that
