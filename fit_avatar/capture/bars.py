@@ -46,7 +46,8 @@ def find_bars(video: Path, width: int, height: int) -> Bars:
     """
     brightest = np.zeros((height, width), np.uint8)
     for _, frame in read_frames(video, FRAMES):
-        brightest = np.maximum(brightest, cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
+        if frame.shape[:2] == brightest.shape:  # a header may lie
+            brightest = np.maximum(brightest, cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
     left_right, above_below = bars_of(brightest.T), bars_of(brightest)
     places = [
         f"{where} ({each} pixels each)"
