@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from fit_avatar.capture.blazepose.models import FOLDER
 from lib.damage import NUMBERS, Damage
 
 SIZE, FRAMES = (160, 240), 8
@@ -74,6 +75,7 @@ def write_inputs(folder: Path) -> None:
     (folder / "poses.pkl").write_bytes(pickle.dumps({1: track}, protocol=2))
     np.savez(folder / "truth.npz", joints=np.random.default_rng(1).normal(0, 0.5, (FRAMES, 24, 3)))
     _write_avatar(folder / "avatar")
+    (folder / "model.tflite").write_bytes((FOLDER / "pose_landmark_full.tflite").read_bytes())
 
 
 def _write_avatar(folder: Path) -> None:
@@ -131,6 +133,7 @@ class Hostile:
                 ("--camera", "camera.pkl"), ("--keypoints", "keypoints"), ("--masks", "masks"),
                 ("--body", "body.npz"), ("--body", "body.pkl"), ("--preset", "preset.json"),
                 ("--init", "poses.npz"), ("--init", "poses.pkl"), ("--avatar", "avatar"),
+                ("--pose-model", "model.tflite"),
             ]
         )  # fmt: skip
         source = self._inputs / name
@@ -266,4 +269,6 @@ class Hostile:
         given |= changed
         if "--image" in changed:
             del given["--video"]
+        if "--pose-model" in changed:  # which has something to find then
+            del given["--masks"]
         return tuple(word for option, value in given.items() for word in (option, value))

@@ -119,6 +119,12 @@ class Given:
         if not self.keypoints or people is None:
             found = "nobody was found" if count == 0 else f"a person was found in only {_frames(count)}"
             return f"{found} in {self.source} by the detector: film one whole person, well lit, from head to feet"
+        if not self.masks and _showing(people) > count:
+            found = "nobody is found in" if count == 0 else f"a person is found in only {_frames(count)} of"
+            return (
+                f"{found} {self.source} by the built-in detector, which makes the masks where the keypoints in "
+                f"{self.keypoints} show a person: give masks, too, or check that they are of the same video"
+            )
         if count:
             return (
                 f"the keypoints in {self.keypoints} show a person in only {_frames(count)}: find them in "
@@ -162,6 +168,11 @@ def all_alike(video: Path, count: int, left_out: Collection[LeftOut]) -> str:
 
 def _frames(count: int) -> str:
     return f"{count} frame{'' if count == 1 else 's'}"
+
+
+def _showing(people: Mapping[int, People]) -> int:
+    """Return in how many frames enough points of somebody's body are seen."""
+    return sum(bool(((p[:, BODY, 2] > MIN_CONFIDENCE).sum(-1) >= MIN_POINTS).any()) for p in people.values())
 
 
 def why_nobody(people: Mapping[int, People]) -> str:

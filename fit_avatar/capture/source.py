@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.capture.bars import Bars, find_bars
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.camera_motion import Asked
 from fit_avatar.capture.cast import Cast
@@ -125,7 +126,12 @@ class Source:
             )
         notes: tuple[str, ...] = ()
         if camera is None:
-            camera, notes = camera_from(width, height, fov_deg=fov_deg, focal_px=focal_px, focal_35mm=focal_35mm)
+            seen = Bars(width, height) if video is None else find_bars(Path(video), width, height)
+            camera, notes = camera_from(
+                seen.width, seen.height, fov_deg=fov_deg, focal_px=focal_px, focal_35mm=focal_35mm
+            )
+            camera = replace(camera, cx=width / 2, cy=height / 2, width=width, height=height)
+            notes += (seen.note,) if seen.note else ()
         elif not isinstance(camera, Camera):
             camera, notes = load_camera(Path(camera), width, height)
         return cls(

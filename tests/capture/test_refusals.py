@@ -57,3 +57,15 @@ def test_why_keypoints_show_nobody() -> None:
     person[:, :25, 2], person[:, 100, 2] = 0, 0.9
     assert "face or hands alone" in why_nobody({0: person})
     assert "in only 1 frame:" in Given(CLIP, POINTS).nobody(1, {0: person})
+
+
+def test_keypoints_are_not_blamed_where_the_detector_makes_the_masks() -> None:
+    person = np.zeros((1, 137, 3), np.float32)
+    person[0, :25, 2] = 0.9
+    people = dict.fromkeys(range(9), person)
+    told = Given(CLIP, POINTS).nobody(0, people)
+    assert told.startswith("nobody is found in clip.mp4 by the built-in detector, which makes the masks where")
+    assert "give masks, too" in told
+    assert "a person is found in only 2 frames of clip.mp4" in Given(CLIP, POINTS).nobody(2, people)
+    assert "in only 9 frames:" in Given(CLIP, POINTS).nobody(9, people)
+    assert "in only 2 frames: find them" in ALL.nobody(2, people)

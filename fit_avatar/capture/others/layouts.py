@@ -177,7 +177,10 @@ def _smplifyx(data: Mapping[str, Any]) -> dict[Any, Track] | None:
     if not each or not all(isinstance(e, Mapping) and {"body_pose", "global_orient"} <= set(e) for e in each.values()):
         return None
     if any(np.size(e["body_pose"]) == VPOSER_SIZE for e in each.values()):
-        raise BadInputError("has poses as numbers of VPoser, which only its network turns into angles: decode them")
+        raise BadInputError(
+            "has poses as numbers of VPoser, which only its network turns into angles: decode them with it, and give "
+            "files whose body_pose holds 63 angles"
+        )
     frames = _numbers(each)
 
     def poses() -> Iterator[Pose]:
