@@ -28,9 +28,9 @@ from fit_avatar.io.runner import Runner, under
 
 logger = logging.getLogger(__name__)
 
-GUESSED = (
+SUPPOSED = (
     "Directions of limbs in 3D are known for {share:.0%} of the arms and legs that are seen: where they are not, "
-    "whether a limb points to the camera or away from it is a guess by what people usually do, and may be wrong."
+    "whether a limb points to the camera or away from it follows from what people usually do, and may be wrong."
 )
 """What is said of a motion that was fitted by 2D points alone."""
 
@@ -150,7 +150,7 @@ def _with_limbs(plan: Plan, source: Source, runner: Runner) -> Plan:
 
 
 def _with_limbs_note(plan: Plan) -> Plan:
-    """Say that the ways in which limbs point are a guess, where the method looks for them without directions in 3D."""
+    """Say that the ways in which limbs point are supposed, where the method looks for them without directions in 3D."""
     actions, limbs = plan.schedule.actions, plan.capture.limb_directions
     searches = [action for action in actions if isinstance(action, ResolveLimbs)]
     if not searches or any(isinstance(action, StartFrom) for action in actions):
@@ -159,4 +159,4 @@ def _with_limbs_note(plan: Plan) -> Plan:
     share = told_directions(torch.from_numpy(plan.capture.keypoints), precision)
     if share >= searches[0].enough:
         return plan
-    return replace(plan, warnings=(*plan.warnings, GUESSED.format(share=share)))
+    return replace(plan, warnings=(*plan.warnings, SUPPOSED.format(share=share)))

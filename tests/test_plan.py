@@ -38,7 +38,7 @@ def said(seen: Capture, schedule: Schedule) -> list[str]:
     return [sentence for sentence in plan.warnings if "Directions of limbs" in sentence]
 
 
-def test_limbs_that_are_a_guess_are_said_to_be_one() -> None:
+def test_limbs_of_which_nothing_tells_the_way_are_said_to_be_uncertain() -> None:
     motion = preset("motion")
     (unknown,) = said(replace(capture(), limb_directions=None), motion)
     assert "known for 0% of the arms and legs" in unknown and "may be wrong" in unknown

@@ -68,7 +68,7 @@ def quick():
 def test_the_preset_frees_no_shape():
     assert not any(set(SHAPE) & set(solve.free) for solve in preset("track").solves)
     assert [type(a).__name__ for a in preset("track").actions] == [
-        "Initialise", "Solve", "Solve", "EstimateFocalLength", "Solve",
+        "Initialise", "ResolveLimbs", "Solve", "EstimateFocalLength", "Solve",
     ]  # fmt: skip
 
 
