@@ -115,8 +115,8 @@ def _sliding_by_offsets(x: PosedBody, normals: Tensor, scale: Tensor | None = No
 def sliding_prior(x: PosedBody, normals: Tensor, scale: Tensor | None = None) -> Tensor:
     """The part of the offsets along the body's surface, which outlines hardly show. [..., 1, V, 3] metres
 
-    Each frame's outline touches a vertex from a slightly different side. Where such planes disagree by a fraction of a
-    millimetre, the point in which they meet is off several times as far along the surface.
+    A limb's surface that slides evenly along its bone leaves nearly the same outlines, so that smoothness does not hold
+    it either: it would wander with every matching of outlines, as far as their noise happens to take it.
 
     Args:
         x: the posed body.

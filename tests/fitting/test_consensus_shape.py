@@ -56,7 +56,7 @@ def test_the_assembled_solve_finds_the_minimum():
 
 
 def test_noise_of_outlines_hardly_slides_the_surface():
-    """Planes from different sides that disagree a little meet far along the surface: the prior holds that back."""
+    """Planes that disagree a little on where a vertex is leave it free to slide: the prior holds that back."""
     across = torch.nn.functional.normalize(torch.linalg.cross(NORMALS, torch.roll(NORMALS, 1, -1)), dim=-1)
     sides = torch.cat([NORMALS + tilt * across for tilt in (-0.15, 0.15)])
     noise_m = 0.003 * torch.randn(len(sides), generator=torch.Generator().manual_seed(0))
