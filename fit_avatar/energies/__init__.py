@@ -56,6 +56,7 @@ from fit_avatar.energies.surface import (
     laplacian,
     normal_consistency,
     offset_prior,
+    sliding_prior,
     symmetry,
 )
 from fit_avatar.energies.term import Energy, Term, energy
@@ -129,6 +130,7 @@ __all__ = [
     "shape_prior",
     "silhouette_distance",
     "silhouette_overlap",
+    "sliding_prior",
     "soft_masks",
     "surface_reprojection",
     "surface_shift_prior",

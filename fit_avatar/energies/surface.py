@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix, csr_matrix, diags, identity, kron
+from scipy.sparse import bsr_matrix, coo_matrix, csr_matrix, diags, identity, kron
 from torch import Tensor
 
-from fit_avatar.body.mesh import neighbours
+from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.body.part_multipliers import PartMultipliers
@@ -99,6 +99,34 @@ def offset_prior(x: PosedBody, scale: Tensor | None = None) -> Tensor:
     return x.offsets if scale is None else x.offsets * scale[:, None]
 
 
+def _prepare_sliding(
+    x: PosedBody, multipliers: PartMultipliers | None = None, by_area: bool = False
+) -> Mapping[str, Any]:
+    return {"normals": shaped_mesh(x).normals, **_prepare_scale(x, multipliers, by_area)}
+
+
+def _sliding_by_offsets(x: PosedBody, normals: Tensor, scale: Tensor | None = None) -> csr_matrix:
+    n = normals.double().cpu().numpy()
+    along = np.eye(3) - n[:, :, None] * n[:, None, :]  # [V, 3, 3]
+    return _scaled_rows(bsr_matrix((along, np.arange(len(n)), np.arange(len(n) + 1))).tocsr(), scale)
+
+
+@energy(prepare=_prepare_sliding, makes=("normals", "scale"), offset_jacobian=_sliding_by_offsets, normals="V 3")
+def sliding_prior(x: PosedBody, normals: Tensor, scale: Tensor | None = None) -> Tensor:
+    """The part of the offsets along the body's surface, which outlines hardly show. [..., 1, V, 3] metres
+
+    A limb's surface that slides evenly along its bone leaves nearly the same outlines, so that smoothness does not hold
+    it either: it would wander with every matching of outlines, as far as their noise happens to take it.
+
+    Args:
+        x: the posed body.
+        normals: of the body without offsets, in the bind pose; made by the preparation. [V, 3]
+        scale: made by the preparation from ``multipliers`` and ``by_area``, as for :func:`laplacian`. [V]
+    """
+    along = x.offsets - normals * (x.offsets * normals).sum(-1, keepdim=True)
+    return along if scale is None else along * scale[:, None]
+
+
 @dataclass(frozen=True, eq=False)
 class ShapedMesh:
     """What integrals over the surface of a shaped body need."""
@@ -109,6 +137,8 @@ class ShapedMesh:
     """Area of each vertex in m²; a hundredth of the mean for those that are not skin. [V]"""
     skin_area: float
     """Area of the skin in m²."""
+    normals: Tensor
+    """Unit normals, pointing outwards. [V, 3]"""
 
 
 def shaped_mesh(x: PosedBody) -> ShapedMesh:
@@ -127,7 +157,12 @@ def _shaped_mesh(body: Body, betas: tuple[float, ...]) -> ShapedMesh:
     index = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
     values = torch.from_numpy(entries.data)
     sparse = torch.sparse_coo_tensor(index, values, matrix.shape, check_invariants=False).to(body.template).coalesce()
-    return ShapedMesh(sparse, torch.from_numpy(areas).to(body.template), float(areas[skin].sum()))
+    return ShapedMesh(
+        sparse,
+        torch.from_numpy(areas).to(body.template),
+        float(areas[skin].sum()),
+        vertex_normals(vertices, body.faces),
+    )
 
 
 def _scale(x: PosedBody, multipliers: PartMultipliers | None, by_area: Tensor | None) -> Tensor | None:

@@ -15,7 +15,7 @@ from world import CAMERA
 
 from fit_avatar import energies as e
 from fit_avatar.body import rotation
-from fit_avatar.body.mesh import vertex_areas
+from fit_avatar.body.mesh import vertex_areas, vertex_normals
 from fit_avatar.body.state import BodyState
 from fit_avatar.energies.contact import FEET
 from fit_avatar.energies.image import OutlineMatch, match_outlines
@@ -380,6 +380,14 @@ def test_surface_terms_vanish_where_they_should(body):
     assert torch.equal(e.offset_prior(shifted)[0], torch.tensor([0.1, 0.2, 0.3]).expand_as(body.template))
     operator = e.laplacian.prepare(shifted)["operator"]
     assert operator.is_sparse and e.laplacian(shifted, operator).abs().max() < 1e-5
+
+
+def test_sliding_is_what_is_along_the_surface(body):
+    normals = vertex_normals(body.template, body.faces)
+    along = torch.linalg.cross(normals, torch.tensor([0.0, 1.0, 0.0]).expand_as(normals))
+    thicker, slid = (posed_body(body, offsets=0.01 * o) for o in (normals, along))
+    assert e.sliding_prior(thicker, **e.sliding_prior.prepare(thicker)).abs().max() < 1e-6
+    torch.testing.assert_close(e.sliding_prior(slid, **e.sliding_prior.prepare(slid))[0], 0.01 * along)
 
 
 def test_areas_make_sums_integrals(body):

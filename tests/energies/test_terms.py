@@ -261,6 +261,8 @@ CASES = [
     Case(e.symmetry, "1 V 3", zero=None, free=ON_SURFACE),
     Case(e.symmetry, "1 V 3", by_part(e.ALLDIECK_SYMMETRY), zero=None, free=ON_SURFACE, name="symmetry by part"),
     Case(e.symmetry, "1 V 3", by_area(None), zero=None, free=ON_SURFACE, name="symmetry by area"),
+    Case(e.sliding_prior, "1 V 3", zero=None, free=ON_SURFACE),
+    Case(e.sliding_prior, "1 V 3", by_area(None), zero=None, free=ON_SURFACE, name="sliding by area"),
     Case(e.offset_prior, "1 V 3", zero=None, free=ON_SURFACE),
     Case(e.offset_prior, "1 V 3", by_part(e.ALLDIECK_OFFSETS), zero=None, free=ON_SURFACE, name="offset_prior by part"),
     Case(e.offset_prior, "1 V 3", by_area(e.CONSENSUS_OFFSETS), zero=None, free=ON_SURFACE, name="offsets by area"),
