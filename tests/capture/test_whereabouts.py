@@ -49,8 +49,11 @@ def test_who_is_hidden_for_a_while_is_still_there(unseen: range, covered: bool) 
     assert mask[body].all() == covered
 
 
-def found_motion(folder: Path, known: Cast | None) -> CameraMotion:
-    """Return the motion of a camera before a smooth wall, past which somebody in speckled clothes walks."""
+def found_motion(folder: Path, known: Cast | None, shake_deg: float = 0.0) -> CameraMotion:
+    """Return the motion of a camera before a smooth wall, past which somebody in speckled clothes walks.
+
+    It shakes about its view, so that people stay about where they are.
+    """
     rng = np.random.default_rng(3)
     wall = cv2.resize(rng.normal(0, 2.5, (24, 32)).astype(np.float32), SIZE, interpolation=cv2.INTER_CUBIC)
     speckles = cv2.resize(rng.integers(0, 255, (HEIGHT // 4, WIDTH // 4), np.uint8), SIZE)
@@ -59,6 +62,8 @@ def found_motion(folder: Path, known: Cast | None) -> CameraMotion:
         other, _ = person(passing(t), WIDTH, HEIGHT)
         shifted = np.roll(speckles, round(passing(t)), 1)
         grey = np.where(other, shifted, 120 + wall + rng.normal(0, 0.7, wall.shape)).clip(0, 255).astype(np.uint8)
+        turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), shake_deg * float(rng.uniform(-1, 1)), 1.0)
+        grey = cv2.warpAffine(grey, turn, SIZE, borderMode=cv2.BORDER_REFLECT)
         frames.append(np.repeat(grey[..., None], 3, 2))
         own[t] = person(150.0, WIDTH, HEIGHT)[0]
     video = write_video(folder / "passing.mp4", frames)
@@ -69,3 +74,8 @@ def test_somebody_who_passes_does_not_move_the_camera(tmp_path: Path) -> None:
     with_them, without = found_motion(tmp_path, None), found_motion(tmp_path, cast())
     assert with_them.moves and with_them.extent_deg > 1  # their corners are taken for the scene's
     assert not without.moves and without.told and without.gaps == 0
+
+
+def test_a_camera_that_shakes_before_two_people_is_still_told(tmp_path: Path) -> None:
+    shaken = found_motion(tmp_path, cast(), shake_deg=2.0)
+    assert shaken.mode == "handheld" and shaken.told and 1.0 < shaken.extent_deg < 3.0
