@@ -39,8 +39,8 @@ def _corners(x: PosedBody, found: FacePoints) -> Tensor:
     return torch.from_numpy(found.corners.reshape(-1)).to(x.body.template.device)
 
 
-def _read_triangles(x: PosedBody, face_points: FacePoints) -> PosedPoints:
-    return x.read_vertices(_corners(x, face_points))
+def _read_triangles(x: PosedBody, face_points: FacePoints, stride: int = 1) -> PosedPoints:
+    return x.read_vertices(_corners(x, face_points.every(stride)))
 
 
 def _like(x: PosedBody, values: np.ndarray[Any, Any]) -> Tensor:
@@ -62,8 +62,10 @@ def _facing(posed: Tensor) -> Tensor:
     return ((cosine - UNSEEN) / (SEEN - UNSEEN)).clamp(0, 1)
 
 
-def _prepare_face(x: PosedBody, face_points: FacePoints, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
-    found = face_points
+def _prepare_face(
+    x: PosedBody, face_points: FacePoints, camera: Camera, in_metres: bool = False, stride: int = 1
+) -> Mapping[str, Any]:
+    found = face_points.every(stride)
     facing = _facing(x.read_vertices(_corners(x, found)).posed)
     return {
         "which": torch.from_numpy(found.index).to(facing.device),
@@ -91,6 +93,8 @@ def face_reprojection(
     pixel_size: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Projected points of the skin minus where the detector finds them in the face.
+
+    With ``stride`` every so many-th point counts: neighbours err together, so that some 100 tell nearly as much.
 
     Args:
         points: corners of the triangles in which the points lie. [..., T, 3 N, 3]

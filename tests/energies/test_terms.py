@@ -185,6 +185,7 @@ CASES = [
     Case(e.limb_direction, "T 10 3", limbs),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
     Case(e.face_reprojection, "T 12 2", face_mesh),
+    Case(e.face_reprojection, "T 4 2", lambda w: {**face_mesh(w), "stride": 3}, name="face_reprojection of a third"),
     Case(e.face_reprojection, "T 12 2", face_mesh, free=SHIFTED, name="face_reprojection against the bones"),
     Case(
         e.face_reprojection,
