@@ -37,7 +37,8 @@ class FacePoints:
 
     def every(self, stride: int) -> FacePoints:
         """Return every so many-th of the points, which cover the face as well as all of them do."""
-        return FacePoints(*(values[::stride] for values in (self.index, self.corners, self.weights, self.sigma_m)))
+        some = slice(None, None, stride)
+        return FacePoints(self.index[some], self.corners[some], self.weights[some], self.sigma_m[some])
 
     def on(self, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the points on a mesh of the body. [V, 3] → [N, 3]"""
