@@ -14,6 +14,7 @@ from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetrati
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
 from fit_avatar.energies.contact import estimate_contact, feet_on_ground, fit_ground, foot_contact, ground_plane
 from fit_avatar.energies.directions import limb_direction
+from fit_avatar.energies.face import face_rays, face_reprojection
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
 from fit_avatar.energies.kernel import Annealed, GemanMcClure, Huber
 from fit_avatar.energies.landmarks import (
@@ -95,6 +96,8 @@ __all__ = [
     "estimate_contact",
     "expression_prior",
     "face_landmark_rays",
+    "face_rays",
+    "face_reprojection",
     "feet_on_ground",
     "fit_capsules",
     "fit_ground",

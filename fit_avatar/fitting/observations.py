@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fit_avatar.body.face_points import FacePoints, face_points
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
@@ -62,6 +63,8 @@ class Observations(Mapping[str, Any]):
     """The inverse of their noise, per radian; 0 where a limb is unseen. [..., T, L]"""
     point_sets: Mapping[str, Tensor] = field(default_factory=dict)
     """Further points, which terms observe by the name of their set, such as ``face_468``. [..., T, N, 3]"""
+    face_points: FacePoints | None = None
+    """Where on the body's skin the points of ``face_468`` lie; None: nobody has measured it for this body."""
     keypoint_noise_m: Tensor | None = None
     """Noise of the keypoints in metres, as it was measured during the fit. []"""
     pieces: Tensor | None = None
@@ -161,12 +164,13 @@ class Observations(Mapping[str, Any]):
         )  # fmt: skip
 
     def for_body(self, body: Body) -> Observations:
-        """Return the observations without landmarks that a body does not have."""
+        """Return the observations without landmarks that a body does not have, and with what is known of its face."""
         landmarks = " ".join(body.landmark_names)
         return replace(
             self,
             face=self.face if "face" in landmarks else None,
             hands=self.hands if "hand" in landmarks else None,
+            face_points=face_points(body),
         )
 
     # -- as a mapping -----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from world import CAMERA, SPACING, World
 
 from fit_avatar import energies as e
 from fit_avatar.body import rotation
+from fit_avatar.body.face_points import FacePoints
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies.directions import ENDS
 from fit_avatar.solvers.unknowns import POSE
@@ -58,6 +59,23 @@ def hands(world: World) -> dict:
 def face(world: World) -> dict:
     seen = world.detected(world.posed_body.landmarks[..., 42:, :])
     return {"face": torch.cat([torch.zeros_like(seen[..., :17, :]), seen, seen[..., :2, :]], -2), "camera": CAMERA}
+
+
+def embedded(world: World) -> FacePoints:
+    """Return twelve points on triangles of the body."""
+    random = np.random.default_rng(3)
+    corners = world.body.faces.numpy()[random.integers(len(world.body.faces), size=12)]
+    weights = random.dirichlet(np.ones(3), size=12)
+    return FacePoints(np.arange(5, 65, 5), corners, weights, random.uniform(0.001, 0.004, size=12))
+
+
+def face_mesh(world: World) -> dict:
+    found = embedded(world)
+    corners = world.posed_body.vertices[..., torch.from_numpy(found.corners), :]
+    seen = world.detected((corners * torch.from_numpy(found.weights)[..., None]).sum(-2))
+    detected = torch.zeros(*seen.shape[:-2], 468, 3).double()
+    detected[..., found.index, :] = seen
+    return {"face_468": detected, "camera": CAMERA, "face_points": found}
 
 
 def surface(world: World) -> dict:
@@ -166,6 +184,17 @@ CASES = [
     ),
     Case(e.limb_direction, "T 10 3", limbs),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
+    Case(e.face_reprojection, "T 12 2", face_mesh),
+    Case(e.face_reprojection, "T 4 2", lambda w: {**face_mesh(w), "stride": 3}, name="face_reprojection of a third"),
+    Case(e.face_reprojection, "T 12 2", face_mesh, free=SHIFTED, name="face_reprojection against the bones"),
+    Case(
+        e.face_reprojection,
+        "T 12 2",
+        lambda w: {**face_mesh(w), "in_metres": True},
+        free=(*SURFACE, "expression"),
+        kind="expressive",
+        name="face_reprojection of the surface in metres",
+    ),
     Case(e.surface_reprojection, "T 9 2", surface),
     Case(e.surface_reprojection, "T 9 2", surface, free=SHIFTED, name="surface_reprojection against the bones"),
     Case(
@@ -213,6 +242,14 @@ CASES = [
         free=ON_SURFACE,
         away=0.01,
         name="cone_planes by area",
+    ),
+    Case(e.face_rays, "1 M 3", face_mesh, free=BOTH_SHAPES),
+    Case(
+        e.face_rays,
+        "1 M 3",
+        lambda w: {**face_mesh(w), "by_area": True},
+        free=ON_SURFACE,
+        name="face_rays by area",
     ),
     Case(e.pose_deviation, "T J-1 3", free=(*POSE, "mean_pose"), zero=None),
     Case(

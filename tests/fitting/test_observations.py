@@ -6,6 +6,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from synthetic import CAMERA
 
+from fit_avatar.body import load_body
 from fit_avatar.capture import Capture
 from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.limb_directions import limb_directions
@@ -92,6 +93,11 @@ def test_confidence_follows_the_frames_weights():
 def test_landmarks_that_the_body_lacks_are_left_out(body):
     seen = observations(hands=np.zeros((FRAMES, 2, 21, 3), np.float32))
     assert "hands" in seen and "hands" not in seen.for_body(body)
+
+
+def test_where_the_faces_points_lie_is_known_of_the_default_body_alone(body):
+    assert "face_points" in observations().for_body(load_body())
+    assert "face_points" not in observations().for_body(body)
 
 
 def test_keypoints_that_are_no_numbers_say_nothing():
