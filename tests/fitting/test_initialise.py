@@ -10,6 +10,7 @@ from fit_avatar.body.keypoint_sets import BODY_25_MIRROR
 from fit_avatar.capture import Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import Context, FitState, Initialise, Observations
+from fit_avatar.fitting.actions.initialise import spread_over_time
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,18 @@ def test_frames_with_left_and_right_exchanged(body):
 def test_key_frames_are_at_least_two():
     with pytest.raises(BadInputError, match="key_frames is 1: it must be 2 or more"):
         Initialise(key_frames=1)
+
+
+def test_key_frames_stay_where_other_frames_are_missing():
+    times = torch.arange(120) / 29.97
+    even = spread_over_time(times, 30)
+    assert torch.equal(even, torch.linspace(0, 119, 30).round().long())
+    kept = torch.tensor([i for i in range(120) if i % 4 != 1])
+    found = kept[spread_over_time(times[kept], 30)]
+    assert len(found) == 30 and (found - even).abs().max() == 1
+    assert (found == even).float().mean() > 0.6
+
+
+def test_a_long_gap_takes_few_key_frames():
+    times = torch.cat([torch.arange(30), 1000 + torch.arange(30)]) / 30
+    assert len(spread_over_time(times, 20)) >= 19

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import pose_skeleton, skin, weighted_sum
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions.action import Context
-from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.observations import UNEVEN, Observations
 from fit_avatar.fitting.state import FitState
 from fit_avatar.solvers.state import stacked
 
@@ -90,12 +91,12 @@ class Initialise:
         return replace(state, clip=stacked(starts) if self.both_ways else starts[0], key_frames=keys)
 
     def _key_frames(self, whole: Observations) -> Tensor | None:
-        """Return frames spread evenly over the clip, first and last among them; None where all are used."""
+        """Return frames spread evenly over the clip's time, first and last among them; None where all are used."""
         usable = torch.nonzero(whole.frame_weights > 0)[:, 0]
         count = self.key_frames
         if count is None or len(whole.times_s) <= self.enough * count or len(usable) <= count:
             return None
-        return usable[torch.linspace(0, len(usable) - 1, count, device=usable.device).round().long()]
+        return usable[spread_over_time(whole.times_s[usable], count)]
 
     def _place(self, model: Tensor, seen: Observations) -> tuple[Tensor, Tensor]:
         """Return the best translation of every frame and direction [T, H, 3] and its robust cost [T, H]."""
@@ -149,6 +150,27 @@ class Initialise:
         for pointer in reversed(pointers):
             path.append(int(pointer[rate, path[-1]]))
         return torch.tensor(path[::-1], device=cost.device)
+
+
+def spread_over_time(times_s: Tensor, count: int) -> Tensor:
+    """Return the frames nearest to moments spread evenly over the time in which there are frames, each once.
+
+    Where frames are missing, those around them are the same as they would be without the loss; a gap of many frames
+    counts as :data:`~fit_avatar.fitting.observations.UNEVEN` usual intervals.
+
+    Args:
+        times_s: of the frames, ascending. [T]
+        count: of the moments, at least two.
+
+    Returns:
+        int64 [at most count]
+    """
+    times = times_s.double().cpu().numpy()
+    gaps = np.diff(times)
+    elapsed = np.append(0.0, np.minimum(gaps, UNEVEN * np.median(gaps)).cumsum())
+    places = np.interp(np.linspace(0, elapsed[-1], count), elapsed, np.arange(len(elapsed)))
+    nearest = np.unique(places.round(3).round().astype(np.int64))  # single precision must not decide between two
+    return torch.from_numpy(nearest).to(times_s.device)
 
 
 def _extent(values: Tensor) -> float:

@@ -60,7 +60,8 @@ class ResolveLimbs(Solve):
         """Return the state of least energy."""
         plain = best = super().run(state, context)
         seen, trunk = self.observed(state.observations(context.observations)), self.of_trunk()
-        single, placed = state.clip.transl.dim() == 2, "keypoint_reprojection" in [term.name for term in trunk.terms]
+        placed = "global_orient" in trunk.free and "keypoint_reprojection" in [term.name for term in trunk.terms]
+        single = state.clip.transl.dim() == 2
         told = told_directions(seen.keypoints, seen.limb_precision)
         if not (self.rounds and single and placed) or told >= self.enough:
             return plain
