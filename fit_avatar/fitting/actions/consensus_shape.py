@@ -35,7 +35,7 @@ OFFSET_SIGMA_M = 0.095
 """How far clothes usually stand off."""
 SLIDING_SIGMA_M = 0.010
 """How far the surface slides along the body, which outlines hardly show: without this prior 5 mm, a third of it by
-chance. Chosen on copies of the demo clip, and so that the rendered clips lose nothing."""
+chance. Chosen on copies of the demo clip, where the rendered clips hardly change."""
 ASYMMETRY_SIGMA_M = 0.0173
 """How far the two sides usually differ."""
 
