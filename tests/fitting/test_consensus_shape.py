@@ -1,6 +1,5 @@
 """The consensus shape is a solve over terms: its own are met, and so is one of the user's."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -53,23 +52,6 @@ def test_the_assembled_solve_finds_the_minimum():
     sparse = GaussNewton(2, damping=0.0, linear_solver=SparseOffsets(tolerance=1e-6, max_products=1000))
     least = solve(problem, start(), sparse).summary.energy_after
     assert least <= 1.001 * solve(problem, start(), LBFGS(300)).summary.energy_after
-
-
-def test_noise_of_outlines_hardly_slides_the_surface():
-    """Planes that disagree a little on where a vertex is leave it free to slide: the prior holds that back."""
-    across = torch.nn.functional.normalize(torch.linalg.cross(NORMALS, torch.roll(NORMALS, 1, -1)), dim=-1)
-    sides = torch.cat([NORMALS + tilt * across for tilt in (-0.15, 0.15)])
-    noise_m = 0.003 * torch.randn(len(sides), generator=torch.Generator().manual_seed(0))
-    data = {"vertices": SKIN.repeat(2), "normals": sides, "thickness_m": noise_m}
-    planes = replace(measured(0.0), data=data)
-
-    def slid(terms: Sequence[Term]) -> float:
-        optimiser = GaussNewton(2, damping=0.0, linear_solver=SparseOffsets())
-        offsets = solve(Problem([planes, *terms]), start(), optimiser).unknowns.values["offsets"][0, SKIN]
-        return float((offsets - NORMALS * (offsets * NORMALS).sum(-1, keepdim=True)).norm(dim=-1).mean())
-
-    free = [term for term in regularisers() if term.name != "sliding_prior"]
-    assert slid(regularisers()) < 0.8 * slid(free)
 
 
 def test_priors_count_more_with_fewer_frames(monkeypatch):

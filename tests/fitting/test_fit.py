@@ -87,9 +87,7 @@ def test_every_action_helps(body):
 
     assert shape_error(dressed.clip.offsets) < shape_error(naked)
     (_, summary) = dressed.solves[-1]
-    assert {term.name for term in summary.after} == {
-        "cone_planes", "laplacian", "offset_prior", "sliding_prior", "symmetry",
-    }  # fmt: skip
+    assert {term.name for term in summary.after} == {"cone_planes", "laplacian", "offset_prior", "symmetry"}
     assert summary.energy_after < summary.energy_before
     assert "did not converge" not in summary.reason
 

@@ -10,16 +10,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.operators import skin_attachment
 from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS
 from fit_avatar.body.skinning import shaped
-from fit_avatar.energies import (
-    Annealed,
-    GemanMcClure,
-    Term,
-    cone_planes,
-    laplacian,
-    offset_prior,
-    sliding_prior,
-    symmetry,
-)
+from fit_avatar.energies import Annealed, GemanMcClure, Term, cone_planes, laplacian, offset_prior, symmetry
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions.action import Context
 from fit_avatar.fitting.actions.solve import Solve
@@ -33,9 +24,6 @@ SMOOTH_M = 0.012
 """Offsets are smooth over about this distance."""
 OFFSET_SIGMA_M = 0.095
 """How far clothes usually stand off."""
-SLIDING_SIGMA_M = 0.010
-"""How far the surface slides along the body, which outlines hardly show: without this prior 5 mm, a third of it by
-chance. Chosen on copies of the demo clip, where the rendered clips hardly change."""
 ASYMMETRY_SIGMA_M = 0.0173
 """How far the two sides usually differ."""
 
@@ -57,7 +45,6 @@ def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
         ),
         Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**by_area, "multipliers": smooth}),
         Term(offset_prior, OFFSET_SIGMA_M**-2, data={**by_area, "multipliers": near}),
-        Term(sliding_prior, SLIDING_SIGMA_M**-2, data=by_area),
         Term(symmetry, ASYMMETRY_SIGMA_M**-2, data=by_area),
     )
 
