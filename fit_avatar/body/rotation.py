@@ -70,6 +70,15 @@ def nearest(matrix: Tensor) -> Tensor:
     return found
 
 
+def between(start: Tensor, end: Tensor) -> Tensor:
+    """Return the smallest rotations that turn directions into others, which are not opposite. [..., 3] → [..., 3, 3]"""
+    start, end = (torch.nn.functional.normalize(each, dim=-1) for each in (start, end))
+    axis = torch.linalg.cross(start, end)
+    sine = axis.norm(dim=-1, keepdim=True)
+    angle = torch.atan2(sine, (start * end).sum(-1, keepdim=True))
+    return exp(axis / sine.clamp_min(1e-9) * angle)
+
+
 def right_jacobian_inverse(axis_angle: Tensor) -> Tensor:
     """Return J with log(R exp(ω)) ≈ log(R) + J ω, at r = log(R). [..., 3] → [..., 3, 3]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.export.bind import bound_at, in_bind_pose
@@ -44,7 +44,7 @@ def _straightening(body: Body, joints: FloatArray) -> FloatArray:
         bone = joints[names.index(tip)] - joints[names.index(joint)]
         if level:
             bone[1] = 0.0
-        turns[names.index(joint)] = _shortest(bone, at)
+        turns[names.index(joint)] = rotation.between(torch.from_numpy(bone), torch.from_numpy(at)).numpy()
 
     for side, outwards in (("left", 1.0), ("right", -1.0)):
         aside = np.array([outwards, 0, 0])
@@ -66,13 +66,3 @@ def _stiffen(turns: FloatArray, parents: tuple[int, ...], joint: int) -> None:
         if parent == joint:
             turns[child] = turns[joint]
             _stiffen(turns, parents, child)
-
-
-def _shortest(source: FloatArray, target: FloatArray) -> FloatArray:
-    """Return the smallest rotation that turns one direction into another. [3], [3] → [3, 3]"""
-    source = source / np.linalg.norm(source)
-    axis = np.cross(source, target)
-    sine = np.linalg.norm(axis)
-    if sine < 1e-9:
-        return np.eye(3)
-    return np.asarray(Rotation.from_rotvec(axis / sine * np.arctan2(sine, source @ target)).as_matrix())

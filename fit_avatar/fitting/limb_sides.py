@@ -78,9 +78,9 @@ def limb_sides(body: Body, clip: ClipState, keypoints: Tensor, camera: Camera) -
             elbow, short = _end(places[:, a], first, rays[:, 0], known[:, 0], upper_far)
             wrist, shorter = _end(elbow, second, rays[:, 1], known[:, 1], lower_far)
             upper, lower = normalize(elbow - places[:, a], dim=-1), normalize(wrist - elbow, dim=-1)
-            turned = _turned_about(_between(first, upper) @ turns[:, a], hinge, upper, lower)
+            turned = _turned_about(rotation.between(first, upper) @ turns[:, a], hinge, upper, lower)
             carried = turned @ turns[:, a].mT
-            end = _between((carried @ second[..., None])[..., 0], lower) @ carried @ turns[:, b]
+            end = rotation.between((carried @ second[..., None])[..., 0], lower) @ carried @ turns[:, b]
             rotations.append(torch.stack([above.mT @ turned, turned.mT @ end], 1))
             directions.append(torch.stack([upper, lower], 1))
             missed.append(torch.stack([short, shorter], 1))
@@ -104,7 +104,7 @@ def mirrored_trunk(body: Body, clip: ClipState, ends: tuple[str, str]) -> tuple[
     line, ray = normalize(second - first, dim=-1), normalize(places[:, 0], dim=-1)
     other = line - 2 * (line * ray).sum(-1, keepdim=True) * ray
     rotations = clip.rotations.clone()
-    rotations[:, 0] = _between(line, other) @ rotations[:, 0]
+    rotations[:, 0] = rotation.between(line, other) @ rotations[:, 0]
     turned = torch.atan2(torch.linalg.cross(line, other).norm(dim=-1), (line * other).sum(-1))
     return replace(clip, rotations=rotations), turned
 
@@ -138,14 +138,6 @@ def _hinge(name: str, like: Tensor) -> Tensor:
     """Return the axis about which an elbow or a knee bends, in the T-pose. [3]"""
     axis, wrong = BENDING[name]
     return like.new_tensor([-wrong if i == axis else 0.0 for i in range(3)])
-
-
-def _between(start: Tensor, end: Tensor) -> Tensor:
-    """Return the smallest rotations from one direction to another. [T, 3] twice → [T, 3, 3]"""
-    axis = torch.linalg.cross(normalize(start, dim=-1), normalize(end, dim=-1))
-    sine = axis.norm(dim=-1, keepdim=True)
-    angle = torch.atan2(sine, (normalize(start, dim=-1) * normalize(end, dim=-1)).sum(-1, keepdim=True))
-    return rotation.exp(axis / sine.clamp_min(1e-9) * angle)
 
 
 def _turned_about(turn: Tensor, hinge: Tensor, upper: Tensor, lower: Tensor) -> Tensor:

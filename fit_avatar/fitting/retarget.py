@@ -89,7 +89,7 @@ def retarget(
         ours[places[name]] = turned[:, k]
         theirs = None if rest is None else rest.get(name)
         if theirs is not None and name in own and float(own[name] @ theirs) > 1 - MOST_APART_RAD**2 / 2:
-            ours[places[name]] = turned[:, k] @ _smallest(own[name], theirs)
+            ours[places[name]] = turned[:, k] @ rotation.between(own[name], theirs)
     return {j: turn if j == 0 else ours[body.parents[j]].mT @ turn for j, turn in ours.items()}
 
 
@@ -106,10 +106,3 @@ def _global(rotations: Tensor) -> Tensor:
     for k, parent in enumerate(SMPL_PARENTS[1:], 1):
         turned.append(turned[parent] @ rotations[:, k])
     return torch.stack(turned, 1)
-
-
-def _smallest(start: Tensor, end: Tensor) -> Tensor:
-    """Return the smallest rotation from one unit vector to another, which is not opposite. [3, 3]"""
-    cross = rotation.skew(torch.linalg.cross(start, end))
-    eye = torch.eye(3, dtype=start.dtype, device=start.device)
-    return eye + cross + cross @ cross / (1 + start @ end).clamp_min(1e-3)
