@@ -172,10 +172,13 @@ def _append(whole: _Part, motion: dict[str, Any], part: _Part, root: dict[str, A
     motion["samplers"] += [
         sampler | {key: sampler[key] + first["accessors"] for key in ("input", "output")} for sampler in own["samplers"]
     ]
-    children = shifted(document["scenes"][0]["nodes"], "nodes")
-    for child in children:
-        if "mesh" in whole.document["nodes"][child]:
-            mesh = whole.document["nodes"][child]
+    skeleton = []
+    for node in shifted(document["scenes"][0]["nodes"], "nodes"):
+        mesh = whole.document["nodes"][node]
+        if "mesh" in mesh:  # stays at the root: glTF places skinned vertices by their joints alone
             mesh["name"] = whole.document["meshes"][mesh["mesh"]]["name"] = f"{root['name']}_mesh"
+            whole.document["scenes"][0]["nodes"].append(node)
+        else:
+            skeleton.append(node)
     whole.document["scenes"][0]["nodes"].append(len(whole.document["nodes"]))
-    whole.document["nodes"].append(root | {"children": children})
+    whole.document["nodes"].append(root | {"children": skeleton})

@@ -91,6 +91,8 @@ def test_everybody_is_where_the_camera_saw_them(
         assert number or abs(shown[..., 1].min()) < 0.06  # the first one stands on the floor
     assert {n.name for n in gltf.nodes} >= {"person_1", "person_2", "person_1_mesh", "person_2_mesh"}
     assert len(trimesh.load(tmp_path / "people.glb").geometry) == 2
+    meshes = {k for k, node in enumerate(gltf.nodes) if node.mesh is not None}
+    assert meshes <= set(gltf.scenes[0].nodes)  # below another node, whose place viewers must ignore, it is a warning
 
 
 def test_motions_begin_when_they_were_seen(tmp_path: Path, pair: tuple[list[Path], list[BodyState]]) -> None:
