@@ -15,22 +15,29 @@ from fit_avatar.io.optional import import_optional, install
 
 LOCAL = "local"
 """The address that starts a cluster on this machine, which ends with the batch."""
-LOOPBACK = "127.0.0.1"
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would otherwise report to its makers how it is used
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a task without a card leaves CUDA_VISIBLE_DEVICES alone
 }
 """What Ray reads from the environment when it is imported; it is the same whatever the user's environment says."""
+ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # its processes listen on the loopback, on all systems
+    "RAY_AUTH_MODE": "token",  # and let in only who can read this user's files
+}
+"""The same, for a cluster on this machine alone."""
 
 
-def load_ray() -> Any:
+def load_ray(address: str = LOCAL) -> Any:
     """Return Ray, which is told beforehand to report nothing to anybody.
+
+    Args:
+        address: of the cluster that is meant.
 
     Raises:
         MissingDependencyError: it is not installed.
     """
-    os.environ.update(QUIET)
+    os.environ.update(QUIET | (ALONE if address == LOCAL else {}))
     return import_optional("ray", "--ray needs the package ray", f"install it with `{install('ray')}`")
 
 
@@ -50,7 +57,7 @@ def run_on_ray(tasks: Sequence[Task], address: str, need_gb: float, gpu: float, 
         BadInputError: there is no such cluster, or it has no graphics card and one is asked for.
         MissingDependencyError: Ray is not installed.
     """
-    ray = load_ray()
+    ray = load_ray(address)
     _connect(ray, address)
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -76,7 +83,7 @@ def _connect(ray: Any, address: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address == LOCAL:
-            ray.init(include_dashboard=False, _node_ip_address=LOOPBACK, **quiet)
+            ray.init(include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
