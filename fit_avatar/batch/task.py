@@ -98,7 +98,7 @@ class Run:
         self.task, self._began = task, time.perf_counter()
         task.log.parent.mkdir(parents=True, exist_ok=True)
         with task.log.open("ab") as log:
-            start = {"event": "attempt", "host": socket.gethostname(), "command": task.command}
+            start = {"event": "attempt", "host": socket.gethostname(), "worker": os.getpid(), "command": task.command}
             log.write(json.dumps(start).encode() + b"\n")
             log.flush()
             threads = {name: os.environ.get(name, str(task.threads)) for name in THREADS}
