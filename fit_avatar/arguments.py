@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from fit_avatar.batch.options import BatchOptions
 from fit_avatar.config import Config
 from fit_avatar.errors import UsageError
 
 T = TypeVar("T")
-TOOLS = ("convert-body", "doctor", "evaluate", "presets")
+TOOLS = ("batch", "convert-body", "doctor", "evaluate", "presets")
 """Commands beside the main one."""
 
 
@@ -35,13 +38,46 @@ def run_tool(name: str, argv: Sequence[str]) -> bool:
         UsageError: its arguments cannot be understood.
         FitAvatarError: a file cannot be used.
     """
-    functions: dict[str, Callable[..., bool]] = {
+    functions: dict[str, Callable[..., bool | Callable[[], bool]]] = {
+        "batch": batch,
         "convert-body": convert_body,
         "doctor": examine,
         "evaluate": evaluate,
         "presets": presets,
     }
-    return _understood(functions[name], f"fit-avatar {name}", argv, tyro.conf.DisallowNone)
+    found = _understood(functions[name], f"fit-avatar {name}", argv, tyro.conf.DisallowNone)
+    return found if isinstance(found, bool) else found()
+
+
+def batch(
+    clips: tyro.conf.Positional[Path],
+    how: Annotated[BatchOptions, tyro.conf.arg(name="")],
+    common: Annotated[Config, tyro.conf.arg(name="")],
+) -> Callable[[], bool]:
+    """Fit many clips, each in a process of its own; the folder --out gets results.csv and index.html.
+
+    A second run does what is not done yet. All options of fit-avatar are taken, too, for all clips.
+
+    Args:
+        clips: a folder of videos; a text file with one a line; or a .csv with a column video, and others that are named
+            as options: height_m, camera, person, name …
+        how: how the batch is run.
+        common: options of all clips.
+    """
+
+    def go() -> bool:  # once the arguments are read, during which nothing may be said on stderr
+        from fit_avatar.batch.run import run
+        from fit_avatar.progress import reporter_for
+
+        with reporter_for(common.log) as reporter:
+            summary = run(clips, common, how, partial(_over, common), reporter)
+        if common.log == "json":
+            print(json.dumps(summary.as_event(), default=str), flush=True)
+        elif common.log != "quiet":
+            print(summary)
+        return summary.complete
+
+    return go
 
 
 def convert_body(source: tyro.conf.Positional[Path], target: tyro.conf.Positional[Path], force: bool = False) -> bool:
@@ -133,12 +169,23 @@ def evaluate(
     return True
 
 
-def _understood(target: Callable[..., T], program: str, argv: Sequence[str] | None, *markers: Any) -> T:
-    """Return what a function returns, or a dataclass, whose arguments come from a command line."""
+def _over(common: Config, words: Sequence[str]) -> Config:
+    """Return options with those of a command line in their place."""
+    return _understood(Config, "fit-avatar", words, tyro.conf.DisallowNone, default=common)
+
+
+def _understood(
+    target: Callable[..., T], program: str, argv: Sequence[str] | None, *markers: Any, default: T | None = None
+) -> T:
+    """Return what a function returns, or a dataclass, whose arguments come from a command line, or from a default."""
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(target, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff, *markers))
+            given: dict[str, Any] = {} if default is None else {"default": default}
+            found: T = tyro.cli(
+                target, prog=program, args=argv, config=(tyro.conf.FlagCreatePairsOff, *markers), **given
+            )
+            return found
     except SystemExit as stop:
         if stop.code:
             raise UsageError(_one_sentence(complaint.getvalue())) from None

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from fit_avatar.errors import FitAvatarError, UsageError
+from fit_avatar.io.lifeline import follow
 
 USER_ERROR = 2
 STDERR = 2
@@ -54,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fit_avatar.arguments import TOOLS, parse, run_tool
 
         if argv and argv[0] in TOOLS:
-            return 0 if run_tool(argv[0], argv[1:]) else USER_ERROR
+            with _termination_like_interruption():
+                return 0 if run_tool(argv[0], argv[1:]) else USER_ERROR
+        follow()
         config = parse(argv)
         from fit_avatar.progress import reporter_for
 

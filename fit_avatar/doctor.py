@@ -28,6 +28,8 @@ PURPOSES = {
     "lod": "levels of detail (--export lods)",
     "evaluate": "distances between surfaces (fit_avatar.evaluate), Avatar.to_open3d",
     "view": "watching the fit in a browser (--view)",
+    "ray": "many clips on a cluster (batch --ray)",
+    "parquet": "results.parquet (batch)",
     "plot": "figures of solves",
     "trimesh": "Avatar.to_trimesh",
     "detector rtmlib": "keypoints with hands and face (--detector rtmlib)",
