@@ -24,6 +24,8 @@ MAX_TRIANGLE = 0x7FFFFFFF
 """The highest triangle index that fits into a depth key."""
 MAX_PIXELS_AT_ONCE = 1 << 22
 """Covered pixels that are held in memory together (a few hundred MB); more are drawn in several passes."""
+MAX_POINTS_AT_ONCE = 1 << 15
+"""Pixels whose points on the surface are found together: what is needed for them then stays in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -213,8 +215,7 @@ def _draw(triangles: _Triangles) -> Raster:
     depth = torch.full((triangles.height, triangles.width), torch.inf, device=device)
     barycentric = torch.zeros((triangles.height, triangles.width, 3), device=device)
     winner = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
-    seen = (winner >= 0).nonzero()[:, 0]
-    if len(seen):
+    for seen in (winner >= 0).nonzero()[:, 0].split(MAX_POINTS_AT_ONCE):
         triangle = winner[seen]
         row, column = torch.div(seen, triangles.columns, rounding_mode="floor"), seen % triangles.columns
         centres = torch.stack([column, row], 1) + 0.5
@@ -273,12 +274,13 @@ def _nearest_triangles(spans: _Spans, num_pixels: int) -> Tensor:
 
 def _surface_weights(corners: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     """Return perspective-correct weights [N, 3] and depth [N] at the origin. corners [N, 3, 2], z [N, 3]."""
-    following, last = corners.roll(-1, 1), corners.roll(-2, 1)
-    weights = following[..., 0] * last[..., 1] - following[..., 1] * last[..., 0]  # areas opposite each corner
-    weights = weights * weights.sum(1, keepdim=True).sign()
-    weights = weights.clamp_min(0) / z
-    weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-300)
-    return weights.float(), (weights * z).sum(1).float()
+    (ax, ay), (bx, by), (cx, cy) = (corner.unbind(-1) for corner in corners.unbind(-2))
+    weights = torch.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])  # areas opposite each corner
+    weights = weights * weights.sum(0).sign()
+    z = z.T
+    weights = weights.clamp_min_(0).div_(z)
+    weights = weights.div_(weights.sum(0).clamp_min_(1e-300))
+    return weights.float().T, (weights * z).sum(0).float()
 
 
 def _first_centre(x: Tensor, limit: int) -> Tensor:
