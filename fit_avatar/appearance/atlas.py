@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import connected_components
@@ -67,12 +68,11 @@ class Atlas:
 
     def interpolate(self, values: NDArray[np.floating[Any]], select: IntArray | slice = slice(None)) -> FloatArray:
         """Return vertex values [V, C] interpolated at (some of the) texels. [n, C]"""
-        corners = self.faces[self.face[select]]
-        weights = self.barycentric[select]
-        out = weights[:, :1] * values[corners[:, 0]]
-        out += weights[:, 1:2] * values[corners[:, 1]]
-        out += weights[:, 2:] * values[corners[:, 2]]
-        return np.asarray(out, dtype=np.float32)
+        corners, weights = self.faces.astype(np.int32)[self.face[select]], self.barycentric[select]
+        start = np.arange(0, corners.size + 1, 3, dtype=np.int32)
+        # a sparse product goes through the texels once, without a copy of the values for each corner
+        matrix = csr_matrix((weights.ravel(), corners.ravel(), start), (len(corners), len(values)))
+        return np.asarray(matrix @ values, dtype=np.float32)
 
     def to_image(self, colours: NDArray[np.floating[Any]]) -> FloatArray:
         """Return the image [S, S, C] with texel colours [N, C]; 0 elsewhere."""

@@ -96,15 +96,15 @@ class Palette:
         rows, columns = (-(-n // cell_px) for n in labels.shape)
         side = 2 * max(window // (2 * cell_px), 1) + 1
         clip_pixels = self.config.clip_weight * (side * cell_px) ** 2
+        at = np.arange(labels.shape[0])[:, None] // cell_px * columns + np.arange(labels.shape[1]) // cell_px
+        own = labels.astype(np.int64) * (rows * columns) + at
         logs = []
         for mask, frequency in zip((person, background), self.frequency, strict=True):
-            y, x = np.nonzero(mask)
-            cell = (labels[y, x].astype(np.int64) * rows + y // cell_px) * columns + x // cell_px
-            counts = np.bincount(cell, minlength=len(frequency) * rows * columns).reshape(-1, rows, columns)
+            counts = np.bincount(own[mask], minlength=len(frequency) * rows * columns).reshape(-1, rows, columns)
             local = np.stack([_window_sum(layer, side) for layer in counts.astype(np.float32)])
-            logs.append(np.log((local + clip_pixels * frequency[:, None, None]) / (local.sum(0) + clip_pixels)))
-        y, x = np.arange(labels.shape[0])[:, None] // cell_px, np.arange(labels.shape[1])[None] // cell_px
-        return np.asarray(np.clip(logs[0] - logs[1], -limit, limit)[labels, y, x], np.float32)
+            total = local.sum(0) + clip_pixels
+            logs.append(np.log((local.ravel()[own] + clip_pixels * frequency[labels]) / total.ravel()[at]))
+        return np.asarray(np.clip(logs[0] - logs[1], -limit, limit), np.float32)
 
 
 def _window_sum(layer: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ from fit_avatar.capture.points import Points
 from fit_avatar.capture.refine_config import DEFAULT_REFINEMENT, RefinementConfig
 from fit_avatar.capture.smoothing import smooth_within_edges
 from fit_avatar.capture.types import PERSON_LEVEL, Image, Mask
+from fit_avatar.io.threads import in_threads
 
 Probability = NDArray[np.uint8]
 """Probability of the person as 0..255 over the whole frame, at any smaller size. [h, w]"""
@@ -71,7 +72,8 @@ class MaskRefiner:
         palette = Palette.cluster(_sample_colours(coarse, config.palette_samples), config.palette)
         first = _learn(coarse, palette, config.coarse_margins, config, still)
         del coarse  # the masks of large pictures are large
-        refined = [(frame, first.refine(frame, probability)) for frame, probability in samples]
+        masks = in_threads(lambda sample: first.refine(*sample), samples)
+        refined = [(frame, mask) for (frame, _), mask in zip(samples, masks, strict=True)]
         refiner = _learn(refined, first.palette, config.refined_margins, config, still)
         if refiner.background is None or not keypoints:
             return refiner

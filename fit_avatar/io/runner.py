@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fit_avatar.io.memory import return_free_memory
 from fit_avatar.io.store import StageResult, Store
 from fit_avatar.progress import Advance, Reporter
 
@@ -60,6 +61,7 @@ class Runner:
         return value
 
     def _finish(self, name: str, seconds: float, cached: bool) -> None:
+        return_free_memory()
         self.reporter.finish(name, seconds, cached)
         self.done.append({"name": name, "seconds": round(seconds, 2), "kept_from_earlier_run": cached})
 

@@ -29,7 +29,7 @@ Frame = NDArray[np.uint8]
 class OverlayConfig:
     """Appearance of the overlay. All values are chosen by hand."""
 
-    long_side_px: int = 1080
+    long_side_px: int = 960
     """Larger frames are shrunk to this."""
     opacity: float = 0.55
     """Of the surface over the frame, in [0, 1]."""

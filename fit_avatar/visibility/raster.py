@@ -7,6 +7,7 @@ centre on a shared edge belongs to exactly one of the two, so a closed mesh has 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,11 @@ MAX_TRIANGLE = 0x7FFFFFFF
 """The highest triangle index that fits into a depth key."""
 MAX_PIXELS_AT_ONCE = 1 << 22
 """Covered pixels that are held in memory together (a few hundred MB); more are drawn in several passes."""
+MAX_POINTS_AT_ONCE = 1 << 15
+"""Pixels whose points on the surface are found together: what is needed for them then stays in a processor's cache."""
+
+
+_Ends = Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,12 @@ class Raster:
         Returns:
             [H, W, C].
         """
-        seen = self.mask
-        corners = values[faces[self.face_index[seen]]]
-        out = values.new_zeros((*seen.shape, values.shape[-1]))
-        out[seen] = (self.barycentric[seen].to(values)[:, :, None] * corners).sum(1)
+        seen = self.mask.flatten().nonzero()[:, 0]
+        corners = faces.index_select(0, self.face_index.flatten().index_select(0, seen))
+        weights = self.barycentric.view(-1, 3).index_select(0, seen).to(values)
+        found = sum(weights[:, k : k + 1] * values.index_select(0, corners[:, k]) for k in range(3))
+        out = values.new_zeros((*self.mask.shape, values.shape[-1]))
+        out.view(-1, values.shape[-1])[seen] = found
         return out
 
 
@@ -79,20 +87,21 @@ class _Triangles:
     @classmethod
     def of(cls, points: Tensor, depth: Tensor, faces: Tensor, width: int, height: int, cull: bool) -> _Triangles:
         """Gather triangles given in pixels ([V, 2] float64) with a depth for each corner ([V])."""
-        corners, z = points[faces], depth[faces]
-        a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+        flat = faces.flatten()
+        x, y, z = (each.contiguous().index_select(0, flat).view(-1, 3) for each in (*points.unbind(1), depth))
+        ax, ay, bx, by = x[:, 1] - x[:, 0], y[:, 1] - y[:, 0], x[:, 2] - x[:, 0], y[:, 2] - y[:, 0]
+        area = ax * by - ay * bx
         # y points down in the image, so a triangle whose outside is seen has negative area
-        drawn = (z > NEAR_M).all(1) & torch.isfinite(corners).flatten(1).all(1) & ((area < 0) if cull else (area != 0))
+        drawn = (z > NEAR_M).all(1) & torch.isfinite(x + y).all(1) & ((area < 0) if cull else (area != 0))
         ids = drawn.nonzero()[:, 0]
-        corners = corners[ids]
+        corners, z, area = torch.stack([x[ids], y[ids]], -1), z[ids], area[ids]
         box = [0, 0, 0, 0]
         if len(ids):
             box = torch.cat([corners.amin((0, 1)).floor(), corners.amax((0, 1)).ceil()]).long().tolist()
         left, right = min(max(box[0], 0), width), min(max(box[2], 0), width)
         top, bottom = min(max(box[1], 0), height), min(max(box[3], 0), height)
         corners = corners - corners.new_tensor([left, top])
-        return cls(corners, z[ids], area[ids], ids, width, height, left, top, right - left, bottom - top)
+        return cls(corners, z, area, ids, width, height, left, top, right - left, bottom - top)
 
 
 @dataclass(frozen=True)
@@ -213,16 +222,20 @@ def _draw(triangles: _Triangles) -> Raster:
     depth = torch.full((triangles.height, triangles.width), torch.inf, device=device)
     barycentric = torch.zeros((triangles.height, triangles.width, 3), device=device)
     winner = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
-    seen = (winner >= 0).nonzero()[:, 0]
-    if len(seen):
-        triangle = winner[seen]
+    columns = [[side.contiguous() for side in corner.unbind(1)] for corner in triangles.corners.unbind(1)]
+    for seen in (winner >= 0).nonzero()[:, 0].split(MAX_POINTS_AT_ONCE):
+        triangle = winner.index_select(0, seen)
         row, column = torch.div(seen, triangles.columns, rounding_mode="floor"), seen % triangles.columns
-        centres = torch.stack([column, row], 1) + 0.5
-        weights, z = _surface_weights(triangles.corners[triangle] - centres[:, None], triangles.z[triangle])
-        row, column = row + triangles.top, column + triangles.left
-        face_index[row, column] = triangles.ids[triangle]
-        barycentric[row, column] = weights
-        depth[row, column] = z
+        centres = (column + 0.5, row + 0.5)
+        corners = [[side.index_select(0, triangle) for side in corner] for corner in columns]
+        weights, z = _surface_weights(
+            [[side - centre for side, centre in zip(corner, centres, strict=True)] for corner in corners],
+            triangles.z.index_select(0, triangle),
+        )
+        place = (row + triangles.top) * triangles.width + column + triangles.left
+        face_index.view(-1)[place] = triangles.ids.index_select(0, triangle)
+        barycentric.view(-1, 3)[place] = weights
+        depth.view(-1)[place] = z
     return Raster(face_index, depth, barycentric)
 
 
@@ -238,25 +251,31 @@ def _spans(triangles: _Triangles) -> _Spans:
 
     # edges always run from the upper to the lower end, so that neighbours compute the same bits for a shared one
     order = corners[:, :, 1].argsort(1)
-    top, mid, low = corners.gather(1, order[:, :, None].expand(-1, -1, 2)).unbind(1)
-    first = _first_centre(top[:, 1], triangles.rows)
-    tri, step = _expand(_first_centre(low[:, 1], triangles.rows) - first)
-    row = first[tri] + step
+    sorted_x, sorted_y = (corners[:, :, axis].gather(1, order).unbind(1) for axis in (0, 1))
+    first = _first_centre(sorted_y[0], triangles.rows)
+    tri, step = _expand(_first_centre(sorted_y[2], triangles.rows) - first)
+    row = first.index_select(0, tri) + step
     y = row + 0.5
-    upper = y < mid[tri, 1]
-    long_x = _edge_x(top[tri], low[tri], y)
-    short_from, short_to = torch.where(upper, top[tri].T, mid[tri].T).T, torch.where(upper, mid[tri].T, low[tri].T).T
+    top, mid, low = ((x.index_select(0, tri), v.index_select(0, tri)) for x, v in zip(sorted_x, sorted_y, strict=True))
+    upper = y < mid[1]
+    long_x = _edge_x(top, low, y)
+    short_from, short_to = (
+        tuple(torch.where(upper, *pair) for pair in zip(*ends, strict=True)) for ends in ((top, mid), (mid, low))
+    )
     short_x = _edge_x(short_from, short_to, y)
     left = _first_centre(torch.minimum(long_x, short_x), triangles.columns)
     length = _first_centre(torch.maximum(long_x, short_x), triangles.columns) - left
 
-    keep = length > 0
-    tri, row, left, y = tri[keep], row[keep], left[keep], y[keep]
-    origin = corners[tri, 0]
-    nearness = near[tri, 0] + slope_x[tri] * (left + 0.5 - origin[:, 0]) + slope_y[tri] * (y - origin[:, 1])
+    keep = (length > 0).nonzero()[:, 0]
+    tri, row, left, y, length = (each.index_select(0, keep) for each in (tri, row, left, y, length))
+    (start_x, start_y), start_near = corners[:, 0].unbind(1), near[:, 0]
+    x, y = left + 0.5 - start_x.contiguous().index_select(0, tri), y - start_y.contiguous().index_select(0, tri)
+    slope_x, slope_y = slope_x.index_select(0, tri), slope_y.index_select(0, tri)
+    nearness = start_near.contiguous().index_select(0, tri) + slope_x * x + slope_y * y
     # a sliver's gradient is ill-conditioned, but no point of a triangle is outside its corners' depths
-    nearness = torch.minimum(torch.maximum(nearness, near.amin(1)[tri]), near.amax(1)[tri])
-    return _Spans(tri, row * triangles.columns + left, length[keep], nearness.float(), slope_x[tri].float())
+    nearness = torch.maximum(nearness, near.amin(1).index_select(0, tri))
+    nearness = torch.minimum(nearness, near.amax(1).index_select(0, tri))
+    return _Spans(tri, row * triangles.columns + left, length, nearness.float(), slope_x.float())
 
 
 def _nearest_triangles(spans: _Spans, num_pixels: int) -> Tensor:
@@ -265,20 +284,24 @@ def _nearest_triangles(spans: _Spans, num_pixels: int) -> Tensor:
     best = torch.full((num_pixels,), -1, dtype=torch.int64, device=spans.start.device)
     for part in _chunks(spans.length):
         span, step = _expand(spans.length[part])
-        near = spans.nearness[part][span] + spans.slope[part][span] * step
-        key = (near.clamp_min(0).view(torch.int32).long() << 32) + (MAX_TRIANGLE - spans.triangle[part][span])
-        best.scatter_reduce_(0, spans.start[part][span] + step, key, "amax")
+        near, slope, rank, start = (
+            each[part].index_select(0, span)
+            for each in (spans.nearness, spans.slope, MAX_TRIANGLE - spans.triangle, spans.start)
+        )
+        key = ((near + slope * step).clamp_min_(0).view(torch.int32).long() << 32) + rank
+        best.scatter_reduce_(0, start + step, key, "amax")
     return torch.where(best < 0, best, MAX_TRIANGLE - (best & MAX_TRIANGLE))
 
 
-def _surface_weights(corners: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return perspective-correct weights [N, 3] and depth [N] at the origin. corners [N, 3, 2], z [N, 3]."""
-    following, last = corners.roll(-1, 1), corners.roll(-2, 1)
-    weights = following[..., 0] * last[..., 1] - following[..., 1] * last[..., 0]  # areas opposite each corner
-    weights = weights * weights.sum(1, keepdim=True).sign()
-    weights = weights.clamp_min(0) / z
-    weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-300)
-    return weights.float(), (weights * z).sum(1).float()
+def _surface_weights(corners: Sequence[Sequence[Tensor]], z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return perspective-correct weights [N, 3] and depth [N] at the origin, of three corners (x, y) and z [N, 3]."""
+    (ax, ay), (bx, by), (cx, cy) = corners
+    weights = torch.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])  # areas opposite each corner
+    weights = weights * weights.sum(0).sign()
+    z = z.T
+    weights = weights.clamp_min_(0).div_(z)
+    weights = weights.div_(weights.sum(0).clamp_min_(1e-300))
+    return weights.float().T, (weights * z).sum(0).float()
 
 
 def _first_centre(x: Tensor, limit: int) -> Tensor:
@@ -286,17 +309,17 @@ def _first_centre(x: Tensor, limit: int) -> Tensor:
     return torch.ceil(x - 0.5).clamp(0, limit).long()
 
 
-def _edge_x(upper: Tensor, lower: Tensor, y: Tensor) -> Tensor:
-    """Return where edges [N, 2] cross the line y [N]; only meaningful for y between the ends."""
-    t = (y - upper[:, 1]) / (lower[:, 1] - upper[:, 1])
-    return upper[:, 0] + t * (lower[:, 0] - upper[:, 0])
+def _edge_x(upper: _Ends, lower: _Ends, y: Tensor) -> Tensor:
+    """Return where edges, ends (x, y) [N] each, cross the line y [N]; only meaningful for y between the ends."""
+    t = (y - upper[1]) / (lower[1] - upper[1])
+    return upper[0] + t * (lower[0] - upper[0])
 
 
 def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
     """Return (owner, position within the owner) for every element of ragged groups of these sizes."""
     owner = torch.repeat_interleave(counts)
     start = counts.cumsum(0) - counts
-    return owner, torch.arange(len(owner), device=counts.device) - start[owner]
+    return owner, torch.arange(len(owner), device=counts.device) - start.index_select(0, owner)
 
 
 def _chunks(lengths: Tensor) -> list[slice]:
