@@ -19,6 +19,7 @@ from fit_avatar.evaluate import psnr, ssim
 from fit_avatar.fitting import some_frames
 from fit_avatar.texture import bake, relighting
 from fit_avatar.visibility import FrameViews, rasterize
+from lib.face_window import face_window
 from lib.inputs import spread
 from lib.true_clip import TrueClip
 
@@ -35,7 +36,8 @@ def score_texture(body: Body, state: BodyState, capture: Capture, truth: TrueCli
     """Return PSNR (dB) and SSIM in frames between those that the texture was made from.
 
     ``texture`` is drawn under the light that was estimated from those frames, ``unlit`` without light; ``median`` is
-    the median colour of those frames at each texel.
+    the median colour of those frames at each texel. ``face`` is the first of these on the face alone, in the frames
+    that show it from the front; without such frames it is left out.
     """
     chosen = spread(capture, FRAMES).frame_indices
     at = np.searchsorted(capture.frame_indices, chosen)
@@ -46,7 +48,7 @@ def score_texture(body: Body, state: BodyState, capture: Capture, truth: TrueCli
 
     faces, shown = body.faces.cpu(), FrameViews(body, testing, unused)
     scores: dict[str, list[float]] = {}
-    for t, (_, frame) in enumerate(_pictures(truth, unused)):
+    for t, (index, frame) in enumerate(_pictures(truth, unused)):
         light = torch.from_numpy(relighting(texture, body, shown.vertices[t].cpu().numpy()))
         raster = rasterize(shown.vertices[t].cpu(), faces, capture.camera, cull_backfaces=True)
         uv = raster.interpolate(body.uvs.cpu(), body.uv_faces.cpu()).numpy()
@@ -59,8 +61,12 @@ def score_texture(body: Body, state: BodyState, capture: Capture, truth: TrueCli
         }
         for name, image in drawn.items():
             image[~raster.mask.numpy()] = frame[~raster.mask.numpy()]  # windows at the border see the same behind it
-            scores.setdefault(f"{name}_psnr", []).append(psnr(image, frame, inside))
-            scores.setdefault(f"{name}_ssim", []).append(ssim(image, frame, inside))
+            compared = {name: inside}
+            if name == "texture" and (window := face_window(truth, index)) is not None and (window & inside).any():
+                compared["face"] = window & inside
+            for what, pixels in compared.items():
+                scores.setdefault(f"{what}_psnr", []).append(psnr(image, frame, pixels))
+                scores.setdefault(f"{what}_ssim", []).append(ssim(image, frame, pixels))
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
