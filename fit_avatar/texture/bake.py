@@ -116,7 +116,7 @@ def bake(
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
     support = np.where(rejected, 0, support).astype(np.float32)
     if painter is not None:
-        colours, support = painter.paint(atlas, geometry, capture, samples.crops, lighting.factors, colours, support)
+        colours, support = painter.paint(atlas, geometry, capture, samples.crops, lighting, colours, support)
     painted = colours
     colours, origin = inpaint_unseen(body, atlas, frame_views.neighbours, colours, support, config.inpainting)
     if painter is not None:

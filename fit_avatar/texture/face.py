@@ -19,7 +19,7 @@ from fit_avatar.appearance.person_crop import PersonCrop
 from fit_avatar.body.face_points import FacePoints
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.texture.clip import ClipGeometry
+from fit_avatar.texture.clip import ClipGeometry, ClipLighting
 from fit_avatar.texture.face_config import FACE, FaceConfig
 from fit_avatar.texture.face_frames import select_face_frames
 from fit_avatar.texture.face_merge import merge_faces
@@ -96,23 +96,25 @@ class FacePainter:
         geometry: ClipGeometry,
         capture: Capture,
         crops: Mapping[int, PersonCrop],
-        factors: FloatArray,
+        lighting: ClipLighting,
         colours: FloatArray,
         support: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
         """Return colours [N, 3] and support [N] of a texture with the face painted into them.
+
+        The exposure of the face is that of its best frame, while the rest of the body has the mean one of the clip.
 
         Args:
             atlas: N texels.
             geometry: how the frames see the body.
             capture: their points of the face, and the camera.
             crops: of the frames that came, by their position in the clip.
-            factors: take the frames' colours to the texture's light. [T, V, 3]
+            lighting: takes the frames' colours to the texture's light.
             colours: of the whole body. [N, 3]
             support: behind those; 0 = not seen. [N]
         """
         texels = atlas.texels_of(np.flatnonzero(self.weight[atlas.faces].max(axis=1) > 0))[0]
-        samples = list(self._samples(atlas, texels, geometry, capture, crops, factors))
+        samples = list(self._samples(atlas, texels, geometry, capture, crops, self._factors(lighting)))
         if not samples:
             return colours, support
         inside = self.inside[atlas.face[texels]]
@@ -129,6 +131,12 @@ class FacePainter:
         inner = seen & self.inside[atlas.face]
         colours = np.where(inner[:, None], painted, colours)
         return fill_interior(self.body, self.inside, atlas, colours, seen, self.config.interior)
+
+    def _factors(self, lighting: ClipLighting) -> FloatArray:
+        """Return what takes the frames' colours to the texture's light and the best frame's exposure. [T, V, 3]"""
+        gain = lighting.gains[next(iter(self.rating))]
+        most = self.config.max_exposure
+        return np.asarray(lighting.factors / gain.clip(1 / most, most), dtype=np.float32)
 
     def _samples(
         self,

@@ -28,6 +28,9 @@ class FaceConfig:
     """Height of the picture in which that is decided."""
     full_weight: float = 0.05
     """Weight of all frames together, relative to a frontal view's, from which the face is painted from them alone."""
+    max_exposure: float = 1.15
+    """The face keeps the exposure of its best frame up to this factor beside the rest of the body: a larger difference
+    would show on the neck."""
 
 
 FACE = FaceConfig()

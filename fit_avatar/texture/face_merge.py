@@ -26,6 +26,8 @@ class FaceMergeConfig:
 
 
 FACE_MERGE = FaceMergeConfig()
+_FAINT = 1e-3
+"""Weight of the mean difference, which alone is left far from where both pictures are known."""
 
 
 def merge_faces(
@@ -59,7 +61,7 @@ def _aligned(
     grey[1] = np.where(both, grey[1], grey[0])
     grey[0] = np.where(both | (known > 0), grey[0], 0).astype(np.uint8)
     grey[1] = np.where(both | (known > 0), grey[1], 0).astype(np.uint8)
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)
     side = max(grey[0].shape)
     flow *= both[..., None]
     length = np.linalg.norm(flow, axis=2, keepdims=True)
@@ -81,5 +83,6 @@ def _difference(difference: FloatArray, weight: FloatArray, config: FaceMergeCon
     size = tuple(max(1, round(side * scale)) for side in weight.shape[::-1])
     small = [cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (difference * weight[..., None], weight)]
     blurred = [cv2.GaussianBlur(a, (0, 0), sigma * scale) for a in small]
-    smooth = blurred[0] / np.maximum(blurred[1], 1e-6)[..., None]
+    usual = small[0].sum(axis=(0, 1)) / max(float(small[1].sum()), 1e-6)
+    smooth = (blurred[0] + _FAINT * usual) / (blurred[1] + _FAINT)[..., None]
     return np.asarray(cv2.resize(smooth, weight.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)

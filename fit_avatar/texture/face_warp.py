@@ -33,6 +33,8 @@ class FaceWarpConfig:
     noise, of which it takes the larger part away."""
     eyes: float = 0.05
     """Times that for the lids' edges: a millimetre beside them shows."""
+    eye_margin: float = 1.1
+    """The lids' edges are taken so many times farther from the middle of an eye, so that lids show none of it."""
     min_cosine: float = 0.25
     """Between a point's normal and the line of sight; others lie at the outline or behind it, and are guessed."""
     max_shift: float = 0.25
@@ -76,13 +78,13 @@ def face_shift(
     Returns:
         None where the points cannot be used.
     """
-    on_face = points.on(vertices.astype(np.float64))
-    normals = points.on(vertex_normals(vertices, faces).astype(np.float64))
-    found = detected[points.index]
+    on_face = points.on(vertices.astype(np.float64)).astype(np.float32)
+    normals = points.on(vertex_normals(vertices, faces).astype(np.float64)).astype(np.float32)
+    found = _wider(detected, config.eye_margin)[points.index]
     seen = (viewing_cosine(on_face, normals) > config.min_cosine) & (found[:, 2] > 0)
     if seen.sum() < config.min_points:
         return None
-    projected = camera.project(on_face.astype(np.float32))[seen].astype(np.float64)
+    projected = camera.project(on_face)[seen].astype(np.float64)
     shift = found[seen, :2] - projected
     height = float(np.ptp(projected[:, 1]))
     middle = np.median(shift, axis=0)
@@ -93,3 +95,13 @@ def face_shift(
     spline = RBFInterpolator(places_there / height, shift[first] - middle, smoothing=smoothing[first])
     bounded = np.clip(places, projected.min(axis=0), projected.max(axis=0))  # splines run away outside their points
     return np.asarray(spline(bounded / height) + middle, dtype=np.float32)
+
+
+def _wider(detected: FloatArray, times: float) -> FloatArray:
+    """Return the points [468, 3] with those of each eye moved away from its middle."""
+    out = detected.copy()
+    for eye in EYES:
+        at = list(eye)
+        middle = detected[at, :2].mean(axis=0)
+        out[at, :2] = middle + times * (detected[at, :2] - middle)
+    return out

@@ -28,7 +28,7 @@ class InteriorConfig:
     """From this angle on an eye is white; the iris ends at 24 degrees (Gray's Anatomy: 12 mm of a globe of 24 mm)."""
     min_texels: int = 3
     """Seen texels that a step needs at least."""
-    white: tuple[float, float, float] = (1.0, 1.12, 1.2)
+    white: tuple[float, float, float] = (1.2, 1.17, 1.14)
     """The white of an eye that no frame shows: red, green and blue times the skin's grey value."""
     socket: float = 0.7
     """Eye sockets: times the colour of the skin around them."""
