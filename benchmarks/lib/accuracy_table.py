@@ -27,7 +27,13 @@ DISTANCES = {  # the row's distance, and which number of it
 }
 PAINTED = {
     f"{quantity} {suffix}".strip(): f"{name}_{quantity.lower()}"
-    for name, suffix in (("texture", ""), ("unlit", "unlit"), ("median", "of a median"))
+    for name, suffix in (
+        ("texture", ""),
+        ("face", "of the face"),
+        ("aligned", "of the face aligned"),
+        ("unlit", "unlit"),
+        ("median", "of a median"),
+    )
     for quantity in ("PSNR", "SSIM")
 }
 COLUMNS: dict[str, Column] = {

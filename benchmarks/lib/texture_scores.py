@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from fit_avatar.appearance import Atlas, PersonCrop, push_pull, view_texels
 from fit_avatar.body import Body, BodyState
+from fit_avatar.body.face_points import face_points
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.capture import Capture, read_frames
 from fit_avatar.evaluate import psnr, ssim
 from fit_avatar.fitting import some_frames
 from fit_avatar.texture import bake, relighting
+from fit_avatar.texture.face import FACE_468
+from fit_avatar.texture.face_warp import face_shift
 from fit_avatar.visibility import FrameViews, rasterize
+from lib.face_window import face_window
 from lib.inputs import spread
 from lib.true_clip import TrueClip
 
@@ -35,7 +39,9 @@ def score_texture(body: Body, state: BodyState, capture: Capture, truth: TrueCli
     """Return PSNR (dB) and SSIM in frames between those that the texture was made from.
 
     ``texture`` is drawn under the light that was estimated from those frames, ``unlit`` without light; ``median`` is
-    the median colour of those frames at each texel.
+    the median colour of those frames at each texel. ``face`` is the first of these on the face alone, in the frames
+    that show it from the front; ``aligned`` is the same after each frame has been moved onto the drawn face by the
+    detector's points, so that it does not tell of the face's pose and shape. Without such frames both are left out.
     """
     chosen = spread(capture, FRAMES).frame_indices
     at = np.searchsorted(capture.frame_indices, chosen)
@@ -46,7 +52,7 @@ def score_texture(body: Body, state: BodyState, capture: Capture, truth: TrueCli
 
     faces, shown = body.faces.cpu(), FrameViews(body, testing, unused)
     scores: dict[str, list[float]] = {}
-    for t, (_, frame) in enumerate(_pictures(truth, unused)):
+    for t, (index, frame) in enumerate(_pictures(truth, unused)):
         light = torch.from_numpy(relighting(texture, body, shown.vertices[t].cpu().numpy()))
         raster = rasterize(shown.vertices[t].cpu(), faces, capture.camera, cull_backfaces=True)
         uv = raster.interpolate(body.uvs.cpu(), body.uv_faces.cpu()).numpy()
@@ -59,9 +65,38 @@ def score_texture(body: Body, state: BodyState, capture: Capture, truth: TrueCli
         }
         for name, image in drawn.items():
             image[~raster.mask.numpy()] = frame[~raster.mask.numpy()]  # windows at the border see the same behind it
-            scores.setdefault(f"{name}_psnr", []).append(psnr(image, frame, inside))
-            scores.setdefault(f"{name}_ssim", []).append(ssim(image, frame, inside))
+            _compare(scores, name, image, frame, inside)
+        window = face_window(truth, index)
+        if window is not None and (window & inside).any():
+            _compare(scores, "face", drawn["texture"], frame, window & inside)
+            posed = shown.vertices[t].cpu().numpy()
+            moved = onto_face(body, posed, unused, t, window, frame, unused.masks[t].astype(np.uint8))
+            if moved is not None:
+                pixels = _inside((moved[1] > 0) & raster.mask.numpy()) & window
+                drawn["texture"][~raster.mask.numpy()] = moved[0][~raster.mask.numpy()]
+                _compare(scores, "aligned", drawn["texture"], moved[0], pixels)
     return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def onto_face(
+    body: Body, vertices: NDArray[np.float32], capture: Capture, t: int, window: NDArray[np.bool_], *pictures: Image
+) -> list[Image] | None:
+    """Return pictures of frame t, the face moved to where the fit has it by the detector's points; None without them.
+
+    vertices [V, 3] of that frame; window [H, W] marks the pixels that are moved.
+    """
+    points, found = face_points(body), capture.point_sets.get(FACE_468)
+    if points is None or found is None:
+        return None
+    rows, columns = np.nonzero(window)
+    places = np.stack([columns, rows], 1).astype(np.float32) + 0.5
+    shift = face_shift(points, found[t], vertices, body.faces.cpu().numpy(), capture.camera, places)
+    if shift is None:
+        return None
+    row, column = np.indices(window.shape, dtype=np.float32)
+    column[rows, columns] += shift[:, 0]
+    row[rows, columns] += shift[:, 1]
+    return [np.asarray(cv2.remap(picture, column, row, cv2.INTER_LINEAR), np.uint8) for picture in pictures]
 
 
 def median_texture(body: Body, frame_views: FrameViews, frames: Iterator[tuple[int, Image]]) -> Image:
@@ -91,6 +126,11 @@ def draw(texture: Image, uv: NDArray[np.float32], light: NDArray[np.float32] | N
     colours = cv2.remap(texture, places.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     lit = colours if light is None else colours * light
     return np.clip(lit[..., ::-1] + 0.5, 0, 255).astype(np.uint8)
+
+
+def _compare(scores: dict[str, list[float]], name: str, image: Image, frame: Image, pixels: NDArray[np.bool_]) -> None:
+    scores.setdefault(f"{name}_psnr", []).append(psnr(image, frame, pixels))
+    scores.setdefault(f"{name}_ssim", []).append(ssim(image, frame, pixels))
 
 
 def _inside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from fit_avatar.appearance.light import Light
 from fit_avatar.appearance.mean_texture import resize_square
 from fit_avatar.appearance.person_crop import PersonCrop
 from fit_avatar.appearance.robust_mean import robust_mean
+from fit_avatar.body.face_points import face_points
 from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import smoothed
@@ -28,6 +29,7 @@ from fit_avatar.io.threads import in_threads
 from fit_avatar.texture.clip import ClipGeometry, ClipLighting, ClipSamples, Tick
 from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import KeyFrame, paint_detail
+from fit_avatar.texture.face import FacePainter
 from fit_avatar.texture.hands import hand_outliers
 from fit_avatar.texture.inpaint import Origin, inpaint_unseen, nearest_inside, pad_islands
 from fit_avatar.texture.view_selection import select_key_frames, select_portrait, select_views
@@ -92,11 +94,15 @@ def bake(
     area, face = vertex_areas(frame_views.bind_vertices, body.faces.cpu().numpy()), _face(body)
     selection = config.view_selection
     portrait = select_portrait(geometry.vertices, geometry.normals, geometry.quality, area * face, selection)
+    painter = FacePainter.of(body, face_points(body), geometry, capture, config.face)
+    portrait = portrait if painter is None else next(iter(painter.rating))
     selected = select_key_frames(geometry.quality, area, portrait, selection)
-    samples = ClipSamples.of(body, geometry, capture, frames, size, selected, config, tick)
+    kept = [*selected, *(t for t in painter.rating if t not in selected)] if painter else selected
+    samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
     lighting = ClipLighting.of(geometry, samples, frame_views.neighbours, area if delight else None, config.light)
     mean = samples.mean.merge(lighting.factors)
-    key_frames = _key_frames(body, geometry, samples, lighting, capture, mean[0], config)
+    crops = {t: crop for t, crop in samples.crops.items() if t in selected}
+    key_frames = _key_frames(body, geometry, crops, lighting, capture, mean[0], config)
     tick()
 
     atlas = Atlas.of(body, size)
@@ -109,7 +115,12 @@ def bake(
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
     support = np.where(rejected, 0, support).astype(np.float32)
+    if painter is not None:
+        colours, support = painter.paint(atlas, geometry, capture, samples.crops, lighting, colours, support)
+    painted = colours
     colours, origin = inpaint_unseen(body, atlas, frame_views.neighbours, colours, support, config.inpainting)
+    if painter is not None:
+        colours = painter.fill(atlas, colours, painted, origin == Origin.SEEN)
     image = pad_islands(atlas.to_image(colours), atlas.inside, config.inpainting.padding_px)
     tick()
     return Texture(
@@ -126,7 +137,7 @@ def bake(
 def _key_frames(
     body: Body,
     geometry: ClipGeometry,
-    samples: ClipSamples,
+    crops: dict[int, PersonCrop],
     lighting: ClipLighting,
     capture: Capture,
     mean: FloatArray,
@@ -141,7 +152,7 @@ def _key_frames(
         key_frame = KeyFrame(geometry.views[t], crop, *surface, lighting.factors[t])
         return key_frame.aligned(body, capture.camera, capture.masks[t], texture, config.detail)
 
-    return dict(zip(samples.crops, in_threads(aligned, samples.crops.items()), strict=True))
+    return dict(zip(crops, in_threads(aligned, crops.items()), strict=True))
 
 
 def _coarse_colours(

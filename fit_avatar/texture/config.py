@@ -8,6 +8,7 @@ from fit_avatar.appearance.light import LIGHT, LightConfig
 from fit_avatar.appearance.mean_texture import MEAN_TEXTURE, MeanTextureConfig
 from fit_avatar.appearance.person_crop import CROP, CropConfig
 from fit_avatar.texture.detail import DETAIL, DetailConfig
+from fit_avatar.texture.face_config import FACE, FaceConfig
 from fit_avatar.texture.hands import HANDS, HandsConfig
 from fit_avatar.texture.inpaint import INPAINTING, InpaintingConfig
 from fit_avatar.texture.view_selection import VIEW_SELECTION, ViewSelectionConfig
@@ -30,6 +31,7 @@ class TextureConfig:
     view_selection: ViewSelectionConfig = VIEW_SELECTION
     detail: DetailConfig = DETAIL
     hands: HandsConfig = HANDS
+    face: FaceConfig = FACE
     inpainting: InpaintingConfig = INPAINTING
 
 

@@ -1,0 +1,232 @@
+"""The face, painted from a few frames that show it well, each aligned by the points that were found on it.
+
+A face that is a few millimetres off has its mouth and eyes beside those of the picture. The points of the face tell how
+far, so that every frame's eyes come to lie on the body's eyes before frames are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fit_avatar.appearance.atlas import Atlas
+from fit_avatar.appearance.mean_texture import view_texels
+from fit_avatar.appearance.person_crop import PersonCrop
+from fit_avatar.body.face_points import FacePoints
+from fit_avatar.body.model import Body
+from fit_avatar.capture.types import Camera, Capture
+from fit_avatar.texture.clip import ClipGeometry, ClipLighting
+from fit_avatar.texture.face_config import FACE, FaceConfig
+from fit_avatar.texture.face_frames import select_face_frames
+from fit_avatar.texture.face_merge import merge_faces
+from fit_avatar.texture.face_rims import on_rims
+from fit_avatar.texture.face_warp import face_shift, face_weight
+from fit_avatar.texture.interior import fill_interior, interior
+from fit_avatar.visibility.raster import rasterize
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+FACE_468 = "face_468"
+"""Name of the set of a capture's points that is used."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The part of the texture's plane that holds some texels."""
+
+    rows: IntArray  # [n] of the texels in the window
+    columns: IntArray  # [n]
+
+    @classmethod
+    def of(cls, atlas: Atlas, texels: IntArray) -> _Window:
+        rows, columns = np.divmod(atlas.texel[texels], atlas.size)
+        return cls(rows - rows.min(), columns - columns.min())
+
+    def image(self, values: FloatArray) -> FloatArray:
+        """Return texels' values [n, ...] as a picture [H, W, ...], 0 between them."""
+        image = np.zeros((self.rows.max() + 1, self.columns.max() + 1, *values.shape[1:]), np.float32)
+        image[self.rows, self.columns] = values
+        return image
+
+    def values(self, image: FloatArray) -> FloatArray:
+        """Return a picture's values [H, W, ...] at the texels. [n, ...]"""
+        return np.asarray(image[self.rows, self.columns])
+
+
+@dataclass(frozen=True)
+class FacePainter:
+    """What is known of the face before the frames are read."""
+
+    body: Body
+    points: FacePoints
+    inside: BoolArray  # [F] triangles inside the face: eyes, mouth
+    weight: FloatArray  # [V] how far each vertex belongs to the face
+    rating: Mapping[int, float]
+    """The frames to paint from, the best one first, and how good each is."""
+    config: FaceConfig
+
+    @classmethod
+    def of(
+        cls, body: Body, points: FacePoints | None, geometry: ClipGeometry, capture: Capture, config: FaceConfig = FACE
+    ) -> FacePainter | None:
+        """Choose the frames; None if nobody has found points of the face, or on this body, or no frame shows it."""
+        found = capture.point_sets.get(FACE_468)
+        if points is None or found is None:
+            return None
+        weight = face_weight(body, points, config.warp)
+        share = weight / weight.sum()
+        centre = np.einsum("v,tvc->tc", share, geometry.vertices)
+        forward = np.einsum("v,tvc->tc", share * body.skin.cpu().numpy(), geometry.normals)
+        forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
+        rating = select_face_frames(centre, forward, found, capture.frame_weights, config.frames)
+        if not rating:
+            return None
+        inside = interior(body, points)
+        return cls(body, on_rims(body, points, inside), inside, weight, rating, config)
+
+    def paint(
+        self,
+        atlas: Atlas,
+        geometry: ClipGeometry,
+        capture: Capture,
+        crops: Mapping[int, PersonCrop],
+        lighting: ClipLighting,
+        colours: FloatArray,
+        support: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return colours [N, 3] and support [N] of a texture with the face painted into them.
+
+        The exposure of the face is that of its best frame, while the rest of the body has the mean one of the clip.
+
+        Args:
+            atlas: N texels.
+            geometry: how the frames see the body.
+            capture: their points of the face, and the camera.
+            crops: of the frames that came, by their position in the clip.
+            lighting: takes the frames' colours to the texture's light.
+            colours: of the whole body. [N, 3]
+            support: behind those; 0 = not seen. [N]
+        """
+        texels = atlas.texels_of(np.flatnonzero(self.weight[atlas.faces].max(axis=1) > 0))[0]
+        samples = list(self._samples(atlas, texels, geometry, capture, crops, self._factors(lighting)))
+        if not samples:
+            return colours, support
+        inside = self.inside[atlas.face[texels]]
+        window = _Window.of(atlas, texels[~inside])
+        patches, weights = zip(*((window.image(c[~inside]), window.image(w[~inside])) for c, w in samples), strict=True)
+        picture, known = merge_faces(patches, weights, self.config.merge)
+        merged, total = np.zeros((len(texels), 3), np.float32), np.zeros(len(texels), np.float32)
+        merged[~inside], total[~inside] = window.values(picture), window.values(known)
+        merged[inside], total[inside] = best_of([(c[inside], w[inside]) for c, w in samples])
+        return self._put(atlas, texels, merged, total, colours, support)
+
+    def fill(self, atlas: Atlas, colours: FloatArray, painted: FloatArray, seen: BoolArray) -> FloatArray:
+        """Return colours [N, 3] with the inside of the face: as it was painted where it is seen [N], else plausible."""
+        inner = seen & self.inside[atlas.face]
+        colours = np.where(inner[:, None], painted, colours)
+        return fill_interior(self.body, self.inside, atlas, colours, seen, self.config.interior)
+
+    def _factors(self, lighting: ClipLighting) -> FloatArray:
+        """Return what takes the frames' colours to the texture's light and the best frame's exposure. [T, V, 3]"""
+        gain = lighting.gains[next(iter(self.rating))]
+        most = self.config.max_exposure
+        return np.asarray(lighting.factors / gain.clip(1 / most, most), dtype=np.float32)
+
+    def _samples(
+        self,
+        atlas: Atlas,
+        texels: IntArray,
+        geometry: ClipGeometry,
+        capture: Capture,
+        crops: Mapping[int, PersonCrop],
+        factors: FloatArray,
+    ) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Yield what every frame shows of texels, the best frame first: colours [n, 3] and their weight [n]."""
+        sharpness = {t: self._sharpness(crops[t], geometry.pixels[t]) for t in self.rating if t in crops}
+        for t, sharp in sharpness.items():
+            shift = self._shift(capture, geometry, t)
+            if shift is None:
+                continue
+            weight, pixels = self._seen(atlas, texels, geometry, capture.camera, t)
+            shown = np.flatnonzero(weight > 0)
+            values = atlas.interpolate(np.concatenate([factors[t], shift], axis=1), texels[shown])
+            colour = np.zeros((len(texels), 3), np.float32)
+            colour[shown] = crops[t].colours_at(pixels[shown] + values[:, 3:]) * values[:, :3]
+            relative = (sharp / max(sharpness.values())) ** self.config.sharpness_power
+            yield colour, weight * np.float32(relative * self.rating[t])
+
+    def _put(
+        self,
+        atlas: Atlas,
+        texels: IntArray,
+        merged: FloatArray,
+        total: FloatArray,
+        colours: FloatArray,
+        support: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return colours and support with those of the face. merged [n, 3], total weight [n]"""
+        colours, support = colours.copy(), support.copy()
+        behind = support[texels]
+        usual = np.median(behind[behind > 0]) if behind.any() else 1
+        share = (total / (self.config.full_weight * max(self.rating.values()))).clip(0, 1)
+        share *= atlas.interpolate(self.weight[:, None], texels)[:, 0]
+        inside = self.inside[atlas.face[texels]]
+        share[inside] = 1  # never the colours of the lids or lips in front of it
+        share[(behind == 0) & (total > 0)] = 1
+        support[texels] = np.where(inside, 0, behind)
+        support[texels[(total > 0) & (inside | (behind == 0))]] = usual
+        colours[texels] += share[:, None] * (merged - colours[texels])
+        return colours, support
+
+    def _shift(self, capture: Capture, geometry: ClipGeometry, t: int) -> FloatArray | None:
+        """Return how far a frame shows the vertices from where they are projected; 0 off the face. [V, 2]"""
+        on = np.flatnonzero(self.weight > 0)
+        faces = self.body.faces.cpu().numpy()
+        found = face_shift(
+            self.points, capture.point_sets[FACE_468][t], geometry.vertices[t], faces, capture.camera,
+            geometry.pixels[t, on], self.config.warp,
+        )  # fmt: skip
+        if found is None:
+            return None
+        shift = np.zeros((len(self.weight), 2), np.float32)
+        shift[on] = found * self.weight[on, None]
+        return shift
+
+    def _sharpness(self, crop: PersonCrop, pixels: FloatArray) -> float:
+        """Return how sharp a frame is on the face. pixels of the vertices [V, 2]"""
+        return float(crop.sharpness_at(pixels[self.weight > 0.5]).mean())
+
+    def _seen(
+        self, atlas: Atlas, texels: IntArray, geometry: ClipGeometry, camera: Camera, t: int
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return how well a frame sees texels [n], and their pixels [n, 2]."""
+        surface = geometry.vertices[t], geometry.normals[t]
+        viewed = view_texels(atlas, texels, geometry.views[t], camera, *surface)
+        weight = viewed.confidence * viewed.cosine.clip(0, 1) ** self.config.cosine_power
+        box = geometry.pixels[t][self.weight > 0]
+        left, top = np.floor(box.min(axis=0)).astype(int) - 1
+        width, height = np.ceil(np.ptp(box, axis=0)).astype(int) + 3
+        scale = self.config.window_px / height
+        window = camera.cropped(left, top, width, height).fitted_to(round(width * scale), self.config.window_px)
+        near = self.body.faces[torch.from_numpy((self.weight > 0)[atlas.faces].any(axis=1)).to(self.body.faces.device)]
+        depth = rasterize(torch.from_numpy(surface[0]), near.cpu(), window).depth.numpy()
+        column, row = ((viewed.pixels - [left, top]) * scale).astype(int).T.clip(0)
+        front = depth[row.clip(0, len(depth) - 1), column.clip(0, depth.shape[1] - 1)]
+        slope = np.sqrt(1 - viewed.cosine.clip(0, 1) ** 2) / viewed.cosine.clip(0.1)
+        tolerance = self.config.hidden_m + 1.5 * slope * viewed.depth / window.fx
+        visible = (front <= 0) | (viewed.depth <= front + tolerance)
+        return np.asarray(weight * visible, dtype=np.float32), viewed.pixels
+
+
+def best_of(samples: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    """Return each texel's colour [n, 3] in the frame that shows it best, and its weight there [n]."""
+    colours, weights = (np.stack(each) for each in zip(*samples, strict=True))
+    best = weights.argmax(axis=0)
+    at = np.arange(len(best))
+    return colours[best, at], weights[best, at]
