@@ -20,6 +20,7 @@ class PartMultipliers:
     fingers: float = 1.0
     feet: float = 1.0
     toes: float = 1.0
+    garment: float = 1.0
 
     def at_vertices(self, body: Body) -> Tensor:
         """Return the largest multiplier of the parts that a vertex belongs to, blended where parts end. [V]

@@ -1,0 +1,330 @@
+"""A skirt, dress or coat: a body with one more closed surface around both legs, carried by the same skeleton.
+
+The tube starts inside the hips and ends at the hem. Its rings lie on the convex hull of what they go around, so that it
+is closed between the legs; below, the surface turns inwards and up, and closes. Shape and skinning come from the hips
+and legs nearby, spread out over the tube: the cloth between the legs follows both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.sparse import csr_matrix
+from scipy.spatial import ConvexHull, cKDTree
+from torch import Tensor
+
+from fit_avatar.body.mesh import vertex_normals
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import shaped, weighted_sum
+from fit_avatar.errors import BadInputError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+AROUND = 72
+"""Vertices of a ring: one per 15 mm of a hem of a metre. Even, so that a ring mirrors onto itself. Chosen by hand."""
+RING_M = 0.014
+"""Distance between rings, as large as that between the vertices of one. Chosen by hand."""
+ABOVE_HIPS_M = 0.05
+"""The tube starts so far above the hip joints, where the body is one piece. Chosen by hand."""
+INSIDE = (0.04, 0.5, 0.9)
+"""Shares of the radius by which the rings above the first one go in, before the centre closes them: hidden by the
+body. Chosen by hand."""
+UNDER = ((0.012, 0.002), (0.03, 0.012), (0.07, 0.03), (0.3, 0.045), (0.6, 0.05), (0.9, 0.05))
+"""The rings below the hem: shares of the radius by which they go in, and metres by which they go up. By hand."""
+LOOSE_M = 0.006
+"""Cloth starts so far outside the hull. Chosen by hand."""
+NEAR_M = 0.03
+"""Cloth takes shape and skinning from the skin within about this distance of the nearest. Chosen by hand."""
+NEAREST = 96
+"""Skin vertices that are looked at for it. Chosen by hand."""
+SPREAD = (2.0, 9.0)
+"""Shape and skinning are averaged around the first ring, and around those from the crotch down, over so many vertices
+(standard deviation): 10°, so that it stays on the hips, and 45°, so that in a step all of the front gives way and not
+its middle alone. Chosen by hand."""
+CROTCH_M = 0.1
+"""Height of the hip joints above the crotch, about."""
+OVERLAP_M = 0.02
+"""Skin is covered from so far below the first ring, to so far above the hem. Chosen by hand."""
+SECTION = 48
+"""Skin vertices of a section through both legs at least, where a mesh is coarse. Chosen by hand."""
+STRIP = 0.2
+"""Share of the texture's width that the garment gets; the body's own layout is narrowed by it. Chosen by hand."""
+BELOW_M = 0.006
+"""Covered skin stays so far below the cloth, so that it does not come through where both bend. Chosen by hand."""
+FADE_M = 0.06
+"""Over this distance from where the cover begins, skin goes from its own skinning to that of the cloth. By hand."""
+PART = "garment"
+"""Name of the part that the garment's vertices belong to."""
+_LEGS = ("pelvis", "hip", "knee", "spine1")
+_ARMS = ("collar", "shoulder", "elbow", "wrist", "hand")
+
+
+@dataclass(frozen=True)
+class Garment:
+    """What makes a dressed body from a body: everything else follows."""
+
+    hem: float
+    """Where it ends: 0 at the hip joints, 1 at the knees, 2 at the ankles."""
+    betas: tuple[float, ...]
+    """The shape around which it was laid."""
+
+
+@dataclass(frozen=True)
+class _Tube:
+    """Rings from the top to the centre of the underside; the first and the last vertex are centres."""
+
+    vertices: FloatArray  # [G, 3]
+    faces: IntArray  # [F, 3]
+    mirror: IntArray  # [G]
+    uvs: FloatArray  # [U, 2] in [0, 1]: across the strip, along it
+    uv_faces: IntArray  # [F, 3]
+
+
+def dressed(body: Body, garment: Garment | None) -> Body:
+    """Return the body with a garment, the body itself for None or if it has one. Its own vertices stay the first ones.
+
+    Skin below the garment, and what closes the garment inside, is marked as covered: no outline is looked for there.
+    Where it is covered for good, skin moves as the cloth above it does, so that it does not come through in a step.
+
+    Raises:
+        BadInputError: the body has no legs by SMPL's names, or the garment would end above its top.
+    """
+    if garment is None or PART in body.part_names:
+        return body
+    betas = body.template.new_tensor(garment.betas)
+    skin = shaped(body, betas).double().cpu().numpy()
+    joints = (body.joint_template + weighted_sum(body.joint_basis, betas)).double().cpu().numpy()
+    top, hem = top_height(body, joints), hem_height(body, joints, garment.hem)
+    if hem > top - 4 * RING_M:
+        raise BadInputError(f"the garment ends at {garment.hem:.2f} of the legs, above where it starts")
+    on_legs = body.skin.cpu().numpy() & ~_moved_by(body, _ARMS)
+    tube = _laid_around(skin[on_legs], top, hem)
+    taken = _taken(skin, on_legs & _moved_by(body, _LEGS), tube)
+    height = skin[:, 1]
+    within = np.where(on_legs, np.minimum(top - height, height - hem) - OVERLAP_M, -1.0)
+    worn = _joined(body, betas, tube, taken, torch.from_numpy(within > 0).to(body.skin.device))
+    return _moved_by_cloth(worn, skin, tube, np.clip(within / FADE_M, 0, 1))
+
+
+def top_height(body: Body, joints: FloatArray) -> float:
+    """Return the height at which garments start, in the bind pose. joints [J, 3]"""
+    return float(joints[_pair(body, "hip"), 1].mean()) + ABOVE_HIPS_M
+
+
+def hem_height(body: Body, joints: FloatArray, hem: float) -> float:
+    """Return the height of a hem in the bind pose: 0 at the hip joints, 1 at the knees, 2 at the ankles."""
+    marks = [float(joints[_pair(body, name), 1].mean()) for name in ("hip", "knee", "ankle")]
+    return float(np.interp(hem, (0.0, 1.0, 2.0), marks))
+
+
+def is_garment(body: Body) -> NDArray[np.bool_]:
+    """Return which vertices are a garment's. [V]"""
+    if PART not in body.part_names:
+        return np.zeros(len(body.template), bool)
+    return body.part(PART).cpu().numpy() > 0.5
+
+
+def without_garment(body: Body) -> int:
+    """Return how many vertices the body has without its garment, which are the first ones."""
+    return len(body.template) - int(is_garment(body).sum())
+
+
+def cloth(body: Body) -> IntArray:
+    """Return the vertices of a garment from its first ring to the hem, without what closes it inside. [R · AROUND]"""
+    own = np.flatnonzero(is_garment(body))
+    return own[_cloth(len(own))]
+
+
+def _cloth(count: int) -> slice:
+    """Return which of the vertices of a tube are seen from outside."""
+    return slice(1 + len(INSIDE) * AROUND, count - 1 - len(UNDER) * AROUND)
+
+
+def tucked(body: Body, vertices: FloatArray) -> FloatArray:
+    """Return the surface in the bind pose with covered skin moved inwards until it lies below the cloth. [V, 3]"""
+    own = cloth(body)
+    if body.covered is None or not len(own):
+        return vertices
+    normals = vertex_normals(vertices, body.faces.cpu().numpy())[own]
+    below = np.flatnonzero(body.covered.cpu().numpy() & ~is_garment(body))
+    _, nearest = cKDTree(vertices[own]).query(vertices[below])
+    outwards = ((vertices[below] - vertices[own[nearest]]) * normals[nearest]).sum(1)
+    moved = vertices.copy()
+    moved[below] -= np.maximum(outwards + BELOW_M, 0.0)[:, None] * normals[nearest]
+    return moved
+
+
+def _pair(body: Body, name: str) -> list[int]:
+    try:
+        return [body.joint_names.index(f"{side}_{name}") for side in ("left", "right")]
+    except ValueError:
+        raise BadInputError(f"the body {body.name} has no joint left_{name}, which a garment needs") from None
+
+
+def _moved_by(body: Body, joints: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return which vertices follow some joints for the most part. [V]"""
+    names = [name.removeprefix("left_").removeprefix("right_") for name in body.joint_names]
+    columns = [i for i, name in enumerate(names) if name.startswith(joints)]
+    return np.asarray((body.lbs_weights[:, columns].sum(1) > 0.5).cpu().numpy())
+
+
+def _laid_around(skin: FloatArray, top: float, hem: float) -> _Tube:
+    """Return the tube around the skin of hips and legs. [N, 3]"""
+    count = round((top - hem) / RING_M) + 1
+    heights = np.linspace(top, hem, count)
+    angles = 2 * np.pi * np.arange(AROUND) / AROUND  # from the left side over the front
+    centres = np.array([_middle(skin, y) for y in heights])
+    centres = gaussian_filter1d(centres, 3, mode="nearest")
+    radii = np.stack([_hull_radii(skin, y, z, angles) for y, z in zip(heights, centres, strict=True)])
+    radii = gaussian_filter1d(gaussian_filter1d(radii, 2, axis=0, mode="nearest"), 1.5, axis=1, mode="wrap") + LOOSE_M
+    rings = [(radii[0] * (1 - inwards), heights[0], centres[0]) for inwards in INSIDE[::-1]]
+    rings += list(zip(radii, heights, centres, strict=True))
+    rings += [(radii[-1] * (1 - inwards), hem + up, centres[-1]) for inwards, up in UNDER]
+    directions = np.stack([np.cos(angles), np.sin(angles)], 1)
+    points = [np.stack([r * directions[:, 0], np.full(AROUND, y), z + r * directions[:, 1]], 1) for r, y, z in rings]
+    ends = [np.array([[0.0, y, z]]) for _, y, z in (rings[0], rings[-1])]
+    return _Tube(np.concatenate([ends[0], *points, ends[1]]), *_connected(len(rings)))
+
+
+def _middle(skin: FloatArray, height: float) -> float:
+    """Return the z in the middle of what is at a height."""
+    near = _section(skin, height)[:, 2]
+    return float((near.min() + near.max()) / 2)
+
+
+def _section(skin: FloatArray, height: float) -> FloatArray:
+    """Return the skin at a height. [N, 3]"""
+    away = np.abs(skin[:, 1] - height)
+    fewest = min(SECTION, len(away))
+    return skin[away <= max(RING_M, float(np.partition(away, fewest - 1)[fewest - 1]))]
+
+
+def _hull_radii(skin: FloatArray, height: float, middle: float, angles: FloatArray) -> FloatArray:
+    """Return the distances from the axis to the convex hull of what is at a height, at every angle. [A]"""
+    near = _section(skin, height)[:, [0, 2]] - (0.0, middle)
+    equations = ConvexHull(near).equations  # [E, 3]: normal · x + offset ≤ 0 inside
+    along = equations[:, :2] @ np.stack([np.cos(angles), np.sin(angles)])
+    with np.errstate(divide="ignore"):
+        distances = np.where(along > 1e-9, -equations[:, 2:] / along, np.inf)
+    return np.asarray(distances.min(0))
+
+
+def _connected(rings: int) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
+    """Return faces, mirror images, UVs and faces of the UVs of rings that two centres close."""
+    last = rings * AROUND + 1
+    grid = 1 + np.arange(rings * AROUND).reshape(rings, AROUND)
+    seam = 1 + np.arange(rings * (AROUND + 1)).reshape(rings, AROUND + 1)  # the back is there twice
+    start = 3 * AROUND // 4  # angle of the back, −z
+    order = (start + np.arange(AROUND)) % AROUND
+    closed = grid[:, np.r_[order, order[0]]]
+
+    def quads(table: IntArray) -> IntArray:
+        a, b, c, d = table[:-1, :-1], table[:-1, 1:], table[1:, :-1], table[1:, 1:]
+        return np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)])
+
+    def caps(table: IntArray, centres: tuple[IntArray, IntArray]) -> IntArray:
+        first, end = table[0], table[-1]
+        above = np.stack([np.broadcast_to(centres[0], AROUND), first[1:], first[:-1]], -1)
+        below = np.stack([np.broadcast_to(centres[1], AROUND), end[:-1], end[1:]], -1)
+        return np.concatenate([above, below])
+
+    faces = np.concatenate([quads(closed), caps(closed, (np.array([0]), np.array([last])))])
+    size = rings * (AROUND + 1)
+    uv_faces = np.concatenate(
+        [quads(seam), caps(seam, (1 + size + np.arange(AROUND), 1 + size + AROUND + np.arange(AROUND)))]
+    )
+    # A row of texture for each centre, so that the triangles of the caps have area there, too.
+    across = np.repeat((1 + np.arange(rings)) / (rings + 1), AROUND + 1)
+    along = np.tile(np.arange(AROUND + 1) / AROUND, rings)
+    between = (np.arange(AROUND) + 0.5) / AROUND
+    uvs = np.concatenate(
+        [[[0.0, 0.0]], np.stack([across, along], 1), np.stack([0 * between, between], 1),
+         np.stack([0 * between + 1, between], 1)]
+    )  # fmt: skip
+    mirrored = grid[:, (AROUND // 2 - np.arange(AROUND)) % AROUND]
+    return faces, np.r_[0, mirrored.ravel(), last], uvs, uv_faces
+
+
+def _taken(skin: FloatArray, legs: NDArray[np.bool_], tube: _Tube) -> csr_matrix:
+    """Return what the tube takes of each skin vertex's shape and skinning; rows sum to one. [G, V]"""
+    index = np.flatnonzero(legs)
+    distance, nearest = cKDTree(skin[index]).query(tube.vertices, k=min(NEAREST, len(index)))
+    share = np.exp(-(distance**2 - distance[:, :1] ** 2) / (2 * NEAR_M**2))
+    share /= share.sum(1, keepdims=True)
+    count, each = share.shape
+    rows = np.repeat(np.arange(count), each)
+    return csr_matrix((share.ravel(), (rows, index[nearest].ravel())), shape=(count, len(skin)))
+
+
+def _moved_by_cloth(worn: Body, skin: FloatArray, tube: _Tube, share: FloatArray) -> Body:
+    """Return the body whose skin takes a share of its skinning from the nearest cloth. skin [V, 3], share [V]
+
+    The keypoints keep the skinning that they have.
+    """
+    own, count = np.flatnonzero(share > 0), len(skin)
+    outside = np.arange(len(tube.vertices))[_cloth(len(tube.vertices))]
+    _, nearest = cKDTree(tube.vertices[outside]).query(skin[own])
+    weights = worn.lbs_weights.clone()
+    part = torch.from_numpy(share[own]).to(weights)[:, None]
+    weights[own] = (1 - part) * weights[own] + part * weights[count + outside[nearest]]
+    points = worn.keypoint_points.weights if worn.keypoint_weights is None else worn.keypoint_weights
+    return replace(worn, lbs_weights=weights, keypoint_weights=points)
+
+
+def _spread(values: FloatArray) -> FloatArray:
+    """Return values of a tube's vertices averaged around its rings, and a little from ring to ring. [G, C]"""
+    rings = values[1:-1].reshape(-1, AROUND, values.shape[1])
+    fall = (np.arange(len(rings)) - len(INSIDE)) * RING_M / (ABOVE_HIPS_M + CROTCH_M)
+    widths = np.interp(fall, (0.0, 1.0), SPREAD)
+    rings = np.stack([gaussian_filter1d(r, w, axis=0, mode="wrap") for r, w in zip(rings, widths, strict=True)])
+    rings = gaussian_filter1d(rings, 2.0, axis=0, mode="nearest")
+    flat = rings.reshape(-1, values.shape[1])
+    return np.concatenate([rings[0].mean(0, keepdims=True), flat, rings[-1].mean(0, keepdims=True)])
+
+
+def _joined(body: Body, betas: Tensor, tube: _Tube, taken: csr_matrix, covered: Tensor) -> Body:
+    """Return the body with the tube."""
+    like, count = body.template, len(body.template)
+
+    def carried(values: Tensor) -> Tensor:
+        found = taken @ values.flatten(1).double().cpu().numpy()
+        spread = _spread(found)
+        shape = (len(spread), *values.shape[1:])
+        return torch.from_numpy(spread).to(values).reshape(shape)
+
+    added = len(tube.vertices)
+    basis = carried(body.shape_basis)
+    vertices = torch.from_numpy(tube.vertices).to(like)
+    hidden = torch.ones(added, dtype=torch.bool, device=like.device)
+    hidden[_cloth(added)] = False
+    strip = torch.from_numpy(tube.uvs).to(body.uvs)
+    strip = strip * strip.new_tensor([STRIP - 0.02, 0.98]) + strip.new_tensor([1 - STRIP + 0.01, 0.01])
+    weights = carried(body.lbs_weights)
+    parts = torch.nn.functional.pad(body.part_weights, (0, added, 0, 1))
+    parts[-1, count:] = 1
+    index = torch.from_numpy(tube.faces).to(body.faces), torch.from_numpy(tube.uv_faces).to(body.uv_faces)
+    wide = (0, added)
+    return replace(
+        body,
+        template=torch.cat([like, vertices - weighted_sum(basis, betas)]),
+        shape_basis=torch.cat([body.shape_basis, basis]),
+        lbs_weights=torch.cat([body.lbs_weights, weights / weights.sum(1, keepdim=True)]),
+        faces=torch.cat([body.faces, index[0] + count]),
+        uvs=torch.cat([body.uvs * body.uvs.new_tensor([1 - STRIP, 1.0]), strip]),
+        uv_faces=torch.cat([body.uv_faces, index[1] + len(body.uvs)]),
+        mirror=torch.cat([body.mirror, torch.from_numpy(tube.mirror).to(body.mirror) + count]),
+        keypoint_regressor=torch.nn.functional.pad(body.keypoint_regressor, wide),
+        skin=torch.cat([body.skin, torch.ones_like(hidden)]),
+        part_names=(*body.part_names, PART),
+        part_weights=parts,
+        pose_basis=None if body.pose_basis is None else torch.cat([body.pose_basis, carried(body.pose_basis)]),
+        landmark_regressor=None
+        if body.landmark_regressor is None
+        else torch.nn.functional.pad(body.landmark_regressor, wide),
+        covered=torch.cat([covered, hidden]),
+    )
