@@ -14,30 +14,20 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csr_matrix
-from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
+from fit_avatar.body.tube import AROUND, INSIDE, RING_M, Tube, laid_around, outside
 from fit_avatar.errors import BadInputError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-AROUND = 72
-"""Vertices of a ring: one per 15 mm of a hem of a metre. Even, so that a ring mirrors onto itself. Chosen by hand."""
-RING_M = 0.014
-"""Distance between rings, as large as that between the vertices of one. Chosen by hand."""
 ABOVE_HIPS_M = 0.05
 """The tube starts so far above the hip joints, where the body is one piece. Chosen by hand."""
-INSIDE = (0.04, 0.5, 0.9)
-"""Shares of the radius by which the rings above the first one go in, before the centre closes them: hidden by the
-body. Chosen by hand."""
-UNDER = ((0.012, 0.002), (0.03, 0.012), (0.07, 0.03), (0.3, 0.045), (0.6, 0.05), (0.9, 0.05))
-"""The rings below the hem: shares of the radius by which they go in, and metres by which they go up. By hand."""
-LOOSE_M = 0.006
-"""Cloth starts so far outside the hull. Chosen by hand."""
 NEAR_M = 0.03
 """Cloth takes shape and skinning from the skin within about this distance of the nearest. Chosen by hand."""
 NEAREST = 96
@@ -50,12 +40,12 @@ CROTCH_M = 0.1
 """Height of the hip joints above the crotch, about."""
 OVERLAP_M = 0.02
 """Skin is covered from so far below the first ring, to so far above the hem. Chosen by hand."""
-SECTION = 48
-"""Skin vertices of a section through both legs at least, where a mesh is coarse. Chosen by hand."""
 STRIP = 0.2
 """Share of the texture's width that the garment gets; the body's own layout is narrowed by it. Chosen by hand."""
 BELOW_M = 0.006
 """Covered skin stays so far below the cloth, so that it does not come through where both bend. Chosen by hand."""
+INFLUENCES = 4
+"""Joints that a vertex of a garment follows at most, as in the files of most formats."""
 FADE_M = 0.06
 """Over this distance from where the cover begins, skin goes from its own skinning to that of the cloth. By hand."""
 PART = "garment"
@@ -72,17 +62,6 @@ class Garment:
     """Where it ends: 0 at the hip joints, 1 at the knees, 2 at the ankles."""
     betas: tuple[float, ...]
     """The shape around which it was laid."""
-
-
-@dataclass(frozen=True)
-class _Tube:
-    """Rings from the top to the centre of the underside; the first and the last vertex are centres."""
-
-    vertices: FloatArray  # [G, 3]
-    faces: IntArray  # [F, 3]
-    mirror: IntArray  # [G]
-    uvs: FloatArray  # [U, 2] in [0, 1]: across the strip, along it
-    uv_faces: IntArray  # [F, 3]
 
 
 def dressed(body: Body, garment: Garment | None) -> Body:
@@ -103,7 +82,7 @@ def dressed(body: Body, garment: Garment | None) -> Body:
     if hem > top - 4 * RING_M:
         raise BadInputError(f"the garment ends at {garment.hem:.2f} of the legs, above where it starts")
     on_legs = body.skin.cpu().numpy() & ~_moved_by(body, _ARMS)
-    tube = _laid_around(skin[on_legs], top, hem)
+    tube = laid_around(skin[on_legs], top, hem)
     taken = _taken(skin, on_legs & _moved_by(body, _LEGS), tube)
     height = skin[:, 1]
     within = np.where(on_legs, np.minimum(top - height, height - hem) - OVERLAP_M, -1.0)
@@ -137,12 +116,7 @@ def without_garment(body: Body) -> int:
 def cloth(body: Body) -> IntArray:
     """Return the vertices of a garment from its first ring to the hem, without what closes it inside. [R · AROUND]"""
     own = np.flatnonzero(is_garment(body))
-    return own[_cloth(len(own))]
-
-
-def _cloth(count: int) -> slice:
-    """Return which of the vertices of a tube are seen from outside."""
-    return slice(1 + len(INSIDE) * AROUND, count - 1 - len(UNDER) * AROUND)
+    return own[outside(len(own))]
 
 
 def tucked(body: Body, vertices: FloatArray) -> FloatArray:
@@ -173,84 +147,7 @@ def _moved_by(body: Body, joints: tuple[str, ...]) -> NDArray[np.bool_]:
     return np.asarray((body.lbs_weights[:, columns].sum(1) > 0.5).cpu().numpy())
 
 
-def _laid_around(skin: FloatArray, top: float, hem: float) -> _Tube:
-    """Return the tube around the skin of hips and legs. [N, 3]"""
-    count = round((top - hem) / RING_M) + 1
-    heights = np.linspace(top, hem, count)
-    angles = 2 * np.pi * np.arange(AROUND) / AROUND  # from the left side over the front
-    centres = np.array([_middle(skin, y) for y in heights])
-    centres = gaussian_filter1d(centres, 3, mode="nearest")
-    radii = np.stack([_hull_radii(skin, y, z, angles) for y, z in zip(heights, centres, strict=True)])
-    radii = gaussian_filter1d(gaussian_filter1d(radii, 2, axis=0, mode="nearest"), 1.5, axis=1, mode="wrap") + LOOSE_M
-    rings = [(radii[0] * (1 - inwards), heights[0], centres[0]) for inwards in INSIDE[::-1]]
-    rings += list(zip(radii, heights, centres, strict=True))
-    rings += [(radii[-1] * (1 - inwards), hem + up, centres[-1]) for inwards, up in UNDER]
-    directions = np.stack([np.cos(angles), np.sin(angles)], 1)
-    points = [np.stack([r * directions[:, 0], np.full(AROUND, y), z + r * directions[:, 1]], 1) for r, y, z in rings]
-    ends = [np.array([[0.0, y, z]]) for _, y, z in (rings[0], rings[-1])]
-    return _Tube(np.concatenate([ends[0], *points, ends[1]]), *_connected(len(rings)))
-
-
-def _middle(skin: FloatArray, height: float) -> float:
-    """Return the z in the middle of what is at a height."""
-    near = _section(skin, height)[:, 2]
-    return float((near.min() + near.max()) / 2)
-
-
-def _section(skin: FloatArray, height: float) -> FloatArray:
-    """Return the skin at a height. [N, 3]"""
-    away = np.abs(skin[:, 1] - height)
-    fewest = min(SECTION, len(away))
-    return skin[away <= max(RING_M, float(np.partition(away, fewest - 1)[fewest - 1]))]
-
-
-def _hull_radii(skin: FloatArray, height: float, middle: float, angles: FloatArray) -> FloatArray:
-    """Return the distances from the axis to the convex hull of what is at a height, at every angle. [A]"""
-    near = _section(skin, height)[:, [0, 2]] - (0.0, middle)
-    equations = ConvexHull(near).equations  # [E, 3]: normal · x + offset ≤ 0 inside
-    along = equations[:, :2] @ np.stack([np.cos(angles), np.sin(angles)])
-    with np.errstate(divide="ignore"):
-        distances = np.where(along > 1e-9, -equations[:, 2:] / along, np.inf)
-    return np.asarray(distances.min(0))
-
-
-def _connected(rings: int) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
-    """Return faces, mirror images, UVs and faces of the UVs of rings that two centres close."""
-    last = rings * AROUND + 1
-    grid = 1 + np.arange(rings * AROUND).reshape(rings, AROUND)
-    seam = 1 + np.arange(rings * (AROUND + 1)).reshape(rings, AROUND + 1)  # the back is there twice
-    start = 3 * AROUND // 4  # angle of the back, −z
-    order = (start + np.arange(AROUND)) % AROUND
-    closed = grid[:, np.r_[order, order[0]]]
-
-    def quads(table: IntArray) -> IntArray:
-        a, b, c, d = table[:-1, :-1], table[:-1, 1:], table[1:, :-1], table[1:, 1:]
-        return np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)])
-
-    def caps(table: IntArray, centres: tuple[IntArray, IntArray]) -> IntArray:
-        first, end = table[0], table[-1]
-        above = np.stack([np.broadcast_to(centres[0], AROUND), first[1:], first[:-1]], -1)
-        below = np.stack([np.broadcast_to(centres[1], AROUND), end[:-1], end[1:]], -1)
-        return np.concatenate([above, below])
-
-    faces = np.concatenate([quads(closed), caps(closed, (np.array([0]), np.array([last])))])
-    size = rings * (AROUND + 1)
-    uv_faces = np.concatenate(
-        [quads(seam), caps(seam, (1 + size + np.arange(AROUND), 1 + size + AROUND + np.arange(AROUND)))]
-    )
-    # A row of texture for each centre, so that the triangles of the caps have area there, too.
-    across = np.repeat((1 + np.arange(rings)) / (rings + 1), AROUND + 1)
-    along = np.tile(np.arange(AROUND + 1) / AROUND, rings)
-    between = (np.arange(AROUND) + 0.5) / AROUND
-    uvs = np.concatenate(
-        [[[0.0, 0.0]], np.stack([across, along], 1), np.stack([0 * between, between], 1),
-         np.stack([0 * between + 1, between], 1)]
-    )  # fmt: skip
-    mirrored = grid[:, (AROUND // 2 - np.arange(AROUND)) % AROUND]
-    return faces, np.r_[0, mirrored.ravel(), last], uvs, uv_faces
-
-
-def _taken(skin: FloatArray, legs: NDArray[np.bool_], tube: _Tube) -> csr_matrix:
+def _taken(skin: FloatArray, legs: NDArray[np.bool_], tube: Tube) -> csr_matrix:
     """Return what the tube takes of each skin vertex's shape and skinning; rows sum to one. [G, V]"""
     index = np.flatnonzero(legs)
     distance, nearest = cKDTree(skin[index]).query(tube.vertices, k=min(NEAREST, len(index)))
@@ -261,19 +158,26 @@ def _taken(skin: FloatArray, legs: NDArray[np.bool_], tube: _Tube) -> csr_matrix
     return csr_matrix((share.ravel(), (rows, index[nearest].ravel())), shape=(count, len(skin)))
 
 
-def _moved_by_cloth(worn: Body, skin: FloatArray, tube: _Tube, share: FloatArray) -> Body:
+def _moved_by_cloth(worn: Body, skin: FloatArray, tube: Tube, share: FloatArray) -> Body:
     """Return the body whose skin takes a share of its skinning from the nearest cloth. skin [V, 3], share [V]
 
     The keypoints keep the skinning that they have.
     """
     own, count = np.flatnonzero(share > 0), len(skin)
-    outside = np.arange(len(tube.vertices))[_cloth(len(tube.vertices))]
-    _, nearest = cKDTree(tube.vertices[outside]).query(skin[own])
+    seen = np.arange(len(tube.vertices))[outside(len(tube.vertices))]
+    _, nearest = cKDTree(tube.vertices[seen]).query(skin[own])
     weights = worn.lbs_weights.clone()
     part = torch.from_numpy(share[own]).to(weights)[:, None]
-    weights[own] = (1 - part) * weights[own] + part * weights[count + outside[nearest]]
+    weights[own] = _strongest((1 - part) * weights[own] + part * weights[count + seen[nearest]])
     points = worn.keypoint_points.weights if worn.keypoint_weights is None else worn.keypoint_weights
     return replace(worn, lbs_weights=weights, keypoint_weights=points)
+
+
+def _strongest(weights: Tensor) -> Tensor:
+    """Return skinning weights without the smallest: files of avatars hold no more joints for a vertex. [N, J]"""
+    kept = weights.topk(min(INFLUENCES, weights.shape[1]), dim=1)
+    limited = torch.zeros_like(weights).scatter(1, kept.indices, kept.values)
+    return limited / limited.sum(1, keepdim=True)
 
 
 def _spread(values: FloatArray) -> FloatArray:
@@ -287,7 +191,7 @@ def _spread(values: FloatArray) -> FloatArray:
     return np.concatenate([rings[0].mean(0, keepdims=True), flat, rings[-1].mean(0, keepdims=True)])
 
 
-def _joined(body: Body, betas: Tensor, tube: _Tube, taken: csr_matrix, covered: Tensor) -> Body:
+def _joined(body: Body, betas: Tensor, tube: Tube, taken: csr_matrix, covered: Tensor) -> Body:
     """Return the body with the tube."""
     like, count = body.template, len(body.template)
 
@@ -301,10 +205,9 @@ def _joined(body: Body, betas: Tensor, tube: _Tube, taken: csr_matrix, covered: 
     basis = carried(body.shape_basis)
     vertices = torch.from_numpy(tube.vertices).to(like)
     hidden = torch.ones(added, dtype=torch.bool, device=like.device)
-    hidden[_cloth(added)] = False
+    hidden[outside(added)] = False
     strip = torch.from_numpy(tube.uvs).to(body.uvs)
     strip = strip * strip.new_tensor([STRIP - 0.02, 0.98]) + strip.new_tensor([1 - STRIP + 0.01, 0.01])
-    weights = carried(body.lbs_weights)
     parts = torch.nn.functional.pad(body.part_weights, (0, added, 0, 1))
     parts[-1, count:] = 1
     index = torch.from_numpy(tube.faces).to(body.faces), torch.from_numpy(tube.uv_faces).to(body.uv_faces)
@@ -313,7 +216,7 @@ def _joined(body: Body, betas: Tensor, tube: _Tube, taken: csr_matrix, covered: 
         body,
         template=torch.cat([like, vertices - weighted_sum(basis, betas)]),
         shape_basis=torch.cat([body.shape_basis, basis]),
-        lbs_weights=torch.cat([body.lbs_weights, weights / weights.sum(1, keepdim=True)]),
+        lbs_weights=torch.cat([body.lbs_weights, _strongest(carried(body.lbs_weights))]),
         faces=torch.cat([body.faces, index[0] + count]),
         uvs=torch.cat([body.uvs * body.uvs.new_tensor([1 - STRIP, 1.0]), strip]),
         uv_faces=torch.cat([body.uv_faces, index[1] + len(body.uvs)]),
