@@ -20,7 +20,7 @@ from torch import Tensor
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
-from fit_avatar.body.tube import AROUND, INSIDE, RING_M, Tube, laid_around, outside
+from fit_avatar.body.tube import AROUND, INSIDE, LIP, RING_M, UNDER, Tube, laid_around, outside, seen
 from fit_avatar.errors import BadInputError
 
 FloatArray = NDArray[np.float64]
@@ -38,12 +38,16 @@ SPREAD = (2.0, 9.0)
 its middle alone. Chosen by hand."""
 CROTCH_M = 0.1
 """Height of the hip joints above the crotch, about."""
-OVERLAP_M = 0.02
+OVERLAP_M = (0.02, 0.005)
 """Skin is covered from so far below the first ring, to so far above the hem. Chosen by hand."""
 STRIP = 0.2
 """Share of the texture's width that the garment gets; the body's own layout is narrowed by it. Chosen by hand."""
 BELOW_M = 0.006
 """Covered skin stays so far below the cloth, so that it does not come through where both bend. Chosen by hand."""
+SEAL_M = 0.004
+"""The first ring is so far below the skin. Chosen by hand."""
+SEAL = (1.0, 0.75, 0.5, 0.25)
+"""Shares by which the first rings are drawn there. Chosen by hand."""
 INFLUENCES = 4
 """Joints that a vertex of a garment follows at most, as in the files of most formats."""
 FADE_M = 0.06
@@ -62,6 +66,8 @@ class Garment:
     """Where it ends: 0 at the hip joints, 1 at the knees, 2 at the ankles."""
     betas: tuple[float, ...]
     """The shape around which it was laid."""
+    slope: float = 0.0
+    """Of the hem in the bind pose, up to the front: so that it is level in the pose in which the person stands."""
 
 
 def dressed(body: Body, garment: Garment | None) -> Body:
@@ -82,10 +88,11 @@ def dressed(body: Body, garment: Garment | None) -> Body:
     if hem > top - 4 * RING_M:
         raise BadInputError(f"the garment ends at {garment.hem:.2f} of the legs, above where it starts")
     on_legs = body.skin.cpu().numpy() & ~_moved_by(body, _ARMS)
-    tube = laid_around(skin[on_legs], top, hem)
+    tube = laid_around(skin[on_legs], top, hem, garment.slope)
     taken = _taken(skin, on_legs & _moved_by(body, _LEGS), tube)
-    height = skin[:, 1]
-    within = np.where(on_legs, np.minimum(top - height, height - hem) - OVERLAP_M, -1.0)
+    height, middle = skin[:, 1], tube.vertices[-1, 2]
+    above = height - hem - garment.slope * (skin[:, 2] - middle)
+    within = np.where(on_legs, np.minimum(top - height - OVERLAP_M[0], above - OVERLAP_M[1]), -1.0)
     worn = _joined(body, betas, tube, taken, torch.from_numpy(within > 0).to(body.skin.device))
     return _moved_by_cloth(worn, skin, tube, np.clip(within / FADE_M, 0, 1))
 
@@ -117,6 +124,45 @@ def cloth(body: Body) -> IntArray:
     """Return the vertices of a garment from its first ring to the hem, without what closes it inside. [R · AROUND]"""
     own = np.flatnonzero(is_garment(body))
     return own[outside(len(own))]
+
+
+def closed(body: Body, offsets: FloatArray) -> FloatArray:
+    """Return offsets with those of what closes a garment inside taken from its first ring and from the hem. [V, 3]
+
+    No outline shows these vertices; left to themselves they would hang out below a hem that is drawn up.
+    """
+    own = np.flatnonzero(is_garment(body))
+    if not len(own):
+        return offsets
+    moved, shown = offsets.copy(), seen(len(own))
+    for rings, ring, inwards, centre in (
+        (own[1 : shown.start], own[shown][:AROUND], INSIDE[::-1], own[0]),
+        (own[shown.stop : -1], own[shown][-AROUND:], [share for share, _ in UNDER[LIP:]], own[-1]),
+    ):
+        scale = np.ones((len(inwards), 1, 3))
+        scale[..., [0, 2]] -= np.array(inwards)[:, None, None]
+        moved[rings] = (scale * moved[ring]).reshape(-1, 3)
+        moved[centre] = moved[ring].mean(0)
+    return moved
+
+
+def sealed(body: Body, vertices: FloatArray) -> FloatArray:
+    """Return the surface in the bind pose with the first rings of the cloth drawn onto the skin, the first below it.
+
+    So the edge of the cloth is not seen from inside, and the surface goes on without a step. [V, 3]
+    """
+    own = cloth(body)
+    skin = np.flatnonzero(body.skin.cpu().numpy() & ~is_garment(body))
+    if not len(own):
+        return vertices
+    normals, tree = vertex_normals(vertices, body.faces.cpu().numpy()), cKDTree(vertices[skin])
+    moved = vertices.copy()
+    for ring, share in enumerate(SEAL):
+        at = own[ring * AROUND : (ring + 1) * AROUND]
+        nearest = skin[tree.query(vertices[at])[1]]
+        outwards = ((vertices[at] - vertices[nearest]) * normals[nearest]).sum(1)
+        moved[at] -= share * np.maximum(outwards + SEAL_M, 0.0)[:, None] * normals[nearest]
+    return moved
 
 
 def tucked(body: Body, vertices: FloatArray) -> FloatArray:
@@ -164,11 +210,11 @@ def _moved_by_cloth(worn: Body, skin: FloatArray, tube: Tube, share: FloatArray)
     The keypoints keep the skinning that they have.
     """
     own, count = np.flatnonzero(share > 0), len(skin)
-    seen = np.arange(len(tube.vertices))[outside(len(tube.vertices))]
-    _, nearest = cKDTree(tube.vertices[seen]).query(skin[own])
+    outer = np.arange(len(tube.vertices))[outside(len(tube.vertices))]
+    _, nearest = cKDTree(tube.vertices[outer]).query(skin[own])
     weights = worn.lbs_weights.clone()
     part = torch.from_numpy(share[own]).to(weights)[:, None]
-    weights[own] = _strongest((1 - part) * weights[own] + part * weights[count + seen[nearest]])
+    weights[own] = _strongest((1 - part) * weights[own] + part * weights[count + outer[nearest]])
     points = worn.keypoint_points.weights if worn.keypoint_weights is None else worn.keypoint_weights
     return replace(worn, lbs_weights=weights, keypoint_weights=points)
 
@@ -205,7 +251,7 @@ def _joined(body: Body, betas: Tensor, tube: Tube, taken: csr_matrix, covered: T
     basis = carried(body.shape_basis)
     vertices = torch.from_numpy(tube.vertices).to(like)
     hidden = torch.ones(added, dtype=torch.bool, device=like.device)
-    hidden[outside(added)] = False
+    hidden[seen(added)] = False
     strip = torch.from_numpy(tube.uvs).to(body.uvs)
     strip = strip * strip.new_tensor([STRIP - 0.02, 0.98]) + strip.new_tensor([1 - STRIP + 0.01, 0.01])
     parts = torch.nn.functional.pad(body.part_weights, (0, added, 0, 1))

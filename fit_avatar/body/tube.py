@@ -21,6 +21,8 @@ INSIDE = (0.04, 0.5, 0.9)
 body. Chosen by hand."""
 UNDER = ((0.012, 0.002), (0.03, 0.012), (0.07, 0.03), (0.3, 0.045), (0.6, 0.05), (0.9, 0.05))
 """The rings below the hem: shares of the radius by which they go in, and metres by which they go up. By hand."""
+LIP = 2
+"""Rings below the hem whose faces look down: outlines show them. Chosen by hand."""
 LOOSE_M = 0.006
 """Cloth starts so far outside the hull. Chosen by hand."""
 SECTION = 48
@@ -43,21 +45,35 @@ def outside(count: int) -> slice:
     return slice(1 + len(INSIDE) * AROUND, count - 1 - len(UNDER) * AROUND)
 
 
-def laid_around(skin: FloatArray, top: float, hem: float) -> Tube:
-    """Return the tube around the skin of hips and legs. [N, 3]"""
+def seen(count: int) -> slice:
+    """Return these and the lip of the hem, which outlines show from the side."""
+    return slice(1 + len(INSIDE) * AROUND, count - 1 - (len(UNDER) - LIP) * AROUND)
+
+
+def laid_around(skin: FloatArray, top: float, hem: float, slope: float = 0.0) -> Tube:
+    """Return the tube around the skin of hips and legs.
+
+    Args:
+        skin: of hips and legs. [N, 3]
+        top: height of the first ring.
+        hem: height of the last one, over the axis.
+        slope: of the last ring, up to the front; the rings between tilt from the first one's level to it.
+    """
     count = round((top - hem) / RING_M) + 1
     heights = np.linspace(top, hem, count)
     angles = 2 * np.pi * np.arange(AROUND) / AROUND  # from the left side over the front
     centres = np.array([_middle(skin, y) for y in heights])
     centres = gaussian_filter1d(centres, 3, mode="nearest")
     radii = np.stack([_hull_radii(skin, y, z, angles) for y, z in zip(heights, centres, strict=True)])
+    radii = np.maximum.accumulate(radii)  # cloth hangs straight down from what is widest
     radii = gaussian_filter1d(gaussian_filter1d(radii, 2, axis=0, mode="nearest"), 1.5, axis=1, mode="wrap") + LOOSE_M
-    rings = [(radii[0] * (1 - inwards), heights[0], centres[0]) for inwards in INSIDE[::-1]]
-    rings += list(zip(radii, heights, centres, strict=True))
-    rings += [(radii[-1] * (1 - inwards), hem + up, centres[-1]) for inwards, up in UNDER]
-    directions = np.stack([np.cos(angles), np.sin(angles)], 1)
-    points = [np.stack([r * directions[:, 0], np.full(AROUND, y), z + r * directions[:, 1]], 1) for r, y, z in rings]
-    ends = [np.array([[0.0, y, z]]) for _, y, z in (rings[0], rings[-1])]
+    slopes = slope * np.linspace(0, 1, count)
+    rings = [(radii[0] * (1 - inwards), heights[0], centres[0], 0.0) for inwards in INSIDE[::-1]]
+    rings += list(zip(radii, heights, centres, slopes, strict=True))
+    rings += [(radii[-1] * (1 - inwards), hem + up, centres[-1], slope) for inwards, up in UNDER]
+    x, z = np.cos(angles), np.sin(angles)
+    points = [np.stack([r * x, y + tilt * r * z, middle + r * z], 1) for r, y, middle, tilt in rings]
+    ends = [np.array([[0.0, y, middle]]) for _, y, middle, _ in (rings[0], rings[-1])]
     return Tube(np.concatenate([ends[0], *points, ends[1]]), *_connected(len(rings)))
 
 

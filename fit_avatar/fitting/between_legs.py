@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import pose_body
+from fit_avatar.body.skinning import coefficients, local_rotations, pose_body, pose_skeleton
 from fit_avatar.body.state import BodyState
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.visibility.raster import silhouette
@@ -26,6 +26,8 @@ CLOSED = 0.5
 """Cloth closes a level if less than this share of the gap is seen. Chosen by hand."""
 FEWEST = 3
 """Frames, and levels above the hem, that must tell something. Chosen by hand."""
+STEEPEST = 0.6
+"""No hem is steeper in the bind pose; who sits or crouches all the time would ask for it. Chosen by hand."""
 SHORTEST = 0.5
 """What ends higher is the crotch of trousers, which hangs below the body's own; three people in tight and loose ones
 had it at 0.2 to 0.35, a short skirt its hem at 0.95. Chosen by hand."""
@@ -83,6 +85,21 @@ def look_between_legs(body: Body, state: BodyState, seen: Observations) -> Betwe
         free[1] += (gap & told & ~seen.masks[t][rows, columns]).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return BetweenLegs(1 - free[1] / free[0], int(broad.sum()))
+
+
+def hem_slope(body: Body, state: BodyState) -> float:
+    """Return how a hem that is level while the person stands is inclined in the bind pose, up to the front.
+
+    Thighs that lean forwards, as in most stances, carry the cloth along and lift its front.
+    """
+    with torch.no_grad():
+        skeleton = pose_skeleton(body, coefficients(state), local_rotations(state), state.transl)
+    index = body.joint_names.index
+    ankles = skeleton.joints[:, [index("left_ankle"), index("right_ankle")]].mean(1)
+    up = torch.nn.functional.normalize(skeleton.joints[:, index("neck")] - ankles, dim=-1)
+    thighs = skeleton.skin_rotations[:, [index("left_hip"), index("right_hip")]]
+    _, y, z = (thighs.transpose(-1, -2) @ up[:, None, :, None])[..., 0].mean((0, 1)).tolist()
+    return float(np.clip(-z / max(y, 1e-3), -STEEPEST, STEEPEST))
 
 
 def _pixels(

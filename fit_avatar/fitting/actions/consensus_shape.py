@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from fit_avatar.body.garment import tucked
+from fit_avatar.body.garment import closed, sealed, tucked
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import skin_attachment
 from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS
@@ -110,6 +110,7 @@ def with_skin_below_cloth(body: Body, clip: ClipState) -> ClipState:
     """Return the clip with the skin that a garment covers below the cloth; the same one where there is no garment."""
     if body.covered is None or clip.offsets is None:
         return clip
-    naked = shaped(body, clip.betas)
-    moved = tucked(body, (naked + clip.offsets).double().cpu().numpy())
-    return replace(clip, offsets=torch.from_numpy(moved).to(naked) - naked)
+    naked = shaped(body, clip.betas).double().cpu().numpy()
+    cloth = sealed(body, naked + clip.offsets.double().cpu().numpy()) - naked
+    moved = tucked(body, naked + closed(body, cloth))
+    return replace(clip, offsets=torch.from_numpy(moved - naked).to(clip.offsets))

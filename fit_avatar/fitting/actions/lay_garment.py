@@ -10,7 +10,7 @@ import torch
 from fit_avatar.body.garment import Garment
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions.action import Context
-from fit_avatar.fitting.between_legs import look_between_legs
+from fit_avatar.fitting.between_legs import hem_slope, look_between_legs
 from fit_avatar.fitting.state import FitState
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,9 @@ class LayGarment:
                 "A skirt was asked for, but the legs are too close together to see where it ends: it ends at the "
                 "knees.",
             )
-        garment = Garment(round(max(hem, HIGHEST_HEM), 4), tuple(clip.betas.tolist()))
+        garment = Garment(
+            round(max(hem, HIGHEST_HEM), 4), tuple(clip.betas.tolist()), round(hem_slope(context.body, naked), 4)
+        )
         logger.info("a skirt that ends at %.2f (1: the knees, 2: the ankles)", garment.hem)
         dressed = replace(state, garment=garment, warnings=(*state.warnings, *told))
         if clip.offsets is None:
