@@ -101,7 +101,7 @@ class Schedule:
         decided = [isinstance(action, LayGarment) for action in self.actions]
         if any(decided):
             changed = (
-                replace(a, kind=kind) if isinstance(a, LayGarment) and a.kind != kind else a for a in self.actions
+                replace(a, garment=kind) if isinstance(a, LayGarment) and a.garment != kind else a for a in self.actions
             )
             return replace(self, actions=tuple(changed))
         if kind != "skirt":
@@ -112,7 +112,7 @@ class Schedule:
                 f"--garment skirt needs a method that fits clothes, which {self.name} is not: leave it out, or take "
                 "the preset video-avatar or motion"
             )
-        return replace(self, actions=(*self.actions[:place], LayGarment(kind=kind), *self.actions[place:]))
+        return replace(self, actions=(*self.actions[:place], LayGarment(garment=kind), *self.actions[place:]))
 
     def with_weights(self, **weights: Value) -> Schedule:
         """Return the schedule with other weights for some terms, in every solve that has them.

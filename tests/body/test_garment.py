@@ -7,11 +7,21 @@ import pytest
 import torch
 
 from fit_avatar.body import BodyState, load_body, pose_body, rotation
-from fit_avatar.body.garment import Garment, cloth, dressed, is_garment, tucked, without_garment
+from fit_avatar.body.garment import (
+    Garment,
+    closed,
+    cloth,
+    dressed,
+    is_garment,
+    sealed,
+    tucked,
+    without_garment,
+)
 from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import pose_points
+from fit_avatar.body.tube import AROUND
 from fit_avatar.errors import BadInputError
 
 BETAS = (0.5, -0.6, 0.4)
@@ -168,3 +178,53 @@ def test_a_body_without_legs_is_refused(body):
     names = tuple(name.replace("left_hip", "tail") for name in body.joint_names)
     with pytest.raises(BadInputError, match="left_hip"):
         dressed(replace(body, joint_names=names), Garment(0.9, BETAS))
+
+
+def test_a_hem_can_be_inclined(body):
+    """With thighs that lean forwards, an inclined hem is level."""
+    level, inclined = (dressed(body, Garment(0.9, BETAS, slope)) for slope in (0.0, -0.3))
+    pose = rotation.log(a_pose(body))[None].clone()
+    for side in ("left", "right"):
+        pose[:, body.joint_names.index(f"{side}_hip") - 1, 0] -= 0.3
+    heights = []
+    for worn in (level, inclined):
+        state = replace(walking(worn), body_pose=pose, global_orient=torch.zeros(1, 3), transl=torch.zeros(1, 3))
+        heights.append(pose_body(worn, state).vertices[0, cloth(worn)[-AROUND:], 1])
+    assert np.ptp(heights[1].numpy()) < 0.4 * np.ptp(heights[0].numpy())
+
+
+def test_the_first_ring_is_drawn_below_the_skin(skirted):
+    surface = (skirted.template + skirted.shape_basis[..., :3] @ torch.tensor(BETAS)).double().numpy()
+    wide = surface.copy()
+    wide[cloth(skirted)] *= [1.2, 1, 1.2]
+    moved = sealed(skirted, wide)
+    ring = cloth(skirted)[:AROUND]
+    skin = np.flatnonzero(~is_garment(skirted))
+    normals = vertex_normals(wide, skirted.faces.numpy())
+    nearest = skin[((moved[ring][:, None] - wide[skin][None]) ** 2).sum(-1).argmin(1)]
+    assert (((moved[ring] - wide[nearest]) * normals[nearest]).sum(1) < 0.001).all()
+    assert np.array_equal(moved[cloth(skirted)[4 * AROUND :]], wide[cloth(skirted)[4 * AROUND :]])
+    assert np.array_equal(moved[skin], wide[skin])
+
+
+def test_the_underside_follows_the_hem(skirted):
+    offsets = np.zeros(skirted.template.shape)
+    offsets[cloth(skirted)] = [0.0, 0.05, 0.0]
+    offsets[seen_by_outlines(skirted)] = [0.0, 0.05, 0.0]
+    moved = closed(skirted, offsets)
+    own = np.flatnonzero(is_garment(skirted))
+    np.testing.assert_allclose(moved[own, 1], 0.05)
+    assert not moved[~is_garment(skirted)].any()
+
+
+def seen_by_outlines(skirted: Body) -> np.ndarray:
+    """Return the garment's vertices that are not covered."""
+    return np.flatnonzero(is_garment(skirted) & ~skirted.covered.numpy())
+
+
+@pytest.mark.parametrize("hem", [0.5, 1.5, 2.0])
+def test_short_and_long_ones(body, hem):
+    worn = dressed(body, Garment(hem, BETAS))
+    assert torch.isfinite(worn.template).all()
+    lowest = worn.template[is_garment(worn), 1].min()
+    assert lowest > body.template[:, 1].min()

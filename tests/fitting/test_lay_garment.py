@@ -79,11 +79,11 @@ def test_legs_that_stand_together_tell_nothing(body, person):
 
 def test_a_skirt_can_be_refused_or_asked_for(in_a_skirt, in_trousers):
     state, context = in_a_skirt
-    assert LayGarment(kind="none").run(state, context).garment is None
+    assert LayGarment(garment="none").run(state, context).garment is None
     state, context = in_trousers
-    assert LayGarment(kind="skirt").run(state, context).garment is not None
+    assert LayGarment(garment="skirt").run(state, context).garment is not None
     with pytest.raises(BadInputError, match="kilt"):
-        LayGarment(kind="kilt").run(state, context)
+        LayGarment(garment="kilt").run(state, context)
 
 
 def test_the_actions_that_follow_fit_the_dressed_body(in_a_skirt):
@@ -111,7 +111,7 @@ def test_offsets_that_were_there_are_kept(in_a_skirt):
 def test_a_schedule_takes_the_decision():
     turn, motion = preset("video-avatar"), preset("motion")
     assert turn.with_garment("auto").actions == turn.actions
-    assert turn.with_garment("none").action("look for a skirt").kind == "none"
+    assert turn.with_garment("none").action("look for a skirt").garment == "none"
     assert motion.with_garment("none") is motion
     names = [action.name for action in motion.with_garment("skirt").actions]
     assert names.index("look for a skirt") == names.index("consensus shape 1/2") - 1

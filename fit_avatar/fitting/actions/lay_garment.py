@@ -31,7 +31,7 @@ class LayGarment:
     """
 
     name: str = "look for a skirt"
-    kind: str = "auto"
+    garment: str = "auto"
     """``auto``: where the pictures show one; ``skirt``: in any case; ``none``: never."""
 
     def run(self, state: FitState, context: Context) -> FitState:
@@ -40,15 +40,15 @@ class LayGarment:
         Raises:
             BadInputError: there is no such kind.
         """
-        if self.kind not in KINDS:
-            raise BadInputError(f"there is no kind of garment {self.kind!r}: choose one of {', '.join(KINDS)}")
-        if self.kind == "none" or state.garment is not None:
+        if self.garment not in KINDS:
+            raise BadInputError(f"there is no kind of garment {self.garment!r}: choose one of {', '.join(KINDS)}")
+        if self.garment == "none" or state.garment is not None:
             return state
         clip = state.single(self.name)
         naked = replace(clip, offsets=None).body_state(context.body)
         found = look_between_legs(context.body, naked, state.observations(context.observations))
         hem = found.hem
-        if self.kind == "auto" and not found.is_skirt:
+        if self.garment == "auto" and not found.is_skirt:
             logger.info("no skirt: the gap between the legs opens at %s", "an unknown place" if hem is None else hem)
             return state
         told: tuple[str, ...] = ()
