@@ -20,7 +20,7 @@ from torch import Tensor
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
-from fit_avatar.body.tube import AROUND, INSIDE, LIP, RING_M, UNDER, Tube, laid_around, outside, seen
+from fit_avatar.body.tube import AROUND, INSIDE, RING_M, UNDER, Tube, laid_around, outside, seen
 from fit_avatar.errors import BadInputError
 
 FloatArray = NDArray[np.float64]
@@ -32,9 +32,9 @@ NEAR_M = 0.03
 """Cloth takes shape and skinning from the skin within about this distance of the nearest. Chosen by hand."""
 NEAREST = 96
 """Skin vertices that are looked at for it. Chosen by hand."""
-SPREAD = (2.0, 9.0)
+SPREAD = (2.0, 6.5)
 """Shape and skinning are averaged around the first ring, and around those from the crotch down, over so many vertices
-(standard deviation): 10°, so that it stays on the hips, and 45°, so that in a step all of the front gives way and not
+(standard deviation): 10°, so that it stays on the hips, and 32°, so that in a step all of the front gives way and not
 its middle alone. Chosen by hand."""
 CROTCH_M = 0.1
 """Height of the hip joints above the crotch, about."""
@@ -129,20 +129,20 @@ def cloth(body: Body) -> IntArray:
 def closed(body: Body, offsets: FloatArray) -> FloatArray:
     """Return offsets with those of what closes a garment inside taken from its first ring and from the hem. [V, 3]
 
-    No outline shows these vertices; left to themselves they would hang out below a hem that is drawn up.
+    Hardly any outline shows these vertices; left to themselves they would come out in front of the hem or below it.
     """
     own = np.flatnonzero(is_garment(body))
     if not len(own):
         return offsets
-    moved, shown = offsets.copy(), seen(len(own))
+    moved, shown = offsets.copy(), outside(len(own))
     for rings, ring, inwards, centre in (
         (own[1 : shown.start], own[shown][:AROUND], INSIDE[::-1], own[0]),
-        (own[shown.stop : -1], own[shown][-AROUND:], [share for share, _ in UNDER[LIP:]], own[-1]),
+        (own[shown.stop : -1], own[shown][-AROUND:], [share for share, _ in UNDER], own[-1]),
     ):
-        scale = np.ones((len(inwards), 1, 3))
-        scale[..., [0, 2]] -= np.array(inwards)[:, None, None]
-        moved[rings] = (scale * moved[ring]).reshape(-1, 3)
-        moved[centre] = moved[ring].mean(0)
+        shift = moved[ring].mean(0)
+        scale = 1 - np.array(inwards)[:, None, None]
+        moved[rings] = (shift + scale * (moved[ring] - shift)).reshape(-1, 3)
+        moved[centre] = shift
     return moved
 
 

@@ -112,7 +112,7 @@ def test_steps_do_not_tear_it(skirted):
     rest = skirted.template + skirted.shape_basis[..., :3] @ torch.tensor(BETAS)
     posed = pose_body(skirted, state).vertices
     length = [(v[..., edges[:, 0], :] - v[..., edges[:, 1], :]).norm(dim=-1) for v in (rest, posed)]
-    assert (length[1] / length[0]).max() < 2.5
+    assert (length[1] / length[0]).max() < 3
     assert own.sum() > 1000
 
 
