@@ -74,7 +74,7 @@ def run(
     store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
-    schedule = as_schedule(schedule, init=config.init)
+    schedule = as_schedule(schedule.with_garment(config.garment), init=config.init)
     known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
@@ -114,4 +114,5 @@ def run(
 def _other_motion(config: Config) -> Schedule | None:
     """Return what fits the person of a video who does not turn, if the preset is left to the program."""
     left_open = config.preset is None and config.method == "video-avatar"
-    return as_schedule(preset("motion", config.quality), init=config.init) if left_open else None
+    motion = preset("motion", config.quality).with_garment(config.garment)
+    return as_schedule(motion, init=config.init) if left_open else None

@@ -107,6 +107,10 @@ class Config:
     """How many key frames the preset video-avatar fits, and how often it alternates between pose and shape."""
     texture_size: int = 2048
     """Side of the square texture in pixels."""
+    garment: Literal["auto", "skirt", "none"] = "auto"
+    """Whether a skirt, a dress or a long coat is fitted as a surface of its own around both legs. auto: by the preset
+    video-avatar, where the pictures show no gap between legs that stand apart; skirt: in any case; none: never, so that
+    the surface of the legs is drawn out to the outlines."""
     delight: bool = False
     """Remove the lighting of the clip from the texture, as far as the turn separates it from the colours."""
     normal_map: bool = False
@@ -338,7 +342,7 @@ def _decided_by_avatar(config: Config) -> Iterator[str]:
     if config.image:
         yield "--avatar moves as the person in a video does: give --video instead of --image"
     usual = Config()
-    for name in ("body", "num_betas", "height_m", "texture_size", "delight", "normal_map"):
+    for name in ("body", "num_betas", "height_m", "texture_size", "garment", "delight", "normal_map"):
         if getattr(config, name) != getattr(usual, name):
             yield f"--{name.replace('_', '-')} is decided by the avatar that --avatar gives: leave it out"
 

@@ -16,6 +16,7 @@ import numpy as np
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
+from fit_avatar.body.garment import Garment, dressed
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
@@ -66,7 +67,7 @@ Watch = Callable[[Body, BodyState], None]
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
     Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
-    Cast, CutOff,
+    Cast, CutOff, Garment,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
@@ -198,6 +199,7 @@ def build(
     if pictures is not None:
         pictures = plan.shown(pictures)
     fitted, keys = _fit(plan, pictures, body, options, runner, watch)
+    body = dressed(body, fitted.garment)
     capture = calibrated(plan.capture, fitted)
     views = FrameViews(body, fitted.body_state(body), capture)
     avatar = Avatar(

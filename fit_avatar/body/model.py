@@ -61,6 +61,7 @@ class Body:
     hand_mean: Tensor | None = None  # [2, 45]
     landmark_names: tuple[str, ...] = ()  # L names: left_hand_0 … 20, right_hand_0 … 20, face_0 … 69 (OpenPose)
     landmark_regressor: Tensor | None = None  # [L, V]
+    covered: Tensor | None = None  # [V] bool, skin below a garment; None: there is none
     name: str = "body"
     licence: str = ""
     gender: str = "neutral"
@@ -88,8 +89,8 @@ class Body:
         return whole if index is None else whole.take(index)
 
     def spread_vertices(self, spacing_m: float) -> Tensor:
-        """Return skin vertices thinned to about one per ``spacing_m`` (0: all). int64 [N]"""
-        chosen = torch.nonzero(self.skin)[:, 0]
+        """Return skin that can be seen, thinned to about one vertex per ``spacing_m`` (0: all). int64 [N]"""
+        chosen = torch.nonzero(self.skin if self.covered is None else self.skin & ~self.covered)[:, 0]
         if spacing_m <= 0:
             return chosen
         cells = torch.floor(self.template[chosen] / spacing_m).long()

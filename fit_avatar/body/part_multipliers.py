@@ -20,6 +20,7 @@ class PartMultipliers:
     fingers: float = 1.0
     feet: float = 1.0
     toes: float = 1.0
+    garment: float = 1.0
 
     def at_vertices(self, body: Body) -> Tensor:
         """Return the largest multiplier of the parts that a vertex belongs to, blended where parts end. [V]
@@ -39,7 +40,7 @@ ALLDIECK_OFFSETS = PartMultipliers(face=7.0, ears=10.0, hands=12.0, fingers=15.0
 """Of the offset prior, where little is worn (Alldieck et al. 2018)."""
 ALLDIECK_SYMMETRY = PartMultipliers(face=10.0, ears=5.0, hands=10.0, feet=10.0)
 """Of the symmetry term, where both sides are alike (Alldieck et al. 2018)."""
-CONSENSUS_LAPLACIAN = PartMultipliers(face=10.0**0.5, ears=10.0**0.5, hands=20.0**0.5, fingers=50.0**0.5)
+CONSENSUS_LAPLACIAN = PartMultipliers(face=10.0**0.5, ears=10.0**0.5, hands=20.0**0.5, fingers=50.0**0.5, garment=3.0)
 """Of the default method's Laplacian term, where the body's own detail is finer than an outline shows."""
 CONSENSUS_OFFSETS = PartMultipliers(face=5.0**0.5, ears=5.0**0.5, hands=20.0**0.5, fingers=50.0**0.5)
 """Of the default method's offset prior, where little is worn."""

@@ -80,13 +80,16 @@ class SurfaceTracker:
         """
         self.body, self.capture, self.frames, self.config = body, capture, frames, config
 
-    def match(self, state: BodyState, camera: Camera, progress: Progress | None = None) -> SurfaceMatches:
+    def match(
+        self, state: BodyState, camera: Camera, progress: Progress | None = None, body: Body | None = None
+    ) -> SurfaceMatches:
         """Return where the pictures show points of the surface; confidence 0 where they do not.
 
         Args:
             state: shape and poses of the T frames as far as they are known.
             camera: of the frames.
             progress: called with (frames done, frames in all).
+            body: that is looked for, if it has changed since, as by a garment.
 
         Raises:
             BadInputError: a frame's size differs from that of the capture's camera.
@@ -94,8 +97,9 @@ class SurfaceTracker:
         count, kept = len(self.capture.frame_indices), self.config.points
         points, vertices = np.zeros((count, kept, 3), np.float32), np.zeros((count, kept), np.int64)
         if len(self._crops) >= 2:  # the mean texture of one frame is that frame, wherever the body is
-            clip = _PosedClip.of(self.body, state, camera, self._crops, self.config)
-            candidates = self.body.spread_vertices(self.config.spacing_m).cpu().numpy()
+            worn = self.body if body is None else body
+            clip = _PosedClip.of(worn, state, camera, self._crops, self.config)
+            candidates = worn.spread_vertices(self.config.spacing_m).cpu().numpy()
             with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
                 texture, shading = clip.mean_texture(pool)
                 matched = pool.map(lambda t: clip.match(t, texture, shading[t], candidates), self._crops)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from fit_avatar.body.default_body import NAMES, FaceShapes, face_shapes, read_default
+from fit_avatar.body.garment import without_garment
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import connected_components
@@ -81,8 +83,11 @@ def face_of(body: Body, rest: RestMesh) -> Face | None:
     if body.name not in NAMES:
         return None
     shapes, template = face_shapes(), read_default(body.name).template.double().numpy()
-    if len(body.template) != len(template):
+    own = without_garment(body)
+    if own != len(template):
         return None
+    shapes = FaceShapes(shapes.names, torch.nn.functional.pad(shapes.offsets, (0, 0, 0, len(body.template) - own)))
+    template = np.concatenate([template, body.template[own:].cpu().double().numpy()])
     faces, offsets = body.faces.cpu().numpy(), shapes.offsets.double().numpy()
     at = np.flatnonzero(np.abs(offsets).max((0, 2)) > 0)
     pieces = [piece for piece in _pieces(faces, len(template)) if np.isin(piece, at).any()]

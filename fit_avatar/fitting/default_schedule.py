@@ -30,6 +30,7 @@ from fit_avatar.fitting.actions import (
     ConsensusShape,
     EstimateFocalLength,
     Initialise,
+    LayGarment,
     MatchSurface,
     MeasureKeypointNoise,
     Solve,
@@ -131,6 +132,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
             ),
             optimiser=GaussNewton(16),
         ),
+        LayGarment(),
     ]
     pose = tracking_terms(
         keypoint_sigma_m=None,

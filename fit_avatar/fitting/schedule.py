@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fit_avatar.energies import Term
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.actions import Action, Context, Initialise, Solve
+from fit_avatar.fitting.actions import Action, ConsensusShape, Context, Initialise, LayGarment, Solve
 from fit_avatar.fitting.state import FitState
 
 
@@ -44,6 +44,7 @@ class Schedule:
             run_action: runs one action, such as through a cache; by default its own ``run``.
         """
         for action in self.actions:
+            context = context.wearing(state.garment)
             state = action.run(state, context) if run_action is None else run_action(action, state, context)
         return state if state.key_frames is None else state.on_all_frames(context.observations.times_s)
 
@@ -86,6 +87,32 @@ class Schedule:
             kept[place] = replace(first, both_ways=False)
         kept.insert(place + 1, start)
         return replace(self, actions=tuple(kept))
+
+    def with_garment(self, kind: str) -> Schedule:
+        """Return the schedule with another decision on skirts, dresses and coats.
+
+        Args:
+            kind: as in :class:`LayGarment`. Without such an action ``auto`` changes nothing, and ``skirt`` puts one
+                before the first consensus shape.
+
+        Raises:
+            BadInputError: the schedule has no consensus shape, which fits the cloth.
+        """
+        decided = [isinstance(action, LayGarment) for action in self.actions]
+        if any(decided):
+            changed = (
+                replace(a, garment=kind) if isinstance(a, LayGarment) and a.garment != kind else a for a in self.actions
+            )
+            return replace(self, actions=tuple(changed))
+        if kind != "skirt":
+            return self
+        place = next((i for i, action in enumerate(self.actions) if isinstance(action, ConsensusShape)), None)
+        if place is None:
+            raise BadInputError(
+                f"--garment skirt needs a method that fits clothes, which {self.name} is not: leave it out, or take "
+                "the preset video-avatar or motion"
+            )
+        return replace(self, actions=(*self.actions[:place], LayGarment(garment=kind), *self.actions[place:]))
 
     def with_weights(self, **weights: Value) -> Schedule:
         """Return the schedule with other weights for some terms, in every solve that has them.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.body.garment import Garment
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.state import BodyState
@@ -50,6 +51,8 @@ class FitState:
     """Their precision, per radian. [all frames, 10]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface in the pictures, of all frames."""
+    garment: Garment | None = None
+    """What the person wears around both legs; None: nothing, or it is part of the body that is fitted."""
     solves: tuple[tuple[str, SolveSummary], ...] = ()
     """The name of every solve so far, and what it did."""
     warnings: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
+from fit_avatar.body.garment import is_garment
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
@@ -50,10 +51,10 @@ def measure_body(body: Body, state: BodyState) -> tuple[Measurement, ...]:
     mirror = body.mirror.cpu().numpy()
     return measure_mesh(
         posed.vertices[0].cpu().double().numpy(),
-        faces[body.skin.cpu().numpy()[faces].all(1)],
+        faces[(body.skin.cpu().numpy() & ~is_garment(body))[faces].all(1)],
         joints=dict(zip(body.joint_names, posed.joints[0].cpu().double().numpy(), strict=True)),
         not_trunk=on_arm_or_head(body),
-        middle=mirror == np.arange(len(mirror)),
+        middle=(mirror == np.arange(len(mirror))) & ~is_garment(body),
     )
 
 

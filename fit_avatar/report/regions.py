@@ -48,6 +48,8 @@ def regions_of_vertices(body: Body, state: BodyState) -> NDArray[np.int64]:
             assign(segment == SEGMENTS.index(f"{side}_{part}"), f"{side} {name}")
         assign(hand & (segment == SEGMENTS.index(f"{side}_forearm")), f"{side} hand")
     region[~body.skin.cpu().numpy()] = -1
+    if body.covered is not None:  # no picture can show it
+        region[body.covered.cpu().numpy()] = -1
     return region
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
+from fit_avatar.body.garment import Garment, dressed
 from fit_avatar.body.model import Body
-from fit_avatar.body.state import BodyState
-from fit_avatar.capture.types import Camera
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.state import FitState
 
 OnStep = Callable[[int, int], None]
 """Progress of one action: steps done and steps in all."""
-MatchSurfaceIn = Callable[[BodyState, Camera, OnStep | None], SurfaceMatches]
-"""Finds points of a posed surface in the pictures of all frames."""
+MatchSurfaceIn = Callable[..., SurfaceMatches]
+"""Finds points of a posed surface in the pictures of all frames: it takes a :class:`BodyState`, a :class:`Camera` and
+an :data:`OnStep` or None; and as ``body`` the body with its garment, where the person wears one."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ class Context:
     def observations(self) -> Observations:
         """Return what all frames show; :meth:`FitState.observations` returns it for the fitted ones, as seen now."""
         return self.observe()
+
+    def wearing(self, garment: Garment | None) -> Context:
+        """Return the context of a fit of the body with a garment."""
+        body = dressed(self.body, garment)
+        if body is self.body:
+            return self
+        match = self.match_surface
+        return replace(self, body=body, match_surface=None if match is None else partial(match, body=body))
 
 
 class Action(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from fit_avatar.body.garment import closed, sealed, tucked
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import skin_attachment
 from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS
@@ -85,7 +86,8 @@ class ConsensusShape(Solve):
     def run(self, state: FitState, context: Context) -> FitState:
         """Return the state with new offsets."""
         after = super().run(state, context)
-        return replace(after, clip=with_loose_parts_carried(context.body, after.clip))
+        carried = with_loose_parts_carried(context.body, after.clip)
+        return replace(after, clip=with_skin_below_cloth(context.body, carried))
 
 
 def _scaled(term: Term, factor: float) -> float | Annealed:
@@ -102,3 +104,13 @@ def with_loose_parts_carried(body: Body, clip: ClipState) -> ClipState:
     carry = skin_attachment(shaped(body, clip.betas).double().cpu().numpy(), faces, skin)
     moved = torch.from_numpy(carry @ clip.offsets.double().cpu().numpy())
     return replace(clip, offsets=moved.to(clip.offsets))
+
+
+def with_skin_below_cloth(body: Body, clip: ClipState) -> ClipState:
+    """Return the clip with the skin that a garment covers below the cloth; the same one where there is no garment."""
+    if body.covered is None or clip.offsets is None:
+        return clip
+    naked = shaped(body, clip.betas).double().cpu().numpy()
+    cloth = sealed(body, naked + clip.offsets.double().cpu().numpy()) - naked
+    moved = tucked(body, naked + closed(body, cloth))
+    return replace(clip, offsets=torch.from_numpy(moved - naked).to(clip.offsets))

@@ -1,0 +1,119 @@
+"""A skirt is found where the masks close the gap between the legs, and only there."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from synthetic import CAMERA, turning_person
+
+from fit_avatar.body import BodyState, load_body, pose_body
+from fit_avatar.body.garment import Garment, dressed, is_garment
+from fit_avatar.body.model import Body
+from fit_avatar.body.skinning import local_rotations
+from fit_avatar.capture import Capture
+from fit_avatar.errors import BadInputError
+from fit_avatar.fitting import ConsensusShape, Context, FitState, LayGarment, Observations, preset
+from fit_avatar.fitting.between_legs import look_between_legs
+from fit_avatar.visibility.raster import silhouette
+
+
+def seen_as(body: Body, state: BodyState, worn: Body) -> tuple[FitState, Context]:
+    """Return the true poses of a body as a fit, and the masks of the body with what it wears."""
+    offsets = torch.zeros_like(worn.template)
+    posed = pose_body(worn, replace(state, offsets=offsets))
+    masks = np.stack([silhouette(v, worn.faces, CAMERA).numpy() for v in posed.vertices])
+    count = len(masks)
+    keypoints = CAMERA.project(torch.einsum("kv,tvc->tkc", worn.keypoint_regressor, posed.vertices)).numpy()
+    keypoints = np.concatenate([keypoints, np.ones((count, 25, 1))], -1).astype(np.float32)
+    capture = Capture(np.arange(count), keypoints, masks, CAMERA, np.ones(count, np.float32), 30.0)
+    seen = Observations.of(capture, torch.device("cpu"))
+    start = FitState.upright(body, count)
+    clip = replace(start.clip, rotations=local_rotations(state), transl=state.transl, betas=state.betas)
+    return replace(start, clip=clip), Context(body, lambda: seen)
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    """The default body: one with legs."""
+    return load_body(3)
+
+
+@pytest.fixture(scope="module")
+def person(body: Body) -> BodyState:
+    return turning_person(body, 16, first_yaw=0.0).state
+
+
+@pytest.fixture(scope="module")
+def in_a_skirt(body: Body, person: BodyState) -> tuple[FitState, Context]:
+    return seen_as(body, person, dressed(body, Garment(0.9, tuple(person.betas.tolist()))))
+
+
+@pytest.fixture(scope="module")
+def in_trousers(body: Body, person: BodyState) -> tuple[FitState, Context]:
+    return seen_as(body, person, body)
+
+
+@pytest.mark.parametrize("hem", [0.7, 1.3, 1.9])
+def test_the_hem_is_found(body, person, hem):
+    state, context = seen_as(body, person, dressed(body, Garment(hem, tuple(person.betas.tolist()))))
+    found = LayGarment().run(state, context).garment
+    assert found is not None
+    assert found.hem == pytest.approx(hem, abs=0.12)
+
+
+def test_legs_alone_are_no_skirt(in_trousers):
+    state, context = in_trousers
+    assert LayGarment().run(state, context) is state
+
+
+def test_legs_that_stand_together_tell_nothing(body, person):
+    pose = person.body_pose.clone()
+    for side, sign in (("left", -1), ("right", 1)):
+        pose[:, body.joint_names.index(f"{side}_hip") - 1, 2] += sign * 0.2
+    closed = replace(person, body_pose=pose)
+    state, context = seen_as(body, closed, body)
+    found = look_between_legs(body, state.body_state(body), context.observations)
+    assert not found.is_skirt
+
+
+def test_a_skirt_can_be_refused_or_asked_for(in_a_skirt, in_trousers):
+    state, context = in_a_skirt
+    assert LayGarment(garment="none").run(state, context).garment is None
+    state, context = in_trousers
+    assert LayGarment(garment="skirt").run(state, context).garment is not None
+    with pytest.raises(BadInputError, match="kilt"):
+        LayGarment(garment="kilt").run(state, context)
+
+
+def test_the_actions_that_follow_fit_the_dressed_body(in_a_skirt):
+    """The cloth follows outlines that are wider than it was laid, and skin stays below it."""
+    state, context = in_a_skirt
+    plan = preset("video-avatar")
+    plan = replace(plan, actions=(LayGarment(), ConsensusShape("consensus shape")))
+    after = plan.run(state, context)
+    worn = context.wearing(after.garment).body
+    assert after.clip.offsets.shape == worn.template.shape
+    own = torch.from_numpy(is_garment(worn))
+    assert after.clip.offsets[own].norm(dim=1).mean() < 0.02
+    assert after.body_state(worn).offsets.shape == worn.template.shape
+
+
+def test_offsets_that_were_there_are_kept(in_a_skirt):
+    state, context = in_a_skirt
+    thick = replace(state, clip=replace(state.clip, offsets=torch.full_like(context.body.template, 0.01)))
+    after = LayGarment().run(thick, context)
+    count = len(context.body.template)
+    assert torch.equal(after.clip.offsets[:count], thick.clip.offsets)
+    assert len(after.clip.offsets) == len(context.wearing(after.garment).body.template)
+
+
+def test_a_schedule_takes_the_decision():
+    turn, motion = preset("video-avatar"), preset("motion")
+    assert turn.with_garment("auto").actions == turn.actions
+    assert turn.with_garment("none").action("look for a skirt").garment == "none"
+    assert motion.with_garment("none") is motion
+    names = [action.name for action in motion.with_garment("skirt").actions]
+    assert names.index("look for a skirt") == names.index("consensus shape 1/2") - 1
+    with pytest.raises(BadInputError, match="--garment skirt needs a method that fits clothes, which smplify is not"):
+        preset("smplify").with_garment("skirt")
