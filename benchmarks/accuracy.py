@@ -1,6 +1,6 @@
 """How accurate the avatars are, on clips whose truth is known: tables, and a page with pictures.
 
-    python benchmarks/accuracy.py [CLIP_FOLDER …] [--people 4] [--inputs given raw] [--variants terms]
+    python benchmarks/accuracy.py [CLIP_FOLDER …] [--people 4] [--wear hat …] [--inputs given raw] [--variants terms]
 
 Clips are folders as ``benchmarks/README.md`` describes them, or synthetic people of ``benchmarks/people.py``. It needs
 Open3D: pip install '.[evaluate]'.
@@ -18,11 +18,13 @@ from typing import Literal
 import torch
 import tyro
 
+from fit_avatar.errors import BadInputError
 from lib.accuracy_table import accuracy_columns, seconds_columns, table
 from lib.inputs import INPUTS
+from lib.outfits import named_outfits
 from lib.page import write_page
 from lib.process import in_a_process
-from lib.synthetic_person import write_person
+from lib.synthetic_person import person_folder, write_person
 from lib.timed_fit import Job, observe_first, run
 from lib.variants import GROUPS, VARIANTS
 
@@ -32,6 +34,7 @@ OUT = Path("out/accuracy")
 def main(
     clips: tyro.conf.Positional[tuple[Path, ...]] = (),
     people: int = 0,
+    wear: tuple[str, ...] = ("",),
     frames: tuple[int, ...] = (120,),
     inputs: tuple[Literal["given", "true-masks", "true-keypoints", "raw", "all"], ...] = ("given",),
     variants: tuple[str, ...] = ("base",),
@@ -48,7 +51,8 @@ def main(
 
     Args:
         clips: folders with video.mp4, masks/, keypoints/, camera.json and gt.npz.
-        people: how many synthetic people to make; they are kept in the folder of the results.
+        people: how many synthetic people to make, of each that is worn; they are kept in the folder of the results.
+        wear: what they wear, as for people.py.
         frames: use at most this many; several are compared.
         inputs: given hands over the clip's masks and keypoints, true-masks and true-keypoints one of them, raw none:
             the program detects the rest in the video. All compares the four.
@@ -68,7 +72,12 @@ def main(
     unknown = [name for name in names if name not in VARIANTS]
     if unknown:
         sys.exit(f"there is no variant {unknown[0]!r}; there are {', '.join([*GROUPS, *VARIANTS])}")
-    folders = list(clips) + [write_person(out / "people" / f"person{s:02d}", s, size=size) for s in range(people)]
+    try:
+        outfits = named_outfits(wear) if people else []
+    except BadInputError as error:
+        sys.exit(str(error))
+    made = [(person_folder(out / "people", seed, name), seed, name) for name in outfits for seed in range(people)]
+    folders = list(clips) + [write_person(folder, seed, size=size, wear=name) for folder, seed, name in made]
     if not folders:
         sys.exit("give folders of clips, or --people N")
     jobs = [

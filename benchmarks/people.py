@@ -1,31 +1,48 @@
 """Write clips with known truth: synthetic people who are dressed and turn around once.
 
-    python benchmarks/people.py OUT [--people 4] [--size 1080] [--frames 120]
+    python benchmarks/people.py OUT [--people 4] [--wear skirt+ponytail hat …] [--size 1080] [--frames 120]
 
 ``benchmarks/README.md`` describes the folders.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import tyro
 
-from lib.synthetic_person import write_person
+from fit_avatar.errors import BadInputError
+from lib.outfits import named_outfits
+from lib.synthetic_person import person_folder, write_person
 
 
-def main(out: tyro.conf.Positional[Path], people: int = 4, frames: int = 120, size: int = 1080, first: int = 0) -> None:
+def main(
+    out: tyro.conf.Positional[Path],
+    people: int = 4,
+    wear: tuple[str, ...] = ("",),
+    frames: int = 120,
+    size: int = 1080,
+    first: int = 0,
+) -> None:
     """Write clips.
 
     Args:
         out: the folder.
-        people: how many.
+        people: how many, of each that is worn.
+        wear: what they wear instead of the seed's clothes: long_hair, ponytail, hat, skirt, dress, coat, boots,
+            barefoot, shoes, or several joined with +. "all" is each of them alone.
         frames: in each clip.
         size: width and height in pixels.
         first: seed of the first person.
     """
-    for seed in range(first, first + people):
-        print(write_person(out / f"person{seed:02d}", seed, frames, size), flush=True)
+    try:
+        outfits = named_outfits(wear)
+    except BadInputError as error:
+        sys.exit(str(error))
+    for name in outfits:
+        for seed in range(first, first + people):
+            print(write_person(person_folder(out, seed, name), seed, frames, size, name), flush=True)
 
 
 if __name__ == "__main__":

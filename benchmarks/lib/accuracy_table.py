@@ -36,9 +36,20 @@ PAINTED = {
     )
     for quantity in ("PSNR", "SSIM")
 }
+REGIONS = {  # headings, and names in the row's regions
+    "head": "head",
+    "face": "face",
+    "face alone": "face alone",
+    "hands": "hands",
+    "hands worst": "hands worst",
+    "feet": "feet",
+    "rest": "rest",
+    "head °": "head deg",
+    "head ° worst": "head deg worst",
+}
 COLUMNS: dict[str, Column] = {
     **{heading: (lambda row, path=path: row[path[0]][path[1]]) for heading, path in DISTANCES.items()},
-    **{region: (lambda row, region=region: row["regions"][region]) for region in ("head", "face", "hands", "feet")},
+    **{heading: (lambda row, name=name: row["regions"].get(name)) for heading, name in REGIONS.items()},
     "MPJPE": lambda row: row["mpjpe_camera_mm"],
     "root": lambda row: row["mpjpe_root_mm"],
     "PA": lambda row: row["pa_mpjpe_mm"],

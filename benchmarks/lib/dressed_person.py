@@ -1,12 +1,13 @@
 """A synthetic person: a body with clothes, hair and shoes over it, all from a seed.
 
 Clothes are thickness over the skin that hangs: below the chest, the seat and the shoulders it does not follow the
-body inwards, so that jackets and trousers are wide where people are not.
+body inwards, so that jackets and trousers are wide where people are not. Skirts, hats and hair that hangs are pieces
+of their own: ``lib.hanging_pieces``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,8 +19,11 @@ from torch import Tensor
 from fit_avatar.body import Body
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
+from lib.hanging_pieces import PIECES, Piece, Wearer
+from lib.outfits import outfit
 
-SKIN, TOP, BOTTOM, HAIR, SHOES, EYES = range(6)
+LABELS = ("skin", "top", "bottom", "hair", "shoes", "eyes", "hat")
+SKIN, TOP, BOTTOM, HAIR, SHOES, EYES, HAT = range(7)
 HEM_M = 0.025
 """Width of the ramp at a hem: no less than a triangle, so that hems are lines and not saw teeth."""
 ALONG, AROUND = 40, 36
@@ -32,8 +36,9 @@ class Person:
 
     betas: Tensor  # [B]
     offsets: Tensor  # [V, 3]
-    labels: Tensor  # [V, 6] fraction of skin, top, bottom, hair, shoes, eyes
+    labels: Tensor  # [V, L] fractions of LABELS
     about: str
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,16 +86,26 @@ class Regions:
         )
 
 
-def make_person(body: Body, seed: int) -> Person:
-    """Return a person: shape, clothes and hair all follow from the seed. Every second one wears a wide jacket."""
+def make_person(body: Body, seed: int, wear: str = "") -> Person:
+    """Return a person: shape, clothes and hair follow from the seed. Every second one wears a wide jacket.
+
+    Args:
+        body: the body.
+        seed: of everything.
+        wear: what is worn instead, as in ``lib.outfits``; the rest stays as the seed has it.
+    """
+    worn = outfit(wear)
     rng = np.random.default_rng([7, seed])
     betas = torch.tensor(rng.normal(size=body.num_betas).clip(-2, 2), dtype=torch.float32)
     on = Regions.of(body, betas)
     rest, place, (x, y, z) = on.rest, on.joints, on.rest.unbind(-1)
-    jacket = seed % 2 == 1
+    jacket = seed % 2 == 1 if worn.jacket is None else worn.jacket
     sleeve = 1.88 if jacket else rng.uniform(0.5, 0.8)
+    sleeve = sleeve if worn.sleeve is None else worn.sleeve
     trouser = 1.96 if rng.random() < 0.7 else rng.uniform(0.75, 1.05)
-    hem = place["pelvis"][1] - rng.uniform(0.06, 0.14)
+    trouser = trouser if worn.trouser is None else worn.trouser
+    below = rng.uniform(0.06, 0.14)
+    hem = place["pelvis"][1] - (below if worn.hem_m is None else worn.hem_m)
     collar = place["neck"][1] + (0.01 if jacket else -0.01)
 
     neckline = edge(collar - y + 0.25 * (z - place["neck"][2]).clamp_max(0))
@@ -98,9 +113,9 @@ def make_person(body: Body, seed: int) -> Person:
     top = torch.where(on.arms > 0.5, edge(0.25 * (sleeve - on.arm)), trunk)
     waist = edge(place["pelvis"][1] + 0.06 - y)
     bottom = torch.where(on.legs > 0.3, edge(0.4 * (trouser - on.leg)), waist) * (1 - on.arms)
-    shoes = edge(place["left_ankle"][1] - 0.005 - y) * (on.legs > 0.5)
-    long_hair = rng.random() < 0.5
-    hair = scalp(body, on, rng, long_hair)
+    shoes = edge(place["left_ankle"][1] - 0.005 - y) * (on.legs > 0.5) * (not worn.own_feet)
+    long_hair = bool(rng.random() < 0.5) if worn.hair == "by the seed" else worn.hair == "long"
+    hair = scalp(body, on, rng, long_hair, tidy=worn.hair == "long")
     eyes = (~body.skin).float()
 
     thick = {
@@ -125,12 +140,54 @@ def make_person(body: Body, seed: int) -> Person:
     cloth = torch.maximum(top, bottom) * (1 - shoes)
     dressed = pressed(body, rest, dressed, normals, cloth.clamp(0, 1)[:, None], rounds=10 if jacket else 6)
 
-    bare = torch.full_like(x, 0.5)
+    bare, none = torch.full_like(x, 0.5), torch.zeros_like(x)
     labels = torch.stack(
-        [bare, top, torch.minimum(bottom, 1 - top), hair, torch.minimum(shoes, 1 - bottom), 2 * eyes], -1
+        [bare, top, torch.minimum(bottom, 1 - top), hair, torch.minimum(shoes, 1 - bottom), 2 * eyes, none], -1
     )
     about = f"{'jacket' if jacket else 'tee'}, {'long' if trouser > 1.5 else 'short'} trousers"
-    return Person(betas, dressed - rest, labels, f"{about}, {'long' if long_hair else 'short'} hair")
+    about = f"{about}, {'long' if long_hair else 'short'} hair" + (f"; {wear.replace('+', ', ')}" if wear else "")
+    person = Person(betas, dressed - rest, labels, about)
+    if not worn.pieces:
+        return person
+    joints = {name: joint.double().numpy() for name, joint in place.items()}
+    wearer = Wearer(body, dressed.double().numpy(), joints, (on.arms > 0.3).numpy())
+    pieces = [PIECES[name](wearer, np.random.default_rng([31, seed])) for name in worn.pieces]
+    return replace(person, pieces=tuple(pieces))
+
+
+def wearing(body: Body, person: Person) -> tuple[Body, Person]:
+    """Return one body that the pieces are part of, and the person with it, without pieces.
+
+    Their vertices come after the body's; joints, keypoints and coefficients are the body's.
+    """
+    if not person.pieces:
+        return body, person
+    parts, count = person.pieces, len(body.template)
+    starts = count + np.cumsum([0, *(len(part.vertices) for part in parts)])
+    extra = int(starts[-1]) - count
+    faces = torch.cat([part.faces + int(start) for part, start in zip(parts, starts, strict=False)])
+
+    def padded(values: Tensor, dim: int = 0) -> Tensor:
+        """Return values with zeros for the vertices of the pieces."""
+        shape = list(values.shape)
+        shape[dim] = extra
+        return torch.cat([values, values.new_zeros(shape)], dim)
+
+    whole = replace(
+        body,
+        template=torch.cat([body.template, *(part.vertices for part in parts)]),
+        shape_basis=padded(body.shape_basis),
+        lbs_weights=torch.cat([body.lbs_weights, *(part.weights for part in parts)]),
+        faces=torch.cat([body.faces, faces]),
+        uv_faces=torch.cat([body.uv_faces, torch.zeros_like(faces)]),
+        mirror=torch.cat([body.mirror, torch.arange(count, count + extra)]),
+        keypoint_regressor=padded(body.keypoint_regressor, 1),
+        skin=torch.cat([body.skin, torch.ones(extra, dtype=torch.bool)]),
+        part_weights=padded(body.part_weights, 1),
+    )
+    colours = [torch.eye(len(LABELS))[part.label].repeat(len(part.vertices), 1) for part in parts]
+    labels = torch.cat([person.labels, *colours])
+    return whole, replace(person, offsets=padded(person.offsets), labels=labels, pieces=())
 
 
 def edge(inside: Tensor, width: float = HEM_M) -> Tensor:
@@ -143,12 +200,12 @@ def steep(weight: Tensor) -> Tensor:
     return ((weight - 0.3) / 0.4).clamp(0, 1)
 
 
-def scalp(body: Body, on: Regions, rng: np.random.Generator, long_hair: bool) -> Tensor:
-    """Return where the hair is; long hair covers the back of the neck. [V]"""
+def scalp(body: Body, on: Regions, rng: np.random.Generator, long_hair: bool, tidy: bool = False) -> Tensor:
+    """Return where the hair is; long hair covers the back of the neck, with ``tidy`` nothing before the ears. [V]"""
     _, y, z = on.rest.unbind(-1)
     head = on.joints["head"]
     brow = head[1] + rng.uniform(0.075, 0.09)
-    behind = (head[2] + 0.03 - z).clamp(-0.1, 0.1)
+    behind = (head[2] + (-0.01 if tidy else 0.03) - z).clamp(-0.1, 0.1)
     hairline = head[1] - (0.11 if long_hair else -0.02)
     hair = torch.maximum(edge(y - brow, 0.012), edge(behind, 0.012) * edge(y - hairline, 0.012))
     return hair * on.head.clamp(0, 1) * (1 - body.part("ears")) * (1 - body.part("face") * (y < brow))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation, Slerp
 
-from fit_avatar.body import SMPL_JOINTS, Body, BodyState, pose_body
+from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.capture import Capture
 from fit_avatar.capture.masks import GivenMasks
@@ -20,26 +18,21 @@ from fit_avatar.evaluate import (
     ClipDistance,
     Mesh,
     SurfaceDistance,
+    TruePlaces,
     compare_clip,
+    compare_regions,
     iou,
     mpjpe,
+    outer_faces,
     pa_mpjpe,
     pooled,
     repose_onto,
-    sample_surface,
     surface_distance,
 )
 from fit_avatar.visibility import silhouette
 from lib.true_clip import TrueClip
 
 SAMPLES = 50_000
-REGIONS = {
-    name: [i for i, joint in enumerate(SMPL_JOINTS) if joint.removeprefix("left_").removeprefix("right_") in joints]
-    for name, joints in {"head": ("head",), "hands": ("hand",), "feet": ("ankle", "foot")}.items()
-}
-"""Joints of each region."""
-FACE_RADIUS_M = 0.085
-"""The face is what is so near to the nose."""
 LEFT_OUT = 60
 """Frames that were not fitted and whose silhouettes are compared, at most."""
 
@@ -54,6 +47,8 @@ class Surfaces:
     found: list[Mesh]
     true: list[Mesh]
     distance: ClipDistance
+    faces: list[Mesh] | None = None
+    """The true outer surface without clothes and hair, where that is known."""
 
 
 def compare_surfaces(body: Body, state: BodyState, fitted: NDArray[np.int64], truth: TrueClip) -> Surfaces:
@@ -65,8 +60,13 @@ def compare_surfaces(body: Body, state: BodyState, fitted: NDArray[np.int64], tr
     vertices, joints = (v.cpu().double().numpy() for v in (posed.vertices, posed.joints))
     skin = skin_faces(body).cpu().numpy()
     found = [Mesh(v, skin).outer(truth.up) for v in vertices]
-    true = [truth.surfaces[i].outer(truth.up) for i in frames.tolist()]
-    return Surfaces(frames, vertices, joints, found, true, compare_clip(found, true, truth.up, SAMPLES))
+    whole = [truth.surfaces[i] for i in frames.tolist()]
+    outer = [outer_faces(mesh.vertices, mesh.faces, truth.up) for mesh in whole]
+    true = [Mesh(mesh.vertices, mesh.faces[seen]) for mesh, seen in zip(whole, outer, strict=True)]
+    faces = None
+    if truth.skin is not None:
+        faces = [Mesh(mesh.vertices, mesh.faces[seen & truth.skin]) for mesh, seen in zip(whole, outer, strict=True)]
+    return Surfaces(frames, vertices, joints, found, true, compare_clip(found, true, truth.up, SAMPLES), faces)
 
 
 def measure(body: Body, state: BodyState, capture: Capture, truth: TrueClip, surfaces: Surfaces) -> dict[str, Any]:
@@ -108,20 +108,11 @@ def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:
 
 
 def region_errors(surfaces: Surfaces, truth: TrueClip) -> dict[str, float]:
-    """Return the mean distance of each region's true surface from the fit in mm, aligned by height.
-
-    A point of the surface belongs to the region of the nearest true joint; those near the nose also make the face.
-    """
-    found: dict[str, list[float]] = defaultdict(list)
-    for frame, true, distance in zip(surfaces.frames, surfaces.true, surfaces.distance.height, strict=True):
-        points = sample_surface(true.vertices, true.faces, SAMPLES)  # those that the distances are of
-        _, nearest = cKDTree(truth.joints[frame]).query(points)
-        inside = {name: np.isin(nearest, joints) for name, joints in REGIONS.items()}
-        nose = truth.keypoints[frame, BODY_25.index("nose")]
-        inside["face"] = np.linalg.norm(points - nose, axis=1) < FACE_RADIUS_M
-        for name, chosen in inside.items():
-            found[name].append(1000 * distance.backward[chosen].mean())
-    return {name: float(np.mean(values)) for name, values in found.items()}
+    """Return the errors of head, face, hands, feet and the rest, in mm, and of the head's direction in degrees."""
+    frames = surfaces.frames
+    noses = truth.keypoints[frames, BODY_25.index("nose")]
+    places = TruePlaces(truth.joints[frames], noses, surfaces.faces)
+    return compare_regions(surfaces.found, surfaces.true, surfaces.distance, places, SAMPLES).numbers()
 
 
 def interpolated(state: BodyState, fitted: NDArray[np.int64], wanted: NDArray[np.int64]) -> BodyState:

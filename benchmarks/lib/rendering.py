@@ -34,7 +34,9 @@ class Paint:
         self.seed, self.labels = seed, person.labels
         self.places = shaped(body, person.betas, person.offsets)
         self.base, self.other = (torch.tensor(c, dtype=torch.float32) for c in (colours, natural(rng, 6)))
-        self.kinds = torch.tensor(rng.permutation([0, 1, 2, 3, 3, 3]))
+        self.kinds = torch.tensor([*rng.permutation([0, 1, 2, 3, 3, 3]), 3])
+        hat = torch.tensor(natural(np.random.default_rng([37, seed]), 2), dtype=torch.float32)
+        self.base, self.other = (torch.cat([c, hat[k : k + 1]]) for k, c in enumerate((self.base, self.other)))
         eyes = [BODY_25.index(name) for name in ("right_eye", "left_eye")]
         self.eyes = (body.keypoint_regressor @ self.places)[eyes]
 

@@ -12,20 +12,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
 from fit_avatar.body.poses import a_pose
-from fit_avatar.body.skinning import pose_points, shaped
+from fit_avatar.body.skinning import local_rotations, pose_points, pose_skeleton, shaped
 from fit_avatar.capture import Camera
 from fit_avatar.io.video import video_file
-from lib.dressed_person import Person, make_person
+from lib.dressed_person import LABELS, Person, make_person, wearing
 from lib.rendering import FLOOR_ROW, Paint, background, render, shadow
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""
 NUM_BETAS = 16
 KEYPOINT_NOISE_PX = 2.0
+SCALE_M = 5e-5
+"""Steps in which true surfaces are kept."""
 TURN_S = 4.0
 """One turn takes so long, whatever the number of frames."""
 
@@ -75,20 +78,25 @@ def make_motion(body: Body, person: Person, seed: int, frames: int) -> BodyState
     return replace(state, transl=state.transl - torch.tensor([0.0, 1.0, 0.0]) * centre)
 
 
-def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080) -> Path:
-    """Write a clip's folder, unless it is there already; return it."""
-    recipe = {"format": FORMAT, "seed": seed, "frames": frames, "size": size}
+def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080, wear: str = "") -> Path:
+    """Write a clip's folder, unless it is there already; return it. ``wear`` as in ``lib.outfits``."""
+    recipe = {"format": FORMAT, "seed": seed, "frames": frames, "size": size, "wear": wear}
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text())["recipe"] == recipe:
         return folder
     body = load_body(NUM_BETAS)
-    person = make_person(body, seed)
+    person = make_person(body, seed, wear)
     state = make_motion(body, person, seed, frames)
     focal = 1.39 * size
     camera = Camera(focal, focal, size / 2, size / 2, size, size)
     write_clip(folder, body, person, state, camera, upwards(state), seed, round(frames / TURN_S))
     note.write_text(json.dumps({"recipe": recipe, "about": person.about}, indent=1))
     return folder
+
+
+def person_folder(out: Path, seed: int, wear: str = "") -> Path:
+    """Return the folder of a person's clip."""
+    return out / "-".join(filter(None, (f"person{seed:02d}", wear)))
 
 
 def write_clip(
@@ -117,15 +125,16 @@ def write_clip(
     """
     for name in ("masks", "keypoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    posed = pose_body(body, state)
     rng = np.random.default_rng([13, seed])
     points = pose_points(body, state, body.keypoint_points)
-    paint, scene = Paint(body, person, seed), background(seed, camera, floor_row)
+    whole, dressed = wearing(body, person)
+    posed = pose_body(whole, replace(state, offsets=dressed.offsets))
+    paint, scene = Paint(whole, dressed, seed), background(seed, camera, floor_row)
     floor = float((posed.vertices @ up).amin())
     with video_file(folder / "video.mp4", fps) as append:
         for t, vertices in enumerate(posed.vertices):
-            lit = scene * shadow(body, vertices, up, floor, camera, floor_row)
-            image, mask, depth = render(body, vertices, camera, paint, lit)
+            lit = scene * shadow(whole, vertices, up, floor, camera, floor_row)
+            image, mask, depth = render(whole, vertices, camera, paint, lit)
             append(image)
             cv2.imwrite(str(folder / "masks" / f"{t:06d}.png"), mask.astype(np.uint8) * 255)
             _write_keypoints(folder / "keypoints" / f"{t:06d}_keypoints.json", points[t], depth, camera, rng)
@@ -152,24 +161,47 @@ def upwards(state: BodyState) -> Tensor:
 
 
 def write_truth(path: Path, body: Body, person: Person, state: BodyState, points: Tensor, up: Tensor) -> None:
-    """Write every tenth frame's surface, and the joints and keypoints of all frames, in camera coordinates."""
+    """Write every tenth frame's surface, and the joints and keypoints of all frames, in camera coordinates.
+
+    Beside what is worn, the same frames' naked skin is kept, and how the head is turned in all frames.
+    """
     frames = np.arange(0, len(state.transl), 10)
-    posed = pose_body(body, state)
-    scale = 5e-5
-    grid = np.round(posed.vertices[frames].double().numpy() / scale)
-    centre = np.round(grid.mean(1)).astype(np.int32)
-    naked = shaped(body, person.betas)[body.skin, 1]
-    skin = body.skin[body.faces].all(1)
+    whole, dressed = wearing(body, person)
+    clothed = pose_body(whole, replace(state, offsets=dressed.offsets)).vertices[frames]
+    naked = pose_body(body, replace(state, offsets=torch.zeros_like(person.offsets)))
+    rest = shaped(body, person.betas)[body.skin, 1]
+    skin, bare = (some.skin[some.faces].all(1) for some in (whole, body))
+    grid, centre = _whole_numbers(clothed)
+    naked_grid, naked_centre = _whole_numbers(naked.vertices[frames])
     np.savez_compressed(
         path,
-        verts_q=(grid - centre[:, None]).astype(np.int16),
+        verts_q=grid,
         verts_c=centre,
-        verts_scale=scale,
-        faces=body.faces[skin].numpy().astype(np.int32),
+        verts_scale=SCALE_M,
+        faces=whole.faces[skin].numpy().astype(np.int32),
+        face_part=dressed.labels[whole.faces[skin]].sum(1).argmax(-1).numpy().astype(np.uint8),
+        part_names=np.array(LABELS),
+        naked_q=naked_grid,
+        naked_c=naked_centre,
+        naked_faces=body.faces[bare].numpy().astype(np.int32),
         frame_index=frames,
         joints_body25=points.numpy(),
-        joints_smpl24=posed.joints.numpy(),
-        height_naked_m=float(naked.amax() - naked.amin()),
-        height_clothed_m=float(np.ptp(shaped(body, person.betas, person.offsets)[body.skin, 1].numpy())),
+        joints_smpl24=naked.joints.numpy(),
+        head_rotation=head_rotations(body, state).numpy(),
+        height_naked_m=float(rest.amax() - rest.amin()),
+        height_clothed_m=float(np.ptp(shaped(whole, person.betas, dressed.offsets)[whole.skin, 1].numpy())),
         world_up_in_camera=up.numpy(),
     )
+
+
+def head_rotations(body: Body, state: BodyState) -> Tensor:
+    """Return how the head is turned: from the bind pose, in which it faces +z, to camera coordinates. [T, 3, 3]"""
+    skeleton = pose_skeleton(body, state.betas, local_rotations(state), state.transl)
+    return skeleton.skin_rotations[:, body.joint_names.index("head")]
+
+
+def _whole_numbers(vertices: Tensor) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    """Return vertices in steps of :data:`SCALE_M` from a centre of each frame, and these centres."""
+    grid = np.round(vertices.double().numpy() / SCALE_M)
+    centre = np.round(grid.mean(1)).astype(np.int32)
+    return (grid - centre[:, None]).astype(np.int16), centre

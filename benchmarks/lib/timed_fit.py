@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, load_body
 from fit_avatar.capture import Capture
 from fit_avatar.capture.source import Source
@@ -72,17 +73,10 @@ def observe_first(job: Job) -> float:
 def run(job: Job) -> tuple[dict[str, Any], Pictures]:
     """Fit one clip and measure the avatar: a row of numbers, and pictures."""
     truth, observed = read_clip(job.clip), observed_clip(job)
-    every = observed.capture
-    capture = spread(some_frames(every, slice(None, None, 2)) if job.hold_out else every, job.frames)
-    height = truth.height_m if job.height else None
-    body = average(load_body(1), height) if job.num_betas == 0 else load_body(job.num_betas)
-    options = Options(scheduled(job, capture, truth), height, texture_size=0, check=False)
-    pictures = Source(capture.camera, job.clip / "video.mp4").pictures(capture)
-
     runner = Runner(None, Silent())
-    avatar = build(capture, pictures, body.to(job.device), options, runner).avatar
+    avatar = fitted(job, truth, observed, runner)
     row: dict[str, Any] = {
-        "clip": job.clip.name, "inputs": job.inputs, "variant": job.way, "frames": len(capture.frame_indices),
+        "clip": job.clip.name, "inputs": job.inputs, "variant": job.way, "frames": len(avatar.capture.frame_indices),
         "num_betas": job.num_betas, "fit_s": sum(stage["seconds"] for stage in runner.done),
         "fit_gb": peak_memory_gb(),
     }  # fmt: skip
@@ -94,6 +88,17 @@ def run(job: Job) -> tuple[dict[str, Any], Pictures]:
     surfaces = compare_surfaces(body, state, capture.frame_indices, truth)
     row |= measure(body, state, capture, truth, surfaces)
     return row, draw_pictures(job.name, job.clip, body, state, capture, surfaces)
+
+
+def fitted(job: Job, truth: TrueClip, observed: Observed, runner: Runner) -> Avatar:
+    """Return the avatar of a job."""
+    every = observed.capture
+    capture = spread(some_frames(every, slice(None, None, 2)) if job.hold_out else every, job.frames)
+    height = truth.height_m if job.height else None
+    body = average(load_body(1), height) if job.num_betas == 0 else load_body(job.num_betas)
+    options = Options(scheduled(job, capture, truth), height, texture_size=0, check=False)
+    pictures = Source(capture.camera, job.clip / "video.mp4").pictures(capture)
+    return build(capture, pictures, body.to(job.device), options, runner).avatar
 
 
 def action_seconds(runner: Runner) -> dict[str, float]:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from fit_avatar.capture import Camera
 from fit_avatar.evaluate import Mesh
 
+SKIN = ("skin", "body", "eyes")
+"""Names of parts that are neither clothes nor hair."""
+
 
 @dataclass(frozen=True)
 class TrueClip:
@@ -25,6 +28,8 @@ class TrueClip:
     joints: NDArray[np.float64]  # [frames in the video, 24, 3]
     keypoints: NDArray[np.float64]  # [frames in the video, 25, 3]
     fps: float
+    skin: NDArray[np.bool_] | None = None
+    """Which triangles of the surfaces are skin or eyes, where that is known. [F]"""
 
 
 def read_clip(folder: Path) -> TrueClip:
@@ -35,6 +40,7 @@ def read_clip(folder: Path) -> TrueClip:
         surfaces = {int(i): Mesh(v, faces) for i, v in zip(z["frame_index"], vertices, strict=True)}
         up, height = z["world_up_in_camera"].astype(float), float(z["height_naked_m"])
         joints, keypoints = (z[name].astype(float) for name in ("joints_smpl24", "joints_body25"))
+        skin = np.isin(z["part_names"].astype(str)[z["face_part"]], SKIN) if "face_part" in z else None
     values = json.loads((folder / "camera.json").read_text())
     camera = Camera(*(values[name] for name in ("fx", "fy", "cx", "cy", "width", "height")))
-    return TrueClip(folder, camera, height, up, surfaces, joints, keypoints, float(values.get("fps", 30)))
+    return TrueClip(folder, camera, height, up, surfaces, joints, keypoints, float(values.get("fps", 30)), skin)

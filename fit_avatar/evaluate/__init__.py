@@ -15,6 +15,7 @@ from fit_avatar.evaluate.measures import (
 )
 from fit_avatar.evaluate.outer import outer_faces
 from fit_avatar.evaluate.protocols import PROTOCOLS, Protocol, protocol
+from fit_avatar.evaluate.regions import RegionErrors, TruePlaces, compare_regions
 from fit_avatar.evaluate.repose import repose_onto
 from fit_avatar.evaluate.score import evaluate_motion
 from fit_avatar.evaluate.scores import Scores
@@ -29,10 +30,12 @@ __all__ = [
     "JointSet",
     "Mesh",
     "Protocol",
+    "RegionErrors",
     "Scores",
     "Similarity",
     "Surface",
     "SurfaceDistance",
+    "TruePlaces",
     "Truth",
     "accelerations",
     "align_clip",
@@ -41,6 +44,7 @@ __all__ = [
     "aligned_errors",
     "auc",
     "compare_clip",
+    "compare_regions",
     "evaluate_motion",
     "iou",
     "joint_errors",

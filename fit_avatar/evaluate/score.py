@@ -27,6 +27,7 @@ from fit_avatar.evaluate.regressor import read_regressor
 from fit_avatar.evaluate.scores import Scores
 from fit_avatar.evaluate.truths.smpl_motion import CHUNK, posed
 from fit_avatar.evaluate.truths.truth import Truth
+from fit_avatar.evaluate.vertices import VertexScores, regions_of_body, vertex_scores
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -84,9 +85,9 @@ def evaluate_motion(
             f"the protocol {rules.name} is about every {rules.every}th frame of the truth, of which the avatar has "
             "none: fit all frames of the clip"
         )
-    pve = _vertex_error(body, state, truth, counted)
+    surface = _vertex_error(body, state, truth, counted)
     notes = (*truth.notes, *_rates(motion, truth, step), *_notes(rules, names, exact, body, true))
-    return _measured(rules, truth, chosen, names, a, b, counted, pve, step, notes)
+    return _measured(rules, truth, chosen, names, a, b, counted, surface, step, notes)
 
 
 def _measured(
@@ -97,11 +98,11 @@ def _measured(
     a: FloatArray,
     b: FloatArray,
     counted: NDArray[np.bool_],
-    pve: tuple[float | None, str],
+    surface: VertexScores | str,
     step: int,
     notes: tuple[str, ...],
 ) -> Scores:
-    """Return all measures. a, b [T, J, 3]: the avatar's joints and the true ones."""
+    """Return all measures. a, b [T, J, 3]: the avatar's joints and the true ones; surface: or why there is none."""
     root = [names.index(name) for name in rules.joints.root]
     if not truth.in_camera:
         a = align_clip(a, b)
@@ -125,8 +126,11 @@ def _measured(
         in_camera=truth.in_camera,
         mpjpe_mm=MM * float(errors.mean()),
         pa_mpjpe_mm=MM * float(similar.mean()),
-        pve_mm=pve[0],
-        pve_reason=pve[1],
+        pve_mm=None if isinstance(surface, str) else surface.pve_mm,
+        pve_reason=surface if isinstance(surface, str) else "",
+        regions=() if isinstance(surface, str) else surface.regions,
+        head_deg=None if isinstance(surface, str) else surface.head_deg,
+        head_worst_deg=None if isinstance(surface, str) else surface.head_worst_deg,
         pck_50=pck(errors[:, among], 0.05),
         pck_150=pck(errors[:, among], 0.15),
         auc=auc(errors[:, among]),
@@ -215,22 +219,18 @@ def _check_joints(rules: Protocol, names: tuple[str, ...], true: Points, truth: 
     )
 
 
-def _vertex_error(body: Body, state: BodyState, truth: Truth, counted: NDArray[np.bool_]) -> tuple[float | None, str]:
-    """Return the mean distance of corresponding vertices in mm, pelvis aligned; or None, and why."""
+def _vertex_error(body: Body, state: BodyState, truth: Truth, counted: NDArray[np.bool_]) -> VertexScores | str:
+    """Return the errors of corresponding vertices; or why there are none."""
     if truth.motion is None:
-        return None, "the truth has no surface, or its model file was not given"
+        return "the truth has no surface, or its model file was not given"
     if not truth.in_camera:
-        return None, "the truth is not in the camera's coordinates"
+        return "the truth is not in the camera's coordinates"
     theirs = truth.motion.body
     if body.faces.shape != theirs.faces.shape or bool((body.faces != theirs.faces).any()):
-        return None, "the avatar's mesh is not the truth's"
+        return "the avatar's mesh is not the truth's"
     keep = np.flatnonzero(counted)
-    errors = []
     pairs = zip(_chunks(body, _rows(state, keep)), truth.motion.rows(keep).chunks(), strict=True)
-    for (vertices, joints), (true_vertices, true_joints) in pairs:
-        difference = (vertices - joints[:, :1]) - (true_vertices - true_joints[:, :1])
-        errors.append(np.linalg.norm(difference, axis=-1).mean(-1))
-    return MM * float(np.concatenate(errors).mean()), ""
+    return vertex_scores(pairs, regions_of_body(body))
 
 
 def _notes(rules: Protocol, names: tuple[str, ...], exact: bool, body: Body, true: Points) -> tuple[str, ...]:

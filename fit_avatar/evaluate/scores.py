@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fit_avatar.evaluate.vertices import RegionScore
 from fit_avatar.io.atomic import atomic_path
 
 
@@ -32,6 +33,12 @@ class Scores:
     """Mean distance of corresponding vertices, pelvis aligned."""
     pve_reason: str
     """Why there is none."""
+    regions: tuple[RegionScore, ...]
+    """The same of head, hands, feet and the rest; none without surface."""
+    head_deg: float | None
+    """Mean angle by which the head is turned wrongly."""
+    head_worst_deg: float | None
+    """The same of the worst frame."""
     pck_50: float
     """Per cent of the joints within 50 mm, aligned as for MPJPE."""
     pck_150: float
@@ -56,6 +63,8 @@ class Scores:
             (aligned, f"{self.mpjpe_mm:.1f} mm"),
             ("PA-MPJPE", f"{self.pa_mpjpe_mm:.1f} mm"),
             ("PVE", f"not measured: {self.pve_reason}" if self.pve_mm is None else f"{self.pve_mm:.1f} mm"),
+            *((f"  {each.name}", f"{each.mm:.1f} mm, worst frame {each.worst_mm:.1f}") for each in self.regions),
+            *self._head(),
             ("PCK@50", f"{self.pck_50:.1f} %"),
             ("PCK@150", f"{self.pck_150:.1f} %"),
             ("AUC 0–150", f"{self.auc:.1f} %"),
@@ -73,6 +82,11 @@ class Scores:
                 *(f"  note: {note}" for note in self.notes),
             ]
         )
+
+    def _head(self) -> list[tuple[str, str]]:
+        if self.head_deg is None or self.head_worst_deg is None:
+            return []
+        return [("  head's direction", f"{self.head_deg:.1f}°, worst frame {self.head_worst_deg:.1f}°")]
 
     def _acceleration(self, value: float | None) -> str:
         if value is None:

@@ -49,6 +49,8 @@ class Region:
     """Mean confidence, 0 (a guess) to 1 (measured)."""
     guess: float
     """Fraction of lower confidence than :attr:`CoverageConfig.guess_confidence`."""
+    expected_error_mm: float
+    """Mean distance from the true surface that is to be expected."""
 
 
 def summarise_regions(
@@ -87,6 +89,7 @@ def summarise(
         else None,
         confidence=float(confident @ weight),
         guess=float(weight[confident < config.guess_confidence].sum()),
+        expected_error_mm=1000 * float(quality.expected_error_m[chosen] @ weight),
     )
 
 

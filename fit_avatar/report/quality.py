@@ -1,7 +1,7 @@
 """Which part of the avatar is measured and which is a guess: coverage and confidence of every vertex.
 
-A vertex is known if several frames saw it, at least one of them at a steep angle, and if the mask contours agree
-with the surface where it is the body's rim. Each of the three can only lower the confidence.
+A vertex is known if several frames saw it, and if little speaks for an error there: see
+:mod:`fit_avatar.report.expected_error`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,18 @@ from scipy.sparse import csr_matrix
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import smoothed
+from fit_avatar.body.skinning import weighted_sum
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.progress import StepProgress
+from fit_avatar.report.expected_error import (
+    EXPECTED_ERROR,
+    ExpectedErrorConfig,
+    expected_error,
+    from_pelvis,
+    limb_differences,
+)
+from fit_avatar.report.limb_check import limb_trust
 from fit_avatar.visibility.frame_views import FrameViews
 
 FloatArray = NDArray[np.float32]
@@ -40,12 +49,11 @@ class QualityConfig:
     """Rim vertices are at most this far from the contour of the drawn body, as a fraction of the picture's longer
     side."""
     half_error_m: float = 0.010
-    """Root mean square distance between contour and surface that halves the confidence, in metres."""
-    no_contour: float = 0.6
-    """Confidence is multiplied by this where no contour was near: the shape there follows from its neighbourhood and
-    from the body model."""
+    """Expected error that halves the confidence, in metres."""
     rings: int = 3
-    """The distance of a contour is shared with vertices this many edges away."""
+    """The distance of a contour that is reported is shared with vertices this many edges away."""
+    expected: ExpectedErrorConfig = EXPECTED_ERROR
+    """What speaks for an error."""
 
 
 QUALITY = QualityConfig()
@@ -58,6 +66,7 @@ class Quality:
     frames: NDArray[np.int64]  # [V] number of frames that saw it
     best_cosine: FloatArray  # [V] largest cosine between normal and line of sight; 0 if no frame saw it
     contour_error_m: FloatArray  # [V] root mean square distance from the contours; NaN where none was near
+    expected_error_m: FloatArray  # [V] distance from the true surface that is to be expected
     confidence: FloatArray  # [V] in [0, 1]
 
 
@@ -82,7 +91,7 @@ def measure_quality(
     frame_views = frame_views or FrameViews(body, state, capture)
     faces, count = body.faces.cpu().numpy(), len(body.template)
     frames = np.zeros(count, np.int64)
-    best, squares, contacts = (np.zeros(count, np.float32) for _ in range(3))
+    best, distances, squares, contacts = (np.zeros(count, np.float32) for _ in range(4))
     for t, mask in enumerate(capture.masks):
         vertices, view = frame_views.vertices[t].cpu().numpy(), frame_views.view(t)
         viewed = view.at(vertices, vertex_normals(vertices, faces), capture.camera)
@@ -92,22 +101,31 @@ def measure_quality(
         edge_on = view.seen & (np.abs(viewed.cosine) < config.rim_cosine)
         drawn = frame_views.silhouette(t)
         rim, distance = rim_errors(edge_on, viewed.pixels, viewed.depth, drawn, mask, capture.camera, config)
+        distances[rim] += distance
         squares[rim] += distance**2
         contacts[rim] += 1
         if progress:
             progress(t + 1, len(capture.masks))
-    error = _spread(squares, contacts, frame_views.neighbours, config.rings)
-    return Quality(frames, best, error, confidence(frames, best, error, config))
+    error = np.sqrt(_spread(squares, contacts, frame_views.neighbours, config.rings))
+    around = _spread(distances, contacts, frame_views.neighbours, config.expected.rings)
+    rest = frame_views.bind_vertices
+    joints = np.asarray((body.joint_template + weighted_sum(body.joint_basis, state.betas)).detach().cpu())
+    limbs = limb_differences(body, rest, joints, limb_trust(body, state, capture), config.expected)
+    away = from_pelvis(body, rest, joints)
+    expected = expected_error(around, steepness(best, config), away, limbs, config.expected)
+    return Quality(frames, best, error, expected, confidence(frames, expected, config))
 
 
-def confidence(
-    frames: NDArray[np.int64], best_cosine: FloatArray, contour_error_m: FloatArray, config: QualityConfig = QUALITY
-) -> FloatArray:
+def steepness(best_cosine: FloatArray, config: QualityConfig = QUALITY) -> FloatArray:
+    """Return how squarely the best frame sees each vertex: 0 (along the surface, or none) to 1. [V]"""
+    span = config.square_cosine - config.grazing_cosine
+    return np.asarray(np.clip((best_cosine - config.grazing_cosine) / span, 0, 1), np.float32)
+
+
+def confidence(frames: NDArray[np.int64], expected_error_m: FloatArray, config: QualityConfig = QUALITY) -> FloatArray:
     """Return the confidence of every vertex, 0 (a guess) to 1 (measured). Arguments as in :class:`Quality`. [V]"""
     often = np.minimum(frames / config.enough_frames, 1)
-    steep = np.clip((best_cosine - config.grazing_cosine) / (config.square_cosine - config.grazing_cosine), 0, 1)
-    agrees = 1 / (1 + (contour_error_m / config.half_error_m) ** 2)
-    return np.asarray(often * steep * np.where(np.isnan(agrees), config.no_contour, agrees), np.float32)
+    return np.asarray(often / (1 + (expected_error_m / config.half_error_m) ** 2), np.float32)
 
 
 def rim_errors(
@@ -152,7 +170,7 @@ def _to_contour(mask: NDArray[np.bool_], row: NDArray[np.int64], column: NDArray
     return np.asarray((within + beyond)[row - top, column - left], np.float32)
 
 
-def _spread(squares: FloatArray, contacts: FloatArray, neighbours: csr_matrix, rings: int) -> FloatArray:
-    """Return the root mean square distance around each vertex, NaN where no contour was near. [V]"""
-    squares, contacts = (smoothed(values, neighbours, rings) for values in (squares, contacts))
-    return np.where(contacts > 0, np.sqrt(squares / np.maximum(contacts, 1e-12)), np.nan).astype(np.float32)
+def _spread(sums: FloatArray, contacts: FloatArray, neighbours: csr_matrix, rings: int) -> FloatArray:
+    """Return the mean around each vertex, NaN where no contour was near. sums, contacts [V] → [V]"""
+    sums, contacts = (smoothed(values, neighbours, rings) for values in (sums, contacts))
+    return np.where(contacts > 0, sums / np.maximum(contacts, 1e-12), np.nan).astype(np.float32)

@@ -16,8 +16,9 @@ ESTIMATED = "estimated"
 """How the source of the scale begins if the height was not given."""
 COVERAGE_NOTE = (
     "Frames: number of frames that saw the median point of the part. Angle: between surface normal and line of sight "
-    "in the best frame; 0° is straight on. Contour: distance between the contours of the masks and the surface. Each "
-    "of the three can lower the confidence, which grades what the clip shows and is not an error in millimetres."
+    "in the best frame; 0° is straight on. Contour: distance between the contours of the masks and the surface. "
+    "Expected: how far off the surface may be, by contours, by the distance along limbs, and by how their directions "
+    "differ from the detector's; it is no measurement. The larger it is, and the fewer frames, the less confidence."
 )
 
 
@@ -88,11 +89,12 @@ def coverage(regions: Sequence[Mapping[str, Any]], pictures: str) -> str:
             f'<td>{100 * confidence:.0f} %<span class="meter">{meter}</span></td>'
             f'<td class="number">{region["frames"]}</td>'
             f'<td class="number">{_number(region["best_angle_deg"], "°")}</td>'
-            f'<td class="number">{_number(region["contour_error_mm"], " mm")}</td></tr>'
+            f'<td class="number">{_number(region["contour_error_mm"], " mm")}</td>'
+            f'<td class="number">{_number(region.get("expected_error_mm"), " mm")}</td></tr>'
         )
     head = (
         '<tr><th>part</th><th>confidence</th><th class="number">frames</th><th class="number">angle</th>'
-        '<th class="number">contour</th></tr>'
+        '<th class="number">contour</th><th class="number">expected</th></tr>'
     )
     note = f'<p class="quiet">{escape(COVERAGE_NOTE)}</p>'
     table = f"<table>{head}{''.join(rows)}</table>"

@@ -3,7 +3,7 @@
 from growth import exponent
 from growth import table as growth_table
 
-from lib.accuracy_table import COLUMNS, PAINTED, accuracy_columns, seconds_columns, table
+from lib.accuracy_table import COLUMNS, PAINTED, REGIONS, accuracy_columns, seconds_columns, table
 
 
 def row(clip, height, **more):
@@ -11,7 +11,7 @@ def row(clip, height, **more):
     return {
         "clip": clip, "inputs": "given", "variant": "base", "frames": 8, "num_betas": 10,
         **dict.fromkeys(("similarity", "height", "camera", "shape"), distances),
-        "regions": dict.fromkeys(("head", "face", "hands", "feet"), height),
+        "regions": dict.fromkeys(REGIONS.values(), height),
         "mpjpe_camera_mm": 1.0, "mpjpe_root_mm": 2.0, "pa_mpjpe_mm": 3.0, "scale_error_percent": 0.5,
         "focal_error_percent": 0.0, "iou": 0.98, "iou_left_out": None, "seconds": {"observing": 4.0, "pose": 5.0},
         "fit_s": 6.0, "fit_gb": 0.5, "peak_gb": 0.75, **more,

@@ -1,27 +1,33 @@
-"""Errors of regions are those of the surface around their joints."""
-
-from types import SimpleNamespace
+"""The truth of a clip goes into the errors of regions: joints, noses, and what is skin."""
 
 import numpy as np
 import pytest
+import torch
 
-from fit_avatar.body import SMPL_JOINTS
-from fit_avatar.evaluate import Mesh, SurfaceDistance, sample_surface
-from lib.measure import SAMPLES, region_errors
+from fit_avatar.body import BodyState, load_body
+from lib.measure import compare_surfaces, region_errors
+from lib.synthetic_person import write_person
+from lib.true_clip import read_clip
 
-PLACES = {"head": (0.0, 1.6), "left_hand": (0.8, 1.2), "right_hand": (-0.8, 1.2), "left_foot": (0.1, 0.0)}
+pytest.importorskip("open3d", exc_type=(ImportError, OSError))
 
 
-def test_a_region_is_what_is_nearest_to_its_joints():
-    joints = np.tile([0.0, 0.9, 0.0], (24, 1))
-    for name, (x, y) in PLACES.items():
-        joints[SMPL_JOINTS.index(name), :2] = x, y
-    wall = Mesh(np.array([[-1.0, 0, 0], [1, 0, 0], [1, 2, 0], [-1, 2, 0]]), np.array([[0, 1, 2], [0, 2, 3]]))
-    points = sample_surface(wall.vertices, wall.faces, SAMPLES)
-    distance = SurfaceDistance(np.zeros(1), np.abs(points[:, 0]) / 1000)
-    surfaces = SimpleNamespace(frames=[0], true=[wall], distance=SimpleNamespace(height=[distance]))
-    truth = SimpleNamespace(joints=joints[None], keypoints=np.tile([0.5, 1.7, 0.0], (1, 25, 1)))
-    errors = region_errors(surfaces, truth)
-    assert set(errors) == {"head", "face", "hands", "feet"}
-    assert errors["face"] == pytest.approx(0.5, abs=0.01)
-    assert errors["head"] < errors["face"] < errors["hands"]
+@pytest.fixture(scope="module")
+def hatted(tmp_path_factory):
+    return read_clip(write_person(tmp_path_factory.mktemp("clips") / "hat", 0, frames=4, size=64, wear="hat"))
+
+
+def test_faces_are_skin_where_the_clip_says_what_is_skin(hatted):
+    body = load_body(10)
+    turn = torch.tensor([np.pi, 0.0, 0.0]).repeat(4, 1)
+    place = torch.from_numpy(hatted.joints[:, 0]).float()
+    state = BodyState(torch.zeros(10), torch.zeros_like(body.template), turn, torch.zeros(4, 23, 3), place)
+    surfaces = compare_surfaces(body, state, np.arange(4), hatted)
+    face, whole = surfaces.faces[0], surfaces.true[0]
+    nose = hatted.keypoints[0, 0]
+    crown = whole.vertices[np.unique(whole.faces)] @ hatted.up
+    assert crown.max() > (face.vertices[np.unique(face.faces)] @ hatted.up).max() + 0.05
+    assert np.linalg.norm(face.vertices[face.faces].mean(1) - nose, axis=1).min() < 0.01
+    errors = region_errors(surfaces, hatted)
+    assert set(errors) >= {"head", "face", "face alone", "hands", "hands worst", "feet", "rest", "head deg worst"}
+    assert errors["face alone"] < errors["face"]

@@ -293,6 +293,8 @@ class TestParameters:
         wider = evaluate_motion(smpl, self.avatar(smpl, parameters, shift=0.02), truth)
         assert wider.mpjpe_mm == pytest.approx(0, abs=0.01)
         assert 10 < wider.pve_mm <= 20.01  # blended rotations shorten it
+        assert {each.name for each in wider.regions} >= {"hands", "feet", "rest"}
+        assert "worst frame" in str(wider)
 
     def test_amass_is_in_its_own_world(self, smpl, model, parameters, tmp_path):
         poses, trans, betas = parameters

@@ -11,12 +11,12 @@ from fit_avatar.report.regions import REGIONS, on_arm_or_head, regions_of_vertic
 
 
 def quality_of(frames, cosine, error, confidence) -> Quality:
-    arrays = (np.array(values, np.float32) for values in (cosine, error, confidence))
+    arrays = (np.array(values, np.float32) for values in (cosine, error, 2 * np.array(cosine), confidence))
     return Quality(np.array(frames), *arrays)
 
 
 def region(name: str, frames: int) -> Region:
-    return Region(name, frames, 1.0, 10.0, 2.0, 0.8, 0.0)
+    return Region(name, frames, 1.0, 10.0, 2.0, 0.8, 0.0, 4.0)
 
 
 def test_means_are_by_area() -> None:
@@ -28,6 +28,7 @@ def test_means_are_by_area() -> None:
     assert found.contour_error_mm == pytest.approx(1000 * np.sqrt((2 * 0.003**2 + 0.006**2) / 3), rel=1e-5)
     assert found.confidence == pytest.approx((2 * 0.9 + 0.2) / 4, rel=1e-6)
     assert found.guess == pytest.approx(0.5)
+    assert found.expected_error_mm == pytest.approx(1000 * (2 * 2.0 + 1.0) / 4)
 
 
 def test_unseen_surface_has_no_angle_and_no_contour_error() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from fit_avatar.body import pose_body
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.report.quality import QUALITY, confidence, measure_quality, rim_errors
+from fit_avatar.report.quality import QUALITY, confidence, measure_quality, rim_errors, steepness
 from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(700.0, 700.0, 180.0, 240.0, 360, 480)
@@ -30,22 +30,24 @@ def first_frame(state):
 
 
 @pytest.mark.parametrize(
-    ("frames", "cosine", "error_m", "expected"),
+    ("frames", "error_m", "expected"),
     [
-        (QUALITY.enough_frames, 1.0, 0.0, 1.0),
-        (10 * QUALITY.enough_frames, 0.9, 0.0, 1.0),
-        (0, 0.0, 0.0, 0.0),
-        (1, 1.0, 0.0, 1 / QUALITY.enough_frames),
-        (QUALITY.enough_frames, 0.2, 0.0, 0.0),
-        (QUALITY.enough_frames, 0.45, 0.0, 0.5),
-        (QUALITY.enough_frames, 1.0, QUALITY.half_error_m, 0.5),
-        (QUALITY.enough_frames, 1.0, 10 * QUALITY.half_error_m, 1 / 101),
-        (QUALITY.enough_frames, 1.0, np.nan, QUALITY.no_contour),
+        (QUALITY.enough_frames, 0.0, 1.0),
+        (10 * QUALITY.enough_frames, 0.0, 1.0),
+        (0, 0.0, 0.0),
+        (1, 0.0, 1 / QUALITY.enough_frames),
+        (QUALITY.enough_frames, QUALITY.half_error_m, 0.5),
+        (QUALITY.enough_frames, 10 * QUALITY.half_error_m, 1 / 101),
     ],
 )
-def test_confidence_is_what_was_seen_times_how_it_agrees(frames, cosine, error_m, expected) -> None:
-    found = confidence(np.array([frames]), np.array([cosine], np.float32), np.array([error_m], np.float32))
+def test_confidence_is_how_often_it_was_seen_times_how_wrong_it_may_be(frames, error_m, expected) -> None:
+    found = confidence(np.array([frames]), np.array([error_m], np.float32))
     assert found[0] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("cosine", "expected"), [(0.0, 0.0), (0.2, 0.0), (0.45, 0.5), (0.7, 1.0), (1.0, 1.0)])
+def test_steepness(cosine, expected) -> None:
+    assert steepness(np.array([cosine], np.float32))[0] == pytest.approx(expected, abs=1e-6)
 
 
 def disc(radius: float) -> np.ndarray:

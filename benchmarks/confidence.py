@@ -1,0 +1,85 @@
+"""Whether the report's confidence says where an avatar is wrong: rank correlations with the true errors.
+
+    python benchmarks/confidence.py [CLIP_FOLDER …] [--people 2] [--wear hat …] [--inputs raw] [--frames 40]
+
+Clips as for ``accuracy.py``; what it has observed in the same folder of results is used again, and so is every fit: to
+fit anew, delete the folder ``fits`` in it. It needs Open3D: pip install '.[evaluate]'.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from fit_avatar.body import load_body
+from fit_avatar.errors import BadInputError
+from fit_avatar.io.runner import Runner
+from fit_avatar.progress import Silent
+from lib.confidence_scores import Prediction, predict, region_rows, rows
+from lib.markdown import markdown_table
+from lib.measure import compare_surfaces
+from lib.outfits import named_outfits
+from lib.synthetic_person import person_folder, write_person
+from lib.timed_fit import Job, fitted, observed_clip
+from lib.true_clip import read_clip
+
+OUT = Path("out/accuracy")
+
+
+def main(
+    clips: tyro.conf.Positional[tuple[Path, ...]] = (),
+    people: int = 0,
+    wear: tuple[str, ...] = ("",),
+    inputs: Literal["given", "true-masks", "true-keypoints", "raw"] = "raw",
+    frames: int = 120,
+    size: int = 1080,
+    out: Path = OUT,
+) -> None:
+    """Print two tables.
+
+    Args:
+        clips: folders with video.mp4, masks/, keypoints/, camera.json and gt.npz.
+        people: how many synthetic people to make, of each that is worn.
+        wear: what they wear, as for people.py.
+        inputs: as for accuracy.py.
+        frames: use at most this many.
+        size: of the videos of synthetic people, in pixels.
+        out: folder of the results.
+    """
+    try:
+        outfits = named_outfits(wear) if people else []
+    except BadInputError as error:
+        sys.exit(str(error))
+    made = [(person_folder(out / "people", seed, name), seed, name) for name in outfits for seed in range(people)]
+    folders = list(clips) + [write_person(folder, seed, size=size, wear=name) for folder, seed, name in made]
+    if not folders:
+        sys.exit("give folders of clips, or --people N")
+    found = []
+    for clip in folders:
+        found.append(predicted(Job(clip, inputs, frames=frames, out=out)))
+        print(" | ".join(rows(found[-1:])[0]), flush=True)
+    print(f"\n{markdown_table(('clip', 'over vertices', 'over regions', 'expected mm', 'error mm'), rows(found))}")
+    print(f"\n{markdown_table(('region', 'confidence', 'expected mm', 'error mm'), region_rows(found))}")
+
+
+def predicted(job: Job) -> Prediction:
+    """Return confidence and errors of one clip, fitted unless it is already."""
+    file = job.out / "fits" / f"{job.name}.pkl"
+    if file.exists():
+        state, capture = pickle.loads(file.read_bytes())
+    else:
+        avatar = fitted(job, read_clip(job.clip), observed_clip(job), Runner(None, Silent()))
+        state, capture = avatar.state, avatar.capture
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pickle.dumps((state, capture)))
+    body = load_body(job.num_betas)
+    surfaces = compare_surfaces(body, state, capture.frame_indices, read_clip(job.clip))
+    return predict(job.clip.name, body, state, capture, surfaces)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
