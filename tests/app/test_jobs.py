@@ -111,8 +111,8 @@ def test_two_jobs_at_once_do_not_mix(jobs: Jobs) -> None:
 
 
 GOOD: dict[str, Any] = {
-    "height_m": 1.7, "method": "let the program see", "quality": "fast", "texture_size": 512, "frames": 24, "exports": ["bvh"],
-    "delight": False,
+    "height_m": 1.7, "method": "let the program see", "quality": "fast", "texture_size": 512, "frames": 24,
+    "exports": ["bvh"], "delight": False,
 }  # fmt: skip
 
 
