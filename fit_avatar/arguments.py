@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from fit_avatar.app.options import AppOptions
 from fit_avatar.batch.options import BatchOptions
 from fit_avatar.config import Config
 from fit_avatar.errors import UsageError
 
 T = TypeVar("T")
-TOOLS = ("batch", "convert-body", "doctor", "evaluate", "presets")
+TOOLS = ("app", "batch", "convert-body", "doctor", "evaluate", "presets")
 """Commands beside the main one."""
 
 
@@ -39,6 +41,7 @@ def run_tool(name: str, argv: Sequence[str]) -> bool:
         FitAvatarError: a file cannot be used.
     """
     functions: dict[str, Callable[..., bool | Callable[[], bool]]] = {
+        "app": app,
         "batch": batch,
         "convert-body": convert_body,
         "doctor": examine,
@@ -47,6 +50,27 @@ def run_tool(name: str, argv: Sequence[str]) -> bool:
     }
     found = _understood(functions[name], f"fit-avatar {name}", argv, tyro.conf.DisallowNone)
     return found if isinstance(found, bool) else found()
+
+
+def app(options: Annotated[AppOptions, tyro.conf.arg(name="")]) -> Callable[[], bool]:
+    """Serve a page on which a video, dropped or filmed with the webcam, becomes an avatar.
+
+    Only this machine reaches it, unless --host says otherwise. Needs Gradio.
+
+    Args:
+        options: how it is served.
+    """
+
+    def go() -> bool:
+        from fit_avatar.app.server import serve
+
+        def tell(line: str) -> None:
+            print(line, file=sys.stderr, flush=True)
+
+        serve(options, tell)
+        return True
+
+    return go
 
 
 def batch(

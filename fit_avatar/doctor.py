@@ -28,6 +28,7 @@ PURPOSES = {
     "lod": "levels of detail (--export lods)",
     "evaluate": "distances between surfaces (fit_avatar.evaluate), Avatar.to_open3d",
     "view": "watching the fit in a browser (--view)",
+    "app": "making avatars on a page in the browser (fit-avatar app)",
     "ray": "many clips on a cluster (batch --ray)",
     "parquet": "results.parquet (batch)",
     "plot": "figures of solves",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from fit_avatar.batch.table import BETWEEN
 from fit_avatar.io.atomic import write_bytes
 
 PAGE = "index.html"
@@ -67,10 +68,16 @@ def _card(folder: Path, row: dict[str, Any]) -> str:
         f"silhouette IoU {row['silhouette_iou']:.3f}" if row["silhouette_iou"] else "",
         f"{row['seconds']:.0f} s",
     ]
-    told = f'<p class="quiet">{escape(str(row["warnings"]))}</p>' if row["warnings"] else ""
+    told = _notes(str(row["warnings"]).split(BETWEEN)) if row["warnings"] else ""
     return (
         f"<section><h2>{name}</h2>{shown}<p>{escape(', '.join(filter(None, facts)))}</p>{told}<p>{links}</p></section>"
     )
+
+
+def _notes(warnings: Sequence[str]) -> str:
+    """Return a clip's warnings, which are unfolded by a click."""
+    lines = "".join(f"<li>{escape(each)}</li>" for each in warnings)
+    return f'<details class="quiet"><summary>{len(warnings)} to know</summary><ul>{lines}</ul></details>'
 
 
 def _files(folder: Path, name: str) -> list[Path]:

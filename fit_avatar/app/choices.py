@@ -1,0 +1,72 @@
+"""What can be chosen on the page, and the options of a run that it makes; nothing else reaches the program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from fit_avatar.config import HEIGHT_RANGE_M, Config
+from fit_avatar.errors import BadInputError
+
+Quality = Literal["fast", "balanced", "best"]
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+METHODS = {"let the program see": None, "a turn in one pose": "video-avatar", "any motion": "motion"}
+"""What the person does, and the preset for it."""
+TEXTURES = (512, 1024, 2048, 4096)
+FRAMES = (24, 60, 120, 240)
+EXPORTS = ("bvh", "usd", "amass", "vrm")
+"""Further files that are single files."""
+Export = Literal["bvh", "usd", "amass", "vrm"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Values of the page's fields, as a browser sends them."""
+
+    height_m: Any
+    method: Any
+    quality: Any
+    texture_size: Any
+    frames: Any
+    exports: Any
+    delight: Any
+
+    def config(self) -> Config:
+        """Return the options of a run.
+
+        Raises:
+            BadInputError: a value is none of those that the page offers.
+        """
+        preset = METHODS[_one_of("what the person does", self.method, tuple(METHODS))]
+        exports = self.exports if isinstance(self.exports, (list, tuple)) else [self.exports]
+        return Config(
+            height_m=_height(self.height_m),
+            preset=preset,
+            quality=_one_of("quality", self.quality, QUALITIES),
+            texture_size=_one_of("texture", self.texture_size, TEXTURES),
+            frames=_one_of("frames", self.frames, FRAMES),
+            export=tuple(dict.fromkeys(_one_of("further files", each, EXPORTS) for each in exports)),
+            delight=self.delight is True,
+            log="json",
+        )
+
+
+def _height(value: Any) -> float | None:
+    """Return a height in metres; centimetres are understood."""
+    if value in (None, "", 0):
+        return None
+    low, high = HEIGHT_RANGE_M
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        metres = value / 100 if value > 100 * low else float(value)
+        if low <= metres <= high:
+            return metres
+    raise BadInputError(f"the height must be between {low:g} and {high:g} metres: correct it, or leave it empty")
+
+
+def _one_of(what: str, value: Any, offered: Sequence[Any]) -> Any:
+    for each in offered:
+        if type(value) is type(each) and value == each:
+            return each
+    raise BadInputError(f"{what}: choose one of {', '.join(map(str, offered))}")

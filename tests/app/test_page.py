@@ -1,0 +1,201 @@
+"""The page in a browser without a network: from the upload to the download. Nothing is asked of anybody elsewhere."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fit_avatar.app.options import AppOptions
+from fit_avatar.app.server import serve
+from fit_avatar.errors import BadInputError, MissingDependencyError
+from tests.app.videos import write_video
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+STAND_IN = Path(__file__).with_name("stand_in.py")
+SERVE = """
+import socket, sys
+from pathlib import Path
+strangers = []
+def watched(call):
+    def checked(self, address, *more):
+        host = address[0] if isinstance(address, tuple) else ""
+        if host and not host.startswith("127.") and host not in ("localhost", "::1"):
+            print("STRANGER", host, flush=True)
+            raise OSError("the network is forbidden")
+        return call(self, address, *more)
+    return checked
+socket.socket.connect = watched(socket.socket.connect)
+socket.socket.connect_ex = watched(socket.socket.connect_ex)
+look_up = socket.getaddrinfo
+def looked_up(host, *more, **named):
+    if host not in (None, "127.0.0.1", "localhost", "::1"):
+        print("STRANGER", host, flush=True)
+        raise OSError("the network is forbidden")
+    return look_up(host, *more, **named)
+socket.getaddrinfo = looked_up
+from fit_avatar.app.options import AppOptions
+from fit_avatar.app.server import serve
+options = AppOptions(port=0, folder=Path(sys.argv[2]), max_mb=1, queue=2)
+serve(options, lambda line: print(line, flush=True), (sys.executable, sys.argv[1]))
+"""
+
+
+class Served:
+    """A page that is being served, in a process that may reach this machine alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder.parent / "served.log"
+        with self.log.open("w") as log:
+            command = [sys.executable, "-c", SERVE, str(STAND_IN), str(folder)]
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert self.process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", self.process.stdout.readline())
+        assert found, self.log.read_text()
+        self.address = found[0]
+
+    def end(self) -> str:
+        """End it, and return what it has said."""
+        self.process.terminate()
+        told, _ = self.process.communicate(timeout=30)
+        return told + self.log.read_text()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    pytest.importorskip("gradio")
+    page = Served(tmp_path / "kept")
+    yield page
+    if page.process.poll() is None:
+        page.end()
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium")
+    with playwright.sync_playwright() as driver:
+        nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+        window = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
+        yield window
+        window.close()
+
+
+class Visitor:
+    """Somebody who has opened the page; notes where the browser asks for anything."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.page = browser.new_page()
+        self.page.set_default_timeout(60_000)
+        self.asked: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(address)
+        self.page.wait_for_selector("#start")
+
+    def give(self, video: Path, height: str) -> None:
+        """Upload a video and start."""
+        self.page.set_input_files("#video input[type=file]", str(video))
+        self.page.wait_for_selector("#video video")
+        self.page.fill("input[type=number]", height)
+        self.page.press("input[type=number]", "Tab")
+        self.page.click("#start")
+
+    def elsewhere(self) -> list[str]:
+        """Return what was asked of others."""
+        return [url for url in self.asked if not re.match(r"(https?|wss?)://127\.0\.0\.1:|data:|blob:|about:", url)]
+
+    def download(self, name: str) -> bytes:
+        """Return a file that the page offers."""
+        with self.page.expect_download() as waiting:
+            self.page.click(f"#told a[download='{name}']")
+        assert waiting.value.suggested_filename == name
+        return Path(waiting.value.path()).read_bytes()
+
+
+def test_from_upload_to_download(served: Served, browser: Any, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "me; rm -rf x.mp4")
+    visitor = Visitor(browser, served.address)
+    visitor.give(video, "1.7")
+    visitor.page.wait_for_selector("#told progress")
+    visitor.page.wait_for_selector("#told iframe")
+    frame = visitor.page.frame_locator("#told iframe")
+    assert frame.locator("#said").inner_text() == "it turns: 42"
+    assert visitor.page.inner_text("#told .warnings") == "The <b>feet</b> slide."
+    assert visitor.download("avatar.glb") == video.read_bytes()[-64:] + b"1.7"
+    assert b"--height-m=1.7" in visitor.download("options.txt") and b"rm -rf" not in visitor.download("options.txt")
+    assert visitor.elsewhere() == [] and visitor.errors == []
+    said = served.end()
+    assert "STRANGER" not in said and "Traceback" not in said, said
+    assert list(served.folder.iterdir()) == []
+
+
+def test_a_refusal_is_a_sentence_and_the_page_goes_on(served: Served, browser: Any, tmp_path: Path) -> None:
+    visitor = Visitor(browser, served.address)
+    visitor.page.click("#start")
+    visitor.page.wait_for_selector("#told .refused")
+    assert "there is no video yet" in visitor.page.inner_text("#told .refused")
+    visitor.give(write_video(tmp_path / "a.mp4", frames=2), "1.7")
+    visitor.page.wait_for_function("document.querySelector('#told .refused')?.innerText.includes('hardly any')")
+    visitor.page.fill("input[type=number]", "9")
+    visitor.page.press("input[type=number]", "Tab")
+    visitor.page.click("#start")
+    visitor.page.wait_for_function("document.querySelector('#told .refused')?.innerText.includes('height')")
+
+
+def test_two_visitors_get_their_own(served: Served, browser: Any, tmp_path: Path) -> None:
+    visitors = [Visitor(browser.new_context(), served.address) for _ in range(2)]
+    videos = [write_video(tmp_path / f"{number}.mp4", seed=number) for number in range(2)]
+    for number, visitor in enumerate(visitors):
+        visitor.give(videos[number], f"1.{number + 6}")
+    for number, visitor in enumerate(visitors):
+        visitor.page.wait_for_selector("#told iframe")
+        assert visitor.download("avatar.glb") == videos[number].read_bytes()[-64:] + f"1.{number + 6}".encode()
+
+
+def ask(url: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
+    request = urllib.request.Request(url, headers={} if host is None else {"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read()
+
+
+def test_others_are_refused_and_files_are_not_given_out(served: Served) -> None:
+    status, headers, page = ask(served.address)
+    assert status == 200 and "default-src 'self'" in headers["content-security-policy"]
+    assert b"googleapis" not in page and b"cdnjs" not in page
+    assert ask(served.address, host="evil.example")[0] == 400
+    config = json.loads(ask(f"{served.address}/config")[2])
+    assert config["analytics_enabled"] is False and not config.get("is_space")
+    for path in (
+        "/results/x/../../etc/passwd", f"/results/{'0' * 32}/avatar.glb", "/results/%2e%2e/%2fetc%2fpasswd",
+        "/gradio_api/file=/etc/passwd", f"/gradio_api/file={Path(__file__)}", "/openapi.json", "/docs",
+        "/gradio_api/proxy=http://example.com", "/monitoring",
+    ):  # fmt: skip
+        status, _, content = ask(served.address + path)
+        assert 400 <= status < 500, (path, status, content[:200])
+
+
+def test_a_taken_port_and_a_missing_package_are_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = r"nothing can listen at 127\.0\.0\.1:\d+ .*: give another --port"
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BadInputError, match=told):
+        serve(AppOptions(port=taken.getsockname()[1]))
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(MissingDependencyError, match="the page needs the package gradio"):
+        serve(AppOptions(port=0, folder=tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInputError, match="choose another --folder"):
+        serve(AppOptions(port=0, folder=tmp_path / "file"))
