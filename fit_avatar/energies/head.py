@@ -32,7 +32,7 @@ POINT_SCALE_M = 0.005
 UNSEEN, SEEN = 0.2, 0.6
 """Cosine between the skin's normal and the view at which a point has no weight and all of it, as for the terms on
 points. Chosen by hand."""
-NEAR_RAD, FAR_RAD = 0.35, 0.87
+NEAR_RAD, FAR_RAD = 0.26, 0.61
 """Angle between the face and the view up to which a turn is trusted, and from which it is not: on six clips the yaw is
 1 to 3° off below 20°, 5° at 45°, and beyond 50° it stops to follow the head."""
 GOOD_M, BAD_M = 0.0015, 0.0025
