@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fit_avatar.body.default_body import NAMES
 from fit_avatar.body.model import Body
@@ -23,6 +25,22 @@ _EMBEDDING = {"landmark_indices": ("N",), "lmk_face_idx": ("N",), "lmk_b_coords"
 
 
 @dataclass(frozen=True, eq=False)
+class RestingFace:
+    """The points on a mean face at rest, around their middle. float64"""
+
+    points: Tensor
+    """[N, 3] metres"""
+    normals: Tensor
+    """Of the skin. [N, 3]"""
+    precision: Tensor
+    """Of each point against that of the median point. [N]"""
+
+    def to(self, device: str | torch.device) -> RestingFace:
+        """Return the same on ``device``."""
+        return RestingFace(self.points.to(device), self.normals.to(device), self.precision.to(device))
+
+
+@dataclass(frozen=True, eq=False)
 class FacePoints:
     """N of the 468 points of a face (Kartynnik et al. 2019) on the skin of a body."""
 
@@ -34,11 +52,25 @@ class FacePoints:
     """Barycentric coordinates in that triangle; their sum is 1. [N, 3]"""
     sigma_m: NDArray[np.float64]
     """How far the detector strays from it along the skin, over shapes of the body and views. [N] metres"""
+    rest: RestingFace | None = None
+    """The points on the mean body; None: the body is not known."""
 
     def every(self, stride: int) -> FacePoints:
         """Return every so many-th of the points, which cover the face as well as all of them do."""
         some = slice(None, None, stride)
-        return FacePoints(self.index[some], self.corners[some], self.weights[some], self.sigma_m[some])
+        rest = self.rest
+        if rest is not None:
+            rest = RestingFace(rest.points[some], rest.normals[some], rest.precision[some])
+        return FacePoints(self.index[some], self.corners[some], self.weights[some], self.sigma_m[some], rest)
+
+    def resting(self, body: Body) -> FacePoints:
+        """Return the points with how they lie on the mean body."""
+        template = body.template.double().cpu()
+        first, second, third = template[torch.from_numpy(self.corners)].unbind(1)
+        normals = torch.nn.functional.normalize(torch.linalg.cross(second - first, third - first), dim=-1)
+        points = torch.from_numpy(self.on(template.numpy()))
+        precision = torch.from_numpy((self.sigma_m / np.median(self.sigma_m)) ** -2.0)
+        return replace(self, rest=RestingFace(points - points.mean(0), normals, precision))
 
     def on(self, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the points on a mesh of the body. [V, 3] → [N, 3]"""
@@ -55,8 +87,8 @@ def default_face_points() -> FacePoints:
 
 
 def face_points(body: Body) -> FacePoints | None:
-    """Return the points on a body's skin; None where nobody has measured them."""
-    return default_face_points() if body.name in NAMES else None
+    """Return the points on a body's skin, and on its mean shape; None where nobody has measured them."""
+    return default_face_points().resting(body) if body.name in NAMES else None
 
 
 def read_face_points(path: Path, body: Body) -> FacePoints:

@@ -15,6 +15,7 @@ from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
 from fit_avatar.energies.contact import estimate_contact, feet_on_ground, fit_ground, foot_contact, ground_plane
 from fit_avatar.energies.directions import limb_direction
 from fit_avatar.energies.face import face_rays, face_reprojection
+from fit_avatar.energies.head import HeadPose, find_head_pose, head_turn
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
 from fit_avatar.energies.kernel import Annealed, GemanMcClure, Huber
 from fit_avatar.energies.landmarks import (
@@ -75,6 +76,7 @@ __all__ = [
     "DistanceField",
     "Energy",
     "GemanMcClure",
+    "HeadPose",
     "Huber",
     "Obstacles",
     "Overlaps",
@@ -99,12 +101,14 @@ __all__ = [
     "face_rays",
     "face_reprojection",
     "feet_on_ground",
+    "find_head_pose",
     "fit_capsules",
     "fit_ground",
     "foot_contact",
     "gaussian_pose_prior",
     "gaussian_prior",
     "ground_plane",
+    "head_turn",
     "joint_acceleration",
     "joint_limits",
     "joint_positions",

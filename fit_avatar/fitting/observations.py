@@ -17,6 +17,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies.contact import estimate_contact
+from fit_avatar.energies.head import HeadPose, find_head_pose
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
 from fit_avatar.silhouettes import Contours, away_from, extract_contours
@@ -77,7 +78,7 @@ class Observations(Mapping[str, Any]):
     """Index in the video of each frame. int64 [T]"""
 
     DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "contact", "distance_field", "soft_mask")
-    """Names of what is worked out when it is first asked for."""
+    """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found."""
     HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces", "frame_indices")
     """Fields that terms do not see as they are."""
 
@@ -137,6 +138,13 @@ class Observations(Mapping[str, Any]):
         return contact if self.world_from_camera is None else torch.zeros_like(contact)
 
     @cached_property
+    def head_pose(self) -> HeadPose:
+        """Return how the head is turned, as the points of its face tell it."""
+        assert self.face_points is not None
+        found = find_head_pose(self.point_sets["face_468"], self.face_points, self.camera)
+        return replace(found, confidence=found.confidence * self.frame_weights)
+
+    @cached_property
     def distance_field(self) -> DistanceField:
         """Return signed distances to the masks' outlines."""
         return distance_field(self.masks, FIELD_STRIDE)
@@ -181,11 +189,13 @@ class Observations(Mapping[str, Any]):
         return self.point_sets[name] if name in self.point_sets else getattr(self, name)
 
     def __contains__(self, name: object) -> bool:
+        if name == "head_pose":
+            return self.face_points is not None and "face_468" in self.point_sets
         own = name in _NAMES and getattr(self, str(name)) is not None
         return own or name in self.DERIVED or name in self.point_sets
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in (*_NAMES, *self.DERIVED, *self.point_sets) if name in self)
+        return (name for name in (*_NAMES, *self.DERIVED, "head_pose", *self.point_sets) if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

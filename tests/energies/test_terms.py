@@ -23,6 +23,13 @@ def keypoints(world: World) -> dict:
     return {"keypoints": world.detected(world.posed_body.keypoints), "camera": CAMERA}
 
 
+def head(world: World) -> dict:
+    body = world.body
+    turned = world.posed_body.skeleton.skin_rotations[..., body.joint_names.index("head"), :, :]
+    sure = torch.linspace(0.2, 1.0, world.frames).double().expand(turned.shape[:-2])
+    return {"head_pose": e.HeadPose(turned.detach(), sure)}
+
+
 def outline(world: World) -> dict:
     return {"contours": world.contours, "camera": CAMERA, "stride": 1, "spacing_m": 0.0}
 
@@ -183,6 +190,7 @@ CASES = [
         name="landmark_reprojection in metres",
     ),
     Case(e.limb_direction, "T 10 3", limbs),
+    Case(e.head_turn, "T 1 4", head),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
     Case(e.face_reprojection, "T 12 2", face_mesh),
     Case(e.face_reprojection, "T 4 2", lambda w: {**face_mesh(w), "stride": 3}, name="face_reprojection of a third"),

@@ -54,12 +54,14 @@ def test_the_assembled_solve_finds_the_minimum():
     assert least <= 1.001 * solve(problem, start(), LBFGS(300)).summary.energy_after
 
 
-def test_priors_count_more_with_fewer_frames(monkeypatch):
-    weights = {}
-    monkeypatch.setattr(
-        "fit_avatar.fitting.actions.solve.solve",
-        lambda problem, *rest: weights.update({t.name: t.weight for t in problem.terms}),
-    )
+def test_priors_count_more_with_fewer_frames_but_on_the_face(monkeypatch):
+    weights, faces = {}, []
+
+    def look(problem, *rest):
+        weights.update({t.name: t.weight for t in problem.terms})
+        faces.extend(t.weight * t.data["multipliers"].face ** 2 for t in problem.terms if t.name == "offset_prior")
+
+    monkeypatch.setattr("fit_avatar.fitting.actions.solve.solve", look)
     action = ConsensusShape("shape")
     for frames, factor in ((30, 1.0), (15, 4.0), (60, 0.25)):
         seen = type("Seen", (), {"keypoints": torch.zeros(frames, 25, 3)})()
@@ -73,6 +75,7 @@ def test_priors_count_more_with_fewer_frames(monkeypatch):
         for name in ("offset_prior", "symmetry"):
             assert weights[name] == pytest.approx(factor * action.term(name).weight)
         assert weights["laplacian"] == action.term("laplacian").weight
+    assert faces == pytest.approx([faces[0]] * 3)
 
 
 def test_eyes_move_with_the_skin_around_them():

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from synthetic import CAMERA
 
 from fit_avatar.body import load_body
+from fit_avatar.body.face_points import default_face_points
 from fit_avatar.capture import Capture
 from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.limb_directions import limb_directions
@@ -81,6 +82,26 @@ def test_terms_may_ask_for_points_by_the_name_of_their_set(body):
     torch.testing.assert_close(some["face_468"], torch.from_numpy(points[[1, 3]]))
     torch.testing.assert_close(some["limb_directions"], torch.from_numpy(limbs.directions[[1, 3]]))
     torch.testing.assert_close(some["limb_precision"], torch.from_numpy(1 / limbs.sigma_rad[[1, 3]]))
+
+
+def test_the_heads_pose_is_known_where_a_face_was_found_on_a_body_whose_points_are_known():
+    body = load_body()
+    assert "head_pose" not in observations().for_body(body)
+    points = default_face_points()
+    places = torch.from_numpy(points.on(body.template.double().numpy())).float()
+    places = (places - places.mean(0)) * torch.tensor([1.0, -1.0, -1.0]) + torch.tensor([0.0, 0.0, 1.0])
+    face = np.zeros((FRAMES, 468, 3), np.float32)
+    face[:, points.index] = torch.cat([CAMERA.project(places), torch.ones(len(places), 1)], -1).numpy()
+    weights = np.linspace(0, 1, FRAMES, dtype=np.float32)
+    seen = observations(weights, point_sets={"face_468": face})
+    assert "head_pose" not in seen and "head_pose" in list(seen.for_body(body))
+    pose = seen.for_body(body)["head_pose"]
+    torch.testing.assert_close(pose.confidence, pose.confidence[-1] * torch.from_numpy(weights))
+    assert pose.confidence[-1] > 0.1
+    torch.testing.assert_close(
+        pose.rotations[1:], torch.diag(torch.tensor([1.0, -1, -1])).expand(7, 3, 3), atol=0.05, rtol=0
+    )
+    assert len(seen.for_body(body).frames(torch.tensor([1, 5])).head_pose.confidence) == 2
 
 
 def test_confidence_follows_the_frames_weights():
