@@ -28,13 +28,15 @@ ASYMMETRY_SIGMA_M = 0.0173
 """How far the two sides usually differ."""
 
 
-def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
+def consensus_terms(toes: float = 1.0, shoes: bool = False) -> tuple[Term, ...]:
     """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
 
     Args:
         toes: multiplies how strongly toes are held.
+        shoes: the surface is near feet in shoes, rather than near naked ones.
     """
     by_area = {"by_area": True}
+    worn = {**by_area, "shoes": shoes}
     smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes)
     return (
         Term(
@@ -43,8 +45,8 @@ def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
             GemanMcClure(Annealed(10 * OUTLINE_SIGMA_M, 3 * OUTLINE_SIGMA_M)),
             data=by_area,
         ),
-        Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**by_area, "multipliers": smooth}),
-        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**by_area, "multipliers": near}),
+        Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**worn, "multipliers": smooth}),
+        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**worn, "multipliers": near}),
         Term(symmetry, ASYMMETRY_SIGMA_M**-2, data=by_area),
     )
 
