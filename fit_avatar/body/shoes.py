@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, identity
 from scipy.sparse.linalg import splu
-from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 from torch import Tensor
 
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.operators import adjacency, dilated, smoothed
+from fit_avatar.body.operators import adjacency, connected_components, dilated, smoothed
 from fit_avatar.body.skinning import shaped
 
 FloatArray = NDArray[np.float64]
@@ -37,6 +37,8 @@ SIDES_M = 0.03
 """The sides of a sole are so high. Chosen by hand."""
 THICK_M = 0.006
 """Thickness of a shoe: of a thin one, as outlines show what is more. Chosen by hand."""
+TOE_ROOM_M = 0.008
+"""A shoe is so much longer than the foot in it, besides its thickness. Chosen by hand."""
 SMOOTH_ROUNDS = 4
 """Averagings with the neighbours, which round the rim of the sole. Chosen by hand."""
 
@@ -82,43 +84,63 @@ def _shoe_offsets(body: Body, betas: tuple[float, ...]) -> Tensor:
     weights, skin = body.lbs_weights.double().cpu().numpy(), body.skin.cpu().numpy()
     mesh, shod = _Mesh.of(body), rest.copy()
     for side in ("left", "right"):
+        if not {f"{side}_ankle", f"{side}_foot"} <= set(body.joint_names):
+            continue
         joints = [body.joint_names.index(f"{side}_{name}") for name in ("ankle", "foot")]
         foot, toes = weights[:, joints].sum(1) * skin, weights[:, joints[1]] * skin
-        shod = _capped(mesh, shod, foot, toes)
-        shod = _soled(mesh, shod, foot)
-        outwards = smoothed(mesh.normals(shod), mesh.neighbours, SMOOTH_ROUNDS)
+        shod, outwards = _capped(mesh, shod, foot, toes)
+        shod = _soled(mesh, shod, outwards, foot)
         shod = shod + THICK_M * _smoothstep(foot, (0.5, 1.0))[:, None] * outwards
     return torch.from_numpy(shod - rest)
 
 
-def _capped(mesh: _Mesh, vertices: FloatArray, foot: FloatArray, toes: FloatArray) -> FloatArray:
-    """Return the vertices with the toes spread over their convex hull, in one cap. [V, 3]
+def _capped(mesh: _Mesh, vertices: FloatArray, foot: FloatArray, toes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the vertices with the toes spread over their convex hull, in one cap, and where outwards is. [V, 3] each
 
     First they are laid into a disc over their rim, as Tutte embeds a graph, so that none is over another; then they
     are pushed out from a point behind it, and spread evenly on the hull.
     """
     inner = toes > TOES
+    inner &= _beside_others(mesh, inner)
     wide = dilated(inner, mesh.neighbours, RINGS)
     rim = wide & ~inner
     if inner.sum() < 4 or rim.sum() < 4:
-        return vertices
+        return vertices, mesh.normals(vertices)
     middle = vertices[rim].mean(0)
     ahead = vertices[inner].mean(0) - middle
     along = (vertices - middle) @ ahead / (ahead @ ahead)
-    hull = ConvexHull(vertices[(foot > 0.5) & (along > -1.0)]).equations
+    try:
+        hull = ConvexHull(vertices[(foot > 0.5) & (along > -1.0)]).equations
+    except QhullError:  # too few points, or all in one plane
+        return vertices, mesh.normals(vertices)
     behind = middle - 0.5 * ahead
     if (hull[:, :3] @ behind + hull[:, 3]).max() >= 0:
-        return vertices
+        return vertices, mesh.normals(vertices)
     moved = np.flatnonzero(wide)
-    share = sum(dilated(inner, mesh.neighbours, ring).astype(float) for ring in range(RINGS + 1)) / (RINGS + 1)
-    share = share[moved, None]
+    cap = np.mean([dilated(inner, mesh.neighbours, ring) for ring in range(RINGS + 1)], axis=0)
+    share = cap[moved, None]
     vertices, average = _laid_flat(mesh, vertices, np.flatnonzero(inner)), mesh.average[moved]
     for _ in range(ROUNDS):
         points = vertices[moved] + share * EVENLY * (average @ vertices - vertices[moved])
         rays = points - behind
         reach = -(hull[:, :3] @ behind + hull[:, 3]) / np.maximum(rays @ hull[:, :3].T, 1e-9)
         vertices[moved] = points + share * (np.maximum(reach.min(1), 1.0)[:, None] - 1) * rays
-    return vertices
+    outwards = smoothed(mesh.normals(vertices), mesh.neighbours, SMOOTH_ROUNDS)
+    nearest = (vertices[moved] @ hull[:, :3].T + hull[:, 3]).argmax(
+        1
+    )  # triangles in the cap may be too small for theirs
+    outwards[moved] += share * (hull[nearest, :3] - outwards[moved])
+    length = np.linalg.norm(ahead)
+    further = (vertices[moved] - middle) @ ahead / length  # from the rim, in metres
+    room = TOE_ROOM_M * (further / further.max()).clip(0, 1)
+    vertices[moved] += room[:, None] * ahead / length
+    return vertices, smoothed(outwards, mesh.neighbours, 1)
+
+
+def _beside_others(mesh: _Mesh, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the vertices whose connected component has others than those chosen. [V]"""
+    labels = connected_components(mesh.faces, len(chosen))
+    return np.isin(labels, labels[~chosen])
 
 
 def _laid_flat(mesh: _Mesh, vertices: FloatArray, inner: NDArray[np.int64]) -> FloatArray:
@@ -130,10 +152,10 @@ def _laid_flat(mesh: _Mesh, vertices: FloatArray, inner: NDArray[np.int64]) -> F
     return flat
 
 
-def _soled(mesh: _Mesh, vertices: FloatArray, foot: FloatArray) -> FloatArray:
+def _soled(mesh: _Mesh, vertices: FloatArray, outwards: FloatArray, foot: FloatArray) -> FloatArray:
     """Return the vertices with a flat sole below a foot: what is low goes down as the sole below it does. [V, 3]"""
     chosen = foot > 0.5
-    under = chosen & (mesh.normals(vertices)[:, 1] < -DOWNWARDS)
+    under = chosen & (outwards[:, 1] < -DOWNWARDS)
     if under.sum() < 4:
         return vertices
     lowest = vertices[chosen, 1].min()

@@ -28,11 +28,15 @@ FLIP = (-1.0, 1.0, 1.0)
 
 
 def _prepare_laplacian(
-    x: PosedBody, multipliers: PartMultipliers | None = None, by_area: bool = False, shoes: bool = False
+    x: PosedBody,
+    multipliers: PartMultipliers | None = None,
+    by_area: bool = False,
+    may_wear_shoes: bool = False,
+    shoes: bool = False,
 ) -> Mapping[str, Any]:
     mesh = shaped_mesh(x)
     scale = _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)
-    return {"operator": mesh.laplacian, "scale": scale, "worn": _worn(x, shoes)}
+    return {"operator": mesh.laplacian, "scale": scale, "worn": _worn(x, may_wear_shoes and shoes)}
 
 
 def _prepare_scale(
@@ -42,9 +46,13 @@ def _prepare_scale(
 
 
 def _prepare_prior(
-    x: PosedBody, multipliers: PartMultipliers | None = None, by_area: bool = False, shoes: bool = False
+    x: PosedBody,
+    multipliers: PartMultipliers | None = None,
+    by_area: bool = False,
+    may_wear_shoes: bool = False,
+    shoes: bool = False,
 ) -> Mapping[str, Any]:
-    return {**_prepare_scale(x, multipliers, by_area), "worn": _worn(x, shoes)}
+    return {**_prepare_scale(x, multipliers, by_area), "worn": _worn(x, may_wear_shoes and shoes)}
 
 
 def _worn(x: PosedBody, shoes: bool) -> Tensor | None:
@@ -62,6 +70,7 @@ def _laplacian_by_offsets(x: PosedBody, operator: Tensor, scale: Tensor | None =
     prepare=_prepare_laplacian,
     makes=("operator", "scale", "worn"),
     offset_jacobian=_laplacian_by_offsets,
+    observes=("shoes",),
     operator="V V",
 )
 def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None, worn: Tensor | None = None) -> Tensor:
@@ -76,7 +85,8 @@ def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None, worn:
             by the preparation. [V, V]
         scale: made by the preparation from ``multipliers``
             (:class:`~fit_avatar.body.part_multipliers.PartMultipliers`) and ``by_area``. [V]
-        worn: offsets that need not be smooth, made by the preparation with ``shoes``: those of a foot in a shoe. [V, 3]
+        worn: offsets that need not be smooth: those of feet in shoes (:mod:`fit_avatar.body.shoes`). Made by the
+            preparation with ``may_wear_shoes``, for a person who is observed to wear some. [V, 3]
 
     Source: Alldieck et al. 2018, section 3.3.
     """
@@ -107,12 +117,12 @@ def _prior_by_offsets(x: PosedBody, scale: Tensor | None = None) -> csr_matrix:
     return _scaled_rows(identity(3 * len(x.body.template), format="csr"), scale)
 
 
-@energy(prepare=_prepare_prior, makes=("scale", "worn"), offset_jacobian=_prior_by_offsets)
+@energy(prepare=_prepare_prior, makes=("scale", "worn"), offset_jacobian=_prior_by_offsets, observes=("shoes",))
 def offset_prior(x: PosedBody, scale: Tensor | None = None, worn: Tensor | None = None) -> Tensor:
     """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
 
-    scale [V] and worn [V, 3], from which the surface is near, are made by the preparation from ``multipliers``,
-    ``by_area`` and ``shoes``, as for :func:`laplacian`.
+    scale [V] and worn [V, 3], to which the offsets are near, are made by the preparation from ``multipliers``,
+    ``by_area`` and ``may_wear_shoes``, as for :func:`laplacian`.
 
     Source: Alldieck et al. 2018, section 3.3.
     """

@@ -28,15 +28,14 @@ ASYMMETRY_SIGMA_M = 0.0173
 """How far the two sides usually differ."""
 
 
-def consensus_terms(toes: float = 1.0, shoes: bool = False) -> tuple[Term, ...]:
+def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
     """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
 
     Args:
         toes: multiplies how strongly toes are held.
-        shoes: the surface is near feet in shoes, rather than near naked ones.
     """
     by_area = {"by_area": True}
-    worn = {**by_area, "shoes": shoes}
+    worn = {**by_area, "may_wear_shoes": True}
     smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes)
     return (
         Term(
