@@ -125,16 +125,14 @@ def _capped(mesh: _Mesh, vertices: FloatArray, foot: FloatArray, toes: FloatArra
         rays = points - behind
         reach = -(hull[:, :3] @ behind + hull[:, 3]) / np.maximum(rays @ hull[:, :3].T, 1e-9)
         vertices[moved] = points + share * (np.maximum(reach.min(1), 1.0)[:, None] - 1) * rays
-    outwards = smoothed(mesh.normals(vertices), mesh.neighbours, SMOOTH_ROUNDS)
-    nearest = (vertices[moved] @ hull[:, :3].T + hull[:, 3]).argmax(
-        1
-    )  # triangles in the cap may be too small for theirs
+    outwards = smoothed(mesh.normals(vertices), mesh.neighbours, SMOOTH_ROUNDS).astype(np.float64)
+    nearest = (vertices[moved] @ hull[:, :3].T + hull[:, 3]).argmax(1)  # triangles in the cap may have no area
     outwards[moved] += share * (hull[nearest, :3] - outwards[moved])
     length = np.linalg.norm(ahead)
     further = (vertices[moved] - middle) @ ahead / length  # from the rim, in metres
     room = TOE_ROOM_M * (further / further.max()).clip(0, 1)
     vertices[moved] += room[:, None] * ahead / length
-    return vertices, smoothed(outwards, mesh.neighbours, 1)
+    return vertices, smoothed(outwards, mesh.neighbours, 1).astype(np.float64)
 
 
 def _beside_others(mesh: _Mesh, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
