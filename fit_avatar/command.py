@@ -78,7 +78,7 @@ def run(
     known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=_other_motion(config), known=known,
+        other_motion=_other_motion(config), shoes=config.shoes, known=known,
     )  # fmt: skip
     source = replace(source_of(config), people=people)
     if config.append and known is not None:

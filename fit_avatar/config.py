@@ -69,6 +69,9 @@ class Config:
     """anny, anny-hands (with fingers), or your own licensed SMPL, SMPL-H or SMPL-X file (.npz or .pkl)."""
     height_m: float | None = None
     """The person's height in metres, without shoes. It fixes the scale, which is otherwise an estimate."""
+    shoes: Literal["auto", "yes", "no"] = "auto"
+    """Whether the person wears shoes or socks, so that the avatar's feet have no toes; auto looks whether the feet have
+    the face's colour."""
     keypoints: Path | None = None
     """2D keypoints instead of a detector's: a folder of OpenPose JSON files, one a frame; a COCO-WholeBody .json; or
     files of MMPose, Sapiens, AlphaPose, EasyMocap, MediaPipe, YOLO and others, recognised by what is in them."""
@@ -342,7 +345,7 @@ def _decided_by_avatar(config: Config) -> Iterator[str]:
     if config.image:
         yield "--avatar moves as the person in a video does: give --video instead of --image"
     usual = Config()
-    for name in ("body", "num_betas", "height_m", "texture_size", "garment", "delight", "normal_map"):
+    for name in ("body", "num_betas", "height_m", "shoes", "texture_size", "garment", "delight", "normal_map"):
         if getattr(config, name) != getattr(usual, name):
             yield f"--{name.replace('_', '-')} is decided by the avatar that --avatar gives: leave it out"
 

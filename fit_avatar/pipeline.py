@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame
+from fit_avatar.capture.footwear import wears_shoes
 from fit_avatar.capture.source import Picture, Source
 from fit_avatar.capture.types import CutOff, LeftOut, LimbDirections
 from fit_avatar.correspondence import SurfaceTracker
@@ -71,8 +72,8 @@ KEPT: tuple[type, ...] = (
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
-    "body", "observe", "turning", "limb directions", "agreement", "texture", "quality", "every frame", "motion",
-    "displacement", "preview", "overlay", "report",
+    "body", "observe", "shoes", "turning", "limb directions", "agreement", "texture", "quality", "every frame",
+    "motion", "displacement", "preview", "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
 
@@ -101,6 +102,8 @@ class Options:
     """Find a pose for every frame of a clip, also for those that are not fitted."""
     other_motion: Schedule | None = None
     """The method for a person who does not turn around in one pose; None: ``schedule`` in any case."""
+    shoes: Literal["auto", "yes", "no"] = "auto"
+    """Whether the person wears shoes; auto takes bare feet only where they have the face's colour."""
     known: Avatar | None = None
     """The person's avatar, if there is one already: its shape and texture are kept, and the motion alone is fitted."""
 
@@ -194,6 +197,8 @@ def build(
         watch: is shown the body.
         source: that the capture is of; without it the motion is that of the capture's frames.
     """
+    if options.known is None:
+        capture, observed = _shod(capture, pictures, options, runner, observed)
     plan = plan_fit(capture, body, options.height_m, (options.schedule, options.other_motion), runner, observed, source)
     options = replace(options, schedule=plan.schedule)
     if pictures is not None:
@@ -217,6 +222,21 @@ def build(
     if source is not None and source.video is not None and options.every_frame:
         avatar = _moving(avatar, fitted, source, runner, plan.key, keys)
     return Reconstruction(avatar, views, keys)
+
+
+def _shod(
+    capture: Capture, pictures: Iterable[Picture] | None, options: Options, runner: Runner, observed: str
+) -> tuple[Capture, str]:
+    """Return the capture that knows of shoes, and the hash of all that it depends on."""
+    if options.shoes != "auto":
+        worn = options.shoes == "yes"
+        return replace(capture, shoes=worn), observed and digest([observed, worn])
+    if pictures is None:
+        return capture, observed
+    shown = pictures
+    depends_on = {"observed": observed, "code": code_identity("fit_avatar.capture.footwear")}
+    found = runner.run("shoes", depends_on, lambda advance: wears_shoes(capture, shown))
+    return replace(capture, shoes=found.value), observed and digest([observed, found.value])
 
 
 def _fit(

@@ -190,6 +190,9 @@ class Capture:
     camera_motion: CameraMotion | None = None
     """How the camera turned, over all frames of the video if it moved. None: that is not known, as of photographs."""
 
+    shoes: bool | None = None
+    """Whether the person wears shoes or socks, so that no toes are to be seen. None: that is not known."""
+
     @property
     def times_s(self) -> NDArray[np.float64]:
         """Return the time of each frame since the video's first one, in seconds. [T]"""

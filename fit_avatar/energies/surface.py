@@ -16,6 +16,7 @@ from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.body.part_multipliers import PartMultipliers
+from fit_avatar.body.shoes import shoe_offsets
 from fit_avatar.body.skinning import shaped
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
@@ -27,10 +28,15 @@ FLIP = (-1.0, 1.0, 1.0)
 
 
 def _prepare_laplacian(
-    x: PosedBody, multipliers: PartMultipliers | None = None, by_area: bool = False
+    x: PosedBody,
+    multipliers: PartMultipliers | None = None,
+    by_area: bool = False,
+    may_wear_shoes: bool = False,
+    shoes: bool = False,
 ) -> Mapping[str, Any]:
     mesh = shaped_mesh(x)
-    return {"operator": mesh.laplacian, "scale": _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)}
+    scale = _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)
+    return {"operator": mesh.laplacian, "scale": scale, "worn": _worn(x, may_wear_shoes and shoes)}
 
 
 def _prepare_scale(
@@ -39,14 +45,35 @@ def _prepare_scale(
     return {"scale": _scale(x, multipliers, shaped_mesh(x).areas ** 0.5 if by_area else None)}
 
 
+def _prepare_prior(
+    x: PosedBody,
+    multipliers: PartMultipliers | None = None,
+    by_area: bool = False,
+    may_wear_shoes: bool = False,
+    shoes: bool = False,
+) -> Mapping[str, Any]:
+    return {**_prepare_scale(x, multipliers, by_area), "worn": _worn(x, may_wear_shoes and shoes)}
+
+
+def _worn(x: PosedBody, shoes: bool) -> Tensor | None:
+    """Return the offsets of shoes at the present betas; None without them. [V, 3]"""
+    return shoe_offsets(x.body, x.betas.flatten(0, -2).mean(0)) if shoes else None
+
+
 def _laplacian_by_offsets(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> csr_matrix:
     row, column = operator.indices().cpu().numpy()
     matrix = coo_matrix((operator.values().double().cpu().numpy(), (row, column)), shape=tuple(operator.shape))
     return _scaled_rows(kron(matrix, identity(3), format="csr"), scale)
 
 
-@energy(prepare=_prepare_laplacian, makes=("operator", "scale"), offset_jacobian=_laplacian_by_offsets, operator="V V")
-def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> Tensor:
+@energy(
+    prepare=_prepare_laplacian,
+    makes=("operator", "scale", "worn"),
+    offset_jacobian=_laplacian_by_offsets,
+    observes=("shoes",),
+    operator="V V",
+)
+def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None, worn: Tensor | None = None) -> Tensor:
     """Unevenness of the offsets: they stay smooth while the body's own detail is kept. [..., 1, V, 3]
 
     In metres; with ``by_area`` it is the Laplacian per area times the root of a vertex's area, so that the sum of
@@ -58,10 +85,12 @@ def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> Te
             by the preparation. [V, V]
         scale: made by the preparation from ``multipliers``
             (:class:`~fit_avatar.body.part_multipliers.PartMultipliers`) and ``by_area``. [V]
+        worn: offsets that need not be smooth: those of feet in shoes (:mod:`fit_avatar.body.shoes`). Made by the
+            preparation with ``may_wear_shoes``, for a person who is observed to wear some. [V, 3]
 
     Source: Alldieck et al. 2018, section 3.3.
     """
-    flat = x.offsets.movedim(-2, 0)  # [V, ..., 1, 3]
+    flat = (x.offsets if worn is None else x.offsets - worn).movedim(-2, 0)  # [V, ..., 1, 3]
     smoothed: Tensor = torch.sparse.mm(operator, flat.flatten(1)).view_as(flat).movedim(0, -2)
     return smoothed if scale is None else smoothed * scale[:, None]
 
@@ -88,15 +117,17 @@ def _prior_by_offsets(x: PosedBody, scale: Tensor | None = None) -> csr_matrix:
     return _scaled_rows(identity(3 * len(x.body.template), format="csr"), scale)
 
 
-@energy(prepare=_prepare_scale, makes=("scale",), offset_jacobian=_prior_by_offsets)
-def offset_prior(x: PosedBody, scale: Tensor | None = None) -> Tensor:
+@energy(prepare=_prepare_prior, makes=("scale", "worn"), offset_jacobian=_prior_by_offsets, observes=("shoes",))
+def offset_prior(x: PosedBody, scale: Tensor | None = None, worn: Tensor | None = None) -> Tensor:
     """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
 
-    scale [V] is made by the preparation from ``multipliers`` and ``by_area``, as for :func:`laplacian`.
+    scale [V] and worn [V, 3], to which the offsets are near, are made by the preparation from ``multipliers``,
+    ``by_area`` and ``may_wear_shoes``, as for :func:`laplacian`.
 
     Source: Alldieck et al. 2018, section 3.3.
     """
-    return x.offsets if scale is None else x.offsets * scale[:, None]
+    offsets = x.offsets if worn is None else x.offsets - worn
+    return offsets if scale is None else offsets * scale[:, None]
 
 
 def _prepare_sliding(

@@ -76,6 +76,8 @@ class Observations(Mapping[str, Any]):
     """Points of the surface, found in the pictures during the fit."""
     frame_indices: Tensor | None = None
     """Index in the video of each frame. int64 [T]"""
+    shoes: bool | None = None
+    """Whether the person wears shoes or socks; None: that is not known."""
 
     DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "contact", "distance_field", "soft_mask")
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found."""
@@ -106,6 +108,7 @@ class Observations(Mapping[str, Any]):
             pieces=None if capture.pieces is None else torch.from_numpy(capture.pieces).to(device),
             frame_indices=torch.from_numpy(capture.frame_indices).to(device),
             world_from_camera=None if turns is None else torch.from_numpy(turns).float().to(device),
+            shoes=capture.shoes,
         ).with_limbs(capture)
 
     def with_limbs(self, capture: Capture) -> Observations:

@@ -36,6 +36,7 @@ def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
         toes: multiplies how strongly toes are held.
     """
     by_area = {"by_area": True}
+    worn = {**by_area, "may_wear_shoes": True}
     smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes)
     return (
         Term(
@@ -44,8 +45,8 @@ def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
             GemanMcClure(Annealed(10 * OUTLINE_SIGMA_M, 3 * OUTLINE_SIGMA_M)),
             data=by_area,
         ),
-        Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**by_area, "multipliers": smooth}),
-        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**by_area, "multipliers": near}),
+        Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**worn, "multipliers": smooth}),
+        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**worn, "multipliers": near}),
         Term(symmetry, ASYMMETRY_SIGMA_M**-2, data=by_area),
     )
 

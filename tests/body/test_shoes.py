@@ -1,0 +1,84 @@
+"""Feet in shoes: toes in one cap, a flat sole, nothing moved above the ankles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import ConvexHull
+
+from fit_avatar.body import load_body
+from fit_avatar.body.shoes import THICK_M, TOE_ROOM_M, shoe_offsets
+from fit_avatar.body.skinning import shaped
+
+
+@pytest.fixture(scope="module")
+def default():
+    return load_body(4)
+
+
+@pytest.fixture(scope="module", params=[(0.0, 0.0, 0.0, 0.0), (1.5, -1.0, 0.5, 1.0)])
+def feet(request, default):
+    """The naked and the shod vertices of one shape."""
+    betas = torch.tensor(request.param)
+    naked = shaped(default, betas).double().numpy()
+    return naked, naked + shoe_offsets(default, betas).double().numpy()
+
+
+def left_foot(body):
+    joints = [body.joint_names.index(name) for name in ("left_ankle", "left_foot")]
+    return (body.lbs_weights[:, joints].sum(1).numpy() > 0.9) & body.skin.numpy()
+
+
+def left_toes(body):
+    return (body.lbs_weights[:, body.joint_names.index("left_foot")].numpy() > 0.5) & body.skin.numpy()
+
+
+def depth_in_hull(points):
+    """How deep each of some points is inside their convex hull."""
+    hull = ConvexHull(points).equations
+    return -(points @ hull[:, :3].T + hull[:, 3]).max(1)
+
+
+def test_the_gaps_between_the_toes_are_closed(default, feet):
+    naked, shod = (depth_in_hull(vertices[left_toes(default)]) for vertices in feet)
+    assert np.percentile(naked, 90) > 0.006  # a gap
+    assert np.percentile(shod, 90) < 0.004
+
+
+def arch(vertices):
+    """How much higher the lowest point is in one slice of the foot's inner half than in another, heel to ball."""
+    inner = vertices[vertices[:, 0] < np.median(vertices[:, 0])]
+    low, high = np.percentile(vertices[:, 2], [5, 60])
+    slices = np.digitize(inner[:, 2], np.linspace(low, high, 8))
+    return np.ptp([inner[slices == k, 1].min() for k in range(1, 8)])
+
+
+def test_the_sole_is_flat(default, feet):
+    naked, shod = (arch(vertices[left_foot(default)]) for vertices in feet)
+    assert shod < 0.004 and shod < 0.6 * naked
+
+
+def test_a_shoe_is_larger_than_the_foot_all_around_but_not_much(default, feet):
+    naked, shod = (vertices[left_foot(default)] for vertices in feet)
+    for axis in range(3):
+        assert naked[:, axis].min() - 2 * THICK_M < shod[:, axis].min() < naked[:, axis].min()
+    assert shod[:, 0].max() > naked[:, 0].max()
+    assert 0.5 * TOE_ROOM_M < shod[:, 2].max() - naked[:, 2].max() < 2 * (TOE_ROOM_M + THICK_M)
+
+
+def test_nothing_else_moves_and_both_feet_move_alike(default):
+    offsets = shoe_offsets(default, torch.zeros(4))
+    assert offsets.shape == default.template.shape
+    ankle = float(default.joint_template[default.joint_names.index("left_ankle"), 1])
+    assert float(offsets[default.template[:, 1] > ankle + 0.08].abs().max()) == 0.0
+    mirrored = offsets[default.mirror] * torch.tensor([-1.0, 1.0, 1.0])
+    assert float((offsets - mirrored).norm(dim=1).median()) < 1e-4
+
+
+def test_a_body_whose_feet_are_no_feet_stays_as_it_is(body, default):
+    assert torch.isfinite(shoe_offsets(body, torch.zeros(body.num_betas))).all()
+    names = tuple(name.replace("ankle", "hoof") for name in default.joint_names)
+    assert not shoe_offsets(replace(default, joint_names=names), torch.zeros(4)).any()
