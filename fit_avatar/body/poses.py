@@ -14,6 +14,12 @@ ARMS_DOWN_RAD = 0.87
 """Angle between the arms of an A-pose and those of the T-pose: about 50°."""
 
 
+FINGERS_BENT_RAD = {"index": (0.25, 0.45, 0.25), "middle": (0.3, 0.5, 0.25), "ring": (0.35, 0.55, 0.25),
+                    "pinky": (0.4, 0.6, 0.25)}  # fmt: skip
+"""How far the three joints of each finger of a relaxed hand are bent, from the knuckle to the tip.
+Chosen by hand, between straight fingers and what anatomy calls the position of rest (knuckles about 45°)."""
+
+
 def bind_pose(body: Body) -> Tensor:
     """Return the local rotations of the pose in which the mesh is modelled. [J−1, 3, 3]"""
     bind = body.bind_rotations
@@ -26,8 +32,9 @@ def a_pose(body: Body) -> Tensor:
     """Return the local rotations of a relaxed A-pose. [J−1, 3, 3]
 
     It is the bind pose of a body that is modelled in an A-pose; a body that is modelled in the T-pose lowers its arms.
+    Fingers, where the body has them, are side by side and slightly bent.
     """
-    bind = bind_pose(body)
+    bind = _with_relaxed_fingers(body, bind_pose(body))
     names = body.joint_names[1:]
     shoulders = [names.index(name) for name in ("left_shoulder", "right_shoulder")]
     identity = torch.eye(3, dtype=bind.dtype, device=bind.device)
@@ -36,4 +43,15 @@ def a_pose(body: Body) -> Tensor:
     pose = bind.clone()
     for shoulder, sign in zip(shoulders, (-1.0, 1.0), strict=True):
         pose[shoulder] = rotation.exp(bind.new_tensor([0.0, 0.0, sign * ARMS_DOWN_RAD]))
+    return pose
+
+
+def _with_relaxed_fingers(body: Body, pose: Tensor) -> Tensor:
+    """Bend the fingers of a pose [J−1, 3, 3]; thumbs stay. At zero, palms face down and fingers point along ±x."""
+    names, pose = body.joint_names[1:], pose.clone()
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        for finger, angles in FINGERS_BENT_RAD.items():
+            for k, angle in enumerate(angles, 1):
+                if f"{side}_{finger}{k}" in names:
+                    pose[names.index(f"{side}_{finger}{k}")] = rotation.exp(pose.new_tensor([0.0, 0.0, sign * angle]))
     return pose

@@ -56,7 +56,7 @@ def assemble_capture(
         limb_directions=limbs,
         keypoints=points[:, BODY],
         face=face_points(points),
-        hands=hand_points(points),
+        hands=hand_points(points, sets),
         masks=undistort_masks(stacked, camera),
         camera=pinhole(camera),
         **fields,

@@ -105,9 +105,17 @@ def face_points(points: NDArray[np.float32]) -> NDArray[np.float32] | None:
     return face if (face[..., 2] > 0).any() else None
 
 
-def hand_points(points: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return left and right hands [T, 2, 21, 3] of T frames' points [T, 137, 3]; ``None`` if no frame shows one."""
+def hand_points(
+    points: NDArray[np.float32], others: Mapping[str, NDArray[np.float32]] | None = None
+) -> NDArray[np.float32] | None:
+    """Return left and right hands [T, 2, 21, 3] of T frames' points [T, 137, 3]; ``None`` if no frame shows one.
+
+    Where the points have no hands at all, those of the sets ``left_hand_21`` and ``right_hand_21`` are taken.
+    """
     hands = np.stack([points[:, LEFT_HAND], points[:, RIGHT_HAND]], axis=1)
+    if not (hands[..., 2] > 0).any() and others:
+        for side, name in enumerate(("left_hand_21", "right_hand_21")):
+            hands[:, side] = others.get(name, hands[:, side])
     return hands if (hands[..., 2] > 0).any() else None
 
 

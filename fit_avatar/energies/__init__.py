@@ -16,6 +16,7 @@ from fit_avatar.energies.contact import estimate_contact, feet_on_ground, fit_gr
 from fit_avatar.energies.directions import limb_direction
 from fit_avatar.energies.face import face_rays, face_reprojection
 from fit_avatar.energies.head import HeadPose, find_head_pose, head_turn
+from fit_avatar.energies.hands import hand_reprojection, relaxed_fingers
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
 from fit_avatar.energies.kernel import Annealed, GemanMcClure, Huber
 from fit_avatar.energies.landmarks import (
@@ -109,6 +110,7 @@ __all__ = [
     "gaussian_prior",
     "ground_plane",
     "head_turn",
+    "hand_reprojection",
     "joint_acceleration",
     "joint_limits",
     "joint_positions",
@@ -131,6 +133,7 @@ __all__ = [
     "pose_anchor",
     "pose_change",
     "pose_deviation",
+    "relaxed_fingers",
     "rotation_acceleration",
     "rotation_velocity",
     "self_penetration",

@@ -24,14 +24,14 @@ FACE = tuple(f"face_{i}" for i in range(70))
 
 
 @cache
-def _common(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def common_points(own: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the indices of the wanted names that a body has: among its own names, and among the wanted ones."""
     pairs = [(own.index(name), i) for i, name in enumerate(wanted) if name in own]
     return tuple(i for i, _ in pairs), tuple(j for _, j in pairs)
 
 
 def _read_landmarks(x: PosedBody, wanted: tuple[str, ...], part: str) -> PosedPoints:
-    own, _ = _common(x.body.landmark_names, wanted)
+    own, _ = common_points(x.body.landmark_names, wanted)
     if not own:
         raise BadInputError(
             f"the body {x.body.name} has no landmarks of the {part}; choose another body, or leave the term out"
@@ -39,18 +39,23 @@ def _read_landmarks(x: PosedBody, wanted: tuple[str, ...], part: str) -> PosedPo
     return x.read_landmarks(own)
 
 
-def _read_hands(x: PosedBody) -> PosedPoints:
+def read_hands(x: PosedBody) -> PosedPoints:
+    """Return the landmarks of both hands that the body has.
+
+    Raises:
+        BadInputError: it has none.
+    """
     return _read_landmarks(x, HANDS, "hands")
 
 
 def _hands_and_unit(x: PosedBody, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
-    return {"which": _common(x.body.landmark_names, HANDS)[1], **pixel_size_in_metres(x, camera, in_metres)}
+    return {"which": common_points(x.body.landmark_names, HANDS)[1], **pixel_size_in_metres(x, camera, in_metres)}
 
 
 @energy(
     vector=True,
     observes=("hands", "camera"),
-    reads=_read_hands,
+    reads=read_hands,
     prepare=_hands_and_unit,
     makes=("which", "pixel_size"),
     hands="T 2 21 3",
@@ -81,7 +86,7 @@ def _read_face(x: PosedBody) -> PosedPoints:
 
 
 def _face_landmarks(x: PosedBody) -> Mapping[str, Any]:
-    return {"which": _common(x.body.landmark_names, FACE)[1]}
+    return {"which": common_points(x.body.landmark_names, FACE)[1]}
 
 
 @energy(

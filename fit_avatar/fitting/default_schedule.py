@@ -15,6 +15,7 @@ from fit_avatar.energies import (
     Term,
     body_height,
     contour_distance,
+    hand_reprojection,
     keypoint_bias_prior,
     keypoint_reprojection,
     mean_pose_prior,
@@ -46,6 +47,9 @@ INDEPENDENT_OUTLINE = 0.2
 SURFACE_SIGMA_M, SURFACE_SCALE_M, INDEPENDENT_SURFACE = 0.005, 0.015, 0.5
 """Noise of the places in which pictures show points of the surface, its Geman–McClure scale, and independent pieces of
 information per point. Chosen on the rendered clips."""
+HAND_SIGMA_M, HAND_SCALE_M, INDEPENDENT_HAND = 0.012, 0.02, 0.3
+"""Noise of a hand's points, its Geman–McClure scale, and independent pieces of information per point. The points of one
+hand err together, most in how far it tilts from the picture: with more weight arms turn along. Chosen on rendered clips."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
@@ -68,6 +72,7 @@ def tracking_terms(
     move_sigma_m: float = 0.01,
     shape_sigma: float = 1.0,
     height_sigma_m: float = 0.002,
+    hands: bool = False,
 ) -> tuple[Term, ...]:
     """Return the terms that track a turning person over a clip.
 
@@ -86,6 +91,7 @@ def tracking_terms(
         move_sigma_m: usual change of velocity between such frames.
         shape_sigma: spread of the betas.
         height_sigma_m: noise of the given height.
+        hands: take the detector's points of hands, where the body has fingers.
     """
     sigma = keypoint_sigma_m
     unit = {"in_noise": True} if sigma is None else {"in_metres": True}
@@ -110,7 +116,20 @@ def tracking_terms(
             data={"in_metres": True, **(outline_options or {})},
         )
         terms.insert(1, outline)
+    if hands:
+        terms.append(hand_term())
     return tuple(terms)
+
+
+def hand_term() -> Term:
+    """Return the term of the hands' points, which is left out where none were seen or the body has no fingers."""
+    return Term(
+        hand_reprojection,
+        INDEPENDENT_HAND * HAND_SIGMA_M**-2,
+        GemanMcClure(HAND_SCALE_M),
+        data={"in_metres": True},
+        optional=True,
+    )
 
 
 def video_avatar(quality: str = "balanced") -> Schedule:
@@ -141,6 +160,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         outline_kernel_m=Annealed(0.024, 0.012),
         outline_options={"gate_m": Annealed(0.06, 0.03)},
         deviation_sigma=0.06,
+        hands=True,
     )
     free = (*(name for name in POSE_AND_SHAPE if name != "betas"), "surface_shift")
     for i in range(1, rounds + 1):
@@ -166,6 +186,7 @@ def _pose_from_pictures() -> Solve:
         outline_kernel_m=Annealed(0.012, 0.012),
         outline_options={"gate_m": 0.03},
         deviation_sigma=0.06,
+        hands=True,
     )
     surface = Term(
         surface_reprojection,

@@ -18,6 +18,7 @@ from fit_avatar.energies import (
     keypoint_reprojection,
     limb_direction,
     mixture_pose_prior,
+    relaxed_fingers,
     rotation_acceleration,
     self_penetration,
     shape_prior,
@@ -26,7 +27,7 @@ from fit_avatar.energies import (
 from fit_avatar.fitting.actions import Action, ConsensusShape, Initialise, ResolveLimbs, Solve
 from fit_avatar.fitting.actions.consensus_shape import consensus_terms
 from fit_avatar.fitting.actions.solve import POSE
-from fit_avatar.fitting.default_schedule import INDEPENDENT_OUTLINE
+from fit_avatar.fitting.default_schedule import INDEPENDENT_OUTLINE, hand_term
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.solvers import GaussNewton
 
@@ -40,6 +41,8 @@ MOVE_SIGMA_M = 0.02
 TOES = 50.0**0.5
 """How strongly toes are held, as fingers are: seen from few sides, one of them took the whole of what an outline lacks
 at the tip of a foot, and stood out like a thorn. Looked at on a rendered walk."""
+FINGERS_SIGMA = 0.4
+"""How far a finger's joint is from that of a relaxed hand, in radians. Chosen by hand."""
 FREE = (*POSE, "betas", "keypoint_bias")
 
 
@@ -53,6 +56,7 @@ def motion_terms(
     slide_sigma_m: float | None = 0.01,
     outline_sigma_m: float | None = None,
     outline_gate_m: Annealed | None = None,
+    hands: bool = False,
 ) -> tuple[Term, ...]:
     """Return the terms that track a person who moves freely.
 
@@ -66,6 +70,7 @@ def motion_terms(
         slide_sigma_m: how far a foot that stands moves between frames; None while poses are far off.
         outline_sigma_m: noise of a point of the outline; None leaves outlines out.
         outline_gate_m: how far outline points may be from the surface that has clothes by now; without it, it has none.
+        hands: take the detector's points of hands, where the body has fingers.
     """
     terms = [
         Term(keypoint_reprojection, keypoint_sigma_m**-2, GemanMcClure(keypoint_scale_m), data={"in_metres": True}),
@@ -76,6 +81,8 @@ def motion_terms(
         Term(translation_acceleration, MOVE_SIGMA_M**-2),
         Term(keypoint_bias_prior, 0.02**-2),
     ]
+    if hands:
+        terms += [hand_term(), Term(relaxed_fingers, FINGERS_SIGMA**-2, optional=True)]
     if slide_sigma_m is not None:
         terms.append(Term(foot_contact, slide_sigma_m**-2))
     if outline_gate_m is None:
@@ -123,7 +130,7 @@ def motion(quality: str = "balanced") -> Schedule:
     rounds = ROUNDS[quality]
     start = first_terms()
     outlined = motion_terms(outline_sigma_m=0.01)
-    pose = motion_terms(outline_sigma_m=0.006, outline_gate_m=Annealed(0.06, 0.03))
+    pose = motion_terms(outline_sigma_m=0.006, outline_gate_m=Annealed(0.06, 0.03), hands=True)
     actions: list[Action] = [
         Initialise(),
         ResolveLimbs("pose from keypoints and directions", start, free=FREE, optimiser=GaussNewton(20)),

@@ -31,7 +31,7 @@ def track() -> Schedule:
     """
     start = first_terms(WIDE)
     rough = motion_terms(outline_sigma_m=0.01, outline_gate_m=WIDE, slide_sigma_m=None)
-    fine = motion_terms(outline_sigma_m=0.006, outline_gate_m=NARROW)
+    fine = motion_terms(outline_sigma_m=0.006, outline_gate_m=NARROW, hands=True)
     return Schedule(
         "track",
         "any motion of a person whose avatar is given; motion alone",

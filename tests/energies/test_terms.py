@@ -189,6 +189,7 @@ CASES = [
         lambda w: {**hands(w), "in_metres": True},
         name="landmark_reprojection in metres",
     ),
+    Case(e.hand_reprojection, "T 42 2", hands),
     Case(e.limb_direction, "T 10 3", limbs),
     Case(e.head_turn, "T 1 4", head),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
