@@ -28,6 +28,7 @@ from lib.timed_fit import Job, fitted, observed_clip
 from lib.true_clip import read_clip
 
 OUT = Path("out/accuracy")
+HEADINGS = ("clip", "over vertices", "over regions", "expected over regions", "expected mm", "error mm")
 
 
 def main(
@@ -62,7 +63,7 @@ def main(
     for clip in folders:
         found.append(predicted(Job(clip, inputs, frames=frames, out=out)))
         print(" | ".join(rows(found[-1:])[0]), flush=True)
-    print(f"\n{markdown_table(('clip', 'over vertices', 'over regions', 'expected mm', 'error mm'), rows(found))}")
+    print(f"\n{markdown_table(HEADINGS, rows(found))}")
     print(f"\n{markdown_table(('region', 'confidence', 'expected mm', 'error mm'), region_rows(found))}")
 
 

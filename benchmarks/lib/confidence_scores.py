@@ -78,25 +78,36 @@ def over_regions(predictions: Sequence[Prediction]) -> float:
     return _rank_correlation(both[:, 0], both[:, 2])
 
 
+def expected_over_regions(predictions: Sequence[Prediction]) -> float:
+    """Return the rank correlation of expected and true errors over the regions of all avatars together."""
+    both = np.concatenate([each.by_region for each in predictions])
+    return _rank_correlation(-both[:, 1], both[:, 2])
+
+
 def rows(predictions: Sequence[Prediction]) -> list[list[str]]:
-    """Return a row for each avatar: correlations over vertices and regions, expected and true mean error in mm."""
+    """Return a row for each avatar.
+
+    Correlations of confidence with accuracy over vertices and regions, and of expected errors with true ones over
+    regions; expected and true mean error in mm.
+    """
     found = []
     for each in predictions:
+        correlations = (each.over_vertices, over_regions([each]), expected_over_regions([each]))
         means = (np.average(values, weights=each.area) for values in (each.expected_mm, each.error_mm))
-        found.append(
-            [each.name, f"{each.over_vertices:.2f}", f"{over_regions([each]):.2f}", *(f"{m:.1f}" for m in means)]
-        )
+        found.append([each.name, *(f"{c:.2f}" for c in correlations), *(f"{m:.1f}" for m in means)])
     if len(predictions) > 1:
-        mean = np.mean([each.over_vertices for each in predictions])
-        found.append([f"all {len(predictions)}", f"{mean:.2f}", f"{over_regions(predictions):.2f}", "", ""])
+        mean = float(np.mean([each.over_vertices for each in predictions]))
+        together = (mean, over_regions(predictions), expected_over_regions(predictions))
+        found.append([f"all {len(predictions)}", *(f"{c:.2f}" for c in together), "", ""])
     return found
 
 
 def region_rows(predictions: Sequence[Prediction]) -> list[list[str]]:
     """Return a row for each region: means over the avatars of confidence, expected error and error."""
-    names = [REGIONS[k] for k in np.unique(predictions[0].region)]
-    mean = np.mean([each.by_region for each in predictions], 0)
-    return [[name, f"{c:.2f}", f"{e:.1f}", f"{t:.1f}"] for name, (c, e, t) in zip(names, mean, strict=True)]
+    numbers = np.concatenate([np.unique(each.region) for each in predictions])
+    both = np.concatenate([each.by_region for each in predictions])
+    means = {k: both[numbers == k].mean(0) for k in np.unique(numbers)}
+    return [[REGIONS[k], f"{c:.2f}", f"{e:.1f}", f"{t:.1f}"] for k, (c, e, t) in means.items()]
 
 
 def _rank_correlation(confidence: FloatArray, error: FloatArray) -> float:

@@ -19,9 +19,10 @@ def test_confidence_that_knows_and_confidence_that_does_not():
     assert abs(over_regions([good, bad])) < 0.5
     table = rows([good, bad])
     assert [line[0] for line in table] == ["good", "bad", "all 2"]
-    assert table[0][1:3] == ["1.00", "1.00"]
+    assert table[0][1:4] == ["1.00", "1.00", "1.00"]
+    assert table[1][1:3] == ["-1.00", "-1.00"]
     assert table[2][1] == "0.00"
-    assert table[0][4] == "10.5"
+    assert table[0][5] == "10.5"
 
 
 def test_regions_are_means_by_area():
