@@ -129,7 +129,7 @@ def test_merging_keeps_the_light_of_the_best_picture_and_stays_sharp() -> None:
 
 
 def test_what_nobody_sees_of_eyes_and_mouth_is_plausible(body: Body, inside: NDArray[np.bool_]) -> None:
-    atlas = Atlas.of(body, 1024)
+    atlas = Atlas.of(body, 2048)
     skin = np.tile(np.array([180, 130, 110], np.float32), (len(atlas.texel), 1))
     seen = ~inside[atlas.face]
     piece = connected_components(body.faces.numpy(), len(body.template))
