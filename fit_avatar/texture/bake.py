@@ -97,7 +97,8 @@ def bake(
     painter = FacePainter.of(body, face_points(body), geometry, capture, config.face)
     portrait = portrait if painter is None else next(iter(painter.rating))
     selected = select_key_frames(geometry.quality, area, portrait, selection)
-    kept = [*selected, *(t for t in painter.rating if t not in selected)] if painter else selected
+    of_face = painter.rating if painter is not None and painter.aligns else ()
+    kept = [*selected, *(t for t in of_face if t not in selected)]
     samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
     lighting = ClipLighting.of(geometry, samples, frame_views.neighbours, area if delight else None, config.light)
     mean = samples.mean.merge(lighting.factors)
@@ -115,7 +116,7 @@ def bake(
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
     support = np.where(rejected, 0, support).astype(np.float32)
-    if painter is not None:
+    if painter is not None and painter.aligns:
         colours, support = painter.paint(atlas, geometry, capture, samples.crops, lighting, colours, support)
     painted = colours
     colours, origin = inpaint_unseen(body, atlas, frame_views.neighbours, colours, support, config.inpainting)

@@ -23,8 +23,9 @@ from fit_avatar.texture.clip import ClipGeometry, ClipLighting
 from fit_avatar.texture.face_config import FACE, FaceConfig
 from fit_avatar.texture.face_frames import select_face_frames
 from fit_avatar.texture.face_merge import merge_faces
+from fit_avatar.texture.face_misfit import face_misfit
 from fit_avatar.texture.face_rims import on_rims
-from fit_avatar.texture.face_warp import face_shift, face_weight
+from fit_avatar.texture.face_warp import face_shift, face_weight, with_lids
 from fit_avatar.texture.interior import fill_interior, interior
 from fit_avatar.visibility.raster import rasterize
 
@@ -69,6 +70,8 @@ class FacePainter:
     weight: FloatArray  # [V] how far each vertex belongs to the face
     rating: Mapping[int, float]
     """The frames to paint from, the best one first, and how good each is."""
+    misfit_m: float
+    """How far the fitted face has its features beside those of the person."""
     config: FaceConfig
 
     @classmethod
@@ -88,7 +91,14 @@ class FacePainter:
         if not rating:
             return None
         inside = interior(body, points)
-        return cls(body, on_rims(body, points, inside), inside, weight, rating, config)
+        surface = geometry.vertices, list(rating), body.faces.cpu().numpy(), capture.camera
+        misfit = face_misfit(points, found, *surface, config.misfit)
+        return cls(body, on_rims(body, points, inside), inside, weight, rating, misfit, config)
+
+    @property
+    def aligns(self) -> bool:
+        """Return whether the fitted face is so near to the person's that the features go onto those of the body."""
+        return self.misfit_m <= self.config.most_misfit_m
 
     def paint(
         self,
@@ -187,10 +197,9 @@ class FacePainter:
     def _shift(self, capture: Capture, geometry: ClipGeometry, t: int) -> FloatArray | None:
         """Return how far a frame shows the vertices from where they are projected; 0 off the face. [V, 2]"""
         on = np.flatnonzero(self.weight > 0)
-        faces = self.body.faces.cpu().numpy()
         found = face_shift(
-            self.points, capture.point_sets[FACE_468][t], geometry.vertices[t], faces, capture.camera,
-            geometry.pixels[t, on], self.config.warp,
+            self.points, with_lids(capture.point_sets[FACE_468][t], self.config.warp), geometry.vertices[t],
+            self.body.faces.cpu().numpy(), capture.camera, geometry.pixels[t, on], self.config.warp,
         )  # fmt: skip
         if found is None:
             return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fit_avatar.texture.face_frames import FACE_FRAMES, FaceFramesConfig
 from fit_avatar.texture.face_merge import FACE_MERGE, FaceMergeConfig
+from fit_avatar.texture.face_misfit import FACE_MISFIT, FaceMisfitConfig
 from fit_avatar.texture.face_warp import FACE_WARP, FaceWarpConfig
 from fit_avatar.texture.interior import INTERIOR, InteriorConfig
 
@@ -16,8 +17,12 @@ class FaceConfig:
 
     frames: FaceFramesConfig = FACE_FRAMES
     warp: FaceWarpConfig = FACE_WARP
+    misfit: FaceMisfitConfig = FACE_MISFIT
     merge: FaceMergeConfig = FACE_MERGE
     interior: InteriorConfig = INTERIOR
+    most_misfit_m: float = 0.005
+    """A face whose features lie farther beside the person's is painted as the rest of the body is: on the body's
+    features it would have another one's proportions. Infinite: always on them, where blend shapes move them."""
     cosine_power: float = 6.0
     """Power of the cosine between normal and line of sight in a frame's weight: a higher one merges fewer frames."""
     sharpness_power: float = 2.0

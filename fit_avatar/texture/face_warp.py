@@ -68,7 +68,7 @@ def face_shift(
 
     Args:
         points: P points of the face on the body.
-        detected: the same in the picture, (u, v, confidence). [468, 3]
+        detected: the same in the picture, (u, v, confidence), see :func:`with_lids`. [468, 3]
         vertices: posed, in camera coordinates. [V, 3]
         faces: [F, 3]
         camera: of the picture.
@@ -80,7 +80,7 @@ def face_shift(
     """
     on_face = points.on(vertices.astype(np.float64)).astype(np.float32)
     normals = points.on(vertex_normals(vertices, faces).astype(np.float64)).astype(np.float32)
-    found = _wider(detected, config.eye_margin)[points.index]
+    found = detected[points.index]
     seen = (viewing_cosine(on_face, normals) > config.min_cosine) & (found[:, 2] > 0)
     if seen.sum() < config.min_points:
         return None
@@ -97,11 +97,11 @@ def face_shift(
     return np.asarray(spline(bounded / height) + middle, dtype=np.float32)
 
 
-def _wider(detected: FloatArray, times: float) -> FloatArray:
-    """Return the points [468, 3] with those of each eye moved away from its middle."""
+def with_lids(detected: FloatArray, config: FaceWarpConfig = FACE_WARP) -> FloatArray:
+    """Return points [..., 468, 3] with those of each eye moved away from its middle, onto the lids."""
     out = detected.copy()
     for eye in EYES:
         at = list(eye)
-        middle = detected[at, :2].mean(axis=0)
-        out[at, :2] = middle + times * (detected[at, :2] - middle)
+        middle = detected[..., at, :2].mean(axis=-2, keepdims=True)
+        out[..., at, :2] = middle + config.eye_margin * (detected[..., at, :2] - middle)
     return out
