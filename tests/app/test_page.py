@@ -181,6 +181,18 @@ def test_who_stops_or_goes_away_ends_the_job(how: str, served: Served, browser: 
         time.sleep(0.2)
 
 
+def test_only_so_many_may_wait(served: Served, browser: Any, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    visitors = [Visitor(browser, served.address) for _ in range(4)]  # one is served, and two may wait
+    for visitor in visitors:
+        visitor.give(video, "1.9")
+        visitor.page.wait_for_selector("#told progress, #told .progress-text, .toast-body")
+    assert "busy" in visitors[-1].page.inner_text(".toast-wrap").lower()
+    assert len(list(served.folder.glob("*/jobs/*"))) == 1
+    assert "STRANGER" not in served.end()  # which ends the job, too
+    assert list(served.folder.iterdir()) == []
+
+
 def ask(url: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
     request = urllib.request.Request(url, headers={} if host is None else {"Host": host})
     try:
