@@ -23,6 +23,8 @@ from fit_avatar.config import Config
 from fit_avatar.errors import BadInputError
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
+TELL_S = 1.0
+"""Longest time without a word: only between two of them can somebody end a job."""
 Clock = Callable[[], float]
 
 
@@ -62,6 +64,8 @@ class Job:
     """When it ended; None while it runs."""
     files: dict[str, Path] = field(default_factory=dict)
     """Results by their names."""
+    run: Run | None = None
+    """Its process, while it runs."""
 
 
 class Jobs:
@@ -115,7 +119,13 @@ class Jobs:
                 self._delete(job)
 
     def close(self) -> None:
-        """Delete everything."""
+        """End what runs, and delete everything."""
+        with self._lock:
+            running = [job.run for job in self._jobs.values() if job.run is not None]
+        for run in running:
+            run.ask_to_stop()
+        for run in running:
+            run.stop()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _new(self) -> Job:
@@ -137,7 +147,8 @@ class Jobs:
         log, out = job.folder / "log.json", job.folder / "out"
         task = Task("video", words_of(config), out, log, job.folder / "outcome.json", "", this_machine().cores,
                     program=self._program)  # fmt: skip
-        run, progress = Run(task), Progress()
+        run, progress, told_s = Run(task), Progress(), 0.0
+        job.run = run
         try:
             with log.open(encoding="utf-8", errors="replace") as lines:
                 over = False
@@ -145,12 +156,15 @@ class Jobs:
                     over = run.ended()
                     before = progress
                     progress = _read_on(lines, progress)
-                    if progress != before:
+                    if progress != before or time.monotonic() - told_s > TELL_S:
+                        told_s = time.monotonic()
                         yield progress
                     time.sleep(0 if over else CHECK_S)
         except BaseException:  # nobody waits for it any more
             run.stop()
             raise
+        finally:
+            job.run = None
         try:
             return run.outcome()
         except Died as died:

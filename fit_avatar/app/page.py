@@ -50,7 +50,7 @@ def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
                 video = gr.Video(
                     label=f"Video, up to {options.max_seconds:g} s and {options.max_mb} MB",
                     sources=["upload", "webcam"], webcam_options=gr.WebcamOptions(mirror=False), include_audio=False,
-                    buttons=[], elem_id="video",
+                    buttons=[], height=300, elem_id="video",
                 )  # fmt: skip
                 video.preprocess = _place_of
                 height = gr.Number(label="Height in metres, without shoes (empty: estimated)", value=None, precision=2)
@@ -67,7 +67,7 @@ def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
                 told = gr.HTML(elem_id="told")
         given = [video, height, method, quality, texture, frames, exports, delight]
         running = start.click(
-            fit, given, told, concurrency_limit=1, trigger_mode="once", show_progress="minimal",
+            fit, given, told, concurrency_limit=1, trigger_mode="once", show_progress="minimal", scroll_to_output=True,
             api_visibility="private",
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")

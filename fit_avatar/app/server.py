@@ -42,6 +42,8 @@ RESULT_POLICY = (
     "media-src data: blob:; connect-src data: blob:; worker-src blob:; frame-ancestors 'self'; sandbox allow-scripts"
 )
 """The same for a report, which holds all it needs."""
+STOP_S = 2
+"""How long open pages are waited for when the page ends. Chosen by hand."""
 SWEEP_S = 20.0
 """Time between two looks for results that are to be deleted."""
 
@@ -113,11 +115,13 @@ def serve(
             ready("the page has no password: everybody who reaches this machine can use it")
         ready(f"open http://{host}:{listening.getsockname()[1]} in a browser; Ctrl-C ends it")
         try:
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error", server_header=False))
+            how = uvicorn.Config(app, log_level="error", server_header=False, timeout_graceful_shutdown=STOP_S)
+            server = uvicorn.Server(how)
             with _until_a_signal():
                 server.run(sockets=[listening])
         finally:
             over.set()
+            jobs.close()
 
 
 @contextlib.contextmanager

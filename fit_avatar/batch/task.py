@@ -21,8 +21,8 @@ from fit_avatar.io.files import parse_json
 from fit_avatar.io.fingerprint import digest, file_identity
 from fit_avatar.io.lifeline import VARIABLE
 
-PROGRAM = (sys.executable, "-m", "fit_avatar")
-"""What is run."""
+PROGRAM: tuple[str, ...] = ()
+"""What is run: none stands for this package in the Python that runs the task, on whichever machine that is."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 """Variables by which libraries are told how many threads to use; a user's own setting wins."""
 TAIL_BYTES = 1 << 20
@@ -54,7 +54,14 @@ class Task:
     @property
     def command(self) -> list[str]:
         """Return the whole command line."""
-        return [*self.program, *self.words, "--out", str(self.folder), "--log", "json"]
+        return [
+            *(self.program or (sys.executable, "-m", "fit_avatar")),
+            *self.words,
+            "--out",
+            str(self.folder),
+            "--log",
+            "json",
+        ]
 
 
 class Died(Exception):  # noqa: N818 an outcome rather than an error

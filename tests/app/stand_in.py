@@ -21,6 +21,8 @@ def main() -> int:
     for done in range(5):
         print(json.dumps({"event": "progress", "step": "find <the> person", "done": done, "total": 5}), flush=True)
         time.sleep(0.5)
+    if given.get("--height-m") == "1.9":  # until it is ended
+        time.sleep(120)
     print(json.dumps({"event": "finish", "stage": "observe", "seconds": 2.5}), flush=True)
     if given.get("--height-m") == "2.0":
         print(json.dumps({"event": "error", "kind": "NoPersonError", "message": f"{video} shows nobody"}))

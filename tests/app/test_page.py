@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -162,6 +163,34 @@ def test_two_visitors_get_their_own(served: Served, browser: Any, tmp_path: Path
     for number, visitor in enumerate(visitors):
         visitor.page.wait_for_selector("#told iframe")
         assert visitor.download("avatar.glb") == videos[number].read_bytes()[-64:] + f"1.{number + 6}".encode()
+
+
+@pytest.mark.parametrize("how", ["stop", "close"])
+def test_who_stops_or_goes_away_ends_the_job(how: str, served: Served, browser: Any, tmp_path: Path) -> None:
+    visitor = Visitor(browser, served.address)
+    visitor.give(write_video(tmp_path / "a.mp4"), "1.9")
+    visitor.page.wait_for_selector("#told progress")
+    assert len(list(served.folder.glob("*/jobs/*"))) == 1
+    if how == "stop":
+        visitor.page.click("#stop")
+    else:
+        visitor.page.close()
+    end = time.monotonic() + 60
+    while list(served.folder.glob("*/jobs/*")):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_only_so_many_may_wait(served: Served, browser: Any, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    visitors = [Visitor(browser, served.address) for _ in range(4)]  # one is served, and two may wait
+    for visitor in visitors:
+        visitor.give(video, "1.9")
+        visitor.page.wait_for_selector("#told progress, #told .progress-text, .toast-body")
+    assert "busy" in visitors[-1].page.inner_text(".toast-wrap").lower()
+    assert len(list(served.folder.glob("*/jobs/*"))) == 1
+    assert "STRANGER" not in served.end()  # which ends the job, too
+    assert list(served.folder.iterdir()) == []
 
 
 def ask(url: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
