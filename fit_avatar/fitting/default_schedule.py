@@ -49,7 +49,8 @@ SURFACE_SIGMA_M, SURFACE_SCALE_M, INDEPENDENT_SURFACE = 0.005, 0.015, 0.5
 information per point. Chosen on the rendered clips."""
 HAND_SIGMA_M, HAND_SCALE_M, INDEPENDENT_HAND = 0.012, 0.02, 0.3
 """Noise of a hand's points, its Geman–McClure scale, and independent pieces of information per point. The points of one
-hand err together, most in how far it tilts from the picture: with more weight arms turn along. Chosen on rendered clips."""
+hand err together, most in how far it tilts from the picture: with more weight the arm turns along. Chosen on rendered
+clips."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2

@@ -2,6 +2,7 @@
 
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose
+from fit_avatar.report.hand_check import HandConfig, hand_warnings
 from fit_avatar.report.limb_check import LimbTrust, limb_trust, limb_warnings
 from fit_avatar.report.measurements import Measurement, measure_body
 from fit_avatar.report.metrics import Agreement, build_metrics, measure_agreement, write_metrics
@@ -12,6 +13,7 @@ from fit_avatar.report.quality import Quality, measure_quality
 
 __all__ = [
     "Agreement",
+    "HandConfig",
     "LimbTrust",
     "Measurement",
     "Quality",
@@ -20,6 +22,7 @@ __all__ = [
     "coverage_warnings",
     "diagnose",
     "draw_overlay",
+    "hand_warnings",
     "limb_trust",
     "limb_warnings",
     "measure_agreement",

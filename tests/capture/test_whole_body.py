@@ -161,7 +161,8 @@ def test_lens_distortion_is_undone_in_all_sets(stand_ins: None) -> None:
         assert np.allclose(capture.point_sets[name], undistort_points(sets[name], camera))
         assert not np.allclose(capture.point_sets[name], sets[name], atol=0.1)
     assert not np.allclose(capture.point_sets[WORLD], sets[WORLD], atol=1e-3)
-    assert capture.limb_directions is not None and capture.face is None and capture.hands is None
+    assert capture.limb_directions is not None and capture.face is None and capture.hands is not None
+    assert (capture.hands[:, 0] == capture.point_sets["left_hand_21"]).all()
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +193,8 @@ def test_a_clip_is_seen_whole(small_clip: Path) -> None:
     assert limbs is not None and limbs.directions.shape == (count, len(limbs.limbs), 3)
     shins = limbs.directions[:, limbs.limbs.index("left_knee-left_ankle")]
     assert (shins[:, 1] > 0.9).all()  # downwards
-    assert capture.face is None and capture.hands is None  # not what the fit reads
+    assert capture.face is None and capture.hands is not None  # the fit reads hands, and of the face all 468 points
+    assert (capture.hands[:, 1] == sets["right_hand_21"]).all()
 
 
 def test_photographs_are_seen_whole(small_clip: Path, tmp_path: Path) -> None:

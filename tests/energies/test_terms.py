@@ -190,6 +190,7 @@ CASES = [
         name="landmark_reprojection in metres",
     ),
     Case(e.hand_reprojection, "T 42 2", hands),
+    Case(e.relaxed_fingers, "T 0 3", lambda w: {"hands": hands(w)["hands"]}),  # with fingers: test_hands.py
     Case(e.limb_direction, "T 10 3", limbs),
     Case(e.head_turn, "T 1 4", head),
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
