@@ -51,9 +51,12 @@ def alpha_expansion(
 
 def _seam(a: IntArray, b: IntArray, edges: IntArray, appearance: FloatArray, change: float) -> FloatArray:
     """Return the cost of each edge if its ends have labels a and b. [E]"""
-    distance = sum(
-        np.sqrt(((appearance[edges[:, end], a] - appearance[edges[:, end], b]) ** 2).sum(axis=1)) for end in (0, 1)
-    )
+    count = appearance.shape[1]
+    shown = appearance.reshape(-1, appearance.shape[2])
+    distance = np.zeros(len(edges), np.float32)
+    for end in edges.T:
+        difference = shown.take(end * count + a, axis=0) - shown.take(end * count + b, axis=0)
+        distance += np.sqrt(np.einsum("ec,ec->e", difference, difference))
     return np.asarray(np.where(a == b, 0, change + distance))
 
 
@@ -77,8 +80,8 @@ def _expand(
     # (Kolmogorov and Zabih 2004, section 4.1); stay = source side, change = sink side
     change_cost = cost[:, alpha].astype(np.float64)
     stay_cost = cost[vertices, labels].astype(np.float64)
-    np.add.at(stay_cost, edges[:, 0], both_stay - second_stays)
-    np.add.at(stay_cost, edges[:, 1], second_stays)
+    stay_cost += np.bincount(edges[:, 0], both_stay - second_stays, len(cost))
+    stay_cost += np.bincount(edges[:, 1], second_stays, len(cost))
     parted = np.maximum(first_stays + second_stays - both_stay, 0)
     flipped = stay_cost - change_cost
     source, sink = len(cost), len(cost) + 1

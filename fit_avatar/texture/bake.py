@@ -25,6 +25,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.operators import smoothed
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
+from fit_avatar.io.memory import return_free_memory
 from fit_avatar.io.threads import in_threads
 from fit_avatar.texture.clip import ClipGeometry, ClipLighting, ClipSamples, Tick
 from fit_avatar.texture.config import TEXTURE, TextureConfig
@@ -113,6 +114,8 @@ def bake(
         weights, corrections = _assign(key_frames, usual, frame_views.neighbours, face, portrait, config)
         painting = list(key_frames.values()), weights, corrections, capture.camera
         colours, support = paint_detail(atlas, *painting, colours, support, face, config.detail)
+    del samples, mean  # what follows takes much memory by itself
+    return_free_memory()
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
     support = np.where(rejected, 0, support).astype(np.float32)

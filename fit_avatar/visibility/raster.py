@@ -23,8 +23,8 @@ NEAR_M = 0.01
 """Triangles with a corner nearer than this (or behind the camera) are not drawn; 1 cm is nearer than any person."""
 MAX_TRIANGLE = 0x7FFFFFFF
 """The highest triangle index that fits into a depth key."""
-MAX_PIXELS_AT_ONCE = 1 << 22
-"""Covered pixels that are held in memory together (a few hundred MB); more are drawn in several passes."""
+MAX_PIXELS_AT_ONCE = 1 << 19
+"""Covered pixels that are held in memory together (some tens of MB); more are drawn in several passes."""
 MAX_POINTS_AT_ONCE = 1 << 15
 """Pixels whose points on the surface are found together: what is needed for them then stays in a processor's cache."""
 

@@ -85,7 +85,7 @@ def test_large_frames_are_shrunk(tmp_path: Path, body: Body, state: BodyState, c
     path = write_overlay(tmp_path / "overlay.mp4", body, state, one, grey_frames(one))
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        assert (stream.width, stream.height) == (720, OVERLAY.long_side_px)
+        assert (stream.width, stream.height) == (640, OVERLAY.long_side_px)
 
 
 def test_an_interruption_leaves_no_half_video(tmp_path: Path, body: Body, state: BodyState, capture: Capture) -> None:
