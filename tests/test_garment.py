@@ -32,11 +32,11 @@ def clip(tmp_path_factory):
     return write_clip(worn, tmp_path_factory.mktemp("skirt"), frames=16)
 
 
-def made_from(clip, folder, garment="auto"):
+def made_from(clip, folder):
     """Return the avatar, made with few iterations, and the stages that were computed rather than kept."""
     actions = [video_avatar().action(name) for name in NAMES]
     quick = [replace(a, optimiser=GaussNewton(4)) if type(a) is Solve else a for a in actions]
-    schedule = Schedule("short", "", tuple(quick)).with_garment(garment)
+    schedule = Schedule("short", "", tuple(quick))
     source = Source(CAMERA, clip.folder / "video.mp4", keypoints=clip.folder / "keypoints", masks=clip.folder / "masks")
     runner = Runner(Store(folder, False, KEPT), Silent())
     options = Options(schedule, clip.height_m, texture_size=64, every_frame=False)
@@ -59,9 +59,6 @@ def test_from_a_video_to_a_file(clip, tmp_path):
     same, computed = made_from(clip, tmp_path / "cache")
     assert not computed
     assert torch.equal(same.posed().vertices, avatar.posed().vertices)
-
-    naked, _ = made_from(clip, tmp_path / "cache", "none")
-    assert not is_garment(naked.body).any()
 
 
 def test_a_method_without_clothes_has_no_skirt(clip, tmp_path, capsys):
