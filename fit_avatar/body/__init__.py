@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fit_avatar.body.default_body import face_shapes
+    from fit_avatar.body.garment import Garment, dressed
     from fit_avatar.body.joints import SMPLH_JOINTS, SMPLX_JOINTS
     from fit_avatar.body.load import load_body
     from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
@@ -23,9 +24,11 @@ __all__ = [
     "SMPL_PARENTS",
     "Body",
     "BodyState",
+    "Garment",
     "Motion",
     "Posed",
     "convert_body",
+    "dressed",
     "face_shapes",
     "hand_pose",
     "load_body",
@@ -33,7 +36,7 @@ __all__ = [
     "read_smpl",
 ]
 
-_MODULES = ("load", "default_body", "joints", "model", "motion", "skinning", "smpl", "state")
+_MODULES = ("load", "default_body", "garment", "joints", "model", "motion", "skinning", "smpl", "state")
 
 
 def __getattr__(name: str) -> Any:

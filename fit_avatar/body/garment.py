@@ -135,6 +135,8 @@ def closed(body: Body, offsets: FloatArray) -> FloatArray:
     if not len(own):
         return offsets
     moved, shown = offsets.copy(), outside(len(own))
+    hem, lip = own[shown][-AROUND:], own[shown.stop :][:AROUND]
+    moved[hem, 1] = (moved[hem, 1] + moved[lip, 1]) / 2  # the lip is what outlines draw up or down
     for rings, ring, inwards, centre in (
         (own[1 : shown.start], own[shown][:AROUND], INSIDE[::-1], own[0]),
         (own[shown.stop : -1], own[shown][-AROUND:], [share for share, _ in UNDER], own[-1]),

@@ -59,6 +59,8 @@ def fit(
 ) -> FitState:
     """Fit poses and shape to a capture.
 
+    Of a person in a skirt the state is that of ``fit_avatar.body.dressed(body, state.garment)``.
+
     Frames that show the person in part have no weight, unless the schedule takes them (``Schedule.partial``).
 
     Args:
