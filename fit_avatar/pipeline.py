@@ -229,7 +229,7 @@ def _shod(
     if options.shoes != "auto":
         worn = options.shoes == "yes"
         return replace(capture, shoes=worn), observed and digest([observed, worn])
-    if pictures is None:
+    if pictures is None or capture.shoes is not None:
         return capture, observed
     shown = pictures
     depends_on = {"observed": observed, "code": code_identity("fit_avatar.capture.footwear")}
