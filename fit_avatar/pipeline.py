@@ -103,7 +103,7 @@ class Options:
     """Find a pose for every frame of a clip, also for those that are not fitted."""
     other_motion: Schedule | None = None
     """The method for a person who does not turn around in one pose; None: ``schedule`` in any case."""
-    shoes: Literal["auto", "yes", "no"] = "auto"
+    shoes: Literal["auto", "yes", "no"] = "no"
     """Whether the person wears shoes; auto takes bare feet only where they have the face's colour."""
     known: Avatar | None = None
     """The person's avatar, if there is one already: its shape and texture are kept, and the motion alone is fitted."""
@@ -230,9 +230,9 @@ def _shod(
 ) -> tuple[Capture, str]:
     """Return the capture that knows of shoes, and the hash of all that it depends on."""
     if options.shoes != "auto":
-        worn = options.shoes == "yes"
+        worn = options.shoes == "yes" or bool(capture.shoes)
         return replace(capture, shoes=worn), observed and digest([observed, worn])
-    if pictures is None:
+    if pictures is None or capture.shoes is not None:
         return capture, observed
     shown = pictures
     depends_on = {"observed": observed, "code": code_identity("fit_avatar.capture.footwear")}

@@ -40,6 +40,7 @@ def fit_video(
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
     delight: bool = False,
+    shoes: Literal["auto", "yes", "no"] = "no",
     check: bool = True,
     every_frame: bool = True,
     device: str | torch.device = "cpu",
@@ -67,6 +68,7 @@ def fit_video(
         terms: further terms of your own, in every solve for poses or betas.
         texture_size: side of the texture; None leaves it out.
         delight: remove the lighting of the clip from the texture, as far as the turn separates it from the colours.
+        shoes: whether the person wears shoes or socks; ``auto`` looks whether the feet have the face's colour.
         check: compare the avatar with the clip: an error if they clearly disagree, warnings of what is uncertain.
         every_frame: find a pose for every frame of the clip (``Avatar.motion``), also for those that are not fitted.
         device: where to compute.
@@ -82,7 +84,9 @@ def fit_video(
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(0), terms, init)
     other = as_schedule("motion", terms, init) if schedule is None else None
-    options = Options(plan, height_m, texture_size or 0, delight, check, every_frame=every_frame, other_motion=other)
+    options = Options(
+        plan, height_m, texture_size or 0, delight, check, every_frame=every_frame, other_motion=other, shoes=shoes
+    )
     return _fit_source(source, options, body, device, progress)
 
 

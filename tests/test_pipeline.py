@@ -11,7 +11,7 @@ from synthetic import CAMERA, write_clip
 
 from fit_avatar import fit_video, load_body
 from fit_avatar.avatar import Avatar
-from fit_avatar.capture import CutOff
+from fit_avatar.capture import Capture, CutOff
 from fit_avatar.capture.source import Source
 from fit_avatar.cli import main
 from fit_avatar.config import Config, usual_preset
@@ -20,7 +20,7 @@ from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.fitting import Schedule, Solve, as_schedule, load_extension, schedule_to_json, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import KEPT, Options, build, reconstruct
+from fit_avatar.pipeline import KEPT, Options, _shod, build, reconstruct
 from fit_avatar.progress import Silent
 from fit_avatar.solvers import GaussNewton
 
@@ -272,3 +272,22 @@ def test_photographs_have_the_same_default_everywhere():
     assert Config(image=photographs).method == usual_preset(3) == "octopus"
     assert Config(image=photographs[:1]).method == usual_preset(1) == "smplify"
     assert Config(video="x.mp4").method == usual_preset(0) == "video-avatar"
+
+
+def test_shoes_are_given_or_looked_for_in_the_pictures():
+    capture = Capture(
+        np.arange(2), np.zeros((2, 25, 3), np.float32), np.ones((2, 8, 8), bool), CAMERA, np.ones(2, np.float32)
+    )
+
+    def worn(shoes, known=None, pictures=()):
+        seen, key = _shod(
+            replace(capture, shoes=known), pictures, Options(shortened(), shoes=shoes), Runner(None, Silent()), ""
+        )
+        assert key == ""
+        return seen.shoes
+
+    assert worn("yes") is True and worn("no") is False
+    assert worn("no", known=True) is True  # whoever made the capture knows it
+    assert worn("auto") is True  # no picture shows bare feet
+    assert worn("auto", known=False) is False
+    assert worn("auto", pictures=None) is None
