@@ -15,6 +15,7 @@ from fit_avatar.energies import (
     Term,
     body_height,
     contour_distance,
+    head_turn,
     keypoint_bias_prior,
     keypoint_reprojection,
     mean_pose_prior,
@@ -49,6 +50,8 @@ SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
 """How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
+HEAD_SIGMA_RAD, HEAD_SCALE_RAD = 0.035, 0.15
+"""Noise of how a face in view says that the head is turned, and its Geman–McClure scale. Chosen on rendered clips."""
 KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
 ROUNDS = {"fast": 1, "balanced": 3, "best": 5}
 
@@ -67,6 +70,7 @@ def tracking_terms(
     move_sigma_m: float = 0.01,
     shape_sigma: float = 1.0,
     height_sigma_m: float = 0.002,
+    head_sigma_rad: float | None = HEAD_SIGMA_RAD,
 ) -> tuple[Term, ...]:
     """Return the terms that track a turning person over a clip.
 
@@ -85,6 +89,7 @@ def tracking_terms(
         move_sigma_m: usual change of velocity between such frames.
         shape_sigma: spread of the betas.
         height_sigma_m: noise of the given height.
+        head_sigma_rad: noise of how the face says that the head is turned; None leaves it out.
     """
     sigma = keypoint_sigma_m
     unit = {"in_noise": True} if sigma is None else {"in_metres": True}
@@ -100,6 +105,8 @@ def tracking_terms(
         else Term(keypoint_bias_prior, BIAS_IN_NOISE**-2, data={"in_noise": True}),
         Term(body_height, height_sigma_m**-2, optional=True),
     ]
+    if head_sigma_rad is not None:
+        terms.append(Term(head_turn, head_sigma_rad**-2, GemanMcClure(HEAD_SCALE_RAD), optional=True))
     if outline_sigma_m is not None:
         kernel = outline_kernel_m or Annealed(10 * outline_sigma_m, 3 * outline_sigma_m)
         outline = Term(
