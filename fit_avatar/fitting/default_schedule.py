@@ -50,8 +50,8 @@ SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
 """How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
-HEAD_SIGMA_RAD, HEAD_SCALE_RAD = 0.035, 0.15
-"""Noise of how a face in view says that the head is turned, and its Geman–McClure scale. Chosen on rendered clips."""
+HEAD_SCALE_RAD = 0.15
+"""Geman–McClure scale of how the head is turned against its face. Chosen on rendered clips."""
 KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
 ROUNDS = {"fast": 1, "balanced": 3, "best": 5}
 
@@ -70,7 +70,7 @@ def tracking_terms(
     move_sigma_m: float = 0.01,
     shape_sigma: float = 1.0,
     height_sigma_m: float = 0.002,
-    head_sigma_rad: float | None = HEAD_SIGMA_RAD,
+    head_sigma_rad: float | None = None,
 ) -> tuple[Term, ...]:
     """Return the terms that track a turning person over a clip.
 
@@ -89,7 +89,8 @@ def tracking_terms(
         move_sigma_m: usual change of velocity between such frames.
         shape_sigma: spread of the betas.
         height_sigma_m: noise of the given height.
-        head_sigma_rad: noise of how the face says that the head is turned; None leaves it out.
+        head_sigma_rad: noise of how the face says that the head is turned, such as 0.035; None leaves it out. It helps
+            where hair pulls the head, but where only the front of a turn shows the face, its back may follow worse.
     """
     sigma = keypoint_sigma_m
     unit = {"in_noise": True} if sigma is None else {"in_metres": True}

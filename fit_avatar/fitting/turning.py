@@ -73,7 +73,7 @@ def measure_turning(body: Body, observations: Observations, config: TurningConfi
     """
     context = Context(body, lambda: observations)
     state = FitState.upright(body, len(observations.keypoints))
-    terms = tracking_terms(keypoint_kernel=6.0, move_sigma_m=0.03, head_sigma_rad=None)
+    terms = tracking_terms(keypoint_kernel=6.0, move_sigma_m=0.03)
     for action in (Initialise(key_frames=KEY_FRAMES["fast"]), Solve("one pose", terms, optimiser=GaussNewton(12))):
         state = action.run(state, context)
     seen = state.observations(observations)
