@@ -42,6 +42,5 @@ ALLDIECK_SYMMETRY = PartMultipliers(face=10.0, ears=5.0, hands=10.0, feet=10.0)
 """Of the symmetry term, where both sides are alike (Alldieck et al. 2018)."""
 CONSENSUS_LAPLACIAN = PartMultipliers(face=10.0**0.5, ears=10.0**0.5, hands=20.0**0.5, fingers=50.0**0.5, garment=3.0)
 """Of the default method's Laplacian term, where the body's own detail is finer than an outline shows."""
-CONSENSUS_OFFSETS = PartMultipliers(face=20.0, ears=5.0**0.5, hands=20.0**0.5, fingers=50.0**0.5)
-"""Of the default method's offset prior, where little is worn. The face is held within some millimetres: outlines show
-little of it but its profile, and hair. Chosen on three rendered clips."""
+CONSENSUS_OFFSETS = PartMultipliers(face=5.0**0.5, ears=5.0**0.5, hands=20.0**0.5, fingers=50.0**0.5)
+"""Of the default method's offset prior, where little is worn."""

@@ -1,7 +1,7 @@
 """How the head is turned, from the points of its face: a rigid face is fitted to each frame, and the body follows.
 
 The points of a mean face tell yaw and roll within two or three degrees while the face looks to the camera. Its pitch is
-off by the same angle in all frames, since nobody has the mean face's profile; so a clip's mean pitch counts little.
+off by up to 13° in all frames alike, since nobody has the mean face's profile; so it is compared between frames only.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ UNSEEN, SEEN = 0.2, 0.6
 """Cosine between the skin's normal and the view at which a point has no weight and all of it, as for the terms on
 points. Chosen by hand."""
 NEAR_RAD, FAR_RAD = 0.26, 0.61
-"""Angle between the face and the view up to which a turn is trusted, and from which it is not: on six clips the yaw is
-1 to 3° off below 20°, 5° at 45°, and beyond 50° it stops to follow the head."""
+"""Angle between the face and the view up to which a turn is trusted, and from which it is not: on seven clips the yaw
+is 1 to 3° off below 20°, up to 10° at 40°, and beyond 50° it stops following the head."""
 GOOD_M, BAD_M = 0.0015, 0.0025
 """Error of the fitted points, as a root of the mean square of a coordinate, up to which a face is trusted, and from
-which it is not: nearly in profile the detector makes up a face that looks to the camera. On six clips."""
+which it is not: nearly in profile the detector makes up a face that looks to the camera. On seven clips."""
 PIXEL_NOISE, FACE_M = 1.0, 0.1
 """Noise that all points of a face share, in pixels, and over which length: small faces tell less. Chosen by hand."""
 NOISE_RAD = 0.05
-"""Noise of a turn where pixels are fine, on six clips."""
+"""Noise of a turn where pixels are fine, on seven clips."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _turns(points: Tensor, rotations: Tensor) -> Tensor:
     return torch.stack([crossed[..., 2, 1], crossed[..., 0, 2], crossed[..., 1, 0]], -1) / 2
 
 
-def _prepare_turn(x: PosedBody, head_pose: HeadPose, pitch_frames: float = 1.0) -> Mapping[str, Any]:
+def _prepare_turn(x: PosedBody, head_pose: HeadPose, pitch_frames: float = 0.0) -> Mapping[str, Any]:
     sure = head_pose.confidence
     total = sure.sum(-1, keepdim=True).clamp_min(1e-6)
     pitch = _turns(_axes(x).posed, head_pose.rotations)[..., 0]
@@ -180,7 +180,7 @@ def head_turn(points: Tensor, head_pose: HeadPose, pitch: Tensor, confidence: Te
         head_pose: how the face is turned.
         pitch: of the face against the head, in all frames alike; made by the preparation. [..., 1]
         confidence: made by the preparation, in which the pitch itself counts as ``pitch_frames`` frames in all, by
-            default one. [..., T, 1, 4]
+            default none. [..., T, 1, 4]
 
     Returns:
         Yaw, roll, pitch against that of all frames, and the pitch itself; and the confidence. [..., T, 1, 4]

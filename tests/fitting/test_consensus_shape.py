@@ -10,7 +10,7 @@ from fit_avatar.body import BodyState
 from fit_avatar.body.operators import skin_attachment
 from fit_avatar.energies import Term, cone_planes
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import ConsensusShape
+from fit_avatar.fitting import ConsensusShape, video_avatar
 from fit_avatar.fitting.actions.consensus_shape import consensus_terms, with_loose_parts_carried
 from fit_avatar.solvers import LBFGS, ClipState, GaussNewton, Problem, SparseOffsets, Unknowns, solve
 
@@ -54,14 +54,12 @@ def test_the_assembled_solve_finds_the_minimum():
     assert least <= 1.001 * solve(problem, start(), LBFGS(300)).summary.energy_after
 
 
-def test_priors_count_more_with_fewer_frames_but_on_the_face(monkeypatch):
-    weights, faces = {}, []
-
-    def look(problem, *rest):
-        weights.update({t.name: t.weight for t in problem.terms})
-        faces.extend(t.weight * t.data["multipliers"].face ** 2 for t in problem.terms if t.name == "offset_prior")
-
-    monkeypatch.setattr("fit_avatar.fitting.actions.solve.solve", look)
+def test_priors_count_more_with_fewer_frames(monkeypatch):
+    weights = {}
+    monkeypatch.setattr(
+        "fit_avatar.fitting.actions.solve.solve",
+        lambda problem, *rest: weights.update({t.name: t.weight for t in problem.terms}),
+    )
     action = ConsensusShape("shape")
     for frames, factor in ((30, 1.0), (15, 4.0), (60, 0.25)):
         seen = type("Seen", (), {"keypoints": torch.zeros(frames, 25, 3)})()
@@ -75,7 +73,6 @@ def test_priors_count_more_with_fewer_frames_but_on_the_face(monkeypatch):
         for name in ("offset_prior", "symmetry"):
             assert weights[name] == pytest.approx(factor * action.term(name).weight)
         assert weights["laplacian"] == action.term("laplacian").weight
-    assert faces == pytest.approx([faces[0]] * 3)
 
 
 def test_eyes_move_with_the_skin_around_them():
@@ -90,3 +87,11 @@ def test_eyes_move_with_the_skin_around_them():
     assert carry.shape == (len(BODY.template),) * 2
     with pytest.raises(BadInputError, match="without offsets"):
         with_loose_parts_carried(BODY, replace(clip, offsets=None))
+
+
+def test_the_last_shape_of_the_default_method_holds_the_face():
+    shapes = [action for action in video_avatar().actions if isinstance(action, ConsensusShape)]
+    held = [action.term("offset_prior").data["multipliers"] for action in shapes]
+    assert held[-1].face > 10 * held[0].face
+    assert {multipliers.face for multipliers in held[:-1]} == {held[0].face}
+    assert replace(held[-1], face=held[0].face) == held[0]

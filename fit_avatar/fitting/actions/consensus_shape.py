@@ -9,7 +9,7 @@ import torch
 from fit_avatar.body.garment import closed, sealed, tucked
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import skin_attachment
-from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS, PartMultipliers
+from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS
 from fit_avatar.body.skinning import shaped
 from fit_avatar.energies import Annealed, GemanMcClure, Term, cone_planes, laplacian, offset_prior, symmetry
 from fit_avatar.errors import BadInputError
@@ -29,15 +29,16 @@ ASYMMETRY_SIGMA_M = 0.0173
 """How far the two sides usually differ."""
 
 
-def consensus_terms(toes: float = 1.0) -> tuple[Term, ...]:
+def consensus_terms(toes: float = 1.0, face: float = CONSENSUS_OFFSETS.face) -> tuple[Term, ...]:
     """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
 
     Args:
         toes: multiplies how strongly toes are held.
+        face: multiplies how near the face is held to the body's.
     """
     by_area = {"by_area": True}
     worn = {**by_area, "may_wear_shoes": True}
-    smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes)
+    smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes, face=face)
     return (
         Term(
             cone_planes,
@@ -71,8 +72,7 @@ class ConsensusShape(Solve):
     free: tuple[str, ...] = ("offsets",)
     optimiser: Optimiser = field(default=consensus_optimiser(2))
     priors: tuple[str, ...] = ("offset_prior", "symmetry")
-    """Terms that count more where fewer frames leave wider gaps between outlines: times (prior_frames / T)². On the
-    face they count the same for any number: most of it is inside the outlines in every frame."""
+    """Terms that count more where fewer frames leave wider gaps between outlines: times (prior_frames / T)²."""
     prior_frames: int = 30
     """Number of frames for which the weights of the priors are given; chosen on the rendered clips."""
 
@@ -82,7 +82,7 @@ class ConsensusShape(Solve):
         """Return where the solve ends, with the priors weighed against the frames there are."""
         state.single(self.name)
         gaps = (self.prior_frames / len(observations.keypoints)) ** 2
-        weighed = tuple(_weighed(term, gaps) if term.name in self.priors else term for term in self.terms)
+        weighed = tuple(replace(t, weight=_scaled(t, gaps)) if t.name in self.priors else t for t in self.terms)
         return Solve.solved(replace(self, terms=weighed), state, observations, context, optimiser)
 
     def run(self, state: FitState, context: Context) -> FitState:
@@ -90,14 +90,6 @@ class ConsensusShape(Solve):
         after = super().run(state, context)
         carried = with_loose_parts_carried(context.body, after.clip)
         return replace(after, clip=with_skin_below_cloth(context.body, carried))
-
-
-def _weighed(term: Term, gaps: float) -> Term:
-    """Return a prior that counts so many times as much, but on the face."""
-    held = term.data.get("multipliers")
-    if isinstance(held, PartMultipliers):
-        term = replace(term, data={**term.data, "multipliers": replace(held, face=held.face * gaps**-0.5)})
-    return replace(term, weight=_scaled(term, gaps))
 
 
 def _scaled(term: Term, factor: float) -> float | Annealed:
