@@ -114,13 +114,14 @@ def bake(
         weights, corrections = _assign(key_frames, usual, frame_views.neighbours, face, portrait, config)
         painting = list(key_frames.values()), weights, corrections, capture.camera
         colours, support = paint_detail(atlas, *painting, colours, support, face, config.detail)
-    del samples, mean  # what follows takes much memory by itself
+    face_crops = {t: samples.crops[t] for t in of_face}
+    del samples, mean, crops  # what follows takes much memory by itself
     return_free_memory()
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
     support = np.where(rejected, 0, support).astype(np.float32)
     if painter is not None and painter.aligns:
-        colours, support = painter.paint(atlas, geometry, capture, samples.crops, lighting, colours, support)
+        colours, support = painter.paint(atlas, geometry, capture, face_crops, lighting, colours, support)
     painted = colours
     colours, origin = inpaint_unseen(body, atlas, frame_views.neighbours, colours, support, config.inpainting)
     if painter is not None:
