@@ -45,6 +45,7 @@ def main(
     texture: bool = False,
     size: int = 1080,
     device: str = "cpu",
+    shoes: Literal["auto", "yes", "no"] | None = None,
     out: Path = OUT,
 ) -> None:
     """Fit every clip in every way, measure, and write ``table.md``, ``results.json`` and ``page.html``.
@@ -65,6 +66,7 @@ def main(
         texture: also make a texture of some frames, and score it on others.
         size: of the videos of synthetic people, in pixels.
         device: to compute on.
+        shoes: whether people wear shoes, as for the command; by default as the command has it.
         out: folder of the results.
     """
     ways = list(INPUTS) if "all" in inputs else list(inputs)
@@ -81,7 +83,7 @@ def main(
     if not folders:
         sys.exit("give folders of clips, or --people N")
     jobs = [
-        Job(clip, way, variant, count, betas, lens, not no_height, hold_out, texture, device, out)
+        Job(clip, way, variant, count, betas, lens, not no_height, hold_out, texture, device, shoes, out)
         for way, variant, count, betas, lens, clip in product(ways, names, frames, num_betas, camera, folders)
     ]
     out.mkdir(parents=True, exist_ok=True)

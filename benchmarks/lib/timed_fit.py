@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -44,6 +44,8 @@ class Job:
     hold_out: bool = False
     texture: bool = False
     device: str = "cpu"
+    shoes: Literal["auto", "yes", "no"] | None = None
+    """None: the usual way."""
     out: Path = Path("out/accuracy")
 
     @property
@@ -51,6 +53,7 @@ class Job:
         """Return how it is fitted, in one word for tables."""
         changes = {
             "guessed-camera": self.camera != "given", "no-height": not self.height, "held-out": self.hold_out,
+            f"shoes-{self.shoes}": self.shoes is not None,
         }  # fmt: skip
         return "+".join([self.variant, *(name for name, changed in changes.items() if changed)])
 
@@ -97,6 +100,8 @@ def fitted(job: Job, truth: TrueClip, observed: Observed, runner: Runner) -> Ava
     height = truth.height_m if job.height else None
     body = average(load_body(1), height) if job.num_betas == 0 else load_body(job.num_betas)
     options = Options(scheduled(job, capture, truth), height, texture_size=0, check=False)
+    if job.shoes is not None:
+        options = replace(options, shoes=job.shoes)
     pictures = Source(capture.camera, job.clip / "video.mp4").pictures(capture)
     return build(capture, pictures, body.to(job.device), options, runner).avatar
 

@@ -21,7 +21,8 @@ def command(options: Mapping[str, Any]) -> str:
         default = None if field.default is MISSING else field.default
         if field.name in NEUTRAL or value in (None, default, [], ()):
             continue
-        words.append(f"--{field.name.replace('_', '-')}")
-        if value is not True:
+        name = field.name.replace("_", "-")
+        words.append(f"--no-{name}" if value is False else f"--{name}")
+        if not isinstance(value, bool):
             words += [str(each) for each in value] if isinstance(value, (list, tuple)) else [str(value)]
     return shlex.join(words)

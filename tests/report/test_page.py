@@ -116,7 +116,7 @@ def test_it_shows_the_important_information(page) -> None:
 def test_the_command_repeats_the_run(tmp_path) -> None:
     config = Config(
         video=tmp_path / "a b.mp4", height_m=1.8, frames=20, export=("frames", "bvh"), quality="best", fresh=True,
-        log="quiet", focal_px=900.0, full_paths=True,
+        log="quiet", focal_px=900.0, full_paths=True, blendshapes=False,
     )  # fmt: skip
     words = shlex.split(command(options_of(config)))
     assert words[0] == "fit-avatar"
