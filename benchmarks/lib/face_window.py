@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fit_avatar.body.keypoint_sets import BODY_25
-from lib.measure import FACE_RADIUS_M
+from fit_avatar.evaluate.regions import FACE_RADIUS_M
 from lib.true_clip import TrueClip
 
 FRONTAL_DEG = 35.0
