@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -92,11 +93,22 @@ def make(body, truth, observations, **more):
     return Problem(terms(), observations), Unknowns.of(body, disturbed(truth), **more)
 
 
+@pytest.fixture(scope="module")
+def solved(body, truth, observations):
+    """Return a function that solves with an optimiser, once for all tests, and lists its progress."""
+
+    @cache
+    def solve_with(optimiser):
+        problem, start = make(body, truth, observations)
+        seen = []
+        return solve(problem, start, optimiser, lambda done, total: seen.append((done, total))).summary, tuple(seen)
+
+    return solve_with
+
+
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
-def test_all_optimisers_lower_every_term(body, truth, observations, optimiser):
-    problem, start = make(body, truth, observations)
-    seen = []
-    summary = solve(problem, start, optimiser, lambda done, total: seen.append((done, total))).summary
+def test_all_optimisers_lower_every_term(solved, optimiser):
+    summary, seen = solved(optimiser)
     assert summary.energy_after < 0.01 * summary.energy_before
     feet = next(term for term in summary.after if term.name == "feet_apart")
     assert feet.raw < 1e-4
@@ -105,9 +117,8 @@ def test_all_optimisers_lower_every_term(body, truth, observations, optimiser):
     assert summary.trace[-1][1] < summary.trace[0][1]
 
 
-def test_second_order_gets_lowest(body, truth, observations):
-    problem, start = make(body, truth, observations)
-    newton, lbfgs, adam = (solve(problem, start, optimiser).summary for optimiser in OPTIMISERS)
+def test_second_order_gets_lowest(solved):
+    newton, lbfgs, adam = (solved(optimiser)[0] for optimiser in OPTIMISERS)
     assert newton.energy_after <= 1.02 * lbfgs.energy_after
     assert newton.energy_after <= 1.02 * adam.energy_after
     assert newton.iterations < lbfgs.iterations < adam.iterations
