@@ -14,7 +14,9 @@ PACKAGE = Path(arguments.__file__).parent
 OPTION = re.compile(r"(?<![\w-])--[A-Za-z][\w.-]*\w")
 FOREIGN = {
     "--force-reinstall", "--no-deps", "--python",  # pip's and uv's
-    "--model_pose", "--ImageReader.camera_model",  # OpenPose's and COLMAP's
+    "--model_pose", "--ImageReader.camera_model", "--head",  # OpenPose's, COLMAP's and Ray's
+    "--no",  # before the name of a switch
+    "--caution",  # a colour of the page
 }  # fmt: skip
 
 
