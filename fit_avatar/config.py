@@ -69,7 +69,7 @@ class Config:
     """anny, anny-hands (with fingers), or your own licensed SMPL, SMPL-H or SMPL-X file (.npz or .pkl)."""
     height_m: float | None = None
     """The person's height in metres, without shoes. It fixes the scale, which is otherwise an estimate."""
-    shoes: Literal["auto", "yes", "no"] = "no"
+    shoes: Literal["auto", "yes", "no"] = "auto"
     """Whether the person wears shoes or socks, so that the avatar's feet have no toes; auto looks whether the feet have
     the face's colour."""
     keypoints: Path | None = None

@@ -103,7 +103,7 @@ class Options:
     """Find a pose for every frame of a clip, also for those that are not fitted."""
     other_motion: Schedule | None = None
     """The method for a person who does not turn around in one pose; None: ``schedule`` in any case."""
-    shoes: Literal["auto", "yes", "no"] = "no"
+    shoes: Literal["auto", "yes", "no"] = "auto"
     """Whether the person wears shoes; auto takes bare feet only where they have the face's colour."""
     known: Avatar | None = None
     """The person's avatar, if there is one already: its shape and texture are kept, and the motion alone is fitted."""

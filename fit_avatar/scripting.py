@@ -40,7 +40,7 @@ def fit_video(
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
     delight: bool = False,
-    shoes: Literal["auto", "yes", "no"] = "no",
+    shoes: Literal["auto", "yes", "no"] = "auto",
     check: bool = True,
     every_frame: bool = True,
     device: str | torch.device = "cpu",
