@@ -186,7 +186,8 @@ def test_own_action_and_term_give_the_same_from_a_script_and_from_the_command_li
     told = f"--preset {tmp_path / 'own.json'} --extension {module.__file__}"
     assert told in capsys.readouterr().out
 
-    options = ["--out", str(tmp_path / "out"), "--texture-size", "64", *told.split()]
+    unseen = ["--shoes", "no"]  # the script has no pictures to see them in
+    options = ["--out", str(tmp_path / "out"), "--texture-size", "64", *unseen, *told.split()]
     assert main([*clip.given, *options]) == 0
     same = Avatar.load(tmp_path / "out").state
     for name, value in vars(own.state).items():
