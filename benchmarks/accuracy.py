@@ -18,13 +18,11 @@ from typing import Literal
 import torch
 import tyro
 
-from fit_avatar.errors import BadInputError
 from lib.accuracy_table import accuracy_columns, seconds_columns, table
+from lib.chosen_clips import chosen_clips
 from lib.inputs import INPUTS
-from lib.outfits import named_outfits
 from lib.page import write_page
 from lib.process import in_a_process
-from lib.synthetic_person import person_folder, write_person
 from lib.timed_fit import Job, observe_first, run
 from lib.variants import GROUPS, VARIANTS
 
@@ -74,14 +72,7 @@ def main(
     unknown = [name for name in names if name not in VARIANTS]
     if unknown:
         sys.exit(f"there is no variant {unknown[0]!r}; there are {', '.join([*GROUPS, *VARIANTS])}")
-    try:
-        outfits = named_outfits(wear) if people else []
-    except BadInputError as error:
-        sys.exit(str(error))
-    made = [(person_folder(out / "people", seed, name), seed, name) for name in outfits for seed in range(people)]
-    folders = list(clips) + [write_person(folder, seed, size=size, wear=name) for folder, seed, name in made]
-    if not folders:
-        sys.exit("give folders of clips, or --people N")
+    folders = chosen_clips(clips, people, wear, size, out)
     jobs = [
         Job(clip, way, variant, count, betas, lens, not no_height, hold_out, texture, device, shoes, out)
         for way, variant, count, betas, lens, clip in product(ways, names, frames, num_betas, camera, folders)

@@ -9,21 +9,18 @@ fit anew, delete the folder ``fits`` in it. It needs Open3D: pip install '.[eval
 from __future__ import annotations
 
 import pickle
-import sys
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
 from fit_avatar.body import load_body
-from fit_avatar.errors import BadInputError
 from fit_avatar.io.runner import Runner
 from fit_avatar.progress import Silent
+from lib.chosen_clips import chosen_clips
 from lib.confidence_scores import Prediction, predict, region_rows, rows
 from lib.markdown import markdown_table
 from lib.measure import compare_surfaces
-from lib.outfits import named_outfits
-from lib.synthetic_person import person_folder, write_person
 from lib.timed_fit import Job, fitted, observed_clip
 from lib.true_clip import read_clip
 
@@ -51,14 +48,7 @@ def main(
         size: of the videos of synthetic people, in pixels.
         out: folder of the results.
     """
-    try:
-        outfits = named_outfits(wear) if people else []
-    except BadInputError as error:
-        sys.exit(str(error))
-    made = [(person_folder(out / "people", seed, name), seed, name) for name in outfits for seed in range(people)]
-    folders = list(clips) + [write_person(folder, seed, size=size, wear=name) for folder, seed, name in made]
-    if not folders:
-        sys.exit("give folders of clips, or --people N")
+    folders = chosen_clips(clips, people, wear, size, out)
     found = []
     for clip in folders:
         found.append(predicted(Job(clip, inputs, frames=frames, out=out)))

@@ -230,7 +230,7 @@ def _shod(
 ) -> tuple[Capture, str]:
     """Return the capture that knows of shoes, and the hash of all that it depends on."""
     if options.shoes != "auto":
-        worn = options.shoes == "yes" or bool(capture.shoes)
+        worn = options.shoes == "yes"
         return replace(capture, shoes=worn), observed and digest([observed, worn])
     if pictures is None or capture.shoes is not None:
         return capture, observed

@@ -287,7 +287,8 @@ def test_shoes_are_given_or_looked_for_in_the_pictures():
         return seen.shoes
 
     assert worn("yes") is True and worn("no") is False
-    assert worn("no", known=True) is True  # whoever made the capture knows it
+    assert worn("no", known=True) is False and worn("yes", known=False) is True  # what is asked for wins
+    assert worn("auto", known=True) is True  # whoever made the capture knows it
     assert worn("auto") is True  # no picture shows bare feet
     assert worn("auto", known=False) is False
     assert worn("auto", pictures=None) is None
