@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -52,6 +53,11 @@ class Atlas:
         barycentric = raster.barycentric.numpy().reshape(-1, 3)[texel]
         return cls(size, texel, face, barycentric, np.cumsum(count) - count, count, faces)
 
+    @cached_property
+    def _corners(self) -> NDArray[np.int32]:
+        """Return each texel's three vertices. [N, 3]"""
+        return self.faces.astype(np.int32)[self.face]
+
     @property
     def inside(self) -> NDArray[np.bool_]:
         """Return the mask of the UV islands. [S, S]"""
@@ -68,7 +74,7 @@ class Atlas:
 
     def interpolate(self, values: NDArray[np.floating[Any]], select: IntArray | slice = slice(None)) -> FloatArray:
         """Return vertex values [V, C] interpolated at (some of the) texels. [n, C]"""
-        corners, weights = self.faces.astype(np.int32)[self.face[select]], self.barycentric[select]
+        corners, weights = self._corners[select], self.barycentric[select]
         start = np.arange(0, corners.size + 1, 3, dtype=np.int32)
         # a sparse product goes through the texels once, without a copy of the values for each corner
         matrix = csr_matrix((weights.ravel(), corners.ravel(), start), (len(corners), len(values)))
@@ -105,15 +111,16 @@ def mirror_texels(body: Body, atlas: Atlas) -> IntArray:
     uvs, faces, uv_faces = (a.cpu().numpy() for a in (body.uvs, body.faces, body.uv_faces))
     choices = _uv_choices(faces, uv_faces, len(body.template))
     corners = choices[body.mirror.cpu().numpy()[faces]]  # [F, 3, C]
-    best = corners[:, :, 0]
-    best_spread = np.full(len(faces), np.inf)
+    best = corners[:, :, 0].copy()
+    at_seam = np.flatnonzero((corners != corners[:, :, :1]).any(axis=(1, 2)))
+    best_spread = np.full(len(at_seam), np.inf)
     for combination in product(range(choices.shape[1]), repeat=3):
-        candidate = corners[:, [0, 1, 2], list(combination)]
+        candidate = corners[at_seam[:, None], [0, 1, 2], list(combination)]
         spread = np.ptp(uvs[candidate], axis=1).sum(axis=1)
-        best = np.where((spread < best_spread)[:, None], candidate, best)
+        best[at_seam] = np.where((spread < best_spread)[:, None], candidate, best[at_seam])
         best_spread = np.minimum(spread, best_spread)
-    uv = (atlas.barycentric[:, :, None] * uvs[best][atlas.face]).sum(axis=1)
-    return _texel_at(uv, atlas.size)
+    u, v = (np.einsum("nk,nk->n", atlas.barycentric, uvs[best, axis][atlas.face]) for axis in (0, 1))
+    return _texel_at(np.stack([u, v], 1), atlas.size)
 
 
 def _uv_choices(faces: IntArray, uv_faces: IntArray, num_vertices: int) -> IntArray:

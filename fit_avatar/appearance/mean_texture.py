@@ -14,6 +14,7 @@ from fit_avatar.appearance.person_crop import PersonCrop
 from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.appearance.robust_mean import SIGMAS, robust_mean
 from fit_avatar.capture.types import Camera
+from fit_avatar.io.threads import in_threads
 from fit_avatar.visibility.views import View, ViewedPoints
 
 FloatArray = NDArray[np.float32]
@@ -67,15 +68,17 @@ class MeanTexture:
         frames = sorted(self.colours)
         mean = np.zeros((len(self.atlas.texel), 3), np.float32)
         support = np.zeros((len(mean), 1), np.float32)
-        for start in range(0, len(mean), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            if not frames:
-                break
+
+        def merge_part(part: slice) -> None:
             weight = np.stack([self.weights[t][part].astype(np.float32) for t in frames])
             factor = np.stack([self.atlas.interpolate(factors[t], part) for t in frames])
             colours = factor * np.stack([self.colours[t][part] for t in frames])
             mean[part] = robust_mean(colours, weight, self.config.sigmas)
             support[part, 0] = weight.sum(axis=0)
+
+        if frames:
+            for _ in in_threads(merge_part, (slice(at, at + _CHUNK) for at in range(0, len(mean), _CHUNK))):
+                pass
         known = self.atlas.to_image(support)[..., 0]
         return push_pull(self.atlas.to_image(mean), known > 0), known
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.box import Box
 from fit_avatar.capture.types import Image, Mask
+from fit_avatar.io.threads import in_threads
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class BackgroundConfig:
 
 
 DEFAULT_BACKGROUND = BackgroundConfig()
+_SUM = np.ones((1, 3), np.float32)
 BAND_ROWS = 256
 """Statistics are made of so many rows at a time, which bounds the memory they take. Chosen by hand."""
 
@@ -73,57 +75,65 @@ class Background:
     """True where enough frames show the background. [H, W]"""
     config: BackgroundConfig = DEFAULT_BACKGROUND
 
-    def distance(
-        self, image: Image, box: Box, floor: NDArray[np.float32] | None = None
-    ) -> tuple[NDArray[np.float32], Mask]:
-        """Return the distance of a crop from the background, in standard deviations, and where the background is known.
+    def compare(self, image: Image, box: Box) -> Comparison:
+        """Compare a crop of a frame with the background.
+
+        Args:
+            image: BGR crop, possibly at a smaller size. [h, w, 3]
+            box: the crop's rows and columns in the full frame.
+        """
+        size = image.shape[1::-1]
+        plate = cv2.resize(self.mean[box], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        known = cv2.resize(self.known[box].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        sigmas = (cv2.resize(s[box], size) for s in (self.brightness_sigma, self.chroma_sigma))
+        colour = image.astype(np.float32)
+        norm = np.maximum(_dot(plate, plate), 1.0)
+        brightness, square = _dot(plate, colour) / norm, _dot(colour, colour)
+        chroma = np.maximum(square - brightness * brightness * norm, 0.0)
+        return Comparison(brightness, chroma, square, norm, *sigmas, known, self.config)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a picture differs from the background. All [h, w]"""
+
+    brightness: NDArray[np.float32]
+    """Relative to the background's."""
+    chroma: NDArray[np.float32]
+    """Squared difference in chromaticity, summed over the channels, in grey levels."""
+    square: NDArray[np.float32]
+    """Squared colour, summed over the channels."""
+    norm: NDArray[np.float32]
+    """Squared colour of the background, summed over the channels."""
+    brightness_sigma: NDArray[np.float32]
+    chroma_sigma: NDArray[np.float32]
+    known: Mask
+    """Where the background is known."""
+    config: BackgroundConfig = DEFAULT_BACKGROUND
+
+    def distance(self, floor: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return the distance from the background, in standard deviations. [h, w]
 
         A shadow scales all channels alike, so it changes brightness only. Shadows on walls are in the statistics of the
         clip already; the shadow at the person's feet moves with them and is not, so darkening costs less on the floor.
 
         Args:
-            image: BGR crop of a frame, possibly at a smaller size. [h, w, 3]
-            box: the crop's rows and columns in the full frame.
-            floor: to what degree each row of the crop shows the floor at the person's feet, 0..1. [h]
-
-        Returns:
-            Distance [h, w] and whether it is known [h, w].
+            floor: to what degree each row shows the floor at the person's feet, 0..1. [h]
         """
-        size = image.shape[1::-1]
-        plate = cv2.resize(self.mean[box], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-        brightness_sigma = cv2.resize(self.brightness_sigma[box], size, interpolation=cv2.INTER_AREA)
-        chroma_sigma = cv2.resize(self.chroma_sigma[box], size, interpolation=cv2.INTER_AREA)
-        known = cv2.resize(self.known[box].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-        colour = image.astype(np.float32)
-        norm = np.maximum(_dot(plate, plate), 1.0)
-        brightness = _dot(plate, colour) / norm
-        chroma = np.maximum(_dot(colour, colour) - brightness * brightness * norm, 0.0)
-        rows = np.zeros(size[1], np.float32) if floor is None else floor
+        brightness = self.brightness
+        rows = np.zeros(len(brightness), np.float32) if floor is None else floor
         pairs = (self.config.shadow_cost, self.config.darkest_shadow)
-        cost, darkest = (np.interp(rows, (0.0, 1.0), pair)[:, None] for pair in pairs)
+        cost, darkest = (np.interp(rows, (0.0, 1.0), pair)[:, None].astype(np.float32) for pair in pairs)
         darkening = cost * (1.0 - np.maximum(brightness, darkest)) + np.maximum(darkest - brightness, 0.0)
-        change = np.where(brightness > 1.0, brightness - 1.0, darkening) ** 2 * norm
-        return np.asarray(np.sqrt((chroma / chroma_sigma**2 + change / brightness_sigma**2) / 3.0), np.float32), known
+        change = np.where(brightness > 1.0, brightness - 1.0, darkening) ** 2 * self.norm
+        squares = self.chroma / self.chroma_sigma**2 + change / self.brightness_sigma**2
+        return np.asarray(np.sqrt(squares / 3.0), np.float32)
 
-    def relit(self, image: Image, box: Box, first: int) -> Mask:
-        """Return where a crop shows the background's colour under more or less light.
-
-        Args:
-            image: BGR crop of a frame, possibly at a smaller size. [h, w, 3]
-            box: the crop's rows and columns in the full frame.
-            first: row of ``image`` from which on the answer is wanted.
-
-        Returns:
-            [h - first, w]
-        """
-        size = image.shape[1::-1]
-        plate = cv2.resize(self.mean[box], size, interpolation=cv2.INTER_AREA)[first:].astype(np.float32)
-        colour = image[first:].astype(np.float32)
-        norm = np.maximum(_dot(plate, plate), 1.0)
-        brightness, square = _dot(plate, colour) / norm, _dot(colour, colour)
-        chroma = np.sqrt(np.maximum(square - brightness * brightness * norm, 0.0))
+    def relit(self, first: int = 0) -> Mask:
+        """Return where the rows from one on show the background's colour under more or less light. [h - first, w]"""
+        brightness, square = self.brightness[first:], self.square[first:]
         (darkest, brightest), (levels, part) = self.config.relit, self.config.relit_chroma
-        alike = chroma < levels + part * np.sqrt(square)
+        alike = np.sqrt(self.chroma[first:]) < levels + part * np.sqrt(square)
         return np.asarray(alike & (brightness > darkest) & (brightness < brightest))
 
 
@@ -142,21 +152,24 @@ def estimate_background(
     if not frames:
         return None
     bands = [slice(top, top + BAND_ROWS) for top in range(0, len(frames[0][0]), BAND_ROWS)]
-    first = [_statistics(frames, [~maybe[band] for _, maybe in frames], band) for band in bands]
+    first = list(in_threads(lambda band: _statistics(frames, [~maybe[band] for _, maybe in frames], band), bands))
     variances = [along**2 + 2.0 * across**2 for _, along, across, _ in first]
     spread = np.sqrt(np.concatenate(variances) / 3.0)
     if _camera_moved(frames[0][0], spread, np.concatenate([count for *_, count in first]) >= config.min_frames, config):
         return None
-    refined = []
-    for band, (mean, *_, count), variance in zip(bands, first, variances, strict=True):
-        limit = config.outlier_sigmas**2 * (variance + 3.0 * config.min_noise**2)
+
+    def without_outliers(number: int) -> tuple[Image, NDArray[np.float32], NDArray[np.float32], Mask]:
+        (first_mean, *_, count), band = first[number], bands[number]
+        limit = config.outlier_sigmas**2 * (variances[number] + 3.0 * config.min_noise**2)
         usable = []
         for frame, maybe in frames:
-            difference = cv2.subtract(frame[band], mean, dtype=cv2.CV_32F)
+            difference = cv2.subtract(frame[band], first_mean, dtype=cv2.CV_32F)
             usable.append(~maybe[band] & (_dot(difference, difference) < limit))
         mean, along, across, inlier_count = _statistics(frames, usable, band)
         known = (count >= config.min_frames) & (inlier_count >= config.min_frames)
-        refined.append((np.round(mean).astype(np.uint8), along, across, known))
+        return np.round(mean).astype(np.uint8), along, across, known
+
+    refined = list(in_threads(without_outliers, range(len(bands))))
     mean, along, across, known = (np.concatenate(parts) for parts in zip(*refined, strict=True))
     if not known.any():
         return None
@@ -203,7 +216,7 @@ def _statistics(
 
 def _dot(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """Return the dot product of two pictures' colours. [H, W, 3] → [H, W]"""
-    return np.asarray(np.einsum("ijk,ijk->ij", a, b))
+    return np.asarray(cv2.transform(a * b, _SUM))
 
 
 def _rotate_channels(image: NDArray[Any]) -> NDArray[Any]:

@@ -68,8 +68,9 @@ def _reflections(
         return None
     size = crop.shape[1], crop.shape[0]
     below = depth_below_feet(in_crop(points, box, size), size, height, feet)
-    distance, known = background.distance(crop, box, np.ones(len(crop), np.float32))
-    floor = known & (below > config.depths[0]) & (below < config.depths[1])
+    compared = background.compare(crop, box)
+    floor = compared.known & (below > config.depths[0]) & (below < config.depths[1])
     if floor.sum() < config.min_pixels:
         return None
-    return float(((distance > config.sigmas) & ~background.relit(crop, box, 0))[floor].mean())
+    distance = compared.distance(np.ones(len(crop), np.float32))
+    return float(((distance > config.sigmas) & ~compared.relit())[floor].mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from fit_avatar.capture.blazepose import Pose, PoseEstimator
 from fit_avatar.capture.blazepose.same_person import SamePerson
 from fit_avatar.capture.points import MIDPOINTS
+from fit_avatar.capture.types import Image
+from fit_avatar.io.threads import in_threads
 
 _BODY_25_FROM = {
     0: 0, 2: 12, 3: 14, 4: 16, 5: 11, 6: 13, 7: 15, 9: 24, 10: 26, 11: 28, 12: 23, 13: 25, 14: 27,
@@ -74,7 +77,23 @@ class MediaPipeDetector:
 
     def detect(self, frame: NDArray[np.uint8]) -> Detection | None:
         """Find the person in a BGR frame [H, W, 3]; ``None`` if there is nobody."""
-        pose = self._person.find(frame)
+        return self._chosen(frame, self._person.everybody(frame))
+
+    def detect_each(self, frames: Iterable[tuple[int, Image]]) -> Iterator[tuple[int, Detection | None]]:
+        """Find the person in one BGR frame [H, W, 3] after the other, a few of which are looked at at once.
+
+        Args:
+            frames: index and picture, in temporal order.
+
+        Yields:
+            The index, and what is found; ``None`` if there is nobody.
+        """
+        seen = in_threads(lambda one: (*one, self._person.everybody(one[1])), frames)
+        for index, frame, poses in seen:
+            yield index, self._chosen(frame, poses)
+
+    def _chosen(self, frame: Image, poses: list[Pose]) -> Detection | None:
+        pose = self._person.choose(frame, poses)
         if pose is None:
             return None
         height, width = frame.shape[:2]

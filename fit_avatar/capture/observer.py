@@ -139,13 +139,14 @@ class Observer:
             return self._fill(choose, lambda indices: ((i, known.get(i)) for i in indices), lambda found: found.points)
 
         def examine(indices: Sequence[int]) -> Iterator[tuple[int, Candidate | None]]:
-            for index, frame in self.clip.frames(indices):
-                detection = detector.detect(frame) if track is None or index in track.points else None
+            wanted = indices if track is None else [index for index in indices if index in track.points]
+            for index, detection in detector.detect_each(self.clip.frames(wanted)):
                 if detection is None:
                     yield index, None
                     continue
                 points = track.points[index] if track is not None else join_parts(detection.keypoints)
                 yield index, Candidate(points, detection.probability, detection)
+            yield from ((index, None) for index in indices if index not in wanted)
 
         with MediaPipeDetector(pose_model=self.pose_model) as detector:
             return self._fill(choose, examine, lambda found: found.points)

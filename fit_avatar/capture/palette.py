@@ -97,18 +97,18 @@ class Palette:
         side = 2 * max(window // (2 * cell_px), 1) + 1
         clip_pixels = self.config.clip_weight * (side * cell_px) ** 2
         at = np.arange(labels.shape[0])[:, None] // cell_px * columns + np.arange(labels.shape[1]) // cell_px
-        own = labels.astype(np.int64) * (rows * columns) + at
+        own = at * self.frequency.shape[1] + labels
         logs = []
         for mask, frequency in zip((person, background), self.frequency, strict=True):
-            counts = np.bincount(own[mask], minlength=len(frequency) * rows * columns).reshape(-1, rows, columns)
-            local = np.stack([_window_sum(layer, side) for layer in counts.astype(np.float32)])
-            total = local.sum(0) + clip_pixels
+            counts = np.bincount(own[mask], minlength=rows * columns * len(frequency))
+            local = _window_sum(counts.reshape(rows, columns, -1).astype(np.float32), side)
+            total = local.sum(2) + clip_pixels
             logs.append(np.log((local.ravel()[own] + clip_pixels * frequency[labels]) / total.ravel()[at]))
         return np.asarray(np.clip(logs[0] - logs[1], -limit, limit), np.float32)
 
 
-def _window_sum(layer: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    return np.asarray(cv2.boxFilter(layer, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT))
+def _window_sum(layers: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.boxFilter(layers, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT))
 
 
 def _lab(bgr: Image) -> NDArray[np.float32]:

@@ -203,12 +203,13 @@ class MaskRefiner:
         if self.background is None:
             return nothing, nothing, relit, relit
         c = self.config
-        distance, known = self.background.distance(image, box, floor)
+        compared = self.background.compare(image, box)
+        distance, known = compared.distance(floor), compared.known
         excess = (distance / c.plate_sigmas) ** 2 - 1.0
         plate = np.clip(excess * np.where(excess > 0, c.plate_slope, c.plate_against), -c.plate_against, c.plate_for)
         first = int(np.argmax(floor > 0.0)) if floor.any() else len(floor)
         if first < len(floor):
-            relit[first:] = self.background.relit(image, box, first) & (plate[first:] > 0.0)
+            relit[first:] = compared.relit(first) & (plate[first:] > 0.0)
         return np.where(relit, np.minimum(plate, c.plate_for_relit), plate), distance, known, relit
 
     def _trust_plate(

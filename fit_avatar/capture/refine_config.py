@@ -15,7 +15,7 @@ from fit_avatar.capture.palette import DEFAULT_PALETTE, PaletteConfig
 class RefinementConfig:
     """Settings of the masks' refinement. Lengths in heights are fractions of the person's height in the picture."""
 
-    work_height_px: int = 600
+    work_height_px: int = 480
     """Height of the person at which evidence is gathered, in pixels; larger crops are scaled down, and only the
     boundary is treated at full size. Chosen by hand."""
     edge_band: float = 0.002
@@ -57,7 +57,7 @@ class RefinementConfig:
     """… unless its colour contradicts with clip-wide log odds beyond this … Chosen by hand."""
     seed_coarse_log_odds: float = 2.5
     """… and the coarse mask's log odds are within this bound. Chosen by hand."""
-    smoothness: float = 5.0
+    smoothness: float = 4.0
     """Strength (λ) of the edge-aware smoothing. Chosen by hand."""
     smoothing_colour_sigma: float = 15.0
     """Difference in colour at which the smoothing stops (σ), in grey levels. Chosen by hand."""

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from fit_avatar.capture.blank import BLANK, DEFAULT_BLANK, FADING, BlankConfig, find_blank, measure_structure
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.frames.matte import composed
+from fit_avatar.capture.frames.source import Decoded
 from fit_avatar.capture.types import LeftOut
+from fit_avatar.io.threads import in_threads
 
 REPEATS = "it repeats the frame before"
 BLURRED = "it is blurred compared with its neighbours"
@@ -95,15 +97,20 @@ def measure_frames(
     total = source.info.frame_count or 0
     change, sharpness, structure, times = [], [], [], []
     previous: NDArray[np.float32] | None = None
-    for each in source.decode():
-        index, grey = each.index, cv2.cvtColor(composed(each.picture, each.alpha), cv2.COLOR_BGR2GRAY)
+
+    def measure(each: Decoded) -> tuple[int, float, NDArray[np.float32], float, float]:
+        grey = cv2.cvtColor(composed(each.picture, each.alpha), cv2.COLOR_BGR2GRAY)
         scale = config.thumbnail_px / max(grey.shape)
         thumbnail = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
         detail = cv2.resize(grey, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+        sharp = float(cv2.Laplacian(detail, cv2.CV_32F).var())
+        return each.index, each.time_s, thumbnail, sharp, measure_structure(thumbnail, config.blank)
+
+    for index, time_s, thumbnail, sharp, structured in in_threads(measure, source.decode()):
         change.append(np.inf if previous is None else _change(thumbnail, previous, config))
-        sharpness.append(float(cv2.Laplacian(detail, cv2.CV_32F).var()))
-        structure.append(measure_structure(thumbnail, config.blank))
-        times.append(each.time_s)
+        sharpness.append(sharp)
+        structure.append(structured)
+        times.append(time_s)
         previous = thumbnail
         if progress:
             progress(index + 1, max(total, index + 1))

@@ -78,7 +78,8 @@ def _fit_turn(a: FloatArray, b: FloatArray, limit: float) -> tuple[FloatArray, F
     """Return the rotation from rays to rays with which most agree, and each ray's error in radians."""
     pairs = np.random.default_rng(0).integers(0, len(a), (TRIES, 2))
     turns = _frames(b[pairs]) @ _frames(a[pairs]).transpose(0, 2, 1)
-    agreeing = [np.count_nonzero(_angles(a @ turn.T, b) < limit) for turn in turns]
+    cosines = turns.reshape(-1, 9) @ (b[:, :, None] * a[:, None]).reshape(-1, 9).T
+    agreeing = np.count_nonzero(cosines > 1.0 - limit**2 / 2.0, axis=1)
     turn = turns[int(np.argmax(agreeing))]
     for _ in range(REFINEMENTS):
         near = _angles(a @ turn.T, b) < limit

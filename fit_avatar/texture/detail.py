@@ -18,6 +18,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.operators import smoothed
 from fit_avatar.capture.types import Camera
 from fit_avatar.correspondence.optical_flow import OPTICAL_FLOW, OpticalFlowConfig, residual_flow
+from fit_avatar.io.threads import in_threads
 from fit_avatar.visibility.raster import rasterize
 from fit_avatar.visibility.views import View
 
@@ -141,11 +142,11 @@ def paint_detail(
     total = np.where(support > 0, mean_weight, 0).astype(np.float32)
     colours = total[:, None] * mean
     support = support.copy()
-    for k, frame in enumerate(frames):
-        faces = np.flatnonzero(weights[atlas.faces, k].max(axis=1) > 0)
+
+    def shown_by(k: int) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+        """Return texels [n] that a frame shows, their weight [n] and colour [n, 3]."""
+        frame, faces = frames[k], np.flatnonzero(weights[atlas.faces, k].max(axis=1) > 0)
         texels = atlas.texels_of(faces)[0]
-        if not len(texels):
-            continue
         viewed = view_texels(atlas, texels, frame.view, camera, frame.vertices, frame.normals)
         shown = viewed.confidence > 0
         texels, pixels, confidence = texels[shown], viewed.pixels[shown], viewed.confidence[shown]
@@ -153,7 +154,9 @@ def paint_detail(
             np.concatenate([frame.factor, corrections[k], weights[:, k : k + 1]], axis=1), texels
         )
         weight = values[:, 6] * np.minimum(confidence / config.full_confidence, 1)
-        colour = (frame.crop.colours_at(pixels) * values[:, :3] + values[:, 3:6]).clip(0, 255)
+        return texels, weight, (frame.crop.colours_at(pixels) * values[:, :3] + values[:, 3:6]).clip(0, 255)
+
+    for texels, weight, colour in in_threads(shown_by, range(len(frames))):
         colours[texels] += weight[:, None] * colour
         total[texels] += weight
         support[texels] += weight * 1e-3  # seen, if by this frame alone

@@ -37,7 +37,9 @@ class InteriorConfig:
     tongue: tuple[float, float, float] = (0.82, 0.62, 0.62)
     """The tongue, likewise."""
     around_m: float = 0.008
-    """The skin around a part of the face's inside is what is so near to it on the default body."""
+    """The skin around a part of the face's inside is what is so near to it on the default body …"""
+    reach_m: float = 0.05
+    """… or the nearest, which is looked for so far from all of these parts."""
 
 
 INTERIOR = InteriorConfig()
@@ -72,15 +74,17 @@ def fill_interior(
     skin = body.skin.cpu().numpy()
     label = np.where(skin[faces[:, 0]], islands(body), -1 - piece[faces[:, 0]])  # islands of skin, and loose pieces
     places = atlas.interpolate(template)
-    outside = np.flatnonzero(~inside[atlas.face] & skin[faces[atlas.face, 0]])
-    tree = cKDTree(places[outside])
+    outside = np.flatnonzero(_around(inside, template, faces, config.reach_m)[atlas.face] & skin[faces[atlas.face, 0]])
+    tree, skin_colours = cKDTree(places[outside]), colours[outside]
+    inner = np.flatnonzero(inside[atlas.face])
+    label_of_inner = label[atlas.face[inner]]
     for each in np.unique(label[inside]):
         corners = np.unique(faces[inside & (label == each)])
-        texels = np.flatnonzero(inside[atlas.face] & (label[atlas.face] == each))
+        texels = inner[label_of_inner == each]
         hidden = texels[~seen[texels]]
         if not len(hidden):
             continue
-        around = _colour_around(tree, template[corners], colours[outside], config.around_m)
+        around = _colour_around(tree, template[corners], skin_colours, config.around_m)
         paired = abs(template[corners, 0].mean()) > config.around_m
         if not paired:
             tint = np.array(config.mouth if each >= 0 else config.tongue)
@@ -121,6 +125,16 @@ def _eye(
     position = np.searchsorted(texels, hidden)
     at = (np.minimum(angle[position], config.white_deg) / config.bin_deg - 0.5).clip(0, last)
     return np.asarray(np.stack([np.interp(at, np.arange(last + 1), tints[:, c]) for c in range(3)], 1))
+
+
+def _around(inside: BoolArray, template: FloatArray, faces: IntArray, reach: float) -> BoolArray:
+    """Return which triangles [F] are not inside, and near those that are."""
+    corners = template[faces]
+    box = corners[inside].reshape(-1, 3)
+    if not len(box):
+        return ~inside
+    near = (corners > box.min(axis=0) - reach) & (corners < box.max(axis=0) + reach)
+    return np.asarray(~inside & near.all(axis=(1, 2)))
 
 
 def _colour_around(tree: cKDTree, corners: FloatArray, colours: FloatArray, radius: float) -> FloatArray:

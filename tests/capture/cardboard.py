@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -109,6 +110,9 @@ class FigureDetector:
         return self
 
     def __exit__(self, *_: object) -> None: ...
+
+    def detect_each(self, frames: Iterable[tuple[int, NDArray[np.uint8]]]) -> Iterator[tuple[int, Detection | None]]:
+        return ((index, self.detect(frame)) for index, frame in frames)
 
     def detect(self, picture: NDArray[np.uint8]) -> Detection | None:
         red = (picture[..., 2].astype(int) - picture[..., 1]) > 70

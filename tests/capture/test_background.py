@@ -45,25 +45,25 @@ def test_changing_colour_is_noise_of_chromaticity_not_of_brightness() -> None:
 
 
 def test_same_colour_is_near_and_another_chromaticity_is_far() -> None:
-    same, known = constant().distance(WALL, BOX)
-    assert same.max() < 0.1 and known.all()
-    other, _ = constant().distance(WALL // np.array([1, 1, 2], np.uint8), BOX)
+    same = constant().compare(WALL, BOX)
+    assert same.distance().max() < 0.1 and same.known.all()
+    other = constant().compare(WALL // np.array([1, 1, 2], np.uint8), BOX).distance()
     assert other.min() > 8
 
 
 def test_a_deep_shadow_is_background_on_the_floor_only() -> None:
     floor = np.repeat([0.0, 1.0], 10).astype(np.float32)
-    darker, _ = constant().distance((WALL * 0.7).astype(np.uint8), BOX, floor)
-    without, _ = constant().distance((WALL * 0.7).astype(np.uint8), BOX)
+    darker = constant().compare((WALL * 0.7).astype(np.uint8), BOX).distance(floor)
+    without = constant().compare((WALL * 0.7).astype(np.uint8), BOX).distance()
     assert darker[:10].min() > 1.8 * darker[10:].max()
     assert np.allclose(without, darker[0, 0])
-    other_chroma, _ = constant().distance(WALL // np.array([1, 1, 2], np.uint8), BOX, floor)
+    other_chroma = constant().compare(WALL // np.array([1, 1, 2], np.uint8), BOX).distance(floor)
     assert other_chroma.min() > 8
 
 
 def test_a_brightening_is_no_shadow() -> None:
-    brighter, _ = constant().distance((WALL * 1.2).astype(np.uint8), BOX)
-    darker, _ = constant().distance((WALL * 0.8).astype(np.uint8), BOX)
+    brighter = constant().compare((WALL * 1.2).astype(np.uint8), BOX).distance()
+    darker = constant().compare((WALL * 0.8).astype(np.uint8), BOX).distance()
     assert brighter.min() > 1.5 * darker.max()
 
 

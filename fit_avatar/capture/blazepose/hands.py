@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fit_avatar.capture.blazepose.models import HAND_LANDMARKS, HAND_REGION, Model
 from fit_avatar.capture.blazepose.part import Following, Part, followed, points_of
 from fit_avatar.capture.blazepose.region import Region
+from fit_avatar.io.threads import in_threads
 
 INPUT, REGION_INPUT = 224, 256
 """Sides of the models' inputs, in pixels."""
@@ -69,9 +70,8 @@ class HandEstimator:
             pose: the 33 landmarks (u, v, depth, visibility) of the person. [33, 4]
             before: the same person's hands in the frame before.
         """
-        left, right = (
-            self._hand(picture, pose[list(points)], hand) for points, hand in zip(POSE_HANDS, before, strict=True)
-        )
+        wanted = zip(POSE_HANDS, before, strict=True)
+        left, right = in_threads(lambda one: self._hand(picture, pose[list(one[0])], one[1]), wanted)
         if left is not None and right is not None and _apart(left, right) < self.config.same_place:
             wrists = pose[[hand[0] for hand in POSE_HANDS], 3]
             return (left, None) if wrists[0] >= wrists[1] else (None, right)

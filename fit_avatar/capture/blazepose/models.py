@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.io.optional import detector_remedy
 
 FOLDER = Path(__file__).parent / "models"
+_ONE_AT_A_TIME = threading.Lock()
+"""Who discards what is written to the terminal: two at once would not put it back."""
 IDENTIFIER = b"TFL3"
 """Of TensorFlow Lite's file format, after the first four bytes."""
 
@@ -78,7 +81,7 @@ MODEL_FILES = (PERSON_DETECTOR, POSE_LANDMARKS, FACE_DETECTOR, FACE_LANDMARKS, H
 
 
 class Model:
-    """A model, ready to run on one thread.
+    """A model, ready to run on one thread, or on several at once: each then gets an interpreter of its own.
 
     Raises:
         MissingDependencyError: LiteRT is not installed or does not load, or the file is no model.
@@ -86,22 +89,27 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         """Load a model file."""
-        with quiet_stderr():
-            self._interpreter: Any = _interpreter(path)
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
+        self._path = path
+        first = _interpreter(path)
+        self._idle: list[Any] = [first]
+        self._inputs, self._outputs = first.get_input_details(), first.get_output_details()
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Return the shapes of the input and of the outputs, each with a batch of one."""
-        details = (*self._interpreter.get_input_details(), *self._interpreter.get_output_details())
-        return tuple(tuple(map(int, detail["shape"])) for detail in details)
+        return tuple(tuple(map(int, detail["shape"])) for detail in (*self._inputs, *self._outputs))
 
     def __call__(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run the model on one picture [S, S, 3] and return its outputs, each with a batch of one."""
-        self._interpreter.set_tensor(self._input, picture[None])
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
+        try:
+            interpreter = self._idle.pop()
+        except IndexError:  # other threads have them all
+            interpreter = _interpreter(self._path)
+        interpreter.set_tensor(self._inputs[0]["index"], picture[None])
+        interpreter.invoke()
+        values = [interpreter.get_tensor(output["index"]) for output in self._outputs]
+        self._idle.append(interpreter)
+        return values
 
 
 def given_model(path: Path, shapes: Sequence[Sequence[int]], what: str) -> Model:
@@ -140,8 +148,9 @@ def _import() -> Any:
 
 def _interpreter(path: Path) -> Any:
     try:
-        interpreter = _import()(str(path), num_threads=1)
-        interpreter.allocate_tensors()
+        with quiet_stderr():
+            interpreter = _import()(str(path), num_threads=1)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError):
         raise MissingDependencyError(
             f"the model file {path} is missing or damaged: install fit-avatar again, or give --keypoints and --masks"
@@ -151,17 +160,18 @@ def _interpreter(path: Path) -> Any:
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Discard what C++ code writes to the terminal while models load."""
-    try:
-        saved = os.dup(2)
-    except OSError:
-        yield
-        return
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
+    """Discard what C++ code writes to the terminal while models load, in one thread after the other."""
+    with _ONE_AT_A_TIME:
+        try:
+            saved = os.dup(2)
+        except OSError:
+            yield
+            return
+        sink = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(sink, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(sink)

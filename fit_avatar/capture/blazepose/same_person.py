@@ -44,9 +44,17 @@ class SamePerson:
 
     def find(self, picture: NDArray[np.uint8]) -> Pose | None:
         """Estimate the pose of the person in a BGR picture [H, W, 3]; ``None`` if there is nobody."""
+        return self.choose(picture, self.everybody(picture))
+
+    def everybody(self, picture: NDArray[np.uint8]) -> list[Pose]:
+        """Estimate the poses of all people in a BGR picture [H, W, 3]; it does not matter in what order of frames."""
         poses = list[Pose]()
         for region in self.estimator.find_people(picture, MOST_PEOPLE):
             self._add(self.estimator.estimate(picture, region), poses)
+        return poses
+
+    def choose(self, picture: NDArray[np.uint8], poses: list[Pose]) -> Pose | None:
+        """Choose the person among :meth:`everybody` in the next BGR picture [H, W, 3]; ``None`` if there is nobody."""
         self.others |= len(poses) > 1
         if self.others and self._last is not None and not any(map(self._stayed, poses)):
             self._add(self.estimator.estimate(picture, self._last), poses)
