@@ -85,12 +85,12 @@ class Background:
         size = image.shape[1::-1]
         plate = cv2.resize(self.mean[box], size, interpolation=cv2.INTER_AREA).astype(np.float32)
         known = cv2.resize(self.known[box].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-        sigmas = (cv2.resize(s[box], size) for s in (self.brightness_sigma, self.chroma_sigma))
+        of_brightness, of_chroma = (cv2.resize(s[box], size) for s in (self.brightness_sigma, self.chroma_sigma))
         colour = image.astype(np.float32)
         norm = np.maximum(_dot(plate, plate), 1.0)
         brightness, square = _dot(plate, colour) / norm, _dot(colour, colour)
         chroma = np.maximum(square - brightness * brightness * norm, 0.0)
-        return Comparison(brightness, chroma, square, norm, *sigmas, known, self.config)
+        return Comparison(brightness, chroma, square, norm, of_brightness, of_chroma, known, self.config)
 
 
 @dataclass(frozen=True)
