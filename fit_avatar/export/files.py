@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from fit_avatar.export.skeletons import Skeleton
 from fit_avatar.export.usd import import_pxr, write_usdz
 from fit_avatar.export.vrm import VrmMeta, write_vrm
 from fit_avatar.export.world import in_world
+from fit_avatar.io.threads import in_threads
 
 EXTRA_FILES = {
     "bvh": ("avatar.bvh",),
@@ -123,10 +124,9 @@ def write_avatar(
     """
     style, moving = style or Style(), in_world(body, every or _fitted(state, capture), capture)
     bound, poses = in_bind_pose(body, moving.state, style.bind)
-    obj = write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement)
     clip = (capture.fps, texture, moving.frame_indices)
-    return [
-        write_glb(
+    jobs: list[Callable[[], Path]] = [
+        lambda: write_glb(
             folder / "avatar.glb",
             bound,
             poses,
@@ -137,13 +137,15 @@ def write_avatar(
             name=style.animation,
             blendshapes=style.blendshapes,
         ),
-        obj,
-        obj.with_suffix(".mtl"),
-        obj.with_suffix(".png"),
-        *([] if displacement is None else [folder / "avatar_normal.png"]),
-        write_npz(folder / "avatar.npz", body, state, capture, every),
-        *([write_keypoints(folder / "keypoints.npz", capture)] if (capture.keypoints[..., 2] > 0).any() else []),
+        lambda: write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement),
+        lambda: write_npz(folder / "avatar.npz", body, state, capture, every),
     ]
+    if (capture.keypoints[..., 2] > 0).any():
+        jobs.append(lambda: write_keypoints(folder / "keypoints.npz", capture))
+    glb, obj, *arrays = in_threads(lambda job: job(), jobs)
+    pictures = [obj.with_suffix(".mtl"), obj.with_suffix(".png")]
+    pictures += [] if displacement is None else [folder / "avatar_normal.png"]
+    return [glb, obj, *pictures, *arrays]
 
 
 def write_extra(
