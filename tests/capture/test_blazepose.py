@@ -130,6 +130,20 @@ def test_metric_landmarks_have_the_size_of_a_person(frame: np.ndarray) -> None:
     assert 1.2 < np.ptp(found.world[:, 1]) < 2.0  # from the eyes to the feet
 
 
+def test_frames_that_are_looked_at_at_once_show_the_same_as_one_after_the_other() -> None:
+    frames = list(read_frames(DEMO, [10, 40, 70]))
+    with MediaPipeDetector() as detector:
+        alone = {index: detector.detect(frame) for index, frame in frames}
+    with MediaPipeDetector() as detector:
+        together = dict(detector.detect_each([*frames[:2], (-1, np.zeros_like(frames[0][1])), frames[2]]))
+    assert list(together) == [10, 40, -1, 70] and together[-1] is None
+    for index, one in alone.items():
+        other = together[index]
+        assert one is not None and other is not None
+        np.testing.assert_array_equal(one.keypoints, other.keypoints)
+        np.testing.assert_array_equal(one.probability, other.probability)
+
+
 FORBID_SOCKETS = """
 import ctypes, platform, struct, sys
 def forbid(event, arguments):
