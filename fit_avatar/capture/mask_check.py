@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.capture.box import bounding_box, mask_height
+from fit_avatar.capture.box import Box, bounding_box, mask_height
 from fit_avatar.capture.cut_off import CUT_OFF
 from fit_avatar.capture.feet import lowest_of_feet
 from fit_avatar.capture.person import MIN_CONFIDENCE
@@ -101,11 +101,15 @@ def clean_mask(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_
     Returns:
         The cleaned mask. [H, W]
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    if count < 2:
+    tight = bounding_box(mask)
+    if tight is None:
         return mask
+    box = slice(max(tight[0].start - 1, 0), tight[0].stop + 1), slice(max(tight[1].start - 1, 0), tight[1].stop + 1)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask[box].astype(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA]
     u, v, seen = _pixels(keypoints, mask.shape, config)
+    u, v = u - box[1].start, v - box[0].start
+    seen &= (u >= 0) & (v >= 0) & (u < labels.shape[1]) & (v < labels.shape[0])
     held = np.bincount(labels[v[seen], u[seen]], minlength=count)
     held[0] = 0
     largest = 1 + int(np.argmax(areas[1:]))
@@ -118,7 +122,20 @@ def clean_mask(mask: Mask, keypoints: Points, config: MaskCheckConfig = DEFAULT_
     _, hole_labels, hole_stats, _ = cv2.connectedComponentsWithStats((~person).astype(np.uint8), connectivity=4)
     fill = hole_stats[:, cv2.CC_STAT_AREA] < config.max_hole * area
     fill[0] = False
-    return np.asarray(person | fill[hole_labels])
+    for side, inner in _sides(hole_labels, box, mask.shape):
+        fill[side] &= not inner  # it goes on outside of the box
+    cleaned = np.zeros_like(mask)
+    cleaned[box] = person | fill[hole_labels]
+    return cleaned
+
+
+def _sides(labels: NDArray[np.int32], box: Box, shape: tuple[int, ...]) -> Iterator[tuple[NDArray[np.int32], bool]]:
+    """Yield the labels along each side of a box, and whether the picture goes on there."""
+    rows, columns = box
+    yield labels[0], rows.start > 0
+    yield labels[-1], rows.stop < shape[0]
+    yield labels[:, 0], columns.start > 0
+    yield labels[:, -1], columns.stop < shape[1]
 
 
 def check_masks(
