@@ -46,7 +46,7 @@ class SurfaceTrackerConfig:
     """Size of the person in the images that are compared: a pixel is then 3 to 4 mm."""
     margin: float = 0.03
     """Margin of these images around the mask, in person heights: the body may be a little outside the mask."""
-    frames: int = 120
+    frames: int = 60
     """Frames in which points are found, at most, spread evenly: those in between move as their neighbours do."""
     points: int = 400
     """Points that are kept in each frame: those with the highest confidence."""
@@ -174,6 +174,8 @@ class _PosedClip:
     camera: Camera
     crops: dict[int, _ReducedCrop]
     config: SurfaceTrackerConfig
+    drawn: dict[int, tuple[Raster, View]] = field(default_factory=dict)
+    """Frames of the mean texture, until they are matched."""
 
     @classmethod
     def of(
@@ -206,7 +208,8 @@ class _PosedClip:
         def add(t: int) -> tuple[NDArray[np.uint8], FloatArray]:
             """Return the coarse colours of the vertices [V, 3], and their weights [V]."""
             reduced, camera = self.crops[t], self.crops[t].camera(self.camera)
-            crop, (_, view) = PersonCrop.of(reduced.image, reduced.mask > 127), self._view(t)
+            self.drawn[t] = self._view(t)
+            crop, view = PersonCrop.of(reduced.image, reduced.mask > 127), self.drawn[t][1]
             mean.add(t, view, crop, camera, self.vertices[t], self.normals[t])
             viewed = view.at(self.vertices[t], self.normals[t], camera)
             weight = view.seen * viewed.confidence * viewed.cosine.clip(0, 1) ** mean.config.cosine_power
@@ -225,7 +228,7 @@ class _PosedClip:
     ) -> tuple[FloatArray, NDArray[np.int64]]:
         """Return (u, v, confidence) [N, 3] of the most certain candidate vertices in one frame, and which [N]."""
         crop, config = self.crops[t], self.config
-        raster, view = self._view(t)
+        raster, view = self.drawn.pop(t) if t in self.drawn else self._view(t)
         rendered = render_textured(self.body, raster, texture, shading)
         drawn, person = raster.mask.numpy(), crop.mask > 127
         flow, certainty = dense_matches(rendered, drawn, crop.image, person, config.optical_flow)

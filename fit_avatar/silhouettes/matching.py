@@ -54,15 +54,30 @@ def match_contours(
     view = torch.nn.functional.normalize(vertices, dim=-1)
     edge_on = (normals * view).sum(-1).abs()  # [T, N]
     candidates = edge_on.topk(min(rim, edge_on.shape[1]), dim=1, largest=False).indices
-    index2 = candidates[..., None].expand(-1, -1, 2)
-    rim_pixels = pixels.gather(1, index2)
-    rim_normals = torch.nn.functional.normalize(normals[..., :2].gather(1, index2), dim=-1)
+    rows, order = pixels[..., 1].gather(1, candidates).sort(dim=1)
+    candidates = candidates.gather(1, order)
+    columns = pixels[..., 0].gather(1, candidates)
+    outward = normals[..., :2].gather(1, candidates[..., None].expand(-1, -1, 2))
+    outward = torch.nn.functional.normalize(outward, dim=-1)
 
-    gate = gate_px[:, None, None]
-    distance = torch.cdist(contours.points, rim_pixels)  # [T, C, R]
-    agreement = contours.normals @ rim_normals.transpose(1, 2)
-    apart = (distance >= gate).logical_or_(agreement <= config.min_cosine)
-    cost = distance.sub_(agreement.mul_(gate)).masked_fill_(apart, torch.inf)  # in place: bound by memory
-    best = cost.min(-1)
-    weights = contours.weights * torch.isfinite(best.values)
-    return ContourMatches(candidates.gather(1, best.indices), weights)
+    # only pairs within the gate, first by their rows, are compared: a few per cent of all
+    along, row = contours.points.unbind(-1)
+    first = torch.searchsorted(rows, row - gate_px[:, None])
+    count = (torch.searchsorted(rows, row + gate_px[:, None], right=True) - first).flatten()
+    point = torch.repeat_interleave(count)
+    offset = first + rows.shape[1] * torch.arange(len(rows), device=rows.device)[:, None]
+    place = torch.arange(len(point), device=rows.device) + (offset.flatten() - count.cumsum(0) + count)[point]
+    gate = gate_px[:, None].expand_as(row).flatten()[point]
+    across = along.flatten()[point] - columns.flatten()[place]
+    near = (across.abs() < gate).nonzero()[:, 0]
+    point, place, gate, across = point[near], place[near], gate[near], across[near]
+    distance = torch.hypot(across, row.flatten()[point] - rows.flatten()[place])
+    agreement = (contours.normals.flatten(0, 1)[point] * outward.flatten(0, 1)[place]).sum(-1)
+    agrees = ((distance < gate) & (agreement > config.min_cosine)).nonzero()[:, 0]
+    point, place, cost = point[agrees], place[agrees], (distance - agreement * gate)[agrees]
+
+    best = cost.new_full((row.numel(),), torch.inf).scatter_reduce_(0, point, cost, "amin")
+    wins = cost == best[point]
+    winner = place.new_zeros(row.numel()).scatter_reduce_(0, point[wins], place[wins], "amin", include_self=False)
+    matched = candidates.flatten()[winner].view_as(row)
+    return ContourMatches(matched, contours.weights * torch.isfinite(best).view_as(row))
