@@ -24,6 +24,8 @@ from fit_avatar.solvers.problem import Evaluation, Fields, Objective
 from fit_avatar.solvers.unknowns import Unknowns
 
 PROBES = 16
+PRODUCTS_BETWEEN_CHECKS = 10
+"""What has converged stands still, so that further products change nothing. Chosen by hand."""
 Precondition = Callable[[Steps], Steps]
 
 
@@ -96,9 +98,10 @@ class MatrixFreeSystem:
         direction = turned = self.precondition(residual)
         agreement = self._dot(residual, turned)
         target = agreement * self.options.tolerance**2
-        for _ in range(self.options.max_products):
+        every = products_between_checks(target.device)
+        for i in range(self.options.max_products):
             going = (agreement > target) & (agreement > 0)
-            if not going.any():
+            if i % every == 0 and not bool(going.any()):
                 return solution
             product = self.products.normal(direction)
             product = {n: p + self._scaled(damping, self.diagonal[n] * direction[n]) for n, p in product.items()}
@@ -111,7 +114,8 @@ class MatrixFreeSystem:
             ratio = torch.where(going, agreement / last.clamp_min(1e-300), 0.0)
             direction = {n: t + self._scaled(ratio, direction[n]) for n, t in turned.items()}
         left = float((agreement / target.clamp_min(1e-300)).amax().sqrt()) * self.options.tolerance
-        self.warning = f"conjugate gradients did not converge (residual {left:.0e})"
+        if left > self.options.tolerance:
+            self.warning = f"conjugate gradients did not converge (residual {left:.0e})"
         return solution
 
     def decrease(self, steps: Steps) -> Tensor:
@@ -126,6 +130,11 @@ class MatrixFreeSystem:
     def _scaled(self, factor: Tensor, step: Tensor) -> Tensor:
         """Return a step times a factor for each clip."""
         return factor.to(step).reshape(*factor.shape, *[1] * (step.dim() - self.batch)) * step
+
+
+def products_between_checks(device: torch.device) -> int:
+    """Return how many products are made before it is asked whether all has converged, since to ask is to wait."""
+    return 1 if device.type == "cpu" else PRODUCTS_BETWEEN_CHECKS
 
 
 class MatrixFree:
@@ -166,7 +175,7 @@ def estimated_diagonal(products: Products, probes: int = PROBES) -> Steps:
         }
         product = products.normal(probe)
         diagonal = {n: d + probe[n] * product[n] / probes for n, d in diagonal.items()}
-    return {n: d.clamp_min(1e-3 * float(d.abs().mean()) + 1e-12) for n, d in diagonal.items()}
+    return {n: torch.maximum(d, 1e-3 * d.abs().mean() + 1e-12) for n, d in diagonal.items()}
 
 
 def _smooth_inverse(
