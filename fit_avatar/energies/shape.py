@@ -71,7 +71,7 @@ def _bone(shift: Tensor) -> Tensor:
 
 def _bias_jacobian(x: PosedBody, in_noise: bool = False, keypoint_noise_m: Tensor | float = 0.03) -> Blocks:
     identity = identity_block(x.keypoint_bias.flatten(-2))
-    return Blocks(shared={"keypoint_bias": identity / keypoint_noise_m if in_noise else identity})
+    return Blocks(shared={"keypoint_bias": identity / _of_points(keypoint_noise_m) if in_noise else identity})
 
 
 @energy(observes=("keypoint_noise_m",), jacobian=_bias_jacobian)
@@ -80,4 +80,9 @@ def keypoint_bias_prior(x: PosedBody, in_noise: bool = False, keypoint_noise_m: 
 
     → [..., 1, K, 3] metres, or with ``in_noise`` in units of the detector's noise.
     """
-    return x.keypoint_bias / keypoint_noise_m if in_noise else x.keypoint_bias
+    return x.keypoint_bias / _of_points(keypoint_noise_m) if in_noise else x.keypoint_bias
+
+
+def _of_points(noise: Tensor | float) -> Tensor | float:
+    """Return the noise of each clip [..., 1] so that it divides points. [..., 1, 1, 1]; one number stays as it is"""
+    return noise[..., None, None] if isinstance(noise, Tensor) and noise.dim() else noise
