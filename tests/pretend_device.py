@@ -48,7 +48,7 @@ class _There(Tensor):
         compressed = real.layout not in (torch.strided, torch.sparse_coo)
         found = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
             cls, real.shape, strides=None if compressed else real.stride(),
-            storage_offset=0 if real.layout != torch.strided else real.storage_offset(), dtype=real.dtype,
+            storage_offset=real.storage_offset() if real.layout == torch.strided else None, dtype=real.dtype,
             layout=real.layout, device=DEVICE,
         )  # fmt: skip
         found.numbers = real
