@@ -88,8 +88,23 @@ class Body:
         whole = Points(self.template, self.shape_basis, self.lbs_weights, self.pose_basis)
         return whole if index is None else whole.take(index)
 
+    @cached_property
+    def skin_index(self) -> Tensor:
+        """Return the vertices of the skin, without eyes and teeth. int64 [N]"""
+        return torch.nonzero(self.skin)[:, 0]
+
     def spread_vertices(self, spacing_m: float) -> Tensor:
         """Return skin that can be seen, thinned to about one vertex per ``spacing_m`` (0: all). int64 [N]"""
+        if spacing_m not in self._spread:
+            self._spread[spacing_m] = self._thinned(spacing_m)
+        return self._spread[spacing_m]
+
+    @cached_property
+    def _spread(self) -> dict[float, Tensor]:
+        """What :meth:`spread_vertices` has returned so far."""
+        return {}
+
+    def _thinned(self, spacing_m: float) -> Tensor:
         chosen = torch.nonzero(self.skin if self.covered is None else self.skin & ~self.covered)[:, 0]
         if spacing_m <= 0:
             return chosen

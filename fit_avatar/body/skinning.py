@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.body.constants import places
 from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
 from fit_avatar.body.state import BodyState
@@ -66,23 +67,22 @@ def pose_skeleton(body: Body, betas: Tensor, rotations: Tensor, transl: Tensor) 
         transl: translation added to the pelvis. [..., T, 3]
     """
     rest = body.joint_template + weighted_sum(body.joint_basis, betas)
-    levels = _levels(body.parents)
+    levels, order = _levels(body.parents, rotations.device)
     turn, place = rotations[..., :1, :, :], rest[..., :1, :] + transl[..., None, :]
-    turns, places = [turn], [place]
+    turns, joints = [turn], [place]
     skinned = turn @ body.bind_rotations[0].T
     skins = [skinned]
     for level in levels[1:]:
         bones = rest[..., level.joints, :] - rest[..., level.parents, :]
         place = place[..., level.above, :] + (skinned[..., level.above, :, :] @ bones[..., None])[..., 0]
         turn = turn[..., level.above, :, :] @ rotations[..., level.joints, :, :]
-        skinned = turn @ body.bind_rotations[list(level.joints)].transpose(-1, -2)
+        skinned = turn @ body.bind_rotations[level.joints].transpose(-1, -2)
         turns.append(turn)
-        places.append(place)
+        joints.append(place)
         skins.append(skinned)
-    order = sorted(range(len(body.parents)), key=[j for level in levels for j in level.joints].__getitem__)
     return Skeleton(
         rest_joints=rest,
-        joints=torch.cat(places, -2)[..., order, :],
+        joints=torch.cat(joints, -2)[..., order, :],
         rotations=rotations,
         global_rotations=torch.cat(turns, -3)[..., order, :, :],
         skin_rotations=torch.cat(skins, -3)[..., order, :, :],
@@ -91,21 +91,29 @@ def pose_skeleton(body: Body, betas: Tensor, rotations: Tensor, transl: Tensor) 
 
 @dataclass(frozen=True)
 class _Level:
-    joints: tuple[int, ...]
-    parents: tuple[int, ...]
-    above: tuple[int, ...]  # the parents' places in the level above
+    """The joints of a tree at one distance from its root, as int64 on one device."""
+
+    joints: Tensor
+    parents: Tensor
+    above: Tensor  # the parents' places in the level above
 
 
 @cache
-def _levels(parents: tuple[int, ...]) -> tuple[_Level, ...]:
-    """Group the joints of a tree by their distance from the root."""
-    levels = [_Level((0,), (), ())]
-    while sum(len(level.joints) for level in levels) < len(parents):
-        before = levels[-1].joints
-        joints = tuple(j for j, parent in enumerate(parents) if parent in before)
-        above = tuple(parents[j] for j in joints)
-        levels.append(_Level(joints, above, tuple(before.index(parent) for parent in above)))
-    return tuple(levels)
+def _levels(parents: tuple[int, ...], device: torch.device) -> tuple[tuple[_Level, ...], Tensor]:
+    """Group the joints of a tree by their distance from the root; and return where each joint is among the groups."""
+
+    def there(index: list[int]) -> Tensor:
+        return torch.tensor(index, dtype=torch.long, device=device)
+
+    groups, levels = [[0]], [_Level(there([0]), there([]), there([]))]
+    while sum(map(len, groups)) < len(parents):
+        before = groups[-1]
+        joints = [j for j, parent in enumerate(parents) if parent in before]
+        above = [parents[j] for j in joints]
+        groups.append(joints)
+        levels.append(_Level(there(joints), there(above), there([before.index(parent) for parent in above])))
+    order = [j for group in groups for j in group]
+    return tuple(levels), there(sorted(range(len(parents)), key=order.__getitem__))
 
 
 def pose_offsets(pose_basis: Tensor, rotations: Tensor) -> Tensor:
@@ -245,7 +253,7 @@ def _arms(body: Body, skeleton: Skeleton, back: Tensor, points: Tensor, weights:
     maps = maps.unflatten(-1, (-1, 4)).unflatten(-3, (3, -1))  # [..., T, 3, k, j, 4]
     own = torch.einsum("...akb,...kb->...ak", back, skeleton.joints - root)
     maps[..., 3] -= own[..., None]
-    matrix = (maps * _subtree(body.parents).to(points)[..., None]).flatten(-2).flatten(-3, -2)
+    matrix = (maps * _subtree(body.parents, points.dtype, points.device)[..., None]).flatten(-2).flatten(-3, -2)
     homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], -1)
     weighted = (weights[..., None] * homogeneous[..., None, :]).flatten(-2)  # [..., T, M, 4 j]
     arms: Tensor = (weighted @ matrix.transpose(-1, -2)).unflatten(-1, (3, -1))
@@ -282,21 +290,20 @@ def _corrective_jacobian(pose_basis: Tensor, pulled: Tensor, rotations: Tensor) 
 
 
 @cache
-def _subtree(parents: tuple[int, ...]) -> Tensor:
+def _subtree(parents: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return 1 where the column's joint is the row's or below it. [J, J]"""
     below = torch.eye(len(parents))
     for j in range(len(parents) - 1, 0, -1):
         below[parents[j]] += below[j]
-    return below
+    return below.to(device, dtype)
 
 
 def _anchor_shape_jacobian(body: Body, skeleton: Skeleton) -> Tensor:
     """Return the derivative of the anchors ``p_j − S_j J_j`` to the betas. [..., T, J, 3, B]"""
     basis = body.joint_basis
-    parents = list(body.parents[1:])
+    parents = places(body.parents[1:], basis)
     bones = skeleton.skin_rotations[..., parents, :, :] @ (basis[1:] - basis[parents])
     steps = torch.cat([basis[:1].expand(*bones.shape[:-3], -1, -1, -1), bones], -3)
-    chain = _subtree(body.parents).to(basis).T  # a joint's place is the sum of the bones above it
-    places = (chain @ steps.flatten(-2)).unflatten(-1, basis.shape[-2:])
-    moved: Tensor = places - skeleton.skin_rotations @ basis
+    chain = _subtree(body.parents, basis.dtype, basis.device).T  # a joint's place is the sum of the bones above it
+    moved: Tensor = (chain @ steps.flatten(-2)).unflatten(-1, basis.shape[-2:]) - skeleton.skin_rotations @ basis
     return moved

@@ -18,6 +18,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers
 from fit_avatar.body.skinning import blend, pose_offsets
 from fit_avatar.capture.types import Camera
 from fit_avatar.energies.image import match_outlines
@@ -109,8 +110,8 @@ def _preparation(name: str, unpose: Callable[..., Unposed]) -> Callable[..., Map
 def unpose_rays(x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float) -> Rays:
     """Match outline points (C a frame) to vertices and carry their viewing rays into the bind pose."""
     found = _Unposing.of(x, contours, camera, gate_m, rim, spacing_m)
-    centre = contours.points.new_tensor([camera.cx, camera.cy])
-    focal = contours.points.new_tensor([camera.fx, camera.fy])
+    centre = numbers((camera.cx, camera.cy), contours.points)
+    focal = numbers((camera.fx, camera.fy), contours.points)
     slopes = (contours.points - centre) / focal
     rays = torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1)
     # The camera's centre A (v + c) + b = 0 goes to v = −A⁻¹ b − c.

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers, places
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.posed_body import PosedBody
@@ -36,7 +37,7 @@ def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: after Rempe et al. 2021 (HuMoR), the contact term of their test-time optimisation.
     """
-    feet = x.keypoints[..., FEET, :]
+    feet = x.keypoints[..., places(FEET, x.keypoints), :]
     return feet[..., 1:, :, :] - feet[..., :-1, :, :], contact
 
 
@@ -52,7 +53,7 @@ def ground_plane(x: PosedBody, plane: Tensor | None = None, contact: Tensor | No
             unit vector. By default the unknown ``x.plane``. [4] or [..., 1, 4]
         contact: as for :func:`foot_contact`; without it only penetration counts. [..., T−1, 6]
     """
-    feet = x.keypoints[..., FEET, :]
+    feet = x.keypoints[..., places(FEET, x.keypoints), :]
     ground = x.plane if plane is None else plane
     if ground.dim() == 1:
         ground = ground[None]
@@ -80,19 +81,19 @@ def fit_ground(feet: Tensor, stands: Tensor) -> Tensor:
     middle = (weight[..., None] * feet.flatten(-3, -2)).sum(-2) / total.clamp_min(LEAST_CONTACT)
     away = feet - middle[..., None, None, :]
     kinds = torch.eye(3, dtype=feet.dtype, device=feet.device).repeat(2, 1)
-    design = torch.cat([away[..., [0, 2]], kinds.expand(*feet.shape[:-1], 3)], -1).flatten(-3, -2)  # [..., 6 T, 5]
+    design = torch.cat([away[..., ::2], kinds.expand(*feet.shape[:-1], 3)], -1).flatten(-3, -2)  # [..., 6 T, 5]
     normal = torch.einsum("...nk,...n,...nl->...kl", design, weight, design)
-    expected = feet.new_tensor([STANDING_M / STEEP, STANDING_M / STEEP, STANDING_M, STANDING_M, STANDING_M]).square()
+    expected = numbers((STANDING_M / STEEP, STANDING_M / STEEP, STANDING_M, STANDING_M, STANDING_M), feet).square()
     up = torch.einsum("...nk,...n,...n->...k", design, weight, -away[..., 1].flatten(-2))
     slope, height = torch.linalg.solve(normal + expected.diag(), up).split([2, 3], -1)
     n = torch.stack([-slope[..., 0], torch.full_like(slope[..., 0], -1.0), -slope[..., 1]], -1)
-    d = -(n * middle).sum(-1, keepdim=True) - height[..., [0, 1, 2, 0, 1, 2]]
+    d = -(n * middle).sum(-1, keepdim=True) - torch.cat([height, height], -1)
     planes = torch.cat([n[..., None, :].expand(*d.shape, 3), d[..., None]], -1)
     return torch.where(total[..., None] >= LEAST_CONTACT, planes, 0.0)[..., None, :, :]
 
 
 def _ground(x: PosedBody, contact: Tensor) -> Mapping[str, Any]:
-    return {"ground": fit_ground(x.keypoints[..., FEET, :].detach(), _at_frames(contact))}
+    return {"ground": fit_ground(x.keypoints[..., places(FEET, x.keypoints), :].detach(), _at_frames(contact))}
 
 
 @energy(prepare=_ground, makes=("ground",), observes=("contact",), contact="T-1 6")
@@ -107,7 +108,7 @@ def feet_on_ground(x: PosedBody, contact: Tensor, ground: Tensor) -> tuple[Tenso
         contact: as for :func:`foot_contact`. [..., T−1, 6]
         ground: made by the preparation; see :func:`fit_ground`. [..., 1, 6, 4]
     """
-    height = (x.keypoints[..., FEET, :] * ground[..., :3]).sum(-1) + ground[..., 3]
+    height = (x.keypoints[..., places(FEET, x.keypoints), :] * ground[..., :3]).sum(-1) + ground[..., 3]
     below = (height.detach() < 0).to(height)
     return height, torch.maximum(below, _at_frames(contact).expand_as(height))
 
@@ -126,7 +127,7 @@ def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None,
     Returns:
         [..., T−1, 6] in [0, 1], 0 for keypoints that were not seen.
     """
-    feet, confidence = keypoints[..., FEET, :2], keypoints[..., FEET, 2]
+    feet, confidence = keypoints[..., places(FEET, keypoints), :].split([2, 1], -1)
     seen = keypoints[..., 2:] > 0.1
     top = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], torch.inf)).amin((-3, -2))[..., 1]
     bottom = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], -torch.inf)).amax((-3, -2))[..., 1]
@@ -137,7 +138,7 @@ def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None,
         # Across a cut of the video, whose interval is very long, nothing is known to stand.
         usual = frame_intervals_s.median(-1, keepdim=True).values if frame_intervals_s.shape[-1] else frame_intervals_s
         speed = speed.masked_fill((frame_intervals_s > CUT * usual)[..., None], torch.inf)
-    both = torch.minimum(confidence[..., 1:, :], confidence[..., :-1, :])
+    both = torch.minimum(confidence[..., 1:, :, 0], confidence[..., :-1, :, 0])
     sure: Tensor = both.clamp(0, 1) / (1 + speed**4)
     return sure
 

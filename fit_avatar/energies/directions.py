@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fit_avatar.body.constants import places
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.capture.limb_directions import LIMBS
 from fit_avatar.energies.points import PosedPoints
@@ -16,7 +17,7 @@ ENDS = tuple(BODY_25.index(end) for limb in LIMBS for end in limb.split("-"))
 
 
 def _limb_ends(x: PosedBody) -> PosedPoints:
-    return x.read_points(x.body.keypoint_points.take(torch.tensor(ENDS, device=x.body.template.device)))
+    return x.read_points(x.body.keypoint_points.take(places(ENDS, x.body.template)))
 
 
 @energy(

@@ -15,6 +15,7 @@ import torch
 from scipy.sparse import coo_matrix, csr_matrix
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers
 from fit_avatar.body.face_points import FacePoints
 from fit_avatar.body.skinning import blend, pose_offsets
 from fit_avatar.capture.types import Camera
@@ -39,8 +40,8 @@ def _corners(x: PosedBody, found: FacePoints) -> Tensor:
     return torch.from_numpy(found.corners.reshape(-1)).to(x.body.template.device)
 
 
-def _read_triangles(x: PosedBody, face_points: FacePoints, stride: int = 1) -> PosedPoints:
-    return x.read_vertices(_corners(x, face_points.every(stride)))
+def _read_triangles(x: PosedBody, corners: Tensor) -> PosedPoints:
+    return x.read_vertices(corners)
 
 
 def _like(x: PosedBody, values: np.ndarray[Any, Any]) -> Tensor:
@@ -66,8 +67,10 @@ def _prepare_face(
     x: PosedBody, face_points: FacePoints, camera: Camera, in_metres: bool = False, stride: int = 1
 ) -> Mapping[str, Any]:
     found = face_points.every(stride)
-    facing = _facing(x.read_vertices(_corners(x, found)).posed)
+    corners = _corners(x, found)
+    facing = _facing(x.read_vertices(corners).posed)
     return {
+        "corners": corners,
         "which": torch.from_numpy(found.index).to(facing.device),
         "weights": _like(x, found.weights),
         "confidence": facing * _precision(x, found),
@@ -80,7 +83,7 @@ def _prepare_face(
     observes=("face_468", "face_points", "camera"),
     reads=_read_triangles,
     prepare=_prepare_face,
-    makes=("which", "weights", "confidence", "pixel_size"),
+    makes=("corners", "which", "weights", "confidence", "pixel_size"),
     face_468="T 468 3",
 )
 def face_reprojection(
@@ -146,7 +149,7 @@ def _prepare_rays(
 
 def viewing_rays(pixels: Tensor, camera: Camera) -> Tensor:
     """Return unit vectors from the camera's centre. [..., 2] → [..., 3]"""
-    centre, focal = pixels.new_tensor([camera.cx, camera.cy]), pixels.new_tensor([camera.fx, camera.fy])
+    centre, focal = numbers((camera.cx, camera.cy), pixels), numbers((camera.fx, camera.fy), pixels)
     slopes = (pixels - centre) / focal
     return torch.nn.functional.normalize(torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1), dim=-1)
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.body.constants import places
 from fit_avatar.body.joints import is_finger
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
@@ -59,7 +60,7 @@ def believable(hands: Tensor, own: Tensor, sides_px: Tensor) -> Tensor:
 
 def _prepare_hands(x: PosedBody, hands: Tensor, camera: Camera, in_metres: bool = False) -> Mapping[str, Any]:
     own, which = common_points(x.body.landmark_names, HANDS)
-    detected = hands.flatten(-3, -2)[..., list(which), :]
+    detected = hands.flatten(-3, -2)[..., places(which, hands), :]
     confidence = detected[..., 2]
     if len(own) == len(HANDS):
         posed = x.read_landmarks(own).posed.detach().unflatten(-2, (2, 21))
@@ -103,7 +104,7 @@ def hand_reprojection(
     Returns:
         [..., T, n, 2] pixels or metres, and the confidence.
     """
-    detected = hands.flatten(-3, -2)[..., list(which), :2]
+    detected = hands.flatten(-3, -2)[..., places(which, hands), :2]
     return scaled(camera.project(points) - detected, pixel_size), confidence
 
 
@@ -118,11 +119,12 @@ def _fingers(names: tuple[str, ...]) -> tuple[int, ...]:
 def _relaxed(body: Body) -> tuple[tuple[int, ...], Tensor]:
     """Return the joints of fingers, as places below the root, and their relaxed local rotations. [F, 3, 3]"""
     fingers = _fingers(body.joint_names)
-    return fingers, a_pose(body)[list(fingers)]
+    pose = a_pose(body)
+    return fingers, pose[places(fingers, pose)]
 
 
 def _turned(x: PosedBody, fingers: Sequence[int]) -> Tensor:
-    return x.rotations[..., [1 + j for j in fingers], :, :]
+    return x.rotations[..., places([1 + j for j in fingers], x.rotations), :, :]
 
 
 def _fingers_jacobian(x: PosedBody, hands: Tensor) -> Blocks:

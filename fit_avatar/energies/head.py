@@ -143,7 +143,7 @@ def _axes(x: PosedBody) -> PosedPoints:
     """Return a point of the head's bone and three at unit distance from it along the resting body's axes."""
     if "head" not in x.body.joint_names:
         raise BadInputError(f"the body {x.body.name} has no joint 'head'")
-    template = torch.cat([x.body.template.new_zeros(1, 3), torch.eye(3).to(x.body.template)])
+    template = torch.cat([x.body.template.new_zeros(1, 3), torch.eye(3, dtype=x.transl.dtype, device=x.transl.device)])
     weights = x.body.template.new_zeros(4, len(x.body.joint_names))
     weights[:, x.body.joint_names.index("head")] = 1
     return x.read_points(Points(template, template.new_zeros(4, 3, x.body.shape_basis.shape[-1]), weights))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import blend
@@ -75,7 +76,7 @@ def keypoint_reprojection(
     Source: Bogo et al. 2016 (SMPLify), section 3.2.
     """
     residual = camera.project(points) - keypoints[..., :2]
-    counted = keypoints.new_tensor(_counted(tuple(only), tuple(without)))
+    counted = numbers(_counted(tuple(only), tuple(without)), keypoints)
     return scaled(residual, pixel_size), keypoints[..., 2] * counted
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers, places
 from fit_avatar.capture.types import Camera
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies.points import PosedPoints
@@ -77,7 +78,7 @@ def landmark_reprojection(
 
     Source: Pavlakos et al. 2019 (SMPLify-X), section 3.2.
     """
-    detected = hands.flatten(-3, -2)[..., list(which), :]
+    detected = hands.flatten(-3, -2)[..., places(which, hands), :]
     return scaled(camera.project(points) - detected[..., :2], pixel_size), detected[..., 2]
 
 
@@ -114,8 +115,8 @@ def face_landmark_rays(points: Tensor, face: Tensor, camera: Camera, which: Sequ
 
     Source: Alldieck et al. 2018 (Detailed Human Avatars from Monocular Video), section 3.1.
     """
-    detected = face[..., list(which), :]
-    slopes = (detected[..., :2] - face.new_tensor([camera.cx, camera.cy])) / face.new_tensor([camera.fx, camera.fy])
+    detected = face[..., places(which, face), :]
+    slopes = (detected[..., :2] - numbers((camera.cx, camera.cy), face)) / numbers((camera.fx, camera.fy), face)
     rays = torch.nn.functional.normalize(torch.cat([slopes, torch.ones_like(slopes[..., :1])], -1), dim=-1)
     return torch.linalg.cross(points, rays.expand_as(points)), detected[..., 2]
 

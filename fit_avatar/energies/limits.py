@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.body.constants import numbers, places
 from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
@@ -43,7 +44,7 @@ BENDING = {"left_elbow": (1, 1.0), "right_elbow": (1, -1.0), "left_knee": (0, -1
 
 def _limits_jacobian(x: PosedBody) -> Blocks:
     joints, lowest, highest = _limits(x)
-    angles = x.body_pose[..., joints, :]
+    angles = x.body_pose[..., places(joints, x.body_pose), :]
     beyond = ((angles > highest) | (angles < lowest)).to(angles)
     slopes = rotation.right_jacobian_inverse(angles) * beyond[..., None]  # [..., T, n, 3, 3]
     whole = slopes.new_zeros(*slopes.shape[:-1], x.body_pose.shape[-2], 3)
@@ -59,14 +60,14 @@ def joint_limits(x: PosedBody) -> Tensor:
     n counts the joints of :data:`LIMITS` on both sides that the body has.
     """
     joints, lowest, highest = _limits(x)
-    angles = x.body_pose[..., joints, :]
+    angles = x.body_pose[..., places(joints, x.body_pose), :]
     return (angles - highest).clamp_min(0) - (lowest - angles).clamp_min(0)
 
 
 def angles_beyond(angles: Tensor, joint: str) -> Tensor:
     """Return how far the angles of one joint of :data:`LIMITS` are beyond its limits. [..., 3] → [..., 3] radians"""
     _, lowest, highest = _table((joint,))
-    return (angles - angles.new_tensor(highest)).clamp_min(0) - (angles.new_tensor(lowest) - angles).clamp_min(0)
+    return (angles - numbers(highest, angles)).clamp_min(0) - (numbers(lowest, angles) - angles).clamp_min(0)
 
 
 def _bending_jacobian(x: PosedBody) -> Blocks:
@@ -96,7 +97,9 @@ def bending_prior(x: PosedBody) -> Tensor:
 
 
 @cache
-def _table(names: tuple[str, ...]) -> tuple[list[int], list[list[float]], list[list[float]]]:
+def _table(
+    names: tuple[str, ...],
+) -> tuple[tuple[int, ...], tuple[tuple[float, ...], ...], tuple[tuple[float, ...], ...]]:
     """Return the joints that have limits, as places below the root, and the limits in radians."""
     joints, lowest, highest = [], [], []
     for j, name in enumerate(names):
@@ -106,11 +109,11 @@ def _table(names: tuple[str, ...]) -> tuple[list[int], list[list[float]], list[l
             # Turning about y and z changes its sign in the mirror.
             sides = [(-b, -a) if mirrored and axis else (a, b) for axis, (a, b) in enumerate(ranges)]
             joints.append(j)
-            lowest.append([math.radians(a) for a, _ in sides])
-            highest.append([math.radians(b) for _, b in sides])
-    return joints, lowest, highest
+            lowest.append(tuple(math.radians(a) for a, _ in sides))
+            highest.append(tuple(math.radians(b) for _, b in sides))
+    return tuple(joints), tuple(lowest), tuple(highest)
 
 
-def _limits(x: PosedBody) -> tuple[list[int], Tensor, Tensor]:
+def _limits(x: PosedBody) -> tuple[tuple[int, ...], Tensor, Tensor]:
     joints, lowest, highest = _table(x.body.joint_names[1:])
-    return joints, x.transl.new_tensor(lowest), x.transl.new_tensor(highest)
+    return joints, numbers(lowest, x.transl), numbers(highest, x.transl)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -61,7 +61,7 @@ def _visible_parts_and_unit(
     order = parts.argsort(stable=True)
     return {
         "chosen": chosen[order],
-        "parts": parts[order],
+        "counts": tuple(torch.bincount(parts, minlength=len(SEGMENTS)).tolist()),
         "visible": _visible(x, chosen[order], camera, part_fields.values.shape[-1]),
         **pixel_size_in_metres(x, camera, in_metres),
     }
@@ -71,14 +71,14 @@ def _visible_parts_and_unit(
     observes=("camera",),
     reads=_read_chosen,
     prepare=_visible_parts_and_unit,
-    makes=("chosen", "parts", "visible", "pixel_size"),
+    makes=("chosen", "counts", "visible", "pixel_size"),
     part_fields="T 12 H W",
 )
 def part_segmentation(
     points: Tensor,
     part_fields: DistanceField,
     camera: Camera,
-    parts: Tensor,
+    counts: Sequence[int],
     visible: Tensor,
     pixel_size: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -91,7 +91,7 @@ def part_segmentation(
         part_fields: of the masks of :data:`SEGMENTS` [..., T, 12, H, W]; see
             :func:`~fit_avatar.energies.silhouette.distance_field`.
         camera: the camera.
-        parts: the vertices' parts; made by the preparation. [N]
+        counts: how many vertices each part has; made by the preparation. [12]
         visible: 1 where the body does not hide them; likewise. [..., T, N]
         pixel_size: made by the preparation where ``in_metres`` is set.
 
@@ -99,8 +99,7 @@ def part_segmentation(
         [..., T, N] pixels or metres, and the confidence: 1 where the vertex is visible and in the image.
     """
     pixels = camera.project(points)
-    counts = torch.bincount(parts, minlength=len(SEGMENTS)).tolist()
-    pieces = zip(part_fields.unbind(-3), pixels.split(counts, -2), strict=True)
+    pieces = zip(part_fields.unbind(-3), pixels.split(list(counts), -2), strict=True)
     distance = torch.cat([field.at(piece) for field, piece in pieces], -1).clamp_min(0)
     return scaled(distance[..., None], pixel_size)[..., 0], visible * inside_image(pixels, camera)
 

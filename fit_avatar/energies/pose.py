@@ -7,6 +7,7 @@ from functools import cache
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.body.constants import numbers
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
 from fit_avatar.energies.blocks import Blocks, block_diagonal
@@ -38,7 +39,7 @@ def looseness(x: PosedBody) -> Tensor:
 
 def joint_looseness(body: Body) -> Tensor:
     """Return the same for a body. [J−1, 1]"""
-    return body.template.new_tensor(_looseness(body.joint_names[1:]))[:, None]
+    return numbers(_looseness(body.joint_names[1:]), body.template)[:, None]
 
 
 # -- one pose for the clip ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
+from fit_avatar.body.constants import places
 from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
 from fit_avatar.body.skinning import Skeleton, pose_offsets, pose_skeleton, shaped, skin, surface_shifted, weighted_sum
@@ -130,8 +131,7 @@ class PosedBody:
 
     def read_landmarks(self, index: Sequence[int]) -> PosedPoints:
         """Return some landmarks of hands and face. N indices"""
-        chosen = torch.tensor(index, dtype=torch.long, device=self.body.template.device)
-        return self.read_points(self.body.landmark_points.take(chosen))
+        return self.read_points(self.body.landmark_points.take(places(index, self.body.template)))
 
     def read_vertices(self, index: Tensor) -> PosedPoints:
         """Return some vertices of the surface. int64 [N], or [..., T, N] for others in every frame"""

@@ -109,8 +109,7 @@ def mixture_pose_prior(
 def _mixture(x: PosedBody, means: Tensor | None, factors: Tensor | None, log_weights: Tensor | None) -> Mixture:
     """Return the mixture that is given, or the one of recorded motion if none is."""
     if means is None and factors is None and log_weights is None:
-        own_means, own_factors, peaks = _recorded()
-        return own_means.to(x.rotations), own_factors.to(x.rotations), peaks.to(x.rotations)
+        return _recorded(x.rotations.dtype, x.rotations.device)
     if means is None or factors is None or log_weights is None:
         raise BadInputError(
             "mixture_pose_prior takes means, precision_factors and log_weights together: give all three"
@@ -118,11 +117,14 @@ def _mixture(x: PosedBody, means: Tensor | None, factors: Tensor | None, log_wei
     return means, factors, log_weights
 
 
-@lru_cache(maxsize=1)
-def _recorded() -> Mixture:
+@lru_cache(maxsize=4)
+def _recorded(dtype: torch.dtype, device: torch.device) -> Mixture:
     prior = recorded_poses()
     data = mixture_prior(prior.means, prior.covariances(), prior.weights)
-    return data["means"], data["precision_factors"], data["log_weights"]
+    means, factors, log_weights = (
+        data[name].to(device, dtype) for name in ("means", "precision_factors", "log_weights")
+    )
+    return means, factors, log_weights
 
 
 def gaussian_prior(mean: FloatArray, covariance: FloatArray) -> Mapping[str, Tensor]:

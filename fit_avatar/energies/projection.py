@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers
 from fit_avatar.capture.types import Camera
 from fit_avatar.energies.posed_body import PosedBody
 
@@ -28,6 +29,6 @@ def scaled(residual: Tensor, pixel_size: Tensor | None) -> Tensor:
 
 def inside_image(pixels: Tensor, camera: Camera) -> Tensor:
     """Return 1 where a pixel is one of the image, 0 elsewhere. [..., 2] → [...]"""
-    size = pixels.new_tensor([camera.width, camera.height])
+    size = numbers((camera.width, camera.height), pixels)
     inside: Tensor = ((pixels >= 0) & (pixels < size)).all(-1)
     return inside.to(pixels)

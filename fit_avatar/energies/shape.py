@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers
 from fit_avatar.body.skinning import shaped
 from fit_avatar.energies.blocks import Blocks, identity_block
 from fit_avatar.energies.posed_body import PosedBody
@@ -35,7 +36,7 @@ def expression_prior(x: PosedBody) -> Tensor:
 
 def _height_jacobian(x: PosedBody, height_m: float) -> Blocks:
     heights = _skin_heights(x)
-    basis = x.body.shape_basis[x.body.skin, 1]  # [N, B (+ E)]
+    basis = x.body.shape_basis[x.body.skin_index, 1]  # [N, B (+ E)]
     slope = (basis[heights.argmax(-1)] - basis[heights.argmin(-1)]).unsqueeze(-2)
     return Blocks(shared={"betas": slope[..., : x.betas.shape[-1]]})
 
@@ -49,7 +50,7 @@ def body_height(x: PosedBody, height_m: float) -> Tensor:
 
 def _skin_heights(x: PosedBody) -> Tensor:
     """Return the heights of the skin's vertices in the bind pose; expressions do not change a height. [..., 1, N]"""
-    return shaped(x.body, x.betas)[..., x.body.skin, 1]
+    return shaped(x.body, x.betas)[..., x.body.skin_index, 1]
 
 
 def _shift_jacobian(x: PosedBody) -> Blocks:
@@ -65,12 +66,12 @@ def surface_shift_prior(x: PosedBody) -> Tensor:
 
 def _bone(shift: Tensor) -> Tensor:
     """Return what makes shifts and turns of a bone's surface alike. [6]"""
-    return shift.new_tensor([1.0, 1.0, 1.0, BONE_M, BONE_M, BONE_M])
+    return numbers((1.0, 1.0, 1.0, BONE_M, BONE_M, BONE_M), shift)
 
 
 def _bias_jacobian(x: PosedBody, in_noise: bool = False, keypoint_noise_m: Tensor | float = 0.03) -> Blocks:
     identity = identity_block(x.keypoint_bias.flatten(-2))
-    return Blocks(shared={"keypoint_bias": identity / keypoint_noise_m if in_noise else identity})
+    return Blocks(shared={"keypoint_bias": identity / _of_points(keypoint_noise_m) if in_noise else identity})
 
 
 @energy(observes=("keypoint_noise_m",), jacobian=_bias_jacobian)
@@ -79,4 +80,9 @@ def keypoint_bias_prior(x: PosedBody, in_noise: bool = False, keypoint_noise_m: 
 
     → [..., 1, K, 3] metres, or with ``in_noise`` in units of the detector's noise.
     """
-    return x.keypoint_bias / keypoint_noise_m if in_noise else x.keypoint_bias
+    return x.keypoint_bias / _of_points(keypoint_noise_m) if in_noise else x.keypoint_bias
+
+
+def _of_points(noise: Tensor | float) -> Tensor | float:
+    """Return the noise of each clip [..., 1] so that it divides points. [..., 1, 1, 1]; one number stays as it is"""
+    return noise[..., None, None] if isinstance(noise, Tensor) and noise.dim() else noise

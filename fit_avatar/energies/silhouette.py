@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers
 from fit_avatar.capture.types import Camera
 from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
@@ -168,7 +169,7 @@ def silhouette_overlap(x: PosedBody, soft_mask: Tensor, camera: Camera, blur: fl
     Source: the idea is that of soft rasterisation (Liu et al. 2019), section 3.2.
     """
     rows, columns = soft_mask.shape[-2:]
-    zoom = x.transl.new_tensor([columns / camera.width, rows / camera.height])
+    zoom = numbers((columns / camera.width, rows / camera.height), x.transl)
     pixels = camera.project(x.vertices) * zoom
     small = camera.fitted_to(columns, rows)
     with torch.no_grad():
@@ -225,7 +226,7 @@ def _soft(distance: Tensor, blur: float) -> Tensor:
 
 def _centres(rows: int, columns: int, like: Tensor) -> Tensor:
     """Return the centres of all cells, row by row. [rows · columns, 2]"""
-    v, u = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    v, u = torch.meshgrid(*(torch.arange(n, device=like.device) for n in (rows, columns)), indexing="ij")
     return torch.stack([u, v], -1).flatten(0, 1).to(like) + 0.5
 
 

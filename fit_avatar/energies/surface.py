@@ -12,6 +12,7 @@ import torch
 from scipy.sparse import bsr_matrix, coo_matrix, csr_matrix, diags, identity, kron
 from torch import Tensor
 
+from fit_avatar.body.constants import numbers
 from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import cotangent_laplacian
@@ -109,7 +110,7 @@ def symmetry(x: PosedBody, scale: Tensor | None = None) -> Tensor:
 
     Source: Alldieck et al. 2018, section 3.3.
     """
-    difference = x.offsets - x.offsets[..., x.body.mirror, :] * x.offsets.new_tensor(FLIP)
+    difference = x.offsets - x.offsets[..., x.body.mirror, :] * numbers(FLIP, x.offsets)
     return difference if scale is None else difference * scale[:, None]
 
 

@@ -18,6 +18,7 @@ from fit_avatar.fitting.actions import (
 from fit_avatar.fitting.batch import some_frames, stack_captures
 from fit_avatar.fitting.default_schedule import tracking_terms, video_avatar
 from fit_avatar.fitting.fit import AnySchedule, as_schedule, fit
+from fit_avatar.fitting.fit_batch import fit_batch
 from fit_avatar.fitting.motion import MotionConfig, SolvedMotion, solve_motion
 from fit_avatar.fitting.motion_schedule import motion
 from fit_avatar.fitting.observations import Observations
@@ -56,6 +57,7 @@ __all__ = [
     "as_schedule",
     "calibrated",
     "fit",
+    "fit_batch",
     "load_extension",
     "measure_turning",
     "motion",

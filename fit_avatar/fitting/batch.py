@@ -49,14 +49,18 @@ def stack_captures(
     if any(not torch.equal(one.frame_intervals_s, each[0].frame_intervals_s) for one in each):
         raise BadInputError("clips that are solved together must be sampled alike: take every n-th frame of each")
     starts = [_start(body, one) for one in each]
-    return stacked(starts), _stacked(each, None if height_m is None else torch.tensor(heights, device=device)[:, None])
+    return stacked(starts), stacked_observations(each)
 
 
 def _start(body: Body, seen: Observations) -> ClipState:
     return Initialise().run(FitState.upright(body, len(seen.keypoints)), Context(body, lambda: seen)).clip
 
 
-def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Observations:
+def stacked_observations(each: Sequence[Observations]) -> Observations:
+    """Put the observations of C clips together [C, …]; what not all of them have is left out."""
+    heights = [one.height_m for one in each if one.height_m is not None]
+    height_m = each[0].keypoints.new_tensor(heights)[:, None] if len(heights) == len(each) else None
+
     def together(name: str) -> torch.Tensor | None:
         values = [getattr(one, name) for one in each]
         return None if any(value is None for value in values) else torch.stack(values)
@@ -68,6 +72,8 @@ def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Obs
         contours=Contours(torch.stack(points), torch.stack(normals), torch.stack(weights)),
         masks=np.stack([one.masks for one in each]),
         height_m=height_m,
+        frame_weights=torch.stack([one.frame_weights for one in each]),
+        keypoint_noise_m=_noise(each),
         face=together("face"),
         hands=together("hands"),
         limb_directions=together("limb_directions"),
@@ -78,6 +84,12 @@ def _stacked(each: Sequence[Observations], height_m: torch.Tensor | None) -> Obs
             if all(name in one.point_sets for one in each)
         },
     )
+
+
+def _noise(each: Sequence[Observations]) -> torch.Tensor | None:
+    """Return the measured noise of each clip. [C, 1]"""
+    known = [one.keypoint_noise_m for one in each if one.keypoint_noise_m is not None]
+    return torch.stack(known)[:, None] if len(known) == len(each) else None
 
 
 def some_frames(seen: Capture, frames: slice | NDArray[np.int64]) -> Capture:

@@ -46,6 +46,14 @@ def as_schedule(given: AnySchedule, terms: Sequence[Term] = (), init: Path | str
     return given.with_terms(*terms) if terms else given
 
 
+def observed(body: Body, capture: Capture, plan: Schedule, height_m: float | None) -> Observations:
+    """Return what a schedule takes from a capture, on the body's device."""
+    if not plan.partial:
+        whole = np.isin(np.arange(len(capture.frame_indices)), whole_places(capture))
+        capture = replace(capture, frame_weights=capture.frame_weights * whole.astype(np.float32))
+    return Observations.of(capture, body.template.device, height_m).for_body(body)
+
+
 def fit(
     body: Body,
     capture: Capture,
@@ -78,10 +86,7 @@ def fit(
         BadInputError: there is no preset of that name, or a term lacks a data field.
     """
     plan, body = as_schedule(schedule, terms), body.to(device)
-    if not plan.partial:
-        whole = np.isin(np.arange(len(capture.frame_indices)), whole_places(capture))
-        capture = replace(capture, frame_weights=capture.frame_weights * whole.astype(np.float32))
-    observations = Observations.of(capture, torch.device(device), height_m).for_body(body)
+    observations = observed(body, capture, plan, height_m)
 
     def run_action(action: Action, state: FitState, context: Context) -> FitState:
         def advance(done: int, total: int) -> None:

@@ -105,7 +105,7 @@ class NormalEquations:
         return band.backward(rest)[..., 0], shared[..., 0]
 
 
-def _cholesky(matrix: Tensor) -> Tensor:
+def cholesky(matrix: Tensor) -> Tensor:
     """Return the lower factor; NaN where there is none, so that one clip does not end all."""
     factor, failed = torch.linalg.cholesky_ex(matrix)
     known: Tensor = factor.masked_fill((failed != 0)[..., None, None], torch.nan)
@@ -140,7 +140,7 @@ class _Band:
         below, second = below.clone(), second.clone()
         below[..., -1:, :, :], second[..., -2:, :, :] = 0, 0
         if frames == 1:
-            return cls([_cholesky(diagonal[..., 0, :, :])], [], 1)
+            return cls([cholesky(diagonal[..., 0, :, :])], [], 1)
         if frames % 2:
             identity = torch.eye(dofs, dtype=diagonal.dtype, device=diagonal.device).expand(*batch, 1, dofs, dofs)
             diagonal = torch.cat([diagonal, identity], -3)
@@ -164,7 +164,7 @@ class _Band:
                 up = torch.linalg.solve_triangular(factors[-1], above[..., p - 1, :, :], upper=False)
                 links.append(up.transpose(-1, -2))
                 block = block - links[-1] @ up
-            factors.append(_cholesky(block))
+            factors.append(cholesky(block))
         return cls(factors, links, frames)
 
     def forward(self, right: Tensor) -> Tensor:

@@ -13,17 +13,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from fit_avatar.body.operators import cotangent_laplacian
 from fit_avatar.energies.posed_body import PosedBody
+from fit_avatar.solvers.inverse import inverse_of
 from fit_avatar.solvers.linear_system import Steps
 from fit_avatar.solvers.options import ConjugateGradient
 from fit_avatar.solvers.problem import Evaluation, Fields, Objective
 from fit_avatar.solvers.unknowns import Unknowns
 
 PROBES = 16
+PRODUCTS_BETWEEN_CHECKS = 10
+"""What has converged stands still, so that further products change nothing. Chosen by hand."""
 Precondition = Callable[[Steps], Steps]
 
 
@@ -96,9 +98,10 @@ class MatrixFreeSystem:
         direction = turned = self.precondition(residual)
         agreement = self._dot(residual, turned)
         target = agreement * self.options.tolerance**2
-        for _ in range(self.options.max_products):
+        every = products_between_checks(target.device)
+        for i in range(self.options.max_products):
             going = (agreement > target) & (agreement > 0)
-            if not going.any():
+            if i % every == 0 and not bool(going.any()):
                 return solution
             product = self.products.normal(direction)
             product = {n: p + self._scaled(damping, self.diagonal[n] * direction[n]) for n, p in product.items()}
@@ -111,7 +114,8 @@ class MatrixFreeSystem:
             ratio = torch.where(going, agreement / last.clamp_min(1e-300), 0.0)
             direction = {n: t + self._scaled(ratio, direction[n]) for n, t in turned.items()}
         left = float((agreement / target.clamp_min(1e-300)).amax().sqrt()) * self.options.tolerance
-        self.warning = f"conjugate gradients did not converge (residual {left:.0e})"
+        if left > self.options.tolerance:
+            self.warning = f"conjugate gradients did not converge (residual {left:.0e})"
         return solution
 
     def decrease(self, steps: Steps) -> Tensor:
@@ -126,6 +130,49 @@ class MatrixFreeSystem:
     def _scaled(self, factor: Tensor, step: Tensor) -> Tensor:
         """Return a step times a factor for each clip."""
         return factor.to(step).reshape(*factor.shape, *[1] * (step.dim() - self.batch)) * step
+
+
+def products_between_checks(device: torch.device) -> int:
+    """Return how many products are made before it is asked whether all has converged, since to ask is to wait."""
+    return 1 if device.type == "cpu" else PRODUCTS_BETWEEN_CHECKS
+
+
+def conjugate_gradients(
+    product: Callable[[Tensor], Tensor],
+    precondition: Callable[[Tensor], Tensor],
+    right: Tensor,
+    tolerance: Tensor,
+    max_products: int,
+) -> tuple[Tensor, str]:
+    """Solve A x = right for a positive definite A of which only products are known.
+
+    Args:
+        product: A times a vector. [n] → [n]
+        precondition: about A⁻¹ times a vector. [n] → [n]
+        right: the right side. float64 [n]
+        tolerance: the norm of the residual at which the solve ends. []
+        max_products: the most that are made.
+
+    Returns:
+        x [n], and a warning if it has not converged.
+    """
+    solution, residual = torch.zeros_like(right), right
+    direction = turned = precondition(residual)
+    agreement = residual @ turned
+    every = products_between_checks(right.device)
+    for i in range(max_products):
+        going = residual.norm() >= tolerance  # what has converged stands still
+        if i % every == 0 and not bool(going):
+            return solution, ""
+        moved = product(direction)
+        length = torch.where(going, agreement / (direction @ moved), 0.0)
+        solution = torch.addcmul(solution, length, direction)
+        residual = torch.addcmul(residual, length, moved, value=-1)
+        turned = precondition(residual)
+        last, agreement = agreement, residual @ turned
+        direction = torch.addcmul(turned, torch.where(going, agreement / last, 0.0), direction)
+    left, allowed, size = torch.stack([residual.norm(), tolerance, right.norm()]).tolist()
+    return solution, "" if left < allowed else f"conjugate gradients did not converge (residual {left / size:.0e})"
 
 
 class MatrixFree:
@@ -166,7 +213,7 @@ def estimated_diagonal(products: Products, probes: int = PROBES) -> Steps:
         }
         product = products.normal(probe)
         diagonal = {n: d + probe[n] * product[n] / probes for n, d in diagonal.items()}
-    return {n: d.clamp_min(1e-3 * float(d.abs().mean()) + 1e-12) for n, d in diagonal.items()}
+    return {n: torch.maximum(d, 1e-3 * d.abs().mean() + 1e-12) for n, d in diagonal.items()}
 
 
 def _smooth_inverse(
@@ -177,7 +224,7 @@ def _smooth_inverse(
     if leaf.shape[-1] != 3 * len(body.template):  # only some offsets are free
         return lambda residual: residual / diagonal["offsets"]
     even = {n: torch.ones_like(v) if n == "offsets" else torch.zeros_like(v) for n, v in products.leaves.items()}
-    level = float((products.normal(even)["offsets"]).mean().clamp_min(1e-12))
+    level = float(products.normal(even)["offsets"].mean().clamp_min(1e-12))
     vertices, faces = body.template.double().cpu().numpy(), body.faces.cpu().numpy()
     operator, _ = cotangent_laplacian(vertices, faces)
     own = np.asarray(operator.multiply(operator).sum(axis=0)).ravel()
@@ -186,11 +233,11 @@ def _smooth_inverse(
     neighbours = csr_matrix(abs(operator))
     stiffness = (neighbours @ stiffness) / np.asarray(neighbours.sum(axis=1)).ravel()  # the estimate is noisy
     matrix = operator.T @ diags(stiffness) @ operator + diags(np.full(len(own), level))
-    inverse = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    inverse = inverse_of(matrix.tocsr(), leaf.device)
 
     def apply(residual: Tensor) -> Tensor:
-        flat = residual.reshape(-1, len(vertices), 3).double().cpu().numpy()
-        solved = np.stack([inverse.solve(one) for one in flat])
-        return torch.from_numpy(solved).to(residual).reshape(residual.shape)
+        flat = residual.reshape(-1, len(vertices), 3).movedim(1, 0)  # [V, clips, 3]
+        solved = inverse(flat.flatten(1).double()).view_as(flat).movedim(0, 1)
+        return solved.to(residual).reshape(residual.shape)
 
     return apply

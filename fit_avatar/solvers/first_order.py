@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -51,6 +52,8 @@ class AdamRounds:
     """Rounds of Adam with one memory and one learning-rate schedule over all of them.
 
     A step that leads to where energy or derivative are no finite numbers is taken back, and those after it are halved.
+    A round is first made without looking, so that nothing waits for the device; if a step then turns out to have led
+    there, the round is made again, step by step.
     """
 
     def __init__(self, options: Adam) -> None:
@@ -69,7 +72,32 @@ class AdamRounds:
             self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
                 self.optimiser, self.options.iterations, eta_min=self.options.learning_rate * 0.01
             )
-        safe = [leaf.detach().clone() for leaf in steps]
+        start = [leaf.detach().clone() for leaf in steps]
+        memory = deepcopy((self.optimiser.state_dict(), self.schedule.state_dict()))
+        finite = []
+        for _ in range(count):
+            finite.append(torch.isfinite(closure()))
+            for leaf in steps:  # a round that will be made again goes on from finite numbers
+                if leaf.grad is not None:
+                    leaf.grad.nan_to_num_(0.0, 0.0, 0.0)
+            self.optimiser.step()
+            self.schedule.step()
+        finite.append(torch.isfinite(closure()))
+        if not bool(torch.stack(finite).all()):
+            self.optimiser.load_state_dict(memory[0])
+            self.schedule.load_state_dict(memory[1])
+            self._run_carefully(steps, start, closure, count)
+        return count
+
+    def _run_carefully(
+        self, steps: list[Tensor], start: list[Tensor], closure: Callable[[], Tensor], count: int
+    ) -> None:
+        """Make a round from its start, and look after every step where it has led."""
+        assert self.optimiser is not None
+        safe = start
+        with torch.no_grad():
+            for leaf, value in zip(steps, start, strict=True):
+                leaf.copy_(value)
         for _ in range(count):
             if torch.isfinite(closure()):
                 safe = [leaf.detach().clone() for leaf in steps]
@@ -80,7 +108,6 @@ class AdamRounds:
             self.schedule.step()
         if not torch.isfinite(closure()):
             self._step_back(steps, safe)
-        return count
 
     def _step_back(self, steps: list[Tensor], safe: list[Tensor]) -> None:
         """Return to the last place where the energy was a finite number, and go on with half as large steps."""
@@ -141,12 +168,12 @@ def minimise(
             x = initial.posed_body_after(steps())
             energy = objective.values(x, fields, progress, trial=True).sum()  # noqa: B023
             (energy * unit).backward()  # noqa: B023
-            if _usable(energy, leaves):
-                record(energy.detach())
-                return (energy * unit).detach()  # noqa: B023
+            usable = _usable(energy.detach(), leaves)
             for leaf in leaves.values():
-                leaf.grad = torch.full_like(leaf, torch.nan)  # which makes a line search halve its step
-            return torch.full_like(energy.detach(), torch.inf)
+                if leaf.grad is not None:  # NaN makes a line search halve its step
+                    leaf.grad = torch.where(usable, leaf.grad, torch.nan)
+            record(torch.where(usable, energy.detach(), torch.nan))
+            return torch.where(usable, energy.detach() * unit, torch.inf)  # noqa: B023
 
         if not torch.isfinite(closure()):
             x = initial.posed_body_after(steps())
@@ -167,10 +194,10 @@ def minimise(
     return reached(), fields, min(done, options.iterations), reason
 
 
-def _usable(energy: Tensor, leaves: dict[str, Tensor]) -> bool:
-    """Return whether an energy and its derivatives are finite numbers."""
-    known = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
-    return bool(energy < MAX_ENERGY) and all(bool(torch.isfinite(grad).all()) for grad in known)
+def _usable(energy: Tensor, leaves: dict[str, Tensor]) -> Tensor:
+    """Return whether an energy and its derivatives are finite numbers; nothing waits for the device. [] bool"""
+    known = [torch.isfinite(leaf.grad).all() for leaf in leaves.values() if leaf.grad is not None]
+    return torch.stack([energy < MAX_ENERGY, *known]).all()
 
 
 def _refuse_derivatives(

@@ -71,8 +71,10 @@ def minimise(
             on_step(done, options.iterations)
         if scheduled:
             continue
-        gain = float(((before - after) / before.abs().clamp_min(1e-30)).amax())
-        if bool((damping > MAX_DAMPING).all()) or (gain <= 0 and settled):
+        gains = (before - after) / before.abs().clamp_min(1e-30)
+        told = (gains.amax(), (damping > MAX_DAMPING).all(), settled)
+        gain, hopeless, promised_nothing = torch.stack([each.double() for each in told]).tolist()  # one copy for all
+        if hopeless or (gain <= 0 and promised_nothing):
             reason = "no step lowers the energy further"
             break
         if 0 < gain < options.tolerance:
@@ -103,33 +105,33 @@ def _step(
     progress: float,
     before: Tensor,
     damping: Tensor,
-) -> tuple[Unknowns, Tensor, Tensor, bool]:
+) -> tuple[Unknowns, Tensor, Tensor, Tensor]:
     """Take the step of each clip that lowers its energy, or damp it more and try again.
 
     Returns:
-        The unknowns, their energies [...], the dampings for the next iteration [...], and whether the undamped
-        linearisation promised no decrease worth having.
+        The unknowns, their energies [...], the dampings for the next iteration [...], and whether the first
+        linearisation promised no decrease worth having. [] bool
     """
     start, after, done = unknowns, before, torch.zeros_like(before, dtype=torch.bool)
-    settled: bool | None = None
+    settled: Tensor | None = None
     for _ in range(TRIES):
         solved = system.solve(damping)
         finite = _finite(solved, before)
         solved = {name: step.nan_to_num(0.0, 0.0, 0.0) for name, step in solved.items()}
         if settled is None:
-            settled = bool((system.decrease(solved) < NEGLIGIBLE * before.abs()).all())
+            settled = (system.decrease(solved) < NEGLIGIBLE * before.abs()).all()
         candidate = start.after({n: start.named[n].limited(s.to(start.named[n].value)) for n, s in solved.items()})
         energy = objective.values(candidate.posed_body(), fields, progress, trial=True)
         better = finite & (energy < before) & ~done
-        if better.any():
-            unknowns = candidate.where(better, unknowns)
-            after = torch.where(better, energy, after)
+        unknowns = candidate.where(better, unknowns)
+        after = torch.where(better, energy, after)
         damping = torch.where(better, (damping / 4).clamp_min(LEAST_DAMPING), damping)
         done = done | better
-        if done.all():
+        if bool(done.all()):  # the only wait for the device
             break
         damping = torch.where(done, damping, (damping * 10).clamp_min(1e-3))
-    return unknowns, after, damping, bool(settled)
+    assert settled is not None
+    return unknowns, after, damping, settled
 
 
 def _finite(steps: Steps, like: Tensor) -> Tensor:

@@ -98,13 +98,14 @@ class Objective:
         Raises:
             BadInputError: a residual is not finite, or a residual function fails on its fields.
         """
-        return [self.evaluate_term(term, x, own, progress, trial) for term, own in zip(self.terms, fields, strict=True)]
+        found = [self.evaluate_term(term, x, own, progress) for term, own in zip(self.terms, fields, strict=True)]
+        if not trial:
+            self._check_finite(found)
+        return found
 
-    def evaluate_term(
-        self, term: Term, x: PosedBody, fields: Mapping[str, Any], progress: float = 1.0, trial: bool = False
-    ) -> Evaluation:
-        """Return one term at a posed body; differentiable."""
-        residual, confidence = self._residual(term, x, fields, trial)
+    def evaluate_term(self, term: Term, x: PosedBody, fields: Mapping[str, Any], progress: float = 1.0) -> Evaluation:
+        """Return one term at a posed body; differentiable. Nothing here waits for the device."""
+        residual, confidence = self._residual(term, x, fields)
         squared = residual.square().sum(-1) if term.energy.vector else residual.square()
         robust = squared if term.kernel is None else term.kernel.at(progress)(squared)
         return Evaluation(residual, confidence, squared, confidence * robust, term.weight_at(progress))
@@ -157,7 +158,7 @@ class Objective:
                 f"the preparation of the term {term.name!r} fails on {self._described(wanted)}: {_first_line(error)}"
             ) from error
 
-    def _residual(self, term: Term, x: PosedBody, fields: Mapping[str, Any], trial: bool) -> tuple[Tensor, Tensor]:
+    def _residual(self, term: Term, x: PosedBody, fields: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         try:
             found = term.energy.residual(x, fields)
         except BadInputError:
@@ -169,7 +170,7 @@ class Objective:
         residual, confidence = found if isinstance(found, tuple) else (found, None)
         if not isinstance(residual, Tensor):
             raise BadInputError(f"the term {term.name!r} returns a {type(residual).__name__} instead of a tensor")
-        self._check_residual(term, residual, trial)
+        self._check_residual(term, residual)
         return residual, self._confidence(term, residual, confidence)
 
     def _confidence(self, term: Term, residual: Tensor, given: Tensor | None) -> Tensor:
@@ -185,11 +186,23 @@ class Objective:
                 f"the confidence of the term {term.name!r} has the shape {list(confidence.shape)}; "
                 f"it must broadcast to {list(shape)}"
             ) from None
-        if not torch.isfinite(confidence).all():
-            raise BadInputError(f"the confidence of the term {term.name!r} is not a finite number everywhere")
         return confidence
 
-    def _check_residual(self, term: Term, residual: Tensor, trial: bool) -> None:
+    def _check_finite(self, found: Sequence[Evaluation]) -> None:
+        """Name a term that is not a finite number; one copy to the host tells whether any is."""
+        fine = [torch.isfinite(part).all() for each in found for part in (each.residual, each.confidence)]
+        if not fine or bool(torch.stack(fine).all()):
+            return
+        for term, each in zip(self.terms, found, strict=True):
+            bad = torch.nonzero(~torch.isfinite(each.residual))
+            if len(bad):
+                raise BadInputError(
+                    f"the residual of the term {term.name!r} is not a finite number at {bad[0].tolist()}"
+                )
+            if not torch.isfinite(each.confidence).all():
+                raise BadInputError(f"the confidence of the term {term.name!r} is not a finite number everywhere")
+
+    def _check_residual(self, term: Term, residual: Tensor) -> None:
         batch, frames, shape = self.batch, self.frames, tuple(residual.shape)
         rows = shape[len(batch)] if len(shape) > len(batch) else -1
         if shape[: len(batch)] != batch or rows not in (1, frames, frames - 1, frames - 2):
@@ -202,9 +215,6 @@ class Objective:
             raise BadInputError(
                 f"the term {term.name!r} returns whole numbers ({residual.dtype}); it must return floats"
             )
-        if not trial and not torch.isfinite(residual).all():
-            bad = torch.nonzero(~torch.isfinite(residual))[0].tolist()
-            raise BadInputError(f"the residual of the term {term.name!r} is not a finite number at {bad}")
 
     def _described(self, fields: Mapping[str, Any]) -> str:
         """Return fields and their shapes in words."""

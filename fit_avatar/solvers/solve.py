@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def solve(
     with torch.no_grad():
         before = term_values(objective, objective.evaluate(initial.posed_body(), fields))
         after = term_values(objective, objective.evaluate(unknowns.posed_body(), fields))
-    summary = SolveSummary(type(optimiser).__name__, before, after, iterations, reason, seconds, tuple(trace.points))
+    summary = SolveSummary(type(optimiser).__name__, before, after, iterations, reason, seconds, trace.curve())
     return Solution(unknowns, summary)
 
 
@@ -77,14 +78,22 @@ class _Trace:
 
     def __init__(self) -> None:
         self.began = time.perf_counter()
-        self.points: list[tuple[float, float]] = []
+        self._seconds: list[float] = []
+        self._energies: list[Tensor] = []
 
     @property
     def elapsed(self) -> float:
         return time.perf_counter() - self.began
 
     def add(self, energy: Tensor) -> None:
-        self.points.append((round(self.elapsed, 4), float(energy.sum())))
+        """Remember an energy [...], which stays on its device until the solve has ended."""
+        self._seconds.append(round(self.elapsed, 4))
+        self._energies.append(energy.sum())
+
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """Return seconds and energies, without trials that led to no finite number."""
+        energies = torch.stack(self._energies).tolist() if self._energies else []
+        return tuple((s, e) for s, e in zip(self._seconds, energies, strict=True) if math.isfinite(e))
 
 
 def _scheduled(term: Term) -> bool:

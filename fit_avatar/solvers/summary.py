@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from fit_avatar.solvers.figures import plot_solve
 from fit_avatar.solvers.problem import Evaluation, Objective
 
@@ -89,9 +91,13 @@ class SolveSummary:
 
 def term_values(objective: Objective, evaluations: Sequence[Evaluation]) -> tuple[TermValue, ...]:
     """Return the sums of every term."""
-    values = []
-    for term, found in zip(objective.terms, evaluations, strict=True):
-        robust = float(objective.per_clip(found.robust).sum())
-        raw = float(objective.per_clip(found.squared * (found.confidence > 0)).sum())
-        values.append(TermValue(term.name, raw, robust, found.weight * robust))
-    return tuple(values)
+    if not evaluations:
+        return ()
+    sums = [
+        torch.stack([objective.per_clip(each).sum() for each in (found.squared * (found.confidence > 0), found.robust)])
+        for found in evaluations
+    ]
+    return tuple(
+        TermValue(term.name, raw, robust, found.weight * robust)
+        for term, found, (raw, robust) in zip(objective.terms, evaluations, torch.stack(sums).tolist(), strict=True)
+    )

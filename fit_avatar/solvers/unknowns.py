@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -39,6 +39,8 @@ class Unknown:
     """Largest second-order step of a number, or of a rotation in radians."""
     batch: int = 0
     """How many batch dimensions precede the time axis."""
+    _index: dict[int, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    """What :attr:`free_index` found in a tensor ``free``, by its identity: it goes along where the value changes."""
 
     @property
     def dofs(self) -> int:
@@ -50,9 +52,13 @@ class Unknown:
     def free_index(self) -> Tensor:
         """Return the indices of the free degrees of freedom."""
         device = self.value.device
-        if isinstance(self.free, Tensor):
-            return torch.nonzero(self.free.to(device))[:, 0]
-        return torch.arange(self.dofs if self.free else 0, device=device)
+        if not isinstance(self.free, Tensor):
+            return torch.arange(self.dofs if self.free else 0, device=device)
+        known = self._index.get(id(self.free))
+        if known is None or known.device != device:  # found once, since the host must wait for the number of them
+            self._index.clear()
+            known = self._index[id(self.free)] = torch.nonzero(self.free.to(device))[:, 0]
+        return known
 
     def zero_step(self) -> Tensor:
         """Return a step that goes nowhere. [..., T or 1, free d]"""

@@ -12,12 +12,20 @@ from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.limb_directions import limb_directions
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import some_frames, stack_captures, video_avatar
+from fit_avatar.fitting import Schedule, Solve, fit, fit_batch, some_frames, stack_captures, video_avatar
 from fit_avatar.solvers import GaussNewton, Problem, Unknowns, solve
 from fit_avatar.visibility.raster import silhouette
 
 CAMERA = Camera(300.0, 300.0, 100.0, 130.0, 200, 260)
 FRAMES = 6
+SHORT = Schedule(
+    "short",
+    "how the method begins where the focal length is known, with few iterations",
+    tuple(
+        replace(action, optimiser=GaussNewton(4)) if type(action) is Solve else action
+        for action in (a for i, a in enumerate(video_avatar("fast").actions[:5]) if i != 1)
+    ),
+)
 
 
 def clip(body, depth):
@@ -101,3 +109,39 @@ def test_what_cannot_be_stacked_is_told(body, captures):
     assert "of one camera" in complaint([one, replace(other, camera=replace(CAMERA, fx=400.0))])
     assert "sampled alike" in complaint([one, replace(other, frame_indices=np.array([0, 1, 2, 5, 6, 7]))])
     assert complaint([one, other], [1.7]).startswith("there are 2 clips but 1 heights")
+
+
+def vertices(body, state):
+    return pose_body(body, state.body_state(body)).vertices
+
+
+def test_a_schedule_is_run_together_as_on_each_alone(body, captures):
+    captures, heights = [*captures, some_frames(captures[0], slice(FRAMES - 1))], [1.6, 1.7, 1.6]
+    together = fit_batch(body, captures, height_m=heights, schedule=SHORT)
+    for seen, height, found in zip(captures, heights, together, strict=True):
+        alone = fit(body, seen, height_m=height, schedule=SHORT)
+        torch.testing.assert_close(vertices(body, found), vertices(body, alone), rtol=0, atol=1e-3)
+        assert [name for name, _ in found.solves] == [name for name, _ in alone.solves]
+
+
+def test_clips_that_are_alike_are_one_problem(body, captures):
+    told = []
+    alike = [
+        *captures[:2],
+        replace(captures[1], camera=replace(captures[1].camera, fx=301.0)),
+        some_frames(captures[0], slice(FRAMES - 1)),
+    ]
+    first, second, other, short = fit_batch(body, alike, schedule=SHORT, progress=lambda *step: told.append(step))
+    summaries = [dict(state.solves)["pose from keypoints"] for state in (first, second, other, short)]
+    assert summaries[0] is summaries[1]
+    assert len(set(map(id, summaries))) == 3
+    assert [step[1:] for step in told if step[0] == "pose from keypoints"] == [(2, 4), (3, 4), (4, 4)]
+    assert not torch.equal(first.clip.betas, second.clip.betas)
+    assert np.isfinite([summary.energy_after for summary in summaries]).all()
+
+
+def test_what_cannot_be_fitted_is_told(body, captures):
+    with pytest.raises(BadInputError, match="there are no clips to fit"):
+        fit_batch(body, [])
+    with pytest.raises(BadInputError, match="there are 2 clips but 1 heights: give one for each"):
+        fit_batch(body, captures, height_m=[1.7])

@@ -59,12 +59,9 @@ class ResolveLimbs(Solve):
     def run(self, state: FitState, context: Context) -> FitState:
         """Return the state of least energy."""
         plain = best = super().run(state, context)
-        seen, trunk = self.observed(state.observations(context.observations)), self.of_trunk()
-        placed = "global_orient" in trunk.free and "keypoint_reprojection" in [term.name for term in trunk.terms]
-        single = state.clip.transl.dim() == 2
-        told = told_directions(seen.keypoints, seen.limb_precision)
-        if not (self.rounds and single and placed) or told >= self.enough:
+        if not self.searches(state, context):
             return plain
+        seen, trunk = self.observed(state.observations(context.observations)), self.of_trunk()
         quiet = replace(context, on_step=None)
         optimiser: Optimiser = replace(self.optimiser, iterations=self.trial_iterations)
         trial = Solve(self.name, self.terms, self.free, optimiser, self.frozen_joints)
@@ -85,6 +82,14 @@ class ResolveLimbs(Solve):
             best = min(best, tried, key=energy)
         logger.info("%s: energy %.0f at best, %.0f from the A-pose", self.name, energy(best), energy(plain))
         return best if energy(best) < (1 - self.clear) * energy(plain) else plain
+
+    def searches(self, state: FitState, context: Context) -> bool:
+        """Return whether other starts are tried, rather than only the plain one."""
+        seen, trunk = self.observed(state.observations(context.observations)), self.of_trunk()
+        placed = "global_orient" in trunk.free and "keypoint_reprojection" in [term.name for term in trunk.terms]
+        single = state.clip.transl.dim() == 2
+        told = told_directions(seen.keypoints, seen.limb_precision)
+        return bool(self.rounds) and single and placed and told < self.enough
 
     def observed(self, seen: Observations) -> Observations:
         """Return what frames show without directions of limbs, if no term reads them."""
