@@ -11,20 +11,22 @@ from dataclasses import replace
 import torch
 
 from fit_avatar.avatar import Avatar
-from fit_avatar.body import load_body
+from fit_avatar.body import Body, load_body
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config, resolve_device, validate
+from fit_avatar.errors import NoPersonError
 from fit_avatar.export import check_body, check_installed
 from fit_avatar.fitting import Schedule, as_schedule, load_extension, preset
 from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
 from fit_avatar.pipeline import KEPT, Options, reconstruct
+from fit_avatar.preview import Preview, remove_preview
 from fit_avatar.progress import Reporter, RunSummary, Silent
 from fit_avatar.report.live import LiveViewer
 from fit_avatar.report.numbers import key_numbers
-from fit_avatar.results import check_appended, inputs, planned, write_results
+from fit_avatar.results import AVATAR, check_appended, inputs, peak_memory_gb, planned, scale_source, write_results
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +95,15 @@ def run(
             "body", lambda advance: known.body if known else load_body(config.num_betas, advance, config.body)
         ).to(device)
         check_body(config.export, body)
+        first = Preview.of(config, source) if config.preview or config.preview_only else None
+        if first is not None and (shown := _first_look(first, runner, body, began)) is not None:
+            return shown
         made = reconstruct(source, body, options, runner, None if viewer is None else viewer.show)
         results = write_results(runner, config, source, made)
+        if first is None:
+            remove_preview(config.folder, store)
+        else:
+            first.replaced_by(config.folder / AVATAR, store, body)
     avatar = made.avatar
     assert avatar.agreement is not None
     if seen is not None:
@@ -108,6 +117,37 @@ def run(
         seconds=time.perf_counter() - began,
         peak_memory_gb=results.metrics["peak_memory_gb"],
         numbers=key_numbers(results.metrics),
+    )
+
+
+def _first_look(first: Preview, runner: Runner, body: Body, began: float) -> RunSummary | None:
+    """Make the preview; return the summary of a run that ends with it, else None.
+
+    Raises:
+        BadInputError: a file cannot be used or written.
+        NoPersonError: the run ends with the preview, and its frames do not show one whole person.
+    """
+    config = first.config
+    try:
+        file, warnings = first.write(runner, body)
+    except NoPersonError as error:
+        if config.preview_only:
+            raise
+        logger.warning("there is no preview, because of the few frames that it looks at %s", error)
+        return None
+    if not config.preview_only:
+        if file == first.path:
+            logger.warning("%s is a preview, until the whole avatar is done", file)
+        return None
+    count = first.source.max_frames
+    return RunSummary(
+        folder=config.folder,
+        files=(file,),
+        scale_source=scale_source(config),
+        agreement=f"a preview from {count} frames; the same command without --preview-only makes the whole avatar",
+        warnings=warnings,
+        seconds=time.perf_counter() - began,
+        peak_memory_gb=peak_memory_gb(),
     )
 
 

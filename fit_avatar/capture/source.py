@@ -61,6 +61,8 @@ class Source:
     """Number of the one who is meant, where a clip shows several people, from 1; None: the largest."""
     people: Cast | None = None
     """Everybody in the clip, if they have been told apart before."""
+    most_px: int | None = None
+    """Longer side of a clip's pictures as they are used, if they are to be made smaller."""
     notes: tuple[str, ...] = ()
     """What the user should know about the camera: one sentence each."""
 
@@ -137,7 +139,7 @@ class Source:
         return cls(
             camera, None if video is None else Path(video), paths, max_frames,
             None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector,
-            None if pose_model is None else Path(pose_model), fps, camera_motion, person, None, notes,
+            None if pose_model is None else Path(pose_model), fps, camera_motion, person, notes=notes,
         )  # fmt: skip
 
     def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
@@ -155,7 +157,7 @@ class Source:
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
             detector=self.detector, pose_model=self.pose_model, fps=self.fps, camera_motion=self.camera_motion,
-            person=self.person, people=self.people, progress=progress,
+            person=self.person, people=self.people, most_px=self.most_px, progress=progress,
         )  # fmt: skip
 
     def tell_apart(self, progress: Callable[[str, int, int], None] | None = None) -> Cast:

@@ -12,9 +12,15 @@ MAX_SIDE_PX = 3840
 texture of 2048 has texels; masks of 120 frames then take 1 GB, of 8K they would take 4 GB. Chosen by hand."""
 
 
-def working_size(width: int, height: int) -> tuple[int, int]:
-    """Return the width and height at which pictures of a size are used, in pixels."""
-    scale = min(1.0, MAX_SIDE_PX / max(width, height))
+def working_size(width: int, height: int, most: int | None = None) -> tuple[int, int]:
+    """Return the width and height at which pictures of a size are used, in pixels.
+
+    Args:
+        width: of the pictures as they are stored.
+        height: of the same.
+        most: longer side, if it is to be less than :data:`MAX_SIDE_PX`.
+    """
+    scale = min(1.0, min(most or MAX_SIDE_PX, MAX_SIDE_PX) / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -25,9 +31,12 @@ def at_size(picture: Image, width: int, height: int) -> Image:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def working_camera(camera: Camera) -> tuple[Camera, tuple[str, ...]]:
-    """Return the camera of the pictures as they are used, and a sentence for the user if they are made smaller."""
-    size = working_size(camera.width, camera.height)
+def working_camera(camera: Camera, most: int | None = None) -> tuple[Camera, tuple[str, ...]]:
+    """Return the camera of the pictures as they are used, and a sentence for the user if they are made smaller.
+
+    ``most``: as for :func:`working_size`.
+    """
+    size = working_size(camera.width, camera.height, most)
     if size == (camera.width, camera.height):
         return camera, ()
     return camera.fitted_to(*size), (
