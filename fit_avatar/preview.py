@@ -11,6 +11,7 @@ from typing import Any
 
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body
+from fit_avatar.capture.config import DEFAULT_CAPTURE
 from fit_avatar.capture.source import Source
 from fit_avatar.config import REFINED, Config
 from fit_avatar.errors import BadInputError
@@ -23,7 +24,7 @@ from fit_avatar.pipeline import Options, build, seen_by
 from fit_avatar.progress import Advance, Callback
 from fit_avatar.solvers import GaussNewton
 
-FILE, STAGE = "preview.glb", "preview"
+FILE, STAGE = "preview.glb", "first avatar"
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ class PreviewConfig:
 
     frames: int = 16
     """Spread evenly over the clip: a turn in steps of 22°. Chosen by hand, for 20 s on two cores."""
-    side_px: int = 640
+    side_px: int = 512
     """Longer side of the pictures. Chosen by hand, likewise."""
     texture_size: int = 1024
     """Side of the texture, which is not finer than such pictures. Chosen by hand."""
+    learning_frames: int = 8
+    """From which colours and background are learnt for the masks. Chosen by hand, likewise."""
     effort: float = 0.5
     """Part of the usual iterations of every solve. Chosen by hand, likewise."""
     least_iterations: int = 3
@@ -100,7 +103,8 @@ class Preview:
         store.run_files(STAGE, self._depends_on(body), lambda: [avatar])
 
     def _avatar(self, body: Body, advance: Advance) -> Avatar:
-        capture = self.source.observe(advance)
+        settings = replace(DEFAULT_CAPTURE, learning_frames=self.how.learning_frames)
+        capture = self.source.observe(advance, settings)
         pictures = list(self.source.pictures(capture))  # small, and gone through several times
         runner = Runner(None, Callback(advance))
         return build(capture, pictures, body, self.options, runner, source=self.source).avatar
@@ -108,7 +112,7 @@ class Preview:
     def _written(self, avatar: Avatar) -> Path:
         image, config = avatar.image, self.config
         assert image is not None, "the command line always paints a texture"
-        style = Style(config.skeleton, config.bind, blendshapes=config.blendshapes, animation=STAGE)
+        style = Style(config.skeleton, config.bind, blendshapes=config.blendshapes, animation="preview")
         return write_moving_glb(self.path, avatar.body, avatar.state, avatar.capture, image, style)
 
     def _depends_on(self, body: Body) -> Mapping[str, Any]:
