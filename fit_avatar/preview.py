@@ -16,7 +16,7 @@ from fit_avatar.capture.source import Source
 from fit_avatar.config import REFINED, Config
 from fit_avatar.errors import BadInputError
 from fit_avatar.export import Style, write_moving_glb
-from fit_avatar.fitting import Schedule, Solve, as_schedule, preset
+from fit_avatar.fitting import EstimateFocalLength, Schedule, Solve, as_schedule, preset
 from fit_avatar.io.fingerprint import code_identity
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
@@ -35,8 +35,8 @@ class PreviewConfig:
     """Spread evenly over the clip: a turn in steps of 22°. Chosen by hand, for 20 s on two cores."""
     side_px: int = 512
     """Longer side of the pictures. Chosen by hand, likewise."""
-    texture_size: int = 1024
-    """Side of the texture, which is not finer than such pictures. Chosen by hand."""
+    texture_size: int = 768
+    """Side of the texture: a texel of 2 mm, where a pixel of such pictures is 4. Chosen by hand."""
     learning_frames: int = 8
     """From which colours and background are learnt for the masks. Chosen by hand, likewise."""
     effort: float = 0.5
@@ -112,7 +112,7 @@ class Preview:
     def _written(self, avatar: Avatar) -> Path:
         image, config = avatar.image, self.config
         assert image is not None, "the command line always paints a texture"
-        style = Style(config.skeleton, config.bind, blendshapes=config.blendshapes, animation="preview")
+        style = Style(config.skeleton, config.bind, blendshapes=False, animation="preview")
         return write_moving_glb(self.path, avatar.body, avatar.state, avatar.capture, image, style)
 
     def _depends_on(self, body: Body) -> Mapping[str, Any]:
@@ -121,7 +121,7 @@ class Preview:
             "seen": seen_by(self.source), "body": body.arrays(), "code": code_identity("fit_avatar.preview"),
             "options": [
                 options.height_m, options.texture_size, options.delight, options.shoes, config.garment,
-                config.preset, config.init, config.skeleton, config.bind, config.blendshapes, self.how,
+                config.preset, config.init, config.skeleton, config.bind, self.how,
             ],
         }  # fmt: skip
 
@@ -134,7 +134,10 @@ def quicker(schedule: Schedule, how: PreviewConfig = PREVIEW) -> Schedule:
         if not isinstance(optimiser, GaussNewton):
             return solve
         iterations = max(how.least_iterations, math.ceil(how.effort * optimiser.iterations))
-        return replace(solve, optimiser=replace(optimiser, iterations=min(iterations, optimiser.iterations)))
+        shorter = replace(solve, optimiser=replace(optimiser, iterations=min(iterations, optimiser.iterations)))
+        if isinstance(shorter, EstimateFocalLength):
+            return replace(shorter, trial_iterations=math.ceil(how.effort * shorter.trial_iterations))
+        return shorter
 
     return schedule.with_each(Solve, fewer)
 

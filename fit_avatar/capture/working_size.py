@@ -34,11 +34,13 @@ def at_size(picture: Image, width: int, height: int) -> Image:
 def working_camera(camera: Camera, most: int | None = None) -> tuple[Camera, tuple[str, ...]]:
     """Return the camera of the pictures as they are used, and a sentence for the user if they are made smaller.
 
-    ``most``: as for :func:`working_size`.
+    ``most``: as for :func:`working_size`; nothing is said of what was asked for.
     """
     size = working_size(camera.width, camera.height, most)
     if size == (camera.width, camera.height):
         return camera, ()
+    if most is not None:
+        return camera.fitted_to(*size), ()
     return camera.fitted_to(*size), (
         f"Pictures of {camera.width} × {camera.height} pixels are used at {size[0]} × {size[1]}, which is about as "
         "fine as the texture; the camera and all pixels in the results are for that size.",
