@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fit_avatar.progress import Left, Reporter
 from fit_avatar.stage_costs import Size, cost_of
 
-KNOWN_S = 5.0
+KNOWN_S = 1.0
 """Seconds of work with which the usual speed counts: later, what was measured decides. Chosen by hand."""
 MOST_DONE = 0.95
 """A stage that takes longer than expected counts as done up to this part. Chosen by hand."""
@@ -44,6 +44,7 @@ class Forecast:
     _steps: dict[str, float] = field(default_factory=dict)
     """Parts that are done of the steps of the stage that runs."""
     _known: bool = False
+    """Whether a stage runs that was expected."""
 
     def __post_init__(self) -> None:
         self._plan = self.plans[0]
@@ -70,7 +71,7 @@ class Forecast:
         if self._known and not kept:
             self._work += sum(self._costs().values())
             self._took += self.clock() - self._began
-        self._steps, self._began = dict.fromkeys(self._costs(), 1.0), self.clock()
+        self._steps, self._began, self._known = dict.fromkeys(self._costs(), 1.0), self.clock(), False
 
     def left(self) -> Left:
         """Return where the run is, and how long it still takes."""
@@ -78,7 +79,7 @@ class Forecast:
         whole = sum(costs.values())
         done = sum(costs[step] * part for step, part in self._steps.items())
         work, took = self._work, self._took
-        if self._known and set(self._steps) - {""} and done < whole:  # steps that are told apart are measured as well
+        if self._known and set(self._steps) - {""}:  # steps that are told apart are measured as well
             work, took = work + done, took + spent
         speed = (KNOWN_S + took) / (KNOWN_S + work)
         if "" in costs and "" not in self._steps:
