@@ -149,6 +149,11 @@ class Config:
     """The axis that points up in OBJ, USD and BVH files; GLB files are always y up."""
     unit: Literal["m", "cm"] = "m"
     """The unit of OBJ, USD and BVH files; GLB files are always in metres."""
+    preview: bool = False
+    """First write preview.glb, a rough avatar from few small frames, within a fraction of the time; the whole avatar
+    replaces it."""
+    preview_only: bool = False
+    """Write preview.glb and stop; the same command without this option goes on to the whole avatar."""
     fresh: bool = False
     """Do everything again, even what an earlier run has left in the results folder."""
     force: bool = False
@@ -304,6 +309,14 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "--avatar is one person: say who of the video it is with --person N instead of all"
     if config.person == "all" and config.masks is not None:
         yield "--masks are of one person: leave them out with --person all, or make one avatar after another"
+    if config.preview or config.preview_only:
+        name = "--preview-only" if config.preview_only else "--preview"
+        if config.video is None:
+            yield f"{name} is for videos: a fit to photographs is quick, so leave it out"
+        if config.avatar is not None:
+            yield f"{name} shows an avatar before it is fitted, and --avatar gives one: leave one of them out"
+        if config.person == "all":
+            yield f"{name} is of one person: say who with --person N instead of all, or leave it out"
     if config.fps is not None and config.video is None:
         yield "--fps is the frame rate of a clip, and photographs have none: leave it out"
     if config.camera_motion != "auto" and config.video is None:

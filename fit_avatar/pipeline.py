@@ -73,8 +73,8 @@ KEPT: tuple[type, ...] = (
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
-    "body", "observe", "shoes", "turning", "limb directions", "agreement", "texture", "quality", "every frame",
-    "motion", "displacement", "preview", "overlay", "report",
+    "body", "first avatar", "observe", "shoes", "turning", "limb directions", "agreement", "texture", "quality",
+    "every frame", "motion", "displacement", "preview", "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
 
@@ -170,7 +170,15 @@ def reconstruct(
 def seen_by(source: Source) -> dict[str, Any]:
     """Return all that the observation of a source depends on."""
     return {
-        "options": [source.camera, source.max_frames, source.detector, source.fps, source.camera_motion, source.person],
+        "options": [
+            source.camera,
+            source.max_frames,
+            source.detector,
+            source.fps,
+            source.camera_motion,
+            source.person,
+            source.most_px,
+        ],
         "files": [[str(file), file_identity(file)] for file in source.files()],
         "code": code_identity("fit_avatar.capture.source"),
     }

@@ -7,24 +7,55 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
 from rich.text import Text
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
 
 Advance = Callable[[str, int, int], None]
 """Progress within a stage: the name of the step, how many parts of it are done, and how many there are."""
 
 StepProgress = Callable[[int, int], None]
 """Progress within a step: how many parts of it are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """Where a run is, and how long it still takes."""
+
+    stage: int
+    """Number of the stage that runs, from 1."""
+    stages: int
+    """How many there are."""
+    seconds: float
+    """About how long it takes until the end."""
+
+    @property
+    def sentence(self) -> str:
+        """Return it in words."""
+        return f"stage {self.stage} of {self.stages}, {_about(self.seconds)} left"
+
+    def after(self, seconds: float) -> Left:
+        """Return what is left some time later in the same stage."""
+        return replace(self, seconds=max(self.seconds - seconds, 0.0))
+
+
+def _about(seconds: float) -> str:
+    """Return a time as exactly as it can be told."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {5 * round(seconds / 5)} s"
+    minutes = seconds / 60
+    return f"about {minutes:.0f} min" if minutes >= 4.75 else f"about {round(2 * minutes) / 2:g} min"
 
 
 @dataclass(frozen=True)
@@ -60,6 +91,9 @@ class Reporter(Protocol):
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
         """A stage is done. ``seconds`` is how long it took, in this run or in the one that computed it."""
 
+    def expect(self, left: Left) -> None:
+        """Be told where the run is and how much time is left, before a stage begins or goes on."""
+
 
 class Silent:
     """Prints nothing; errors are still raised."""
@@ -82,6 +116,9 @@ class Silent:
         """Do nothing."""
 
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
+        """Do nothing."""
+
+    def expect(self, left: Left) -> None:
         """Do nothing."""
 
     def show(self, summary: RunSummary) -> None:
@@ -119,7 +156,7 @@ class Terminal:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
+            _LeftColumn(self),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -127,6 +164,8 @@ class Terminal:
         self._level = logging.DEBUG if verbose else logging.WARNING
         self._task: TaskID | None = None
         self._label = ""
+        self._left: Left | None = None
+        self._told_s = 0.0
 
     def __enter__(self) -> Terminal:
         """Show the bar and the log."""
@@ -157,6 +196,15 @@ class Terminal:
         self._remove()
         note = "kept from an earlier run" if cached else f"{seconds:.1f} s"
         self._print(("✓", "green"), f" {stage} ", (note, "dim"))
+
+    def expect(self, left: Left) -> None:
+        """Show where the run is and how much time is left."""
+        self._left, self._told_s = left, time.monotonic()
+
+    @property
+    def left(self) -> str:
+        """Return where the run is and how much time is left by now, in words."""
+        return "" if self._left is None else self._left.after(time.monotonic() - self._told_s).sentence
 
     def show(self, summary: RunSummary) -> None:
         """Print the files, the most important numbers, and what the user should know."""
@@ -191,6 +239,17 @@ class Terminal:
         self._task, self._label = None, ""
 
 
+class _LeftColumn(ProgressColumn):
+    """Where the run is and how much time is left."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def render(self, task: Task) -> Text:
+        return Text(self._terminal.left, style="dim")
+
+
 class JsonLines:
     """One JSON object per line on stdout, for programs that run this one.
 
@@ -205,6 +264,7 @@ class JsonLines:
         """Write to ``stream``; by default the process's stdout."""
         self._stream = stream or sys.stdout
         self._stage, self._last_s = "", 0.0
+        self._left: dict[str, Any] = {}
 
     def __enter__(self) -> JsonLines:
         """Print the package's log messages too."""
@@ -224,18 +284,22 @@ class JsonLines:
     def start(self, stage: str) -> None:
         """Print that a stage begins."""
         self._stage = stage
-        self._print("start", stage=stage)
+        self._print("start", stage=stage, **self._left)
 
     def advance(self, label: str, done: int, total: int) -> None:
         """Print how far a stage is, at most every :attr:`EVERY_S` seconds."""
         if done < total and time.monotonic() - self._last_s < self.EVERY_S:
             return
         self._last_s = time.monotonic()
-        self._print("progress", stage=self._stage, step=label, done=done, total=total)
+        self._print("progress", stage=self._stage, step=label, done=done, total=total, **self._left)
 
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
         """Print that a stage is done."""
         self._print("finish", stage=stage, seconds=round(seconds, 3), kept_from_earlier_run=cached)
+
+    def expect(self, left: Left) -> None:
+        """Add where the run is to the next event: ``number`` of the stage, ``stages``, and ``left_s``."""
+        self._left = {"number": left.stage, "stages": left.stages, "left_s": round(left.seconds, 1)}
 
     def show(self, summary: RunSummary) -> None:
         """Print the summary."""

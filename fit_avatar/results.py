@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar import report
+from fit_avatar import preview, report
 from fit_avatar.avatar import Avatar
 from fit_avatar.capture.source import Source
 from fit_avatar.config import Config
@@ -40,7 +40,8 @@ from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.texture import find_displacement
 
-PREVIEW, OVERLAY, REPORT, METRICS = "preview.png", "overlay.mp4", "report.html", "metrics.json"
+AVATAR, PREVIEW, OVERLAY = "avatar.glb", "preview.png", "overlay.mp4"
+REPORT, METRICS = "report.html", "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def planned(config: Config) -> list[Path]:
     files = avatar_files(folder, config.normal_map)
     for extra in config.export:
         files += extra_files(folder, extra)
+    if config.preview or config.preview_only:
+        files.append(folder / preview.FILE)
     return [*files, *(folder / name for name in (PREVIEW, OVERLAY, REPORT, METRICS))]
 
 
@@ -250,7 +253,7 @@ class _Written:
 def _appended_to(config: Config) -> Path:
     """Return the GLB of the given avatar."""
     assert config.avatar is not None, "the options are checked"
-    return config.avatar / "avatar.glb"
+    return config.avatar / AVATAR
 
 
 def scale_source(config: Config) -> str:

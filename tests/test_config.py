@@ -92,6 +92,8 @@ def test_the_method_suits_the_input() -> None:
         ({"person": "0"}, "--person 0 is nobody"),
         ({"person": "²"}, "--person ² is nobody"),
         ({"person": "all", "height_m": 1.7}, "--height-m is the height of one person: leave it out with --person all"),
+        ({"video": None, "image": (Path(__file__),), "preview": True}, "--preview is for videos: a fit to photographs"),
+        ({"person": "all", "preview_only": True}, "--preview-only is of one person: say who with --person N"),
         ({"num_betas": 17}, "--num-betas 17 cannot be right: it must be between 1 and 16 coefficients"),
         ({"fov_deg": 60.0, "focal_35mm": 26.0}, "--fov-deg and --focal-35mm both say what the focal length is"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fit_avatar.progress import JsonLines, RunSummary, Silent, Terminal, reporter_for
+from fit_avatar.progress import JsonLines, Left, RunSummary, Silent, Terminal, reporter_for
 
 logger = logging.getLogger("fit_avatar.somewhere")
 
@@ -84,6 +84,21 @@ def test_square_brackets_and_colons_in_names_are_printed_as_they_are() -> None:
 
 def test_a_terminal_gets_a_bar_with_its_own_label() -> None:
     assert "Reading the video" in shown(verbose=False, terminal=True)
+
+
+def test_the_time_that_is_left_is_beside_the_bar_and_in_the_json() -> None:
+    stream = io.StringIO()
+    with Terminal(Console(file=stream, width=110, force_terminal=True, highlight=False)) as terminal:
+        terminal.expect(Left(7, 15, 41.0))
+        terminal.start("texture")
+        terminal.advance("texture", 1, 3)
+    assert "stage 7 of 15, about 40 s left" in stream.getvalue()
+    lines = io.StringIO()
+    with JsonLines(lines) as reporter:
+        reporter.expect(Left(7, 15, 41.04))
+        reporter.start("texture")
+    first = {"event": "start", "stage": "texture", "number": 7, "stages": 15, "left_s": 41.0}
+    assert json.loads(lines.getvalue()) == first
 
 
 def test_verbose_adds_what_the_library_logs() -> None:

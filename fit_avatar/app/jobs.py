@@ -21,6 +21,7 @@ from fit_avatar.batch.room import this_machine
 from fit_avatar.batch.task import CHECK_S, PROGRAM, Died, Run, Task, words_of
 from fit_avatar.config import Config
 from fit_avatar.errors import BadInputError
+from fit_avatar.progress import Left
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
 TELL_S = 1.0
@@ -40,14 +41,18 @@ class Progress:
     done: int = 0
     total: int = 0
     """Parts of the step; 0 if they are not counted."""
+    left: Left | None = None
+    """How long the job still takes."""
 
     def after(self, event: Mapping[str, Any]) -> Progress:
         """Return the progress after an event of ``--log json``."""
         kind = event.get("event")
         if kind == "start":
-            return Progress(self.stages, str(event["stage"]))
+            return Progress(self.stages, str(event["stage"]), left=_left(event))
         if kind == "progress":
-            return replace(self, step=str(event["step"]), done=int(event["done"]), total=int(event["total"]))
+            return replace(
+                self, step=str(event["step"]), done=int(event["done"]), total=int(event["total"]), left=_left(event)
+            )
         if kind == "finish":
             return Progress((*self.stages, (str(event["stage"]), float(event["seconds"]))), "")
         return self
@@ -181,6 +186,13 @@ def _read_on(lines: Any, progress: Progress) -> Progress:
             return progress
         with contextlib.suppress(ValueError, KeyError, TypeError):
             progress = progress.after(json.loads(line))
+
+
+def _left(event: Mapping[str, Any]) -> Left | None:
+    """Return how long a job still takes; None if it does not say."""
+    if "left_s" not in event:
+        return None
+    return Left(int(event["number"]), int(event["stages"]), float(event["left_s"]))
 
 
 def _shown(file: Path) -> bool:

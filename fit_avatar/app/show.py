@@ -22,7 +22,8 @@ def progress(now: Progress) -> str:
         return f'<ul class="stages">{done}</ul>'
     counted = f'value="{now.done}" max="{now.total}"' if now.total > 1 else ""
     step = f" · {escape(now.step)}" if now.step and now.step != now.stage else ""
-    return f'<ul class="stages">{done}<li>{escape(now.stage)}{step} <progress {counted}></progress></li></ul>'
+    left = "" if now.left is None else f" <small>{escape(now.left.sentence)}</small>"
+    return f'<ul class="stages">{done}<li>{escape(now.stage)}{step} <progress {counted}></progress>{left}</li></ul>'
 
 
 def refusal(sentence: str) -> str:

@@ -23,15 +23,17 @@ SMALL_PX = 960
 class Clip:
     """Repeated access to some frames of a video without seeking in it, at the size at which they are used."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most_px: int | None = None) -> None:
         """Open a clip; ``info`` says what it is, its frames are given at ``width`` × ``height`` pixels.
+
+        ``most_px``: their longer side at most, by default that of ``working_size.py``.
 
         Raises:
             BadInputError: as :func:`fit_avatar.capture.video.probe`.
         """
         self.path, self.info = path, probe(path)
         stored = self.info.width, self.info.height
-        self.width, self.height = working_size(*stored)
+        self.width, self.height = working_size(*stored, most_px)
         self.scale = np.array([self.width / stored[0], self.height / stored[1], 1.0], np.float32)
         """Takes points (u, v, confidence) of the stored clip to those of the frames."""
         self._kept: dict[int, Image] = {}

@@ -50,6 +50,7 @@ def observe(
     camera_motion: Asked = "auto",
     person: int | None = None,
     people: Cast | None = None,
+    most_px: int | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
 ) -> Capture:
@@ -69,6 +70,7 @@ def observe(
         person: number of the one who is meant, among several people: 1 is seen largest and longest. None: whom given
             masks show, else number 1.
         people: everybody in the clip, if an earlier capture of it has told them apart.
+        most_px: longer side of the pictures that are used, if they are to be made smaller.
         progress: called with (step, done, total).
         config: settings of the algorithms.
 
@@ -82,12 +84,12 @@ def observe(
         MissingDependencyError: a detector or h5py is needed and not installed.
     """
     report: Progress = progress or (lambda step, done, total: None)
-    clip, given = _open(video, camera, frames, config), Given(video, keypoints, masks)
+    clip, given = _open(video, camera, frames, config, most_px), Given(video, keypoints, masks)
     observer = Observer(clip, config, report, given, pose_model)
     other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
     inputs = Inputs.read(observer, fps)
     observer.left_out += select_frames(inputs.measured, frames, config.selection).left_out
-    camera, notes = working_camera(camera)
+    camera, notes = working_camera(camera, most_px)
     seen = find_person(observer, inputs, frames, other, Wanted(person, people, detector))
     seen, aligned = align_given(observer, inputs, seen)
     find_others = observer.find_whole_body if seen.track is None else observer.known_limbs
@@ -191,14 +193,14 @@ def _of_frames(sets: PointSets, places: Sequence[int], moves: Sequence[Move | No
     }
 
 
-def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig) -> Clip:
+def _open(video: Path, camera: Camera, frames: int, config: CaptureConfig, most_px: int | None = None) -> Clip:
     if frames < config.min_frames:
         raise BadInputError(f"--frames {frames} is too few: use at least {config.min_frames}, better 60 or more")
     if any(looks_like_masks(frame) for _, frame in read_frames(video, [0])):
         raise BadInputError(
             f"{video} is black and white only, as masks are: give the clip itself with --video, and masks with --masks"
         )
-    clip = Clip(video)
+    clip = Clip(video, most_px)
     require_camera_size(camera, clip.info.width, clip.info.height, video)
     return clip
 

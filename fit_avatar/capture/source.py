@@ -13,6 +13,7 @@ from fit_avatar.capture.bars import Bars, find_bars
 from fit_avatar.capture.camera import camera_from, load_camera, undistort
 from fit_avatar.capture.camera_motion import Asked
 from fit_avatar.capture.cast import Cast
+from fit_avatar.capture.config import DEFAULT_CAPTURE, CaptureConfig
 from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.given_limbs import find_limbs
@@ -61,6 +62,8 @@ class Source:
     """Number of the one who is meant, where a clip shows several people, from 1; None: the largest."""
     people: Cast | None = None
     """Everybody in the clip, if they have been told apart before."""
+    most_px: int | None = None
+    """Longer side of a clip's pictures as they are used, if they are to be made smaller."""
     notes: tuple[str, ...] = ()
     """What the user should know about the camera: one sentence each."""
 
@@ -137,10 +140,12 @@ class Source:
         return cls(
             camera, None if video is None else Path(video), paths, max_frames,
             None if keypoints is None else Path(keypoints), None if masks is None else Path(masks), detector,
-            None if pose_model is None else Path(pose_model), fps, camera_motion, person, None, notes,
+            None if pose_model is None else Path(pose_model), fps, camera_motion, person, notes=notes,
         )  # fmt: skip
 
-    def observe(self, progress: Callable[[str, int, int], None] | None = None) -> Capture:
+    def observe(
+        self, progress: Callable[[str, int, int], None] | None = None, config: CaptureConfig = DEFAULT_CAPTURE
+    ) -> Capture:
         """Find keypoints and masks in every frame that is used.
 
         Raises:
@@ -150,12 +155,13 @@ class Source:
         if self.video is None:
             return observe_images(
                 self.images, camera=self.camera, keypoints=self.keypoints, masks=self.masks, detector=self.detector,
-                pose_model=self.pose_model, progress=progress,
+                pose_model=self.pose_model, progress=progress, config=config,
             )  # fmt: skip
         return observe(
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
             detector=self.detector, pose_model=self.pose_model, fps=self.fps, camera_motion=self.camera_motion,
-            person=self.person, people=self.people, progress=progress,
+            person=self.person, people=self.people, most_px=self.most_px, progress=progress,
+            config=config,
         )  # fmt: skip
 
     def tell_apart(self, progress: Callable[[str, int, int], None] | None = None) -> Cast:

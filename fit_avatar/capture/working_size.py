@@ -12,9 +12,15 @@ MAX_SIDE_PX = 3840
 texture of 2048 has texels; masks of 120 frames then take 1 GB, of 8K they would take 4 GB. Chosen by hand."""
 
 
-def working_size(width: int, height: int) -> tuple[int, int]:
-    """Return the width and height at which pictures of a size are used, in pixels."""
-    scale = min(1.0, MAX_SIDE_PX / max(width, height))
+def working_size(width: int, height: int, most: int | None = None) -> tuple[int, int]:
+    """Return the width and height at which pictures of a size are used, in pixels.
+
+    Args:
+        width: of the pictures as they are stored.
+        height: of the same.
+        most: longer side, if it is to be less than :data:`MAX_SIDE_PX`.
+    """
+    scale = min(1.0, min(most or MAX_SIDE_PX, MAX_SIDE_PX) / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -25,11 +31,16 @@ def at_size(picture: Image, width: int, height: int) -> Image:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def working_camera(camera: Camera) -> tuple[Camera, tuple[str, ...]]:
-    """Return the camera of the pictures as they are used, and a sentence for the user if they are made smaller."""
-    size = working_size(camera.width, camera.height)
+def working_camera(camera: Camera, most: int | None = None) -> tuple[Camera, tuple[str, ...]]:
+    """Return the camera of the pictures as they are used, and a sentence for the user if they are made smaller.
+
+    ``most``: as for :func:`working_size`; nothing is said of what was asked for.
+    """
+    size = working_size(camera.width, camera.height, most)
     if size == (camera.width, camera.height):
         return camera, ()
+    if most is not None:
+        return camera.fitted_to(*size), ()
     return camera.fitted_to(*size), (
         f"Pictures of {camera.width} × {camera.height} pixels are used at {size[0]} × {size[1]}, which is about as "
         "fine as the texture; the camera and all pixels in the results are for that size.",

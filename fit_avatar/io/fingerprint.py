@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.metadata
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -19,6 +21,8 @@ import numpy as np
 
 PACKAGE = __name__.partition(".")[0]
 ROOT = Path(__file__).parents[1]
+IMPORT = re.compile(r"^[ \t]*(from[ \t]+[\w.]+[ \t]+import[ \t]+(?:\([^)]*\)|.*)|import[ \t]+.*)", re.MULTILINE)
+"""An import statement, on one line or in parentheses."""
 FOLDER_LEVELS = ("*", "*/*", "*/*/*")
 """What counts of a folder: some programs put one file per frame two folders below the one that is given."""
 PROBE_BYTES = 1 << 16
@@ -146,7 +150,7 @@ def _imports_of(file: Path) -> tuple[str, ...]:
     """Return the names of the modules that a file imports, anywhere in it."""
 
     def names() -> Iterator[str]:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in _import_statements(file.read_text(encoding="utf-8")):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -155,6 +159,13 @@ def _imports_of(file: Path) -> tuple[str, ...]:
                     yield inner if _files_of(inner) and node.module.partition(".")[0] == PACKAGE else node.module
 
     return tuple(dict.fromkeys(names()))
+
+
+def _import_statements(source: str) -> Iterator[ast.stmt]:
+    """Yield the import statements of a module, wherever they stand: parsing all of it would take ten times as long."""
+    for found in IMPORT.finditer(source):
+        with contextlib.suppress(SyntaxError):  # a line of a docstring that begins with the same words
+            yield from ast.parse(found[1]).body
 
 
 @lru_cache

@@ -15,7 +15,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.io.optional import import_optional, install
-from fit_avatar.progress import Reporter
+from fit_avatar.progress import Left, Reporter
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -46,6 +46,7 @@ class LiveViewer:
         self._vertices: NDArray[np.float32] = np.zeros((0, 0, 3), np.float32)
         self._faces: NDArray[np.int64] = np.zeros((0, 3), np.int64)
         self._drawing = threading.Lock()
+        self._left = ""
         self._status = self._server.gui.add_markdown("waiting for the first stage of the fit")
         self._slider: Any = None
 
@@ -66,17 +67,22 @@ class LiveViewer:
 
     def start(self, stage: str) -> None:
         """Show which stage runs."""
-        self._status.content = f"**{stage}**"
+        self._status.content = f"**{stage}**{self._left}"
         self._reporter.start(stage)
 
     def advance(self, label: str, done: int, total: int) -> None:
         """Show how far it is."""
-        self._status.content = f"**{label}** {done} of {total}"
+        self._status.content = f"**{label}** {done} of {total}{self._left}"
         self._reporter.advance(label, done, total)
 
     def finish(self, stage: str, seconds: float, cached: bool) -> None:
         """Pass on that a stage is done."""
         self._reporter.finish(stage, seconds, cached)
+
+    def expect(self, left: Left) -> None:
+        """Show how much time is left beside the stage."""
+        self._left = f" · {left.sentence}"
+        self._reporter.expect(left)
 
     def show(self, body: Body, state: BodyState) -> None:
         """Show the body in the T poses that a stage has estimated; the slider selects the frame.

@@ -142,6 +142,9 @@ def test_other_choices_are_refused(change: dict[str, Any]) -> None:
 
 def test_what_is_shown_is_escaped() -> None:
     now = Progress((("<b>", 1.0),), "<i>", "<u>", 1, 5)
+    assert "left" not in show.progress(now)
+    event = {"event": "progress", "step": "s", "done": 1, "total": 2, "number": 7, "stages": 15, "left_s": 41.0}
+    assert "stage 7 of 15, about 40 s left" in show.progress(now.after(event))
     assert "<b>" not in show.progress(now) and "<i>" not in show.progress(now) and "<u>" not in show.progress(now)
     job = Job("0" * 32, Path("x"), files={"avatar.glb": Path("y"), "report.html": Path("z")})
     told = show.result(job, Outcome("a", "done", warnings=("<script>",), numbers={"height_m": 1.7}))

@@ -32,6 +32,9 @@ def test_8k_is_used_at_4k_and_smaller_pictures_as_they_are() -> None:
     assert working_size.working_size(4320, 7680) == (2160, 3840)
     for size in ((3840, 2160), (1080, 1920), (320, 240), (MAX_SIDE_PX, 50)):
         assert working_size.working_size(*size) == size
+    assert (
+        working_size.working_size(1920, 1080, 512) == (512, 288) and working_size.working_size(320, 240, 512)[0] == 320
+    )
     picture = np.zeros((4, 6, 3), np.uint8)
     assert at_size(picture, 6, 4) is picture and at_size(picture, 3, 2).shape == (2, 3, 3)
 
@@ -43,6 +46,7 @@ def test_the_camera_sees_the_same_directions() -> None:
     assert "7680 × 4320 pixels are used at 3840 × 2160" in notes[0]
     small, _ = camera_from(1920, 1080, focal_px=1500)
     assert working_camera(small) == (small, ())
+    assert working_camera(small, 480) == (small.fitted_to(480, 270), ())  # as it was asked for
 
 
 @pytest.mark.usefixtures("limit")

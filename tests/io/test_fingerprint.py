@@ -1,5 +1,6 @@
 """What a kept result depends on: contents count, and the code that computes it."""
 
+import ast
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,15 @@ def test_tensors_count_by_their_content() -> None:
     other[5000] = 1e-7  # what a text would leave out
     terms = [Solve("one", (Term(shape_prior, data={"weights": each}),)) for each in (many, many.clone(), other)]
     assert digest(terms[0]) == digest(terms[1]) != digest(terms[2])
+
+
+def test_no_import_is_overlooked() -> None:
+    files = list(fingerprint.ROOT.rglob("*.py"))
+    assert len(files) > 300
+    for file in files[::7]:
+        nodes = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, (ast.Import, ast.ImportFrom))]
+        found = fingerprint._import_statements(file.read_text())
+        assert sorted(map(ast.dump, nodes)) == sorted(map(ast.dump, found)), file
 
 
 @dataclass(frozen=True)

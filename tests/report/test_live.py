@@ -15,7 +15,7 @@ from fit_avatar.arguments import parse
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.errors import MissingDependencyError
-from fit_avatar.progress import Reporter, Silent
+from fit_avatar.progress import Left, Reporter, Silent
 from fit_avatar.report.live import LiveViewer
 
 
@@ -51,6 +51,9 @@ def test_it_serves_the_body_and_passes_on_what_it_hears(body, state, capsys: pyt
         viewer.finish("pose", 1.5, cached=False)
         assert listener.heard == [("pose",), ("pose", 3, 10), ("pose", 1.5, False)]
         assert "3 of 10" in viewer._status.content
+        viewer.expect(Left(7, 15, 41.0))
+        viewer.advance("pose", 4, 10)
+        assert viewer._status.content.endswith("4 of 10 · stage 7 of 15, about 40 s left")
 
         viewer.show(body, state)
         upright = viewer._vertices[0][body.skin.numpy()]

@@ -1,0 +1,110 @@
+"""How long each stage of a run takes, measured: what the time that is left is reckoned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is to do."""
+
+    frames: int
+    """That are used."""
+    clip_frames: int
+    """That the clip has."""
+    megapixels: float
+    """Of a picture."""
+    megatexels: float = 4.2
+    """Of the texture."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds that a stage, or one step of it, takes."""
+
+    fixed: float = 0.0
+    """In any case."""
+    frame: float = 0.0
+    """For every frame that is used."""
+    megapixel: float = 0.0
+    """For every megapixel of these."""
+    clip_frame: float = 0.0
+    """For every megapixel of all frames of the clip."""
+
+    megatexel: float = 0.0
+    """For every megatexel."""
+
+    def seconds(self, size: Size) -> float:
+        """Return the seconds for a clip."""
+        pixels = self.clip_frame * size.clip_frames * size.megapixels
+        frames = (self.frame + self.megapixel * size.megapixels) * size.frames
+        return self.fixed + frames + pixels + self.megatexel * size.megatexels
+
+
+USUAL = Cost(fixed=1.0)
+"""Of a stage that is not in the table, such as an action of a user's own."""
+COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
+    {
+        "body": Cost(fixed=0.02),
+        "first avatar": Cost(fixed=16.0),
+        "observe": {
+            "Reading the video": Cost(clip_frame=0.010),
+            "Finding the person": Cost(frame=0.05, megapixel=0.010),
+            "Finding face and hands": Cost(frame=0.045),
+            "Refining the masks": Cost(fixed=1.5, megapixel=0.065),
+            "Checking the masks": Cost(megapixel=0.040),
+        },
+        "shoes": Cost(fixed=0.1),
+        "turning": Cost(fixed=0.9),
+        "initialise": Cost(fixed=0.02),
+        "estimate the focal length": Cost(fixed=2.2),
+        "pose from keypoints": Cost(fixed=0.6),
+        "measure the keypoints' noise": Cost(fixed=0.01),
+        "pose and shape from outlines": Cost(fixed=0.5, frame=0.05),
+        "look for a skirt": Cost(fixed=0.2),
+        "consensus shape": Cost(fixed=1.5),
+        "pose with the consensus shape": Cost(fixed=1.1),
+        "final consensus shape": Cost(fixed=1.4),
+        "use all frames": Cost(),
+        "pose of every frame": Cost(frame=0.025),
+        "match the surface in the pictures": Cost(fixed=0.5, frame=0.053),
+        "pose from the pictures": Cost(frame=0.018),
+        "shape from every frame": Cost(fixed=0.3, frame=0.009),
+        "pose from keypoints and directions": Cost(frame=0.028),
+        "pose and shape from keypoints": Cost(frame=0.041),
+        "agreement": Cost(frame=0.008),
+        "texture": Cost(fixed=0.2, frame=0.035, megapixel=0.032, megatexel=1.25),
+        "quality": Cost(fixed=0.1, frame=0.008),
+        "every frame": Cost(fixed=0.3),
+        "motion": Cost(fixed=0.02),
+        "avatar files": Cost(fixed=1.1, megatexel=0.38),
+        "preview": Cost(fixed=0.7),
+        "overlay": Cost(frame=0.03, megapixel=0.008),
+        "report": Cost(fixed=0.7),
+    }
+)
+"""By the stage's name without the number of its round. Read off whole runs with 120 frames of 1080 × 1080 (a turn)
+and 60 of the preset motion on two idle cores, in November 2026; how a stage divides into fixed costs and costs of a
+frame is reckoned by hand. Only proportions count: how quick a machine is shows while a run goes on."""
+MOTION_COSTS: Mapping[str, Cost] = MappingProxyType(
+    {
+        "pose and shape from outlines": Cost(frame=0.107),
+        "pose with the consensus shape": Cost(frame=0.040),
+        "consensus shape": Cost(frame=0.030),
+        "final consensus shape": Cost(frame=0.031),
+    }
+)
+"""The same where an action of this name is part of the preset motion, which fits every frame."""
+
+
+def cost_of(stage: str, motion: bool = False) -> Mapping[str, Cost]:
+    """Return the cost of each step of a stage; one without a name stands for a stage whose steps are not told apart.
+
+    ``motion``: it belongs to a run of the preset motion.
+    """
+    name = stage.rstrip("0123456789/ ")
+    found = (MOTION_COSTS.get(name) if motion else None) or COSTS.get(name, USUAL)
+    return {"": found} if isinstance(found, Cost) else found
