@@ -16,10 +16,10 @@ from fit_avatar.capture import Camera, read_frames
 from fit_avatar.visibility import rasterize
 from lib.synthetic_person import person_folder, write_person
 from pictures.clip import DEMO, HEIGHT_M, ROOT
-from pictures.drawing import BACKGROUND, shrink
+from pictures.drawing import BACKGROUND, part_of, shrink
 
 KEPT = ROOT / "out" / "gallery"
-FRAMES, SIZE = 60, 1080
+FRAMES, SIZE = 48, 1080
 """Of the clips that are rendered."""
 PEOPLE = {
     "demo": None,
@@ -32,8 +32,8 @@ PEOPLE = {
 }
 """Seed and clothes of ``benchmarks/people.py``; None: the bundled clip."""
 QUARTERS_DEG = (0.0, 90.0, 180.0, 270.0)
-HEAD = 1.35
-"""The picture of a face is so many times as wide as the head is tall. Chosen by hand."""
+FACE_PX, ROOM = 240, 1.25
+"""Side of a picture of a face, and what it shows in heights of the head. Chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,23 @@ class Made:
         """Return a fitted frame as it was filmed. BGR"""
         return next(picture for _, picture in read_frames(self.video, [int(self.avatar.capture.frame_indices[t])]))
 
-    def drawn(self, t: int, shift: tuple[float, float] = (0.0, 0.0), zoom: float = 1.0, side: int = 0) -> np.ndarray:
-        """Return the avatar as the camera of the clip would see it in a fitted frame. BGR
+    def drawn(self, t: int) -> np.ndarray:
+        """Return the avatar as the clip's camera would see it in a fitted frame. BGR"""
+        return textured(self.avatar, t, self.avatar.capture.camera)
 
-        Args:
-            t: the frame.
-            shift: left and top of the part that is drawn, in pixels of the frame.
-            zoom: size of the picture to that of the frame.
-            side: of the picture in pixels; 0 draws all of it.
-        """
-        old = self.avatar.capture.camera
-        (left, top), width, height = shift, side or round(old.width * zoom), side or round(old.height * zoom)
-        camera = Camera(old.fx * zoom, old.fy * zoom, (old.cx - left) * zoom, (old.cy - top) * zoom, width, height)
-        return textured(self.avatar, t, camera)
+    def face(self, t: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the face in a fitted frame, and the avatar's as the same camera would see it. BGR"""
+        camera, body = self.avatar.capture.camera, self.avatar.body
+        head = part_of(body, ("head",)) & body.skin
+        seen = camera.project(self.avatar.posed().vertices[t][head])
+        side = float(np.ptp(seen[:, 1].numpy())) * ROOM
+        left, top = ((seen.amax(0) + seen.amin(0)) / 2 - side / 2).tolist()
+        zoom = FACE_PX / side
+        close = Camera(camera.fx * zoom, camera.fy * zoom, (camera.cx - left) * zoom, (camera.cy - top) * zoom,
+                       FACE_PX, FACE_PX)  # fmt: skip
+        to_close = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
+        filmed = cv2.warpAffine(self.frame(t), to_close, (FACE_PX, FACE_PX), flags=cv2.INTER_CUBIC)
+        return filmed, textured(self.avatar, t, close)
 
 
 def textured(avatar: Avatar, t: int, camera: Camera, finer: int = 2) -> np.ndarray:
@@ -106,3 +110,10 @@ def four_sides(name: str) -> np.ndarray:
         columns.append(np.concatenate([person.frame(t), person.drawn(t)]))
     width = columns[0].shape[1]
     return shrink(np.concatenate([column[:, width // 5 : -width // 5] for column in columns], 1), 1000)
+
+
+def faces() -> np.ndarray:
+    """Show every face as it was filmed, and below it the avatar's from the same direction."""
+    people = [made(name) for name in PEOPLE]
+    columns = [np.concatenate(person.face(person.facing(0.0))) for person in people]
+    return np.concatenate(columns, 1)
