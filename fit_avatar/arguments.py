@@ -20,6 +20,16 @@ from fit_avatar.config import Config
 from fit_avatar.errors import UsageError
 
 T = TypeVar("T")
+SAID = (
+    (r"\.? Got errors: .*", ""),
+    (r"Missing from fit-avatar: (--[\w-]+) .*?\(required\)", r"\1 is missing"),
+    (r"Missing from fit-avatar batch: PATH .*?\(required\)", "the list or folder of clips is missing"),
+    (r"Error parsing (--[\w-]+): no type matching FLOAT could be instantiated from \['(.*)'\]",
+     r"\1 \2 is no number: write it as in 1.75"),
+    (r"Error parsing (--[\w-]+): invalid literal for int\(\) with base 10: '(.*)'", r"\1 \2 is no whole number"),
+    (r"(Unrecognized options: [^-\s][^\s;]*)$", r"\1: a clip is given with --video, a photograph with --image"),
+)  # fmt: skip
+"""What tyro says, and how it is said here."""
 TOOLS = ("app", "batch", "convert-body", "doctor", "evaluate", "presets")
 """Commands beside the main one."""
 
@@ -220,7 +230,17 @@ def _one_sentence(box: str) -> str:
     """Return what tyro drew in a box, without title, box and rules, and without the help texts."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
     rows = "\n".join(line.strip("│╰╯ ") for line in plain.splitlines()[1:])
-    sections = [" ".join(section.split()).rstrip(".") for section in re.split(r"^[─-]+$", rows, flags=re.MULTILINE)]
-    told = [each for each in sections if each and not each.startswith(("For full helptext", "Argument helptext"))]
-    sentence = re.sub(r"Missing from fit-avatar: (--[\w-]+) .*?\(required\)", r"\1 is missing", "; ".join(told))
-    return re.sub(r"\.? Got errors: .*", "", sentence) + " (see fit-avatar --help)"
+    sections = [_told(section.strip()) for section in re.split(r"^[─-]+$", rows, flags=re.MULTILINE)]
+    sentence = "; ".join(filter(None, sections))
+    for pattern, said in SAID:
+        sentence = re.sub(pattern, said, sentence)
+    return sentence + " (see fit-avatar --help)"
+
+
+def _told(section: str) -> str:
+    """Return what one part of the box says in a line, without the help texts of the options that it names."""
+    if section.startswith(("For full helptext", "Argument helptext")):
+        return ""
+    if section.startswith("Perhaps you meant"):
+        return "perhaps you meant " + " or ".join(re.findall(r"^(--[\w-]+)", section, re.MULTILINE)[:2])
+    return " ".join(section.split()).rstrip(".")

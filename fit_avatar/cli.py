@@ -57,6 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv and argv[0] in TOOLS:
             with _termination_like_interruption():
                 return 0 if run_tool(argv[0], argv[1:]) else USER_ERROR
+        if argv == ["--version"]:
+            from fit_avatar import __version__
+
+            print(f"fit-avatar {__version__}")
+            return 0
+        if argv == ["help"]:
+            argv = ["--help"]
         follow()
         config = parse(argv)
         from fit_avatar.progress import reporter_for

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import fit_avatar
 from fit_avatar import cli, command
 from fit_avatar.body import read_smpl
 from fit_avatar.config import PRESETS as NAMES
@@ -71,13 +72,16 @@ def test_module_is_the_command() -> None:
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["person.mp4"], "Unrecognized options: person.mp4"),
+        (["person.mp4"], "Unrecognized options: person.mp4: a clip is given with --video, a photograph with --image"),
         (["convert-body"], "Missing from fit-avatar convert-body: PATH"),
         (["presets", "smplify", "--tabel"], "Unrecognized options: --tabel"),
         (["--video", "v.mp4", "--hight-m", "1.8"], "Unrecognized options: --hight-m"),
         (["--video"], "Missing value for argument '--video'"),
-        (["--video", "v.mp4", "--height-m", "tall"], "Error parsing --height-m"),
-        (["--video", "v.mp4", "--frames", "1.5"], "Error parsing --frames: invalid literal for int()"),
+        (["--video", "v.mp4", "--height-m", "tall"], "--height-m tall is no number: write it as in 1.75"),
+        (["--video", "v.mp4", "--height-m", "1,79"], "--height-m 1,79 is no number: write it as in 1.75"),
+        (["--height", "1.8"], "Unrecognized options: --height, 1.8; perhaps you meant --height-m"),
+        (["batch"], "the list or folder of clips is missing"),
+        (["--video", "v.mp4", "--frames", "1.5"], "--frames 1.5 is no whole number"),
         (["--video", "v.mp4", "--device", "tpu"], "invalid choice 'tpu' for argument '--device'"),
         (["--video", "v.mp4", "--export", "fbx"], "invalid choice 'fbx' for argument '--export'"),
     ],
@@ -89,6 +93,14 @@ def test_usage_errors_are_one_sentence(argv: list[str], sentence: str, capsys: p
     told = capsys.readouterr().err
     assert told.startswith(f"fit-avatar: {sentence}")
     assert told.count("\n") == 1 and told.endswith("(see fit-avatar --help)\n")
+
+
+def test_version_and_help_need_no_dashes_nor_a_clip(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"fit-avatar {fit_avatar.__version__}\n"
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["help"])
+    assert stop.value.code == 0 and "--video" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """The examples, on tiny clips with known truth: each does what it says."""
 
+import ast
+import importlib
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +14,14 @@ import torch
 import trimesh
 from synthetic import CAMERA, write_clip
 
-from fit_avatar import Avatar
+from fit_avatar import Avatar, Term, fit_capture, preset
+from fit_avatar.arguments import parse
 from fit_avatar.body import BodyState, load_body, pose_body
 from fit_avatar.capture import observe
 from fit_avatar.cli import main
 from fit_avatar.fitting import Initialise, load_extension, video_avatar
 from fit_avatar.report import measure_agreement
+from fit_avatar.results import OVERLAY, PREVIEW, REPORT
 from fit_avatar.solvers import Unknowns
 from tests.body.smpl_files import write_pkl
 
@@ -192,3 +198,38 @@ def test_own_action_and_term_give_the_same_from_a_script_and_from_the_command_li
     same = Avatar.load(tmp_path / "out").state
     for name, value in vars(own.state).items():
         assert value is None or torch.equal(value, getattr(same, name)), name
+
+
+def cells(kind):
+    notebook = json.loads((EXAMPLES / "notebook.ipynb").read_text())
+    assert notebook["nbformat"] == 4 and {cell["cell_type"] for cell in notebook["cells"]} == {"code", "markdown"}
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+def test_the_notebook_is_plain_python_without_outputs_whose_names_exist():
+    for cell in cells("code"):
+        assert cell["outputs"] == [] and cell["execution_count"] is None
+        for node in ast.walk(ast.parse("".join(cell["source"]))):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("fit_avatar"):
+                module = importlib.import_module(node.module)
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def test_the_notebook_s_options_are_understood_and_it_shows_what_a_run_writes(tmp_path):
+    names = {"video": tmp_path / "a.mp4", "height_m": 1.7, "frames": 60, "texture_size": 1024, "out": tmp_path / "out"}
+    options = next("".join(cell["source"]) for cell in cells("code") if "options = [" in "".join(cell["source"]))
+    exec(compile(ast.Module(ast.parse(options).body[:1], []), "options", "exec"), names)
+    assert parse(names["options"]).frames == 60
+    shown = set(re.findall(r'out / "([\w.]+)"', "".join("".join(cell["source"]) for cell in cells("code"))))
+    assert shown == {OVERLAY, PREVIEW, REPORT}
+
+
+def test_the_notebook_s_term_runs(clip):
+    cell = next("".join(cell["source"]) for cell in cells("code") if "Term(" in "".join(cell["source"]))
+    definition = cell[cell.index("def ankles_apart") : cell.index("info = probe")]
+    names = {"Term": Term, "__name__": "notebook"}
+    exec(definition, names)
+    seen = observe(clip.folder / "video.mp4", frames=4, **given(clip.folder))
+    one = [Initialise(), preset("video-avatar").action("pose from keypoints")]
+    avatar = fit_capture(seen, height_m=clip.height_m, schedule=one, terms=[names["measured"]])
+    assert "ankles_apart" in str(avatar.solves[-1][1])

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from fit_avatar.app.options import AppOptions
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -88,3 +90,24 @@ def test_no_library_of_a_display_is_loaded_from_the_system() -> None:
     loaded = [path for path in re.findall(r"'([^']+)'", told.stdout) if "site-packages" not in path]
     assert loaded, "nothing was seen"
     assert [path for path in loaded if re.search(r"/lib(GL|EGL|X11|xcb|Xau|wayland)[.-]", path)] == []
+
+
+def test_the_image_is_made_of_files_that_are_there_and_let_in():
+    dockerfile, let_in = text("Dockerfile"), set(re.findall(r"^!(\S+)$", text(".dockerignore"), re.MULTILINE))
+    copied = {
+        name for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE) for name in line.split()[:-1]
+    }
+    assert copied == let_in and all((ROOT / name).exists() for name in copied)
+    named = {PROJECT["readme"], *(name for name in PROJECT["license-files"] if "/" not in name), "pyproject.toml"}
+    assert named <= copied
+
+
+def test_the_image_serves_the_page_without_rights_and_looks_where_it_is():
+    dockerfile = text("Dockerfile")
+    assert re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE) == ["10001"]
+    assert set(re.findall(r"(?:EXPOSE |127\.0\.0\.1:)(\d+)", dockerfile)) == {str(AppOptions().port)}
+    assert re.search(r"^ARG PYTHON=(\S+)$", dockerfile, re.MULTILINE)[1] in PYTHONS
+    assert set(re.search(r"^ARG EXTRAS=(\S+)$", dockerfile, re.MULTILINE)[1].split(",")) <= set(
+        PROJECT["optional-dependencies"]
+    )
+    assert not re.search(r"(?i)secret|token|password", dockerfile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -16,6 +17,10 @@ METHODS = {"let the program see": None, "a turn in one pose": "video-avatar", "a
 """What the person does, and the preset for it."""
 TEXTURES = (512, 1024, 2048, 4096)
 FRAMES = (24, 60, 120, 240)
+FOCAL_RANGE_MM = (8.0, 600.0)
+"""Focal lengths that the command takes."""
+NUMBER = re.compile(r"\s*\d{1,6}([.,]\d{1,6})?\s*", re.ASCII)
+"""Numbers as people write them, with a point or a comma."""
 EXPORTS = ("bvh", "usd", "amass", "vrm")
 """Further files that are single files."""
 Export = Literal["bvh", "usd", "amass", "vrm"]
@@ -26,6 +31,7 @@ class Choices:
     """Values of the page's fields, as a browser sends them."""
 
     height_m: Any
+    focal_35mm: Any
     method: Any
     quality: Any
     texture_size: Any
@@ -43,6 +49,7 @@ class Choices:
         exports = self.exports if isinstance(self.exports, (list, tuple)) else [self.exports]
         return Config(
             height_m=_height(self.height_m),
+            focal_35mm=_number("the focal length", self.focal_35mm, *FOCAL_RANGE_MM, "millimetres"),
             preset=preset,
             quality=_one_of("quality", self.quality, QUALITIES),
             texture_size=_one_of("texture", self.texture_size, TEXTURES),
@@ -55,14 +62,26 @@ class Choices:
 
 def _height(value: Any) -> float | None:
     """Return a height in metres; centimetres are understood."""
-    if value in (None, "", 0):
-        return None
     low, high = HEIGHT_RANGE_M
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        metres = value / 100 if value > 100 * low else float(value)
-        if low <= metres <= high:
-            return metres
-    raise BadInputError(f"the height must be between {low:g} and {high:g} metres: correct it, or leave it empty")
+    found = _parsed(value)
+    return _number("the height", found / 100 if found and found > 100 * low else value, low, high, "metres")
+
+
+def _number(what: str, value: Any, low: float, high: float, unit: str) -> float | None:
+    """Return a number in a range; None for an empty field."""
+    found = _parsed(value)
+    if found is not None and not low <= found <= high:  # which NaN is not, either
+        raise BadInputError(f"{what} must be between {low:g} and {high:g} {unit}: correct it, or leave it empty")
+    return found
+
+
+def _parsed(value: Any) -> float | None:
+    """Return what a field of text says, NaN for what is no number, and None for nothing."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        return float(value.replace(",", "."))
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
 
 
 def _one_of(what: str, value: Any, offered: Sequence[Any]) -> Any:

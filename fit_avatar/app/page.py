@@ -53,10 +53,17 @@ def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
                     buttons=[], height=300, elem_id="video",
                 )  # fmt: skip
                 video.preprocess = _place_of
-                height = gr.Number(label="Height in metres, without shoes (empty: estimated)", value=None, precision=2)
+                height = gr.Textbox(
+                    label="Height in metres, without shoes", placeholder="1.75; empty: estimated", elem_id="height",
+                    max_length=20,
+                )  # fmt: skip
                 method = gr.Radio(list(METHODS), value=next(iter(METHODS)), label="What the person does")
                 quality = gr.Radio(list(QUALITIES), value="balanced", label="Quality")
                 with gr.Accordion("More", open=False):
+                    focal = gr.Textbox(
+                        label="Focal length in mm, as of a 35 mm camera (--focal-35mm)",
+                        placeholder="26; empty: estimated", elem_id="focal", max_length=20,
+                    )  # fmt: skip
                     texture = gr.Dropdown(list(TEXTURES), value=2048, label="Texture, pixels on a side")
                     frames = gr.Dropdown(list(FRAMES), value=120, label="Frames that are used, at most")
                     exports = gr.CheckboxGroup(list(EXPORTS), value=[], label="Further files")
@@ -65,7 +72,7 @@ def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
                 stop = gr.Button("Stop", elem_id="stop")
             with gr.Column(scale=2, min_width=480):
                 told = gr.HTML(elem_id="told")
-        given = [video, height, method, quality, texture, frames, exports, delight]
+        given = [video, height, focal, method, quality, texture, frames, exports, delight]
         running = start.click(
             fit, given, told, concurrency_limit=1, trigger_mode="once", show_progress="minimal", scroll_to_output=True,
             api_visibility="private",

@@ -42,6 +42,8 @@ RESULT_POLICY = (
     "media-src data: blob:; connect-src data: blob:; worker-src blob:; frame-ancestors 'self'; sandbox allow-scripts"
 )
 """The same for a report, which holds all it needs."""
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses to listen at, of which a browser on this machine opens another."""
 STOP_S = 2
 """How long open pages are waited for when the page ends. Chosen by hand."""
 SWEEP_S = 20.0
@@ -110,7 +112,8 @@ def serve(
         over = threading.Event()
         sweeper = threading.Thread(target=_sweep, args=(jobs, over), daemon=True)
         sweeper.start()
-        host = f"[{options.host}]" if ":" in options.host else options.host
+        host = EVERYWHERE.get(options.host, options.host)
+        host = f"[{host}]" if ":" in host else host
         if options.host not in LOOPBACK:
             ready("the page has no password: everybody who reaches this machine can use it")
         ready(f"open http://{host}:{listening.getsockname()[1]} in a browser; Ctrl-C ends it")

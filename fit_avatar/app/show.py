@@ -37,7 +37,7 @@ def result(job: Job, outcome: Outcome) -> str:
     told = "".join(f"<li>{escape(warning)}</li>" for warning in outcome.warnings)
     notes = f'<ul class="warnings">{told}</ul>' if told else ""
     height = outcome.numbers.get("height_m")
-    facts = f"<p>Height {height:.2f} m, fitted in {outcome.seconds:.0f} s.</p>" if height else ""
+    facts = f"<p>{height:.2f} m tall with hair and shoes, fitted in {outcome.seconds:.0f} s.</p>" if height else ""
     frame = (
         f'<iframe title="The avatar" sandbox="allow-scripts" src="{place}/{REPORT}"></iframe>'
         if REPORT in job.files

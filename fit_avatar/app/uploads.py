@@ -39,6 +39,8 @@ def take(upload: Path, uploads: Path, folder: Path, options: AppOptions) -> Path
     place = _inside(upload, uploads)
     try:
         size = place.stat().st_size
+        if size == 0:
+            raise BadInputError("the video is empty: give it, or film, again")
         if size > options.max_mb << 20:
             raise BadInputError(f"the video has {size >> 20} MB, and at most {options.max_mb} are taken: shorten it")
         with place.open("rb") as file:

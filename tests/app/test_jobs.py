@@ -111,25 +111,26 @@ def test_two_jobs_at_once_do_not_mix(jobs: Jobs) -> None:
 
 
 GOOD: dict[str, Any] = {
-    "height_m": 1.7, "method": "let the program see", "quality": "fast", "texture_size": 512, "frames": 24,
-    "exports": ["bvh"], "delight": False,
+    "height_m": "1.7", "focal_35mm": "26", "method": "let the program see", "quality": "fast", "texture_size": 512,
+    "frames": 24, "exports": ["bvh"], "delight": False,
 }  # fmt: skip
 
 
 def test_choices_become_options() -> None:
     config = Choices(**GOOD).config()
     assert config == Config(
-        height_m=1.7, quality="fast", texture_size=512, frames=24, export=("bvh",), log="json"
+        height_m=1.7, focal_35mm=26.0, quality="fast", texture_size=512, frames=24, export=("bvh",), log="json"
     )  # fmt: skip
     assert Choices(**{**GOOD, "height_m": 172.0, "method": "any motion"}).config().preset == "motion"
-    assert Choices(**{**GOOD, "height_m": 172.0}).config().height_m == 1.72
-    assert Choices(**{**GOOD, "height_m": None}).config().height_m is None
+    for height, metres in ((172.0, 1.72), ("172", 1.72), (" 1,72 ", 1.72), (None, None), ("", None)):
+        assert Choices(**{**GOOD, "height_m": height}).config().height_m == metres
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"height_m": "1.7; touch x"}, {"height_m": float("nan")}, {"height_m": 9.0}, {"height_m": True},
+        {"height_m": "1.7; touch x"}, {"height_m": "1e0"}, {"height_m": 0}, {"focal_35mm": "900"}, {"focal_35mm": "x"},
+        {"height_m": float("nan")}, {"height_m": 9.0}, {"height_m": True},
         {"method": "mine.json"}, {"method": ["let the program see"]}, {"quality": "../best"}, {"texture_size": 100_000},
         {"texture_size": "512"}, {"texture_size": True}, {"frames": 10**9}, {"exports": ["frames"]},
         {"exports": "--extension=/tmp/x.py"}, {"exports": None}, {"exports": [["bvh"]]},

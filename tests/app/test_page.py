@@ -1,6 +1,7 @@
 """The page in a browser without a network: from the upload to the download. Nothing is asked of anybody elsewhere."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -17,11 +18,22 @@ import pytest
 
 from fit_avatar.app.options import AppOptions
 from fit_avatar.app.server import serve
+from fit_avatar.batch.task import PROGRAM
 from fit_avatar.errors import BadInputError, MissingDependencyError
 from tests.app.videos import write_video
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-STAND_IN = Path(__file__).with_name("stand_in.py")
+SWITCHES = [
+    "--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",  # 3D without a graphics card
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",  # a webcam that films a test card
+]  # fmt: skip
+"""Of a browser that reaches nobody."""
+REAL = os.environ.get("FIT_AVATAR_REAL_FIT")
+"""Set where a minute for a whole fit is worth it, as in ``EXTRAS=1 .ci/run``."""
+HEIGHT = "#height :is(input, textarea)"
+DEMO = Path(__file__).parents[2] / "assets" / "demo.mp4"
+STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in.py")))
 SERVE = """
 import socket, sys
 from pathlib import Path
@@ -45,19 +57,19 @@ def looked_up(host, *more, **named):
 socket.getaddrinfo = looked_up
 from fit_avatar.app.options import AppOptions
 from fit_avatar.app.server import serve
-options = AppOptions(port=0, folder=Path(sys.argv[2]), max_mb=1, queue=2)
-serve(options, lambda line: print(line, flush=True), (sys.executable, sys.argv[1]))
+options = AppOptions(port=0, folder=Path(sys.argv[1]), max_mb=int(sys.argv[2]), queue=2)
+serve(options, lambda line: print(line, flush=True), tuple(sys.argv[3:]))
 """
 
 
 class Served:
     """A page that is being served, in a process that may reach this machine alone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: tuple[str, ...] = STAND_IN, max_mb: int = 1) -> None:
         self.folder = folder
         self.log = folder.parent / "served.log"
         with self.log.open("w") as log:
-            command = [sys.executable, "-c", SERVE, str(STAND_IN), str(folder)]
+            command = [sys.executable, "-c", SERVE, str(folder), str(max_mb), *program]
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", self.process.stdout.readline())
@@ -86,8 +98,7 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
     with playwright.sync_playwright() as driver:
-        nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-        window = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
+        window = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield window
         window.close()
 
@@ -109,8 +120,8 @@ class Visitor:
         """Upload a video and start."""
         self.page.set_input_files("#video input[type=file]", str(video))
         self.page.wait_for_selector("#video video")
-        self.page.fill("input[type=number]", height)
-        self.page.press("input[type=number]", "Tab")
+        self.page.fill(HEIGHT, height)
+        self.page.press(HEIGHT, "Tab")
         self.page.click("#start")
 
     def elsewhere(self) -> list[str]:
@@ -142,6 +153,51 @@ def test_from_upload_to_download(served: Served, browser: Any, tmp_path: Path) -
     assert list(served.folder.iterdir()) == []
 
 
+def test_the_webcam_films(served: Served, browser: Any) -> None:
+    visitor = Visitor(browser.new_context(permissions=["camera"]), served.address)
+    visitor.page.click("#video button[aria-label='Capture from camera']")
+    visitor.page.get_by_text("Click to Access Webcam").click()
+    visitor.page.wait_for_function("document.querySelector('#video video')?.readyState > 2")
+    visitor.page.get_by_text("Record", exact=True).click()
+    time.sleep(3)
+    visitor.page.get_by_text("Stop", exact=True).first.click()
+    visitor.page.wait_for_selector("#video video[src^='http']")
+    visitor.page.fill(HEIGHT, "1.7")
+    visitor.page.press(HEIGHT, "Tab")
+    visitor.page.click("#start")
+    visitor.page.wait_for_selector("#told iframe, #told .refused")
+    assert not visitor.page.query_selector("#told .refused"), visitor.page.inner_text("#told")
+    assert b"clip.mkv" in visitor.download("options.txt")
+    assert visitor.elsewhere() == [] and visitor.errors == []
+
+
+@pytest.mark.skipif(not REAL, reason="a whole fit: FIT_AVATAR_REAL_FIT=1 asks for it")
+def test_a_real_video_becomes_an_avatar(browser: Any, tmp_path: Path) -> None:
+    pytest.importorskip("gradio")
+    served = Served(tmp_path / "kept", PROGRAM, max_mb=5)
+    visitor = Visitor(browser, served.address)
+    visitor.page.get_by_text("fast", exact=True).click()
+    visitor.page.get_by_text("More", exact=True).click()
+    for label, value in (("Texture, pixels on a side", "512"), ("Frames that are used, at most", "24")):
+        visitor.page.get_by_label(label).click()
+        visitor.page.get_by_role("option", name=value, exact=True).click()
+    visitor.give(DEMO, "1.79")
+    visitor.page.wait_for_selector("#told progress")
+    visitor.page.wait_for_selector("#told iframe, #told .refused", timeout=900_000)
+    assert "m tall" in visitor.page.inner_text("#told")
+    glb = visitor.download("avatar.glb")
+    assert glb[:4] == b"glTF" and int.from_bytes(glb[8:12], "little") == len(glb)
+    frame = visitor.page.frame_locator("#told iframe")
+    frame.get_by_role("button", name="Pause").wait_for()  # the viewer has loaded the avatar and plays it
+    canvas = frame.locator("canvas").first
+    first = canvas.screenshot()
+    time.sleep(1)
+    assert canvas.screenshot() != first
+    assert visitor.elsewhere() == [] and visitor.errors == []
+    said = served.end()
+    assert "STRANGER" not in said and "Traceback" not in said, said
+
+
 def test_a_refusal_is_a_sentence_and_the_page_goes_on(served: Served, browser: Any, tmp_path: Path) -> None:
     visitor = Visitor(browser, served.address)
     visitor.page.click("#start")
@@ -149,8 +205,8 @@ def test_a_refusal_is_a_sentence_and_the_page_goes_on(served: Served, browser: A
     assert "there is no video yet" in visitor.page.inner_text("#told .refused")
     visitor.give(write_video(tmp_path / "a.mp4", frames=2), "1.7")
     visitor.page.wait_for_function("document.querySelector('#told .refused')?.innerText.includes('hardly any')")
-    visitor.page.fill("input[type=number]", "9")
-    visitor.page.press("input[type=number]", "Tab")
+    visitor.page.fill(HEIGHT, "9")
+    visitor.page.press(HEIGHT, "Tab")
     visitor.page.click("#start")
     visitor.page.wait_for_function("document.querySelector('#told .refused')?.innerText.includes('height')")
 

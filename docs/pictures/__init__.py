@@ -1,0 +1,1 @@
+"""The pictures of the documentation, by what they show."""
