@@ -109,6 +109,7 @@ def write_avatar(
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
     every: Motion | None = None,
+    blendshape_weights: NDArray[np.float32] | None = None,
 ) -> list[Path]:
     """Write ``avatar.glb``, ``avatar.obj`` with its two companions, ``avatar.npz``, and if there are any, keypoints.
 
@@ -116,12 +117,13 @@ def write_avatar(
     (heights above the surface in metres, [s, s]) ``avatar_normal.png`` is written too, which GLB and OBJ use.
 
     With ``every``, the poses of every frame of the clip, the GLB holds those, and the NPZ has them beside the fitted
-    ones; without, they hold the T poses of ``state``.
+    ones; without, they hold the T poses of ``state``, with ``blendshape_weights`` [T, 52] of what the face does.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
-    style, moving = style or Style(), in_world(body, every or _fitted(state, capture), capture)
+    style = style or Style()
+    moving = in_world(body, every or _fitted(state, capture, blendshape_weights), capture)
     bound, poses = in_bind_pose(body, moving.state, style.bind)
     obj = write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement)
     clip = (capture.fps, texture, moving.frame_indices)
@@ -136,12 +138,13 @@ def write_avatar(
             times_s=moving.times_s,
             name=style.animation,
             blendshapes=style.blendshapes,
+            blendshape_weights=moving.blendshape_weights,
         ),
         obj,
         obj.with_suffix(".mtl"),
         obj.with_suffix(".png"),
         *([] if displacement is None else [folder / "avatar_normal.png"]),
-        write_npz(folder / "avatar.npz", body, state, capture, every),
+        write_npz(folder / "avatar.npz", body, state, capture, every, blendshape_weights),
         *([write_keypoints(folder / "keypoints.npz", capture)] if (capture.keypoints[..., 2] > 0).any() else []),
     ]
 
@@ -156,10 +159,12 @@ def write_extra(
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
     every: Motion | None = None,
+    blendshape_weights: NDArray[np.float32] | None = None,
 ) -> list[Path]:
     """Write one of the :data:`EXTRAS`, for which :data:`EXTRA_FILES` has the names of the files.
 
-    With ``every``, the poses of every frame of the clip, they hold those; without, the T poses of ``state``.
+    With ``every``, the poses of every frame of the clip, they hold those; without, the T poses of ``state``, with
+    ``blendshape_weights`` [T, 52].
 
     Raises:
         ValueError: there is no such extra.
@@ -171,7 +176,7 @@ def write_extra(
     files, style = extra_files(folder, name), style or Style()
     if name == "vrm":
         return [write_vrm(files[0], body, state, texture, style.vrm, displacement)]
-    moving = in_world(body, every or _fitted(state, capture), capture)
+    moving = in_world(body, every or _fitted(state, capture, blendshape_weights), capture)
     if name == "amass":
         return [write_amass(files[0], body, moving.state, moving.times_s)]
     bound, poses = in_bind_pose(body, moving.state, style.bind)
@@ -182,7 +187,16 @@ def write_extra(
     if name == "usd":
         return [
             write_usdz(
-                files[0], bound, poses, *clip, style.skeleton, style.axes, displacement, times, style.blendshapes
+                files[0],
+                bound,
+                poses,
+                *clip,
+                style.skeleton,
+                style.axes,
+                displacement,
+                times,
+                style.blendshapes,
+                moving.blendshape_weights,
             )
         ]
     return [
@@ -201,6 +215,6 @@ def write_extra(
     ]
 
 
-def _fitted(state: BodyState, capture: Capture) -> Motion:
+def _fitted(state: BodyState, capture: Capture, blendshape_weights: NDArray[np.float32] | None) -> Motion:
     """Return the poses of the fitted frames alone."""
-    return Motion(capture.frame_indices, capture.times_s, state)
+    return Motion(capture.frame_indices, capture.times_s, state, blendshape_weights)
