@@ -19,6 +19,7 @@ from fit_avatar.export import (
     append_animation,
     avatar_files,
     extra_files,
+    read_blendshape_weights,
     read_npz,
     to_open3d,
     to_trimesh,
@@ -63,11 +64,15 @@ class Avatar:
     """The texture's picture where that alone is known, as of an avatar that was loaded."""
     every_frame: Motion | None = None
     """The poses of every frame of the clip, where they were solved for; :attr:`motion` is there in any case."""
+    blendshape_weights: NDArray[np.float32] | None = None
+    """What the face does in the fitted frames: weights in [0, 1] of the default body's 52 shapes, in the order of
+    :func:`fit_avatar.body.default_body.face_shapes`. None: no frame shows the face well enough. [T, 52]"""
 
     @property
     def motion(self) -> Motion:
         """Return the poses with their times: of every frame of the clip, or (of photographs) of the fitted ones."""
-        return self.every_frame or Motion(self.capture.frame_indices, self.capture.times_s, self.state)
+        fitted = Motion(self.capture.frame_indices, self.capture.times_s, self.state, self.blendshape_weights)
+        return self.every_frame or fitted
 
     @property
     def image(self) -> NDArray[np.uint8] | None:
@@ -88,7 +93,8 @@ class Avatar:
         body, state, capture, every_frame = read_npz(folder / "avatar.npz")
         picture = folder / "avatar.png"
         painted = np.ascontiguousarray(read_image(picture)[..., ::-1]) if picture.is_file() else None
-        return cls(body, state, capture, painted=painted, every_frame=every_frame)
+        expressions = read_blendshape_weights(folder / "avatar.npz")
+        return cls(body, state, capture, painted=painted, every_frame=every_frame, blendshape_weights=expressions)
 
     def posed(self, body_pose: Tensor | None = None, **changes: Tensor) -> Posed:
         """Return vertices and joints, in the poses of the clip or in others.
@@ -176,7 +182,10 @@ class Avatar:
         displacement = None
         if normal_map and self.texture is not None:
             displacement = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
-        avatar = (folder, self.body, self.state, self.capture, painted, style, displacement, self.every_frame)
+        avatar = (
+            folder, self.body, self.state, self.capture, painted, style, displacement, self.every_frame,
+            self.blendshape_weights,
+        )  # fmt: skip
         names = (*extras, *(["frames"] if frames else []), *(["people-snapshot"] if people_snapshot else []))
         targets = [*avatar_files(folder, displacement is not None), folder / "preview.png"]
         targets += [file for name in names for file in extra_files(folder, name)]

@@ -41,6 +41,7 @@ from fit_avatar.fitting import (
     solve_motion,
 )
 from fit_avatar.fitting.actions import identity
+from fit_avatar.fitting.expressions import between, find_expressions
 from fit_avatar.io.fingerprint import code_identity, digest, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.plan import Plan, plan_fit
@@ -74,7 +75,7 @@ KEPT: tuple[type, ...] = (
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
     "body", "first avatar", "observe", "shoes", "turning", "limb directions", "agreement", "texture", "quality",
-    "every frame", "motion", "displacement", "preview", "overlay", "report",
+    "every frame", "expressions", "motion", "displacement", "preview", "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
 
@@ -228,6 +229,7 @@ def build(
         avatar = _painted(avatar, pictures, views, options, runner, keys)
     if options.check:
         avatar = _judged(avatar, views, options, runner, keys)
+    avatar = _expressive(avatar, runner, keys)
     if source is not None and source.video is not None and options.every_frame:
         avatar = _moving(avatar, fitted, source, runner, plan.key, keys)
     return Reconstruction(avatar, views, keys)
@@ -364,6 +366,18 @@ def _judged(avatar: Avatar, views: FrameViews, options: Options, runner: Runner,
     return replace(avatar, quality=stage.value, regions=regions, warnings=(*avatar.warnings, *unseen))
 
 
+def _expressive(avatar: Avatar, runner: Runner, keys: dict[str, str]) -> Avatar:
+    """Return the avatar with what its face does in the fitted frames, where these show that."""
+    given = (avatar.body, avatar.state, avatar.capture)
+    stage = runner.run(
+        "expressions",
+        {"fit": keys["fit"], "code": code_identity("fit_avatar.fitting.expressions")},
+        lambda advance: find_expressions(*given),
+    )
+    keys["expressions"] = stage.key
+    return replace(avatar, blendshape_weights=stage.value)
+
+
 def _moving(
     avatar: Avatar, fitted: FitState, source: Source, runner: Runner, observed: str, keys: dict[str, str]
 ) -> Avatar:
@@ -381,4 +395,8 @@ def _moving(
     )
     keys["motion"] = stage.key
     motion = stage.value.motion.to(avatar.state.transl.device)
+    if avatar.blendshape_weights is not None:
+        known = avatar.capture.frame_indices
+        weights = between(avatar.blendshape_weights, motion.times_s[known], motion.times_s)
+        motion = replace(motion, blendshape_weights=weights)
     return replace(avatar, every_frame=motion, warnings=(*avatar.warnings, *stage.value.warnings))

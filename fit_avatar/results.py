@@ -132,12 +132,13 @@ class _Written:
         if config.avatar is not None:
             style = replace(style, animation=config.clip)
         depends_on = {
-            "texture": keys["texture"], "motion": keys.get("motion", ""), "style": style,
-            "normal_map": config.normal_map, "code": code,
+            "texture": keys["texture"], "motion": keys.get("motion", ""), "expressions": keys["expressions"],
+            "style": style, "normal_map": config.normal_map, "code": code,
         }  # fmt: skip
         of_the_fit = {"fit": keys["fit"], "code": code}
         given = (avatar.body, avatar.state, avatar.capture)
-        painted = (folder, *given, self.image, style, self._displacement(), avatar.every_frame)
+        moves = (avatar.every_frame, avatar.blendshape_weights)
+        painted = (folder, *given, self.image, style, self._displacement(), *moves)
 
         def write_posed(advance: Advance) -> list[Path]:
             posed = write_frames(folder, *given[:2], avatar.capture.frame_indices, under("posed frames", advance))

@@ -21,6 +21,8 @@ class Motion:
     """Time of each frame since the clip's first one, in seconds, ascending. [N]"""
     state: BodyState
     """Shape, and the poses of the N frames."""
+    blendshape_weights: NDArray[np.float32] | None = None
+    """What the face does: weights in [0, 1] of the default body's shapes. None: that is not known. [N, 52]"""
 
     def to(self, device: str | torch.device) -> Motion:
         """Return the same motion on ``device``."""

@@ -89,8 +89,7 @@ def _fitted(pixels: Tensor, rest: RestingFace, camera: Camera) -> tuple[Tensor, 
 
     [T, N, 2] → [T, 3, 3], [T, 3], [T]
     """
-    focal, centre = pixels.new_tensor([camera.fx, camera.fy]), pixels.new_tensor([camera.cx, camera.cy])
-    slopes = (pixels - centre) / focal
+    slopes = _slopes(pixels, camera)
     starts = pixels.new_zeros(len(STARTS_RAD), 3)
     starts[:, 1] = pixels.new_tensor(STARTS_RAD)
     upright = rotation.exp(starts) @ torch.diag(pixels.new_tensor([1.0, -1.0, -1.0]))  # [S, 3, 3]
@@ -118,15 +117,57 @@ def _errors(turned: Tensor, place: Tensor, slopes: Tensor, rest: RestingFace) ->
     return error, ((cosine - UNSEEN) / (SEEN - UNSEEN)).clamp(0, 1) * rest.precision, points
 
 
-def _step(turned: Tensor, place: Tensor, slopes: Tensor, rest: RestingFace) -> tuple[Tensor, Tensor]:
-    """Return the pose after a Gauss–Newton step. A rotation R moves to exp(ω) R."""
-    error, weight, points = _errors(turned, place, slopes, rest)
-    weight = weight / (1 + error.square().sum(-1) / POINT_SCALE_M**2).square()
+def _by_point(points: Tensor, place: Tensor) -> Tensor:
+    """Return the derivatives of errors by their points. [..., N, 3], [..., 3] → [..., N, 2, 3]"""
     depth = points[..., 2:].clamp_min(0.1)
     by_point = torch.zeros(*points.shape[:-1], 2, 3, dtype=points.dtype, device=points.device)
     by_point[..., 0, 0] = by_point[..., 1, 1] = 1
     by_point[..., 2] = -points[..., :2] / depth
-    by_point = by_point * (place[..., None, 2:] / depth)[..., None]
+    return by_point * (place[..., None, 2:] / depth)[..., None]
+
+
+def _slopes(pixels: Tensor, camera: Camera) -> Tensor:
+    focal, centre = pixels.new_tensor([camera.fx, camera.fy]), pixels.new_tensor([camera.cx, camera.cy])
+    return (pixels - centre) / focal
+
+
+@dataclass(frozen=True)
+class RigidFaces:
+    """A rigid face of N points, placed in T frames, and what its points are off by."""
+
+    rotations: Tensor
+    """From the axes of the resting body to the camera's. [T, 3, 3]"""
+    places: Tensor
+    """Of the face's middle, in metres. [T, 3]"""
+    errors: Tensor
+    """From the detected points to the face's, metres at the face's distance. [T, N, 2]"""
+    weights: Tensor
+    """How surely a point faces the camera, times its precision. [T, N]"""
+    by_point: Tensor
+    """Derivatives of errors by points in the camera's axes. [T, N, 2, 3]"""
+    jacobian: Tensor
+    """Derivatives of errors by a rotation about the face's middle, and its place. [T, N, 2, 6]"""
+
+    def frames(self, which: Tensor) -> RigidFaces:
+        """Return some of the frames."""
+        return RigidFaces(**{name: value[which] for name, value in vars(self).items()})
+
+
+def fit_rigid_faces(pixels: Tensor, rest: RestingFace, camera: Camera) -> RigidFaces:
+    """Place a resting face in each frame so that its points agree with those detected. [T, N, 2]"""
+    slopes = _slopes(pixels, camera)
+    turned, place, _ = _fitted(pixels, rest, camera)
+    error, weight, points = _errors(turned, place, slopes, rest)
+    by_point = _by_point(points, place)
+    arms = rotation.skew(points - place[..., None, :])
+    return RigidFaces(turned, place, error, weight, by_point, torch.cat([-by_point @ arms, by_point], -1))
+
+
+def _step(turned: Tensor, place: Tensor, slopes: Tensor, rest: RestingFace) -> tuple[Tensor, Tensor]:
+    """Return the pose after a Gauss–Newton step. A rotation R moves to exp(ω) R."""
+    error, weight, points = _errors(turned, place, slopes, rest)
+    weight = weight / (1 + error.square().sum(-1) / POINT_SCALE_M**2).square()
+    by_point = _by_point(points, place)
     arms = rotation.skew(points - place[..., None, :])
     jacobian = torch.cat([-by_point @ arms, by_point], -1)  # [..., N, 2, 6]
     normal = torch.einsum("...nci,...n,...ncj->...ij", jacobian, weight, jacobian)

@@ -22,7 +22,7 @@ from fit_avatar.export.gaussianavatar import write_gaussianavatar
 from fit_avatar.export.glb import write_glb
 from fit_avatar.export.instantavatar import write_instantavatar
 from fit_avatar.export.keypoints import write_keypoints
-from fit_avatar.export.npz import read_npz, write_npz
+from fit_avatar.export.npz import read_blendshape_weights, read_npz, write_npz
 from fit_avatar.export.obj import write_frames, write_obj
 from fit_avatar.export.people_snapshot import write_people_snapshot
 from fit_avatar.export.smpl_family import check_body
@@ -46,6 +46,7 @@ __all__ = [
     "check_installed",
     "extra_files",
     "in_bind_pose",
+    "read_blendshape_weights",
     "read_npz",
     "to_open3d",
     "to_trimesh",

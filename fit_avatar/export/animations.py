@@ -30,7 +30,13 @@ FAULTS = (KeyError, IndexError, TypeError, ValueError, AttributeError, Recursion
 
 
 def animation(
-    buffer: Buffer, rig: Rig, motion: RootMotion, times: NDArray[np.float64], name: str, extras: dict[str, Any]
+    buffer: Buffer,
+    rig: Rig,
+    motion: RootMotion,
+    times: NDArray[np.float64],
+    name: str,
+    extras: dict[str, Any],
+    weights: tuple[int, NDArray[np.float32]] | None = None,
 ) -> dict[str, Any]:
     """Return an animation whose arrays are appended to a buffer.
 
@@ -41,10 +47,13 @@ def animation(
         times: of the frames, in seconds. [T]
         name: of the animation.
         extras: what the file says of it, beside the way from the camera to its world.
+        weights: the node whose mesh has N morph targets, and their weights. [T, N]
     """
     inputs = buffer.array(times, "<f4", bounds=True)
     outputs = [("rotation", rig.pelvis + j, turns) for j, turns in enumerate(motion.rotations.swapaxes(0, 1))]
     outputs.append(("translation", rig.pelvis, motion.pelvis))
+    if weights is not None:
+        outputs.append(("weights", weights[0], weights[1].ravel()))
     samplers = [{"input": inputs, "output": buffer.array(values, "<f4")} for _, _, values in outputs]
     channels = [{"sampler": s, "target": {"node": node, "path": path}} for s, (path, node, _) in enumerate(outputs)]
     extras = {"world_from_camera": motion.world_from_camera.tolist(), **extras}
@@ -78,13 +87,27 @@ def append_animation(
         buffer = Buffer(bytearray(binary), document["bufferViews"], document["accessors"])
         times = seconds(len(motion.times_s), fps, times_s=motion.times_s)
         extras = {"first_frame": int(motion.frame_indices[0]), "fps": fps, "clip": clip}
-        document["animations"].append(animation(buffer, rig, moved, times, name, extras))
+        weights = _weights(document, motion)
+        document["animations"].append(animation(buffer, rig, moved, times, name, extras, weights))
         document["buffers"] = [{"byteLength": len(buffer.data)}]
         content = packed(document, bytes(buffer.data))
     except FAULTS as error:
         raise _unusable(path, error) from None
     write_bytes(path, content)
     return path
+
+
+def mesh_node(document: dict[str, Any]) -> int:
+    """Return the node of the skinned mesh."""
+    return next(index for index, node in enumerate(document["nodes"]) if "skin" in node)
+
+
+def _weights(document: dict[str, Any], motion: Motion) -> tuple[int, NDArray[np.float32]] | None:
+    """Return the node with morph targets and their weights; None where file or motion has none."""
+    node = mesh_node(document)
+    names = document["meshes"][document["nodes"][node]["mesh"]].get("extras", {}).get("targetNames", [])
+    weights = motion.blendshape_weights
+    return None if weights is None or len(names) != weights.shape[1] else (node, weights)
 
 
 def check_appendable(path: Path, body: Body, motion: Motion, name: str, clip: str = "", force: bool = False) -> None:

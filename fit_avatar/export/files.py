@@ -110,6 +110,7 @@ def write_avatar(
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
     every: Motion | None = None,
+    blendshape_weights: NDArray[np.float32] | None = None,
 ) -> list[Path]:
     """Write ``avatar.glb``, ``avatar.obj`` with its two companions, ``avatar.npz``, and if there are any, keypoints.
 
@@ -117,17 +118,18 @@ def write_avatar(
     (heights above the surface in metres, [s, s]) ``avatar_normal.png`` is written too, which GLB and OBJ use.
 
     With ``every``, the poses of every frame of the clip, the GLB holds those, and the NPZ has them beside the fitted
-    ones; without, they hold the T poses of ``state``.
+    ones; without, they hold the T poses of ``state``, with ``blendshape_weights`` [T, 52] of what the face does.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
     style, moving = style or Style(), every or _fitted(state, capture)
     bound, poses = in_bind_pose(body, in_world(body, moving, capture).state, style.bind)
+    shown = body, state, capture, texture, style, displacement, every, blendshape_weights
     jobs: list[Callable[[], Path]] = [
-        lambda: write_moving_glb(folder / "avatar.glb", body, state, capture, texture, style, displacement, every),
+        lambda: write_moving_glb(folder / "avatar.glb", *shown),
         lambda: write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement),
-        lambda: write_npz(folder / "avatar.npz", body, state, capture, every),
+        lambda: write_npz(folder / "avatar.npz", body, state, capture, every, blendshape_weights),
     ]
     if (capture.keypoints[..., 2] > 0).any():
         jobs.append(lambda: write_keypoints(folder / "keypoints.npz", capture))
@@ -146,9 +148,11 @@ def write_moving_glb(
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
     every: Motion | None = None,
+    blendshape_weights: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the GLB of :func:`write_avatar` alone, which says what the arguments are."""
-    style, moving = style or Style(), in_world(body, every or _fitted(state, capture), capture)
+    style = style or Style()
+    moving = in_world(body, every or _fitted(state, capture, blendshape_weights), capture)
     bound, poses = in_bind_pose(body, moving.state, style.bind)
     return write_glb(
         path,
@@ -162,6 +166,7 @@ def write_moving_glb(
         times_s=moving.times_s,
         name=style.animation,
         blendshapes=style.blendshapes,
+        blendshape_weights=moving.blendshape_weights,
     )
 
 
@@ -175,10 +180,12 @@ def write_extra(
     style: Style | None = None,
     displacement: NDArray[np.float32] | None = None,
     every: Motion | None = None,
+    blendshape_weights: NDArray[np.float32] | None = None,
 ) -> list[Path]:
     """Write one of the :data:`EXTRAS`, for which :data:`EXTRA_FILES` has the names of the files.
 
-    With ``every``, the poses of every frame of the clip, they hold those; without, the T poses of ``state``.
+    With ``every``, the poses of every frame of the clip, they hold those; without, the T poses of ``state``, with
+    ``blendshape_weights`` [T, 52].
 
     Raises:
         ValueError: there is no such extra.
@@ -190,7 +197,7 @@ def write_extra(
     files, style = extra_files(folder, name), style or Style()
     if name == "vrm":
         return [write_vrm(files[0], body, state, texture, style.vrm, displacement)]
-    moving = in_world(body, every or _fitted(state, capture), capture)
+    moving = in_world(body, every or _fitted(state, capture, blendshape_weights), capture)
     if name == "amass":
         return [write_amass(files[0], body, moving.state, moving.times_s)]
     bound, poses = in_bind_pose(body, moving.state, style.bind)
@@ -201,7 +208,16 @@ def write_extra(
     if name == "usd":
         return [
             write_usdz(
-                files[0], bound, poses, *clip, style.skeleton, style.axes, displacement, times, style.blendshapes
+                files[0],
+                bound,
+                poses,
+                *clip,
+                style.skeleton,
+                style.axes,
+                displacement,
+                times,
+                style.blendshapes,
+                moving.blendshape_weights,
             )
         ]
     return [
@@ -220,6 +236,6 @@ def write_extra(
     ]
 
 
-def _fitted(state: BodyState, capture: Capture) -> Motion:
+def _fitted(state: BodyState, capture: Capture, blendshape_weights: NDArray[np.float32] | None) -> Motion:
     """Return the poses of the fitted frames alone."""
-    return Motion(capture.frame_indices, capture.times_s, state)
+    return Motion(capture.frame_indices, capture.times_s, state, blendshape_weights)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
-from fit_avatar.export.animations import GENERATOR, animation
+from fit_avatar.export.animations import GENERATOR, animation, mesh_node
 from fit_avatar.export.face import Changes, Face, face_of
 from fit_avatar.export.gltf import INDEX_BUFFER, VERTEX_BUFFER, Buffer, packed
 from fit_avatar.export.image import image_bytes
@@ -38,6 +38,7 @@ def write_glb(
     times_s: NDArray[np.float64] | None = None,
     name: str = "captured",
     blendshapes: bool = False,
+    blendshape_weights: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -60,6 +61,7 @@ def write_glb(
         name: of the animation.
         blendshapes: the default body's shapes of the face come as morph targets, with joints of jaw and eyes. The
             full mesh alone has them.
+        blendshape_weights: what the face does, for the animation of these targets. [T, 52]
 
     Returns:
         ``path``. Metres, y up, facing +z.
@@ -75,7 +77,8 @@ def write_glb(
     document = avatar_document(buffer, body, rest, rig, look, face, detail)
     times = seconds(len(state.transl), fps, frame_indices, times_s)
     extras = {"first_frame": 0 if frame_indices is None else int(frame_indices[0]), "fps": fps}
-    document["animations"] = [animation(buffer, rig, root_motion(body, state), times, name, extras)]
+    weights = None if face is None or blendshape_weights is None else (mesh_node(document), blendshape_weights)
+    document["animations"] = [animation(buffer, rig, root_motion(body, state), times, name, extras, weights)]
     write_bytes(path, finished(document, buffer))
     return path
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fit_avatar.body.default_body import face_shapes
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.model import Body
 from fit_avatar.body.motion import Motion
@@ -29,6 +30,7 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
     "intrinsics": (3, 3), "distortion": ("*",), "image_size": (2,), "fps": (), "num_expression": (),
     "motion_frame_indices": ("N",), "motion_times_s": ("N",), "motion_global_orient": ("N", 3),
     "motion_body_pose": ("N", "*", 3), "motion_transl": ("N", 3), "motion_expression": ("N", "*"),
+    "blendshape_weights": ("T", "N_B"), "motion_blendshape_weights": ("N", "N_B"),
     "vertices_bind": ("V", 3), "joints_bind": ("J", 3), "keypoint_weights": (len(BODY_25), "J"),
 }  # fmt: skip
 """Of the arrays in the file, with letters for sizes that must agree."""
@@ -39,11 +41,19 @@ _NAMES = {"uvs": "uv", "name": "body_name", "licence": "body_licence", "gender":
 """Names in the file of the fields of a body that differ."""
 
 
+BLENDSHAPES = "blendshape_weights"
 POSES = ("global_orient", "body_pose", "transl", "expression")
 """What a state holds of each frame."""
 
 
-def write_npz(path: Path, body: Body, state: BodyState, capture: Capture, every: Motion | None = None) -> Path:
+def write_npz(
+    path: Path,
+    body: Body,
+    state: BodyState,
+    capture: Capture,
+    every: Motion | None = None,
+    blendshape_weights: NDArray[np.float32] | None = None,
+) -> Path:
     """Write shape, poses, rig, texture coordinates and camera.
 
     To re-pose: with local rotations R_k and G_k their products down the chain, S_k = G_k · bind_rotations_kᵀ;
@@ -56,7 +66,10 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture, every:
         state: shape and T poses (axis-angle; zero is the T-pose).
         capture: gives camera, frame indices and frames per second.
         every: poses of every frame of the clip, written as ``motion_global_orient``, ``motion_body_pose``,
-            ``motion_transl`` (and ``motion_expression``), with their ``motion_frame_indices`` and ``motion_times_s``.
+            ``motion_transl`` (and ``motion_expression``, ``motion_blendshape_weights``), with their
+            ``motion_frame_indices`` and ``motion_times_s``.
+        blendshape_weights: what the face does in the fitted frames; ``blendshape_names`` are the shapes, as ARKit's.
+            [T, 52]
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -83,10 +96,14 @@ def write_npz(path: Path, body: Body, state: BodyState, capture: Capture, every:
         "frame_indices": capture.frame_indices,
         "fps": np.array(capture.fps),
     }
+    if blendshape_weights is not None:
+        arrays |= {BLENDSHAPES: blendshape_weights, "blendshape_names": np.array(face_shapes().names)}
     if every is not None:
         poses = {name: getattr(every.state, name) for name in POSES}
         arrays |= {f"motion_{name}": _array(tensor) for name, tensor in poses.items() if tensor is not None}
         arrays |= {"motion_frame_indices": every.frame_indices, "motion_times_s": every.times_s}
+        if every.blendshape_weights is not None:
+            arrays |= {f"motion_{BLENDSHAPES}": every.blendshape_weights}
     arrays_file.write_npz(path, arrays)
     return path
 
@@ -127,12 +144,22 @@ def read_npz(path: Path) -> tuple[Body, BodyState, Capture, Motion | None]:
     return body, state, capture, every
 
 
+def read_blendshape_weights(path: Path) -> NDArray[np.float32] | None:
+    """Return what the face does in the fitted frames, from a file that :func:`read_npz` reads; None: it is not known.
+
+    Returns:
+        [T, 52] in [0, 1]
+    """
+    return arrays_file.read_npz(path, (BLENDSHAPES,)).get(BLENDSHAPES)
+
+
 def _motion(z: dict[str, NDArray[Any]], state: BodyState) -> Motion:
     poses = {name: torch.from_numpy(z[f"motion_{name}"]) for name in POSES if getattr(state, name) is not None}
     times = z["motion_times_s"]
     if not len(times) or (np.diff(times) <= 0).any():
         raise ValueError("it has times that do not ascend")
-    return Motion(z["motion_frame_indices"], times, replace(state, **poses))
+    expressions = z.get(f"motion_{BLENDSHAPES}")
+    return Motion(z["motion_frame_indices"], times, replace(state, **poses), expressions)
 
 
 def _check(z: dict[str, NDArray[Any]]) -> None:

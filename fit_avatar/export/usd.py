@@ -58,6 +58,7 @@ def write_usdz(
     displacement: NDArray[np.float32] | None = None,
     times_s: NDArray[np.float64] | None = None,
     blendshapes: bool = False,
+    blendshape_weights: FloatArray | NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the avatar with its skeleton, texture and captured motion.
 
@@ -76,6 +77,7 @@ def write_usdz(
         displacement: heights above the surface, in metres, for a normal map. [s, s]
         times_s: when the frames were taken, in seconds; by default as ``frame_indices`` and ``fps`` say. [T]
         blendshapes: the default body's shapes of the face come as blend shapes, with joints of jaw and eyes.
+        blendshape_weights: what the face does, for their animation; without it they are at rest. [T, 52]
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
@@ -103,6 +105,7 @@ def write_usdz(
         animation = _animate(pxr, stage, rig, motion, times, axes)
         if face is not None:
             _shapes(pxr, stage, mesh, animation, face, axes)
+            _animate_shapes(pxr, animation, face, times, blendshape_weights)
         _material(pxr, stage, mesh, displacement is not None)
         stage.GetRootLayer().Save()
         with atomic_path(path) as temporary:
@@ -188,7 +191,7 @@ def _animate(pxr: Any, stage: Any, rig: Rig, motion: Motion, times: FloatArray, 
 
 
 def _shapes(pxr: Any, stage: Any, mesh: Any, animation: Any, face: Face, axes: Axes) -> None:
-    """Define the blend shapes of a face below its mesh, at rest in the animation."""
+    """Define the blend shapes of a face below its mesh."""
     vt, shapes = pxr.Vt, []
     for name, changes in zip(face.names, face.shapes, strict=True):
         at, offsets, normals = _together(changes)
@@ -200,8 +203,17 @@ def _shapes(pxr: Any, stage: Any, mesh: Any, animation: Any, face: Face, axes: A
     binding = pxr.UsdSkel.BindingAPI(mesh)
     binding.CreateBlendShapesAttr(list(face.names))
     binding.CreateBlendShapeTargetsRel().SetTargets(shapes)
+
+
+def _animate_shapes(
+    pxr: Any, animation: Any, face: Face, times: FloatArray, weights: FloatArray | NDArray[np.float32] | None
+) -> None:
+    """Define the weights of blend shapes: those of each frame, or 0."""
     animation.CreateBlendShapesAttr(list(face.names))
-    animation.CreateBlendShapeWeightsAttr([0.0] * len(face.names))
+    attribute = animation.CreateBlendShapeWeightsAttr([0.0] * len(face.names))
+    if weights is not None:
+        for time, values in zip(times, weights, strict=True):
+            attribute.Set(pxr.Vt.FloatArray.FromNumpy(np.ascontiguousarray(values, np.float32)), time)
 
 
 def _together(changes: Changes) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:

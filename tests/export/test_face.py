@@ -189,6 +189,39 @@ def test_a_further_animation_keeps_them(tmp_path: Path, path: Path, person: tupl
             np.testing.assert_array_equal(target(before, name, attribute), target(after, name, attribute))
 
 
+def face_tracks(path: Path) -> list[list[tuple[int, NDArray[np.float64]]]]:
+    """Return, of each animation, the nodes whose shapes are animated and their weights. [T · 52]"""
+    gltf = pygltflib.GLTF2().load(str(path))
+    return [
+        [
+            (c.target.node, read(gltf, a.samplers[c.sampler].output)[:, 0])
+            for c in a.channels
+            if c.target.path == "weights"
+        ]
+        for a in gltf.animations
+    ]
+
+
+def test_what_the_face_does_is_animated(tmp_path: Path, path: Path, person: tuple[Body, BodyState]) -> None:
+    weights = np.random.default_rng(0).random((2, 52)).astype(np.float32)
+    given = (*person, 25.0, TEXTURE)
+    file = write_glb(tmp_path / "avatar.glb", *given, blendshapes=True, blendshape_weights=weights)
+    motion = Motion(np.arange(2), np.arange(2) / 25, person[1], weights[::-1])
+    append_animation(file, person[0], motion, 25.0, "dance")
+    (first,), (second,) = face_tracks(file)
+    mesh = next(k for k, node in enumerate(pygltflib.GLTF2().load(str(file)).nodes) if node.mesh is not None)
+    assert first[0] == second[0] == mesh
+    np.testing.assert_array_equal(first[1], weights.ravel())
+    np.testing.assert_array_equal(second[1], weights[::-1].ravel())
+    once = write_glb(tmp_path / "once.glb", *given, blendshapes=True, blendshape_weights=weights)
+    scene = write_scene(tmp_path / "people.glb", [path, once], [1.0, 1.0])
+    ((node, values),) = face_tracks(scene)[0]
+    np.testing.assert_array_equal(values, weights.ravel())
+    assert pygltflib.GLTF2().load(str(scene)).nodes[node].mesh == 1
+    assert face_tracks(path) == [[]]
+    assert face_tracks(write_glb(tmp_path / "plain.glb", *given, blendshape_weights=weights)) == [[]]
+
+
 def test_everybody_of_a_scene_has_their_own(tmp_path: Path, path: Path) -> None:
     larger = write_glb(tmp_path / "b.glb", *somebody(size=1.2), 25.0, TEXTURE, blendshapes=True)
     scene = write_scene(tmp_path / "people.glb", [path, larger], [1.0, 1.0])

@@ -8,13 +8,14 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from fit_avatar.body.default_body import face_shapes
 from fit_avatar.body.model import Body
 from fit_avatar.body.motion import Motion
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.errors import BadInputError
-from fit_avatar.export import read_npz, write_npz
+from fit_avatar.export import read_blendshape_weights, read_npz, write_npz
 from fit_avatar.export.mesh import rest_mesh
 from fit_avatar.export.npz import SHAPES
 from fit_avatar.io import arrays
@@ -99,6 +100,19 @@ def every_frame(state: BodyState, count: int = 12) -> Motion:
     chosen = torch.arange(count) % len(state.transl)
     poses = {name: getattr(state, name)[chosen] for name in ("global_orient", "body_pose", "transl")}
     return Motion(np.arange(count), np.arange(count) ** 1.1 / 25, replace(state, **poses))
+
+
+def test_what_the_face_does_is_kept_with_the_names_of_its_shapes(
+    tmp_path: Path, body: Body, state: BodyState, capture: Capture
+) -> None:
+    weights = np.random.default_rng(0).random((18, 52)).astype(np.float32)
+    motion = replace(every_frame(state), blendshape_weights=weights[:12])
+    path = write_npz(tmp_path / "avatar.npz", body, state, capture, motion, weights[12:])
+    np.testing.assert_array_equal(read_npz(path)[3].blendshape_weights, weights[:12])
+    np.testing.assert_array_equal(read_blendshape_weights(path), weights[12:])
+    assert arrays.read_npz(path)["blendshape_names"].tolist() == list(face_shapes().names)
+    without = write_npz(tmp_path / "without.npz", body, state, capture, every_frame(state))
+    assert read_blendshape_weights(without) is None and read_npz(without)[3].blendshape_weights is None
 
 
 def test_the_motion_of_every_frame_is_kept_beside_the_fitted_frames(

@@ -77,6 +77,16 @@ def test_at_rest_the_animation_is_the_captured_motion(stage) -> None:
     np.testing.assert_allclose(posed(stage, 1.0) * AXES.metres, expected @ AXES.rotation.T, atol=1e-4)
 
 
+def test_what_the_face_does_is_animated(tmp_path: Path) -> None:
+    usd = pytest.importorskip("pxr.Usd")
+    weights = np.random.default_rng(0).random((2, 52)).astype(np.float32)
+    file = write_usdz(tmp_path / "a.usdz", *somebody(), 25.0, TEXTURE, blendshapes=True, blendshape_weights=weights)
+    stage = usd.Stage.Open(str(file))
+    animation = stage.GetPrimAtPath("/avatar/skeleton/captured")
+    for frame, expected in enumerate(weights):
+        np.testing.assert_array_equal(animation.GetAttribute("blendShapeWeights").Get(float(frame)), expected)
+
+
 def test_bodies_without_shapes_have_none(tmp_path: Path, body: Body, state: BodyState) -> None:
     usd = pytest.importorskip("pxr.Usd")
     path = write_usdz(tmp_path / "a.usdz", body, state, 25.0, TEXTURE, blendshapes=True)
