@@ -22,6 +22,7 @@ from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame
 from fit_avatar.capture.footwear import wears_shoes
+from fit_avatar.capture.hidden_ears import ears_are_hidden
 from fit_avatar.capture.source import Picture, Source
 from fit_avatar.capture.types import CutOff, LeftOut, LimbDirections
 from fit_avatar.correspondence import SurfaceTracker
@@ -74,7 +75,7 @@ KEPT: tuple[type, ...] = (
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
-    "body", "first avatar", "observe", "shoes", "turning", "limb directions", "agreement", "texture", "quality",
+    "body", "first avatar", "observe", "shoes", "ears", "turning", "limb directions", "agreement", "texture", "quality",
     "every frame", "expressions", "motion", "displacement", "preview", "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
@@ -209,6 +210,7 @@ def build(
     """
     if options.known is None:
         capture, observed = _shod(capture, pictures, options, runner, observed)
+        capture, observed = _ears_looked_at(capture, pictures, runner, observed)
     plan = plan_fit(capture, body, options.height_m, (options.schedule, options.other_motion), runner, observed, source)
     options = replace(options, schedule=plan.schedule)
     if pictures is not None:
@@ -248,6 +250,18 @@ def _shod(
     depends_on = {"observed": observed, "code": code_identity("fit_avatar.capture.footwear")}
     found = runner.run("shoes", depends_on, lambda advance: wears_shoes(capture, shown))
     return replace(capture, shoes=found.value), observed and digest([observed, found.value])
+
+
+def _ears_looked_at(
+    capture: Capture, pictures: Iterable[Picture] | None, runner: Runner, observed: str
+) -> tuple[Capture, str]:
+    """Return the capture that knows whether ears are below hair, and the hash of all that it depends on."""
+    if pictures is None or capture.ears_hidden is not None:
+        return capture, observed
+    shown = pictures
+    depends_on = {"observed": observed, "code": code_identity("fit_avatar.capture.hidden_ears")}
+    found = runner.run("ears", depends_on, lambda advance: ears_are_hidden(capture, shown))
+    return replace(capture, ears_hidden=found.value), observed and digest([observed, found.value])
 
 
 def _fit(

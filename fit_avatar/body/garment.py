@@ -32,12 +32,11 @@ NEAR_M = 0.03
 """Cloth takes shape and skinning from the skin within about this distance of the nearest. Chosen by hand."""
 NEAREST = 96
 """Skin vertices that are looked at for it. Chosen by hand."""
-SPREAD = (2.0, 6.5)
-"""Shape and skinning are averaged around the first ring, and around those from the crotch down, over so many vertices
-(standard deviation): 10°, so that it stays on the hips, and 32°, so that in a step all of the front gives way and not
-its middle alone. Chosen by hand."""
-CROTCH_M = 0.1
-"""Height of the hip joints above the crotch, about."""
+SPREAD = ((0.0, 2.0), (0.15, 4.0), (0.5, 5.0), (0.9, 12.0))
+"""So far below the first ring, in metres, shape and skinning are averaged around a ring over so many vertices (standard
+deviation): 10° on the hips, so that it stays there; 20° at the crotch, where a thigh that swings must stay inside; more
+below, where legs part farther and cloth between them would stretch. Chosen on recorded steps of a fitted skirt, and on
+skirts to the knee, the shank and the ankle around the default body."""
 OVERLAP_M = (0.02, 0.005)
 """Skin is covered from so far below the first ring, to so far above the hem. Chosen by hand."""
 STRIP = 0.2
@@ -231,8 +230,8 @@ def _strongest(weights: Tensor) -> Tensor:
 def _spread(values: FloatArray) -> FloatArray:
     """Return values of a tube's vertices averaged around its rings, and a little from ring to ring. [G, C]"""
     rings = values[1:-1].reshape(-1, AROUND, values.shape[1])
-    fall = (np.arange(len(rings)) - len(INSIDE)) * RING_M / (ABOVE_HIPS_M + CROTCH_M)
-    widths = np.interp(fall, (0.0, 1.0), SPREAD)
+    falls, widths = np.array(SPREAD).T
+    widths = np.interp((np.arange(len(rings)) - len(INSIDE)) * RING_M, falls, widths)
     rings = np.stack([gaussian_filter1d(r, w, axis=0, mode="wrap") for r, w in zip(rings, widths, strict=True)])
     rings = gaussian_filter1d(rings, 2.0, axis=0, mode="nearest")
     flat = rings.reshape(-1, values.shape[1])

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.capture.person import body_size
 from fit_avatar.capture.points import Points
+from fit_avatar.capture.skin_colour import colour_around
 from fit_avatar.capture.types import Capture, Image, Mask
 
 _NOSE, _EYES = BODY_25.index("nose"), [BODY_25.index(f"{side}_eye") for side in ("left", "right")]
@@ -74,28 +73,13 @@ def _compared(picture: Image, points: Points, mask: Mask, config: FootwearConfig
     height, sure = body_size(points), points[:, 2] > config.min_confidence
     if height == 0.0 or not sure[[_NOSE, *_EYES]].all():
         return []
-    face = _colour(picture, mask, points[_NOSE, :2], config.face * height, config)
+    face = colour_around(picture, mask, points[_NOSE, :2], config.face * height, config.fewest_pixels)
     found = []
     for ankle, toe in _FEET:
         if face is None or not sure[[ankle, toe]].all():
             continue
         middle = points[ankle, :2] + config.towards_toes * (points[toe, :2] - points[ankle, :2])
-        foot = _colour(picture, mask, middle, config.foot * height, config)
+        foot = colour_around(picture, mask, middle, config.foot * height, config.fewest_pixels)
         if foot is not None:
             found.append((float(np.hypot(*(foot - face)[1:])), float(foot[0] / max(face[0], 1.0))))
     return found
-
-
-def _colour(
-    picture: Image, mask: Mask, middle: NDArray[np.float32], radius: float, config: FootwearConfig
-) -> NDArray[np.float64] | None:
-    """Return the median colour of the person in a disc, in Lab; None if hardly anything of it is seen. [3]"""
-    low, high = np.floor(middle - radius).astype(int).clip(0), np.ceil(middle + radius).astype(int) + 1
-    box = slice(low[1], max(high[1], 0)), slice(low[0], max(high[0], 0))
-    pixels, person = picture[box], mask[box]
-    rows, columns = np.indices(person.shape)
-    near = np.hypot(columns + low[0] + 0.5 - middle[0], rows + low[1] + 0.5 - middle[1]) <= radius
-    if (near & person).sum() < config.fewest_pixels:
-        return None
-    lab = cv2.cvtColor(pixels[near & person][None].astype(np.float32) / 255, cv2.COLOR_BGR2Lab)
-    return np.asarray(np.median(lab[0], axis=0), np.float64)

@@ -194,6 +194,9 @@ class Capture:
     shoes: bool | None = None
     """Whether the person wears shoes or socks, so that no toes are to be seen. None: that is not known."""
 
+    ears_hidden: bool | None = None
+    """Whether hair or a cap covers both ears. None: that is not known."""
+
     @property
     def times_s(self) -> NDArray[np.float64]:
         """Return the time of each frame since the video's first one, in seconds. [T]"""

@@ -13,6 +13,7 @@ from scipy.sparse import bsr_matrix, coo_matrix, csr_matrix, diags, identity, kr
 from torch import Tensor
 
 from fit_avatar.body.constants import numbers
+from fit_avatar.body.ears import flat_ear_offsets
 from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import cotangent_laplacian
@@ -33,11 +34,14 @@ def _prepare_laplacian(
     multipliers: PartMultipliers | None = None,
     by_area: bool = False,
     may_wear_shoes: bool = False,
+    may_hide_ears: bool = False,
     shoes: bool = False,
+    ears_hidden: bool = False,
 ) -> Mapping[str, Any]:
     mesh = shaped_mesh(x)
     scale = _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)
-    return {"operator": mesh.laplacian, "scale": scale, "worn": _worn(x, may_wear_shoes and shoes)}
+    worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden)
+    return {"operator": mesh.laplacian, "scale": scale, "worn": worn}
 
 
 def _prepare_scale(
@@ -51,14 +55,19 @@ def _prepare_prior(
     multipliers: PartMultipliers | None = None,
     by_area: bool = False,
     may_wear_shoes: bool = False,
+    may_hide_ears: bool = False,
     shoes: bool = False,
+    ears_hidden: bool = False,
 ) -> Mapping[str, Any]:
-    return {**_prepare_scale(x, multipliers, by_area), "worn": _worn(x, may_wear_shoes and shoes)}
+    worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden)
+    return {**_prepare_scale(x, multipliers, by_area), "worn": worn}
 
 
-def _worn(x: PosedBody, shoes: bool) -> Tensor | None:
-    """Return the offsets of shoes at the present betas; None without them. [V, 3]"""
-    return shoe_offsets(x.body, x.betas.flatten(0, -2).mean(0)) if shoes else None
+def _worn(x: PosedBody, shoes: bool, ears_hidden: bool) -> Tensor | None:
+    """Return the offsets of shoes and of ears below hair at the present betas; None without either. [V, 3]"""
+    betas = x.betas.flatten(0, -2).mean(0)
+    offsets = [shoe_offsets(x.body, betas)] * shoes + [flat_ear_offsets(x.body, betas)] * ears_hidden
+    return torch.stack(offsets).sum(0) if offsets else None
 
 
 def _laplacian_by_offsets(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> csr_matrix:
@@ -71,7 +80,7 @@ def _laplacian_by_offsets(x: PosedBody, operator: Tensor, scale: Tensor | None =
     prepare=_prepare_laplacian,
     makes=("operator", "scale", "worn"),
     offset_jacobian=_laplacian_by_offsets,
-    observes=("shoes",),
+    observes=("shoes", "ears_hidden"),
     operator="V V",
 )
 def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None, worn: Tensor | None = None) -> Tensor:
@@ -86,8 +95,9 @@ def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None, worn:
             by the preparation. [V, V]
         scale: made by the preparation from ``multipliers``
             (:class:`~fit_avatar.body.part_multipliers.PartMultipliers`) and ``by_area``. [V]
-        worn: offsets that need not be smooth: those of feet in shoes (:mod:`fit_avatar.body.shoes`). Made by the
-            preparation with ``may_wear_shoes``, for a person who is observed to wear some. [V, 3]
+        worn: offsets that need not be smooth: those of feet in shoes (:mod:`fit_avatar.body.shoes`) and of ears below
+            hair (:mod:`fit_avatar.body.ears`). Made by the preparation with ``may_wear_shoes`` and ``may_hide_ears``,
+            for a person who is observed to have them so. [V, 3]
 
     Source: Alldieck et al. 2018, section 3.3.
     """
@@ -118,12 +128,17 @@ def _prior_by_offsets(x: PosedBody, scale: Tensor | None = None) -> csr_matrix:
     return _scaled_rows(identity(3 * len(x.body.template), format="csr"), scale)
 
 
-@energy(prepare=_prepare_prior, makes=("scale", "worn"), offset_jacobian=_prior_by_offsets, observes=("shoes",))
+@energy(
+    prepare=_prepare_prior,
+    makes=("scale", "worn"),
+    offset_jacobian=_prior_by_offsets,
+    observes=("shoes", "ears_hidden"),
+)
 def offset_prior(x: PosedBody, scale: Tensor | None = None, worn: Tensor | None = None) -> Tensor:
     """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
 
     scale [V] and worn [V, 3], to which the offsets are near, are made by the preparation from ``multipliers``,
-    ``by_area`` and ``may_wear_shoes``, as for :func:`laplacian`.
+    ``by_area``, ``may_wear_shoes`` and ``may_hide_ears``, as for :func:`laplacian`.
 
     Source: Alldieck et al. 2018, section 3.3.
     """

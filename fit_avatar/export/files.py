@@ -123,7 +123,7 @@ def write_avatar(
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
-    style, moving = style or Style(), every or _fitted(state, capture)
+    style, moving = style or Style(), every or _fitted(state, capture, blendshape_weights)
     bound, poses = in_bind_pose(body, in_world(body, moving, capture).state, style.bind)
     shown = body, state, capture, texture, style, displacement, every, blendshape_weights
     jobs: list[Callable[[], Path]] = [

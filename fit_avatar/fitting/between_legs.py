@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import coefficients, local_rotations, pose_body, pose_skeleton
@@ -26,6 +27,8 @@ CLOSED = 0.5
 """Cloth closes a level if less than this share of the gap is seen. Chosen by hand."""
 FEWEST = 3
 """Frames, and levels above the hem, that must tell something. Chosen by hand."""
+ABOVE_HIPS_M, BELOW_HEM_M = 0.12, 0.03
+"""Outlines are taken for the cloth's from so far above the hip joints to so far below the hem. Chosen by hand."""
 STEEPEST = 0.6
 """No hem is steeper in the bind pose; who sits or crouches all the time would ask for it. Chosen by hand."""
 SHORTEST = 0.5
@@ -85,6 +88,50 @@ def look_between_legs(body: Body, state: BodyState, seen: Observations) -> Betwe
         free[1] += (gap & told & ~seen.masks[t][rows, columns]).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return BetweenLegs(1 - free[1] / free[0], int(broad.sum()))
+
+
+def beside_cloth(body: Body, state: BodyState, seen: Observations, hem: float) -> Observations:
+    """Return what the T frames show without the outlines between hips and hem, unless they are nearer to an arm.
+
+    There outlines are the cloth's: they say little of where thighs and knees are, and would pull them apart.
+
+    Args:
+        body: the body, without clothes.
+        state: its shape and T poses.
+        seen: what the T frames show.
+        hem: where the cloth ends: 0 at the hip joints, 1 at the knees, 2 at the ankles.
+    """
+    with torch.no_grad():
+        joints = pose_skeleton(body, coefficients(state), local_rotations(state), state.transl).joints
+
+    def at(*names: str) -> Tensor:
+        """Return joints of the left and the right side. [T, names, 2, 3]"""
+        index = [[body.joint_names.index(f"{side}_{name}") for side in ("left", "right")] for name in names]
+        return joints[:, index]
+
+    legs, arms = at("hip", "knee", "ankle"), at("elbow", "wrist", "hand")
+    middle, upper = legs.mean(2), min(int(hem), 1)
+    down = torch.nn.functional.normalize(middle[:, 2] - middle[:, 0], dim=-1)
+    first = middle[:, 0] - ABOVE_HIPS_M * down
+    last = middle[:, upper].lerp(middle[:, upper + 1], hem - upper) + BELOW_HEM_M * down
+    top, bottom = seen.camera.project(torch.stack([first, last], 1)).unbind(1)
+    points, along = seen.contours.points, (bottom - top)[:, None]
+    share = ((points - top[:, None]) * along).sum(-1) / (along**2).sum(-1).clamp(min=1e-9)
+    to_legs, to_arms = (
+        _to_limbs(points, seen.camera.project(some.flatten(1, 2)).unflatten(1, (3, 2))) for some in (legs, arms)
+    )
+    cloth = (share > 0) & (share < 1) & (to_legs < to_arms)
+    contours = seen.contours
+    return replace(seen, contours=replace(contours, weights=contours.weights.masked_fill(cloth, 0.0)))
+
+
+def _to_limbs(points: Tensor, joints: Tensor) -> Tensor:
+    """Return the distances of points to the nearest of two limbs. points [T, C, 2], joints [T, 3, 2, 2] → [T, C]"""
+    start, end = (some.flatten(1, 2)[:, None] for some in (joints[:, :-1], joints[:, 1:]))  # [T, 1, 4, 2]
+    along = end - start
+    away = points[:, :, None] - start
+    share = ((away * along).sum(-1) / (along**2).sum(-1).clamp(min=1e-9)).clamp(0, 1)
+    return (away - share[..., None] * along).norm(dim=-1).amin(-1)
 
 
 def hem_slope(body: Body, state: BodyState) -> float:

@@ -148,22 +148,19 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     """Return the default schedule of a quality: ``fast``, ``balanced`` or ``best``."""
     rounds = ROUNDS[quality]
     first = tracking_terms(keypoint_kernel=6.0, move_sigma_m=0.03)
+    outlines = tracking_terms(
+        keypoint_sigma_m=None,
+        keypoint_kernel=4.0,
+        outline_sigma_m=0.008,
+        outline_options={"inside_looseness": 3.0},
+    )
     actions: list[Action] = [
         Initialise(key_frames=KEY_FRAMES[quality]),
         EstimateFocalLength("estimate the focal length", first, optimiser=GaussNewton(12)),
         Solve("pose from keypoints", first, optimiser=GaussNewton(12)),
         MeasureKeypointNoise(),
-        Solve(
-            "pose and shape from outlines",
-            tracking_terms(
-                keypoint_sigma_m=None,
-                keypoint_kernel=4.0,
-                outline_sigma_m=0.008,
-                outline_options={"inside_looseness": 3.0},
-            ),
-            optimiser=GaussNewton(16),
-        ),
-        LayGarment(),
+        Solve("pose and shape from outlines", outlines, optimiser=GaussNewton(16)),
+        LayGarment(terms=outlines, optimiser=GaussNewton(16)),
     ]
     pose = tracking_terms(
         keypoint_sigma_m=None,
@@ -185,7 +182,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     actions.append(Solve("pose of every frame", pose, free=POSE, optimiser=GaussNewton(8)))
     if quality != "fast":
         actions += [MatchSurface(), _pose_from_pictures()]
-        shape = consensus_terms(face=FINAL_FACE)
+        shape = consensus_terms(face=FINAL_FACE, may_hide_ears=True)
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 

@@ -78,6 +78,8 @@ class Observations(Mapping[str, Any]):
     """Index in the video of each frame. int64 [T]"""
     shoes: bool | None = None
     """Whether the person wears shoes or socks; None: that is not known."""
+    ears_hidden: bool | None = None
+    """Whether hair or a cap covers both ears; None: that is not known."""
 
     DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "contact", "distance_field", "soft_mask")
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found."""
@@ -109,6 +111,7 @@ class Observations(Mapping[str, Any]):
             frame_indices=torch.from_numpy(capture.frame_indices).to(device),
             world_from_camera=None if turns is None else torch.from_numpy(turns).float().to(device),
             shoes=capture.shoes,
+            ears_hidden=capture.ears_hidden,
         ).with_limbs(capture)
 
     def with_limbs(self, capture: Capture) -> Observations:

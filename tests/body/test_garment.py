@@ -102,30 +102,30 @@ def test_weights_are_shared_between_both_legs(skirted):
     assert (left[side] > 2 * right[side]).all()
 
 
-def test_steps_do_not_tear_it(skirted):
-    """Every edge of the cloth stays within bounds that no tear would."""
-    state = walking(skirted)
-    own = torch.from_numpy(is_garment(skirted))
-    edges = neighbours(skirted.faces).edges
-    edges = edges[torch.isin(edges[:, 0], torch.from_numpy(cloth(skirted)))]
-    edges = edges[torch.isin(edges[:, 1], torch.from_numpy(cloth(skirted)))]
-    rest = skirted.template + skirted.shape_basis[..., :3] @ torch.tensor(BETAS)
-    posed = pose_body(skirted, state).vertices
+@pytest.mark.parametrize(("hem", "most"), [(0.9, 2.7), (1.45, 4.0), (1.9, 4.0)])
+def test_steps_do_not_tear_it(body, hem, most):
+    """Every edge of the cloth stays within bounds that no tear would; a long dress is wider below, not torn."""
+    worn = dressed(body, Garment(hem, BETAS))
+    at = torch.from_numpy(cloth(worn))
+    edges = neighbours(worn.faces).edges
+    edges = edges[torch.isin(edges, at).all(1)]
+    rest = worn.template + worn.shape_basis[..., :3] @ torch.tensor(BETAS)
+    posed = pose_body(worn, walking(worn)).vertices
     length = [(v[..., edges[:, 0], :] - v[..., edges[:, 1], :]).norm(dim=-1) for v in (rest, posed)]
-    assert (length[1] / length[0]).max() < 3
-    assert own.sum() > 1000
+    assert (length[1] / length[0]).max() < most
+    assert is_garment(worn).sum() > 1000
 
 
 def test_thighs_do_not_come_through_in_a_step(skirted):
+    """Down to the hem, where the knee that swings forwards is nearest."""
     posed = pose_body(skirted, walking(skirted)).vertices.double().numpy()
-    height = skirted.template[:, 1].numpy()
     at = cloth(skirted)
-    skin = skirted.covered.numpy() & ~is_garment(skirted) & (height > height[at].min() + 0.1)
+    skin = skirted.covered.numpy() & ~is_garment(skirted)
     for surface in posed:
         normals = vertex_normals(surface, skirted.faces.numpy())[at]
         nearest = ((surface[skin][:, None] - surface[at][None]) ** 2).sum(-1).argmin(1)
         outside = ((surface[skin] - surface[at][nearest]) * normals[nearest]).sum(1)
-        assert np.mean(outside > 0.003) < 0.01
+        assert (outside > 0.003).sum() == 0
 
 
 def test_its_place_in_the_texture_is_its_own(body, skirted):

@@ -43,4 +43,4 @@ def test_every_setting_states_its_source(cls: type) -> None:
 
 
 def test_all_algorithms_have_settings() -> None:
-    assert len(CONFIGS) == 30
+    assert len(CONFIGS) == 31

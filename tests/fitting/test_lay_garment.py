@@ -7,14 +7,16 @@ import pytest
 import torch
 from synthetic import CAMERA, turning_person
 
-from fit_avatar.body import BodyState, load_body, pose_body
+from fit_avatar.body import BodyState, load_body, pose_body, rotation
 from fit_avatar.body.garment import Garment, dressed, is_garment
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import local_rotations
 from fit_avatar.capture import Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import ConsensusShape, Context, FitState, LayGarment, Observations, preset
-from fit_avatar.fitting.between_legs import look_between_legs
+from fit_avatar.fitting.between_legs import beside_cloth, look_between_legs
+from fit_avatar.fitting.default_schedule import tracking_terms
+from fit_avatar.solvers import GaussNewton
 from fit_avatar.visibility.raster import silhouette
 
 
@@ -75,6 +77,42 @@ def test_legs_that_stand_together_tell_nothing(body, person):
     state, context = seen_as(body, closed, body)
     found = look_between_legs(body, state.body_state(body), context.observations)
     assert not found.is_skirt
+
+
+def test_outlines_of_the_cloth_are_left_out_and_those_of_arms_kept(body, person, in_a_skirt):
+    seen = in_a_skirt[1].observations
+    cut = beside_cloth(body, person, seen, 0.9).contours
+    left_out = (cut.weights == 0) & (seen.contours.weights > 0)
+    joints = CAMERA.project(pose_body(body, person).joints)
+    rows, names = seen.contours.points[..., 1], body.joint_names.index
+    assert left_out.float().mean() > 0.1
+    assert (rows[left_out] > joints[:, names("spine2"), 1].min()).all()
+    assert (rows[left_out] < joints[:, names("left_ankle"), 1].min()).all()
+    hand = joints[0, names("left_hand")]
+    near = (seen.contours.points[0] - hand).norm(dim=-1) < 0.15 * (joints[0, 0] - joints[0, names("head")]).norm()
+    assert near.any()
+    assert not left_out[0][near].any()
+
+
+def test_legs_that_the_cloth_has_pulled_apart_go_back(body, person):
+    worn = dressed(body, Garment(1.5, tuple(person.betas.tolist())))
+    state, context = seen_as(body, person, worn)
+    apart = state.clip.rotations.clone()
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        index = body.joint_names.index(f"{side}_hip")
+        apart[:, index] = apart[:, index] @ rotation.exp(torch.tensor([0.0, 0.0, 0.12 * sign]))
+    state = replace(state, clip=replace(state.clip, rotations=apart))
+    terms = tracking_terms(keypoint_sigma_m=0.02, outline_sigma_m=0.008)
+    after = LayGarment(terms=terms, optimiser=GaussNewton(5)).run(state, context)
+    assert after.garment is not None
+
+    def knees(some: FitState) -> torch.Tensor:
+        shown = replace(some.clip, offsets=None).body_state(body)
+        index = [body.joint_names.index(f"{side}_knee") for side in ("left", "right")]
+        return (pose_body(body, shown).joints - pose_body(body, person).joints)[:, index].norm(dim=-1).mean()
+
+    assert knees(after) < 0.5 * knees(state)
+    assert after.clip.betas is not state.clip.betas
 
 
 def test_a_skirt_can_be_refused_or_asked_for(in_a_skirt, in_trousers):

@@ -29,15 +29,18 @@ ASYMMETRY_SIGMA_M = 0.0173
 """How far the two sides usually differ."""
 
 
-def consensus_terms(toes: float = 1.0, face: float = CONSENSUS_OFFSETS.face) -> tuple[Term, ...]:
+def consensus_terms(
+    toes: float = 1.0, face: float = CONSENSUS_OFFSETS.face, may_hide_ears: bool = False
+) -> tuple[Term, ...]:
     """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
 
     Args:
         toes: multiplies how strongly toes are held.
         face: multiplies how near the face is held to the body's.
+        may_hide_ears: ears that hair is observed to cover are flat. For a last shape: poses rely on a head with ears.
     """
     by_area = {"by_area": True}
-    worn = {**by_area, "may_wear_shoes": True}
+    worn = {**by_area, "may_wear_shoes": True, "may_hide_ears": may_hide_ears}
     smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes, face=face)
     return (
         Term(

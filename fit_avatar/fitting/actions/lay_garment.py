@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from fit_avatar.body.garment import Garment
+from fit_avatar.body.state import BodyState
+from fit_avatar.energies import Term
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions.action import Context
-from fit_avatar.fitting.between_legs import hem_slope, look_between_legs
+from fit_avatar.fitting.actions.solve import Solve
+from fit_avatar.fitting.between_legs import beside_cloth, hem_slope, look_between_legs
+from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.state import FitState
+from fit_avatar.solvers import ClipState
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +29,16 @@ HIGHEST_HEM = 0.4
 
 
 @dataclass(frozen=True)
-class LayGarment:
+class LayGarment(Solve):
     """Decide whether the person wears a skirt, a dress or a long coat; the actions that follow fit a body with it.
 
-    It compares the masks with the body that has no clothes yet, so it belongs before the first consensus shape.
+    It compares the masks with the body that has no clothes yet, so it belongs before the first consensus shape. Where
+    there is a garment, and if it has terms, it first solves for pose and shape again without the cloth's outlines,
+    which have pulled the legs apart.
     """
 
     name: str = "look for a skirt"
+    terms: tuple[Term, ...] = ()
     garment: str = "auto"
     """``auto``: where the pictures show one; ``skirt``: in any case; ``none``: never."""
 
@@ -45,12 +53,18 @@ class LayGarment:
         if self.garment == "none" or state.garment is not None:
             return state
         clip = state.single(self.name)
-        naked = replace(clip, offsets=None).body_state(context.body)
-        found = look_between_legs(context.body, naked, state.observations(context.observations))
+        seen, naked = state.observations(context.observations), _naked(clip, context)
+        found = look_between_legs(context.body, naked, seen)
         hem = found.hem
         if self.garment == "auto" and not found.is_skirt:
             logger.info("no skirt: the gap between the legs opens at %s", "an unknown place" if hem is None else hem)
             return state
+        if self.moves_body and clip.offsets is None:
+            end = UNKNOWN_HEM if hem is None else hem
+            state = self._again(state, beside_cloth(context.body, naked, seen, end), context)
+            clip, naked = state.clip, _naked(state.clip, context)
+            found = look_between_legs(context.body, naked, seen)
+            hem = found.hem if found.is_skirt else hem
         told: tuple[str, ...] = ()
         if hem is None:
             hem = UNKNOWN_HEM
@@ -68,3 +82,18 @@ class LayGarment:
         body = context.wearing(garment).body
         wider = torch.nn.functional.pad(clip.offsets, (0, 0, 0, len(body.template) - len(context.body.template)))
         return replace(dressed, clip=replace(clip, offsets=wider))
+
+    def _again(self, state: FitState, seen: Observations, context: Context) -> FitState:
+        """Return the state of least energy for what is seen beside the cloth."""
+        solution = self.solved(state, seen, context)
+        solves = (*state.solves, (self.name, solution.summary))
+        return replace(state, clip=solution.unknowns.clip_state(), solves=solves)
+
+    @property
+    def moves_body(self) -> bool:
+        """Whether it solves for poses: not without terms."""
+        return bool(self.terms) and super().moves_body
+
+
+def _naked(clip: ClipState, context: Context) -> BodyState:
+    return replace(clip, offsets=None).body_state(context.body)

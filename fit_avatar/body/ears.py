@@ -1,0 +1,83 @@
+"""The surface of a head whose ears are below hair: the skin around them, carried on smoothly over where they are."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags, identity
+from scipy.sparse.linalg import splu
+from torch import Tensor
+
+from fit_avatar.body.model import Body
+from fit_avatar.body.operators import adjacency, dilated
+from fit_avatar.body.skinning import shaped
+
+FloatArray = NDArray[np.float64]
+
+PART = "ears"
+"""Name of the part that is flattened."""
+EAR = 0.5
+"""Vertices that belong to it by more than this are. Chosen by hand."""
+RIM = 4
+"""The head's curvature is taken from so many rings of vertices around it. Chosen by hand."""
+
+
+def flat_ear_offsets(body: Body, betas: Tensor) -> Tensor:
+    """Return the offsets from a body to the same body without ears, in the bind pose; zero elsewhere.
+
+    A body without the part ``ears`` has none.
+
+    Args:
+        body: whose ears are covered.
+        betas: its shape. [B]
+
+    Returns:
+        [V, 3] metres
+    """
+    return _flat_ear_offsets(body, tuple(betas.detach().tolist())).to(body.template)
+
+
+@lru_cache(maxsize=4)
+def _flat_ear_offsets(body: Body, betas: tuple[float, ...]) -> Tensor:
+    offsets = torch.zeros_like(body.template, dtype=torch.float64, device="cpu")
+    if PART not in body.part_names:
+        return offsets
+    rest = shaped(body, body.template.new_tensor(betas)).double().cpu().numpy()
+    chosen = ((body.part(PART) > EAR) & body.skin).cpu().numpy()
+    inner, outer = np.flatnonzero(chosen), np.flatnonzero(~chosen)
+    if not len(inner):
+        return offsets
+    neighbours = adjacency(body.faces.cpu().numpy(), len(rest))
+    degree = np.maximum(np.asarray(neighbours.sum(axis=1)).ravel(), 1)
+    uneven = csr_matrix(identity(len(rest)) - diags(1 / degree) @ neighbours)[inner]
+    solver = splu(uneven[:, inner].tocsc())
+
+    def carried(values: FloatArray) -> FloatArray:
+        """Return values of all vertices carried on over the ears: there each is the mean of its neighbours."""
+        found = values.copy()
+        found[inner] = solver.solve(-(uneven[:, outer] @ values[outer]))
+        return found
+
+    flat = carried(rest)  # a soap film over the rim, which is bulged as the head is
+    for side in (-1, 1):
+        own, rim = (
+            np.flatnonzero(some & (side * rest[:, 0] > 0))
+            for some in (chosen, dilated(chosen, neighbours, RIM) & ~chosen)
+        )
+        if not len(own) or not len(rim):
+            continue
+        middle = rest[rim].mean(0)
+        curve, *_ = np.linalg.lstsq(_quadratic(rest[rim] - middle), rest[rim, 0], rcond=None)
+        bulge = _quadratic(flat - middle) @ curve
+        flat[own, 0] = (bulge + carried(rest[:, 0] - bulge))[own]
+    offsets[torch.from_numpy(inner)] = torch.from_numpy(flat[inner] - rest[inner])
+    return offsets
+
+
+def _quadratic(points: FloatArray) -> FloatArray:
+    """Return the terms of a surface x(y, z) of second degree. [N, 3] → [N, 6]"""
+    y, z = points[:, 1], points[:, 2]
+    return np.stack([np.ones_like(y), y, z, y * y, y * z, z * z], 1)
