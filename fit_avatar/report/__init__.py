@@ -2,6 +2,7 @@
 
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose
+from fit_avatar.report.forearm_check import ForearmConfig, forearm_warnings
 from fit_avatar.report.hand_check import HandConfig, hand_warnings
 from fit_avatar.report.limb_check import LimbTrust, limb_trust, limb_warnings
 from fit_avatar.report.measurements import Measurement, measure_body
@@ -13,6 +14,7 @@ from fit_avatar.report.quality import Quality, measure_quality
 
 __all__ = [
     "Agreement",
+    "ForearmConfig",
     "HandConfig",
     "LimbTrust",
     "Measurement",
@@ -22,6 +24,7 @@ __all__ = [
     "coverage_warnings",
     "diagnose",
     "draw_overlay",
+    "forearm_warnings",
     "hand_warnings",
     "limb_trust",
     "limb_warnings",
