@@ -48,9 +48,9 @@ from fit_avatar.progress import Advance
 from fit_avatar.report import (
     Agreement,
     Quality,
+    arm_warnings,
     coverage_warnings,
     diagnose,
-    forearm_warnings,
     hand_warnings,
     limb_trust,
     limb_warnings,
@@ -305,7 +305,7 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         known, partial = options.known is not None, options.schedule.partial
         told = diagnose(*given, agreement, shape_known=known, any_motion=partial)
     limbs = limb_trust(*given)
-    doubtful = (*told, *limb_warnings(limbs), *hand_warnings(*given), *forearm_warnings(*given))
+    doubtful = (*told, *limb_warnings(limbs), *hand_warnings(*given), *arm_warnings(*given))
     return replace(avatar, agreement=agreement, limbs=limbs, warnings=(*avatar.warnings, *doubtful))
 
 

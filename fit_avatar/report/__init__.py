@@ -1,8 +1,8 @@
 """Reports on the quality of a result: metrics, measurements, diagnostics, overlay video, and a page with everything."""
 
+from fit_avatar.report.arm_check import ArmConfig, arm_warnings
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose
-from fit_avatar.report.forearm_check import ForearmConfig, forearm_warnings
 from fit_avatar.report.hand_check import HandConfig, hand_warnings
 from fit_avatar.report.limb_check import LimbTrust, limb_trust, limb_warnings
 from fit_avatar.report.measurements import Measurement, measure_body
@@ -14,17 +14,17 @@ from fit_avatar.report.quality import Quality, measure_quality
 
 __all__ = [
     "Agreement",
-    "ForearmConfig",
+    "ArmConfig",
     "HandConfig",
     "LimbTrust",
     "Measurement",
     "Quality",
     "Region",
+    "arm_warnings",
     "build_metrics",
     "coverage_warnings",
     "diagnose",
     "draw_overlay",
-    "forearm_warnings",
     "hand_warnings",
     "limb_trust",
     "limb_warnings",
