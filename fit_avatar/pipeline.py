@@ -50,6 +50,7 @@ from fit_avatar.progress import Advance
 from fit_avatar.report import (
     Agreement,
     Quality,
+    arm_warnings,
     coverage_warnings,
     diagnose,
     hand_warnings,
@@ -328,7 +329,7 @@ def _compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runne
         known, partial = options.known is not None, options.schedule.partial
         told = diagnose(*given, agreement, shape_known=known, any_motion=partial)
     limbs = limb_trust(*given)
-    doubtful = (*told, *limb_warnings(limbs), *hand_warnings(*given))
+    doubtful = (*told, *limb_warnings(limbs), *hand_warnings(*given), *arm_warnings(*given))
     return replace(avatar, agreement=agreement, limbs=limbs, warnings=(*avatar.warnings, *doubtful))
 
 

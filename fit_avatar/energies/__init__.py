@@ -12,7 +12,14 @@ from fit_avatar.energies.anchor import place_anchor, place_change, pose_anchor, 
 from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetration
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
-from fit_avatar.energies.contact import estimate_contact, feet_on_ground, fit_ground, foot_contact, ground_plane
+from fit_avatar.energies.contact import (
+    estimate_contact,
+    feet_on_floor,
+    feet_on_ground,
+    fit_ground,
+    foot_contact,
+    ground_plane,
+)
 from fit_avatar.energies.directions import limb_direction
 from fit_avatar.energies.face import face_rays, face_reprojection
 from fit_avatar.energies.hands import hand_reprojection, relaxed_fingers
@@ -101,6 +108,7 @@ __all__ = [
     "face_landmark_rays",
     "face_rays",
     "face_reprojection",
+    "feet_on_floor",
     "feet_on_ground",
     "find_head_pose",
     "fit_capsules",

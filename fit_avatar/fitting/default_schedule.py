@@ -15,6 +15,7 @@ from fit_avatar.energies import (
     Term,
     body_height,
     contour_distance,
+    feet_on_floor,
     hand_reprojection,
     head_turn,
     keypoint_bias_prior,
@@ -52,6 +53,8 @@ HAND_SIGMA_M, HAND_SCALE_M, INDEPENDENT_HAND = 0.012, 0.02, 0.3
 """Noise of a hand's points, its Geman–McClure scale, and independent pieces of information per point. The points of one
 hand err together, most in how far it tilts from the picture: with more weight the arm turns along. Chosen on rendered
 clips."""
+FLOOR_SCALE_M = 0.01
+"""Geman–McClure scale of how far toes and heels that stand are off the floor. Chosen on two rendered clips."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
@@ -80,6 +83,7 @@ def tracking_terms(
     shape_sigma: float = 1.0,
     height_sigma_m: float = 0.002,
     hands: bool = False,
+    floor_sigma_m: float | None = None,
     head_sigma_rad: float | None = None,
 ) -> tuple[Term, ...]:
     """Return the terms that track a turning person over a clip.
@@ -100,6 +104,7 @@ def tracking_terms(
         shape_sigma: spread of the betas.
         height_sigma_m: noise of the given height.
         hands: take the detector's points of hands, where the body has fingers.
+        floor_sigma_m: how far toes and heels that stand are off the floor, such as 0.004; None leaves it out.
         head_sigma_rad: noise of how the face says that the head is turned, such as 0.035; None leaves it out. It helps
             where hair pulls the head, but where only the front of a turn shows the face, its back may follow worse.
     """
@@ -128,6 +133,8 @@ def tracking_terms(
             data={"in_metres": True, **(outline_options or {})},
         )
         terms.insert(1, outline)
+    if floor_sigma_m is not None:
+        terms.append(Term(feet_on_floor, floor_sigma_m**-2, GemanMcClure(FLOOR_SCALE_M)))
     if hands:
         terms.append(hand_term())
     return tuple(terms)

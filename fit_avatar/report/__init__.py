@@ -1,5 +1,6 @@
 """Reports on the quality of a result: metrics, measurements, diagnostics, overlay video, and a page with everything."""
 
+from fit_avatar.report.arm_check import ArmConfig, arm_warnings
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose
 from fit_avatar.report.hand_check import HandConfig, hand_warnings
@@ -13,11 +14,13 @@ from fit_avatar.report.quality import Quality, measure_quality
 
 __all__ = [
     "Agreement",
+    "ArmConfig",
     "HandConfig",
     "LimbTrust",
     "Measurement",
     "Quality",
     "Region",
+    "arm_warnings",
     "build_metrics",
     "coverage_warnings",
     "diagnose",
