@@ -132,12 +132,17 @@ def _viterbi(cost: Tensor, turning: Tensor) -> Tensor:
             best = (total.movedim(k, -1)[..., None, :] + turning[t - 1, k]).min(-1)
             total = best.values.movedim(-1, k)
             from_chains.append(best.indices.movedim(-1, k))
-        pointers.append(from_chains)
+        pointers.append(torch.stack(from_chains))
         total = total + cost[t]
     states = [tuple(int(i) for i in np.unravel_index(int(total.argmin()), total.shape))]
-    for from_chains in reversed(pointers):
+    for pointer in reversed(_on_host(pointers)):
         state = list(states[-1])
         for k in reversed(range(len(CHAINS))):
-            state[k] = int(from_chains[k][tuple(state)])
+            state[k] = int(pointer[k][tuple(state)])
         states.append(tuple(state))
     return torch.tensor(states[::-1], device=cost.device)
+
+
+def _on_host(pointers: list[Tensor]) -> list[Tensor]:
+    """Return what the way back is read from, on the CPU by one copy."""
+    return list(torch.stack(pointers).cpu()) if pointers else []

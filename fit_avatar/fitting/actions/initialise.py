@@ -147,8 +147,8 @@ class Initialise:
             total = best.values + cost[t]
         rate, last = divmod(int(total.argmin()), count)
         path = [last]
-        for pointer in reversed(pointers):
-            path.append(int(pointer[rate, path[-1]]))
+        for pointer in reversed(torch.stack(pointers)[:, rate].tolist() if pointers else []):  # one copy to the host
+            path.append(pointer[path[-1]])
         return torch.tensor(path[::-1], device=cost.device)
 
 
