@@ -103,7 +103,7 @@ def test_stages_come_as_expected(plain) -> None:
     assert recorder.left[0].stage == 1 and recorder.left[-1].stage == recorder.left[-1].stages
     stages = [left.stage for left in recorder.left]
     assert stages == sorted(stages) and {b - a for a, b in pairwise(stages)} <= {0, 1}
-    assert recorder.left[-1].stages == len(recorder.cached)
+    assert 0 <= len(recorder.cached) - recorder.left[-1].stages <= 2  # short ones may go unmentioned
 
 
 def test_few_frames_without_a_person_do_not_end_a_whole_run(clip, plain, monkeypatch, caplog) -> None:

@@ -121,11 +121,22 @@ def write_avatar(
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
-    style, moving = style or Style(), every or _fitted(state, capture)
-    bound, poses = in_bind_pose(body, in_world(body, moving, capture).state, style.bind)
+    style, moving = style or Style(), in_world(body, every or _fitted(state, capture), capture)
+    bound, poses = in_bind_pose(body, moving.state, style.bind)
     obj = write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement)
+    clip = (capture.fps, texture, moving.frame_indices)
     return [
-        write_moving_glb(folder / "avatar.glb", body, state, capture, texture, style, displacement, every),
+        write_glb(
+            folder / "avatar.glb",
+            bound,
+            poses,
+            *clip,
+            skeleton=style.skeleton,
+            displacement=displacement,
+            times_s=moving.times_s,
+            name=style.animation,
+            blendshapes=style.blendshapes,
+        ),
         obj,
         obj.with_suffix(".mtl"),
         obj.with_suffix(".png"),
@@ -133,34 +144,6 @@ def write_avatar(
         write_npz(folder / "avatar.npz", body, state, capture, every),
         *([write_keypoints(folder / "keypoints.npz", capture)] if (capture.keypoints[..., 2] > 0).any() else []),
     ]
-
-
-def write_moving_glb(
-    path: Path,
-    body: Body,
-    state: BodyState,
-    capture: Capture,
-    texture: NDArray[np.uint8] | Path,
-    style: Style | None = None,
-    displacement: NDArray[np.float32] | None = None,
-    every: Motion | None = None,
-) -> Path:
-    """Write the GLB of :func:`write_avatar` alone, which says what the arguments are."""
-    style, moving = style or Style(), in_world(body, every or _fitted(state, capture), capture)
-    bound, poses = in_bind_pose(body, moving.state, style.bind)
-    return write_glb(
-        path,
-        bound,
-        poses,
-        capture.fps,
-        texture,
-        moving.frame_indices,
-        skeleton=style.skeleton,
-        displacement=displacement,
-        times_s=moving.times_s,
-        name=style.animation,
-        blendshapes=style.blendshapes,
-    )
 
 
 def write_extra(
