@@ -9,6 +9,7 @@ asked for is played forwards and backwards; without a clip, a synthetic person i
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,6 +28,9 @@ from lib.true_clip import TrueClip, read_clip
 
 OUT = Path("out/growth")
 TOTAL, MEMORY = "total", "peak GB"
+PROCESSOR = "processor time"
+"""Of all cores together, which hardly depends on what else the machine does."""
+NO_STAGES = (TOTAL, PROCESSOR, MEMORY)
 
 
 def lengthened(clip: TrueClip, frames: int, folder: Path) -> TrueClip:
@@ -42,12 +46,20 @@ def lengthened(clip: TrueClip, frames: int, folder: Path) -> TrueClip:
 
 def run(clip: TrueClip, inputs: str, frames: int, out: Path) -> dict[str, float]:
     """Make an avatar in a process of its own, and return the seconds of every stage and the peak memory."""
+    before = _processor_s()
     make_avatar(clip, inputs, frames, out)
+    processor_s = _processor_s() - before
     metrics = json.loads((out / "metrics.json").read_text())
     if metrics["frames_used"] < 0.9 * frames:
         sys.exit(f"only {metrics['frames_used']} of {frames} frames of {clip.folder} could be used")
     seconds = {stage["name"]: float(stage["seconds"]) for stage in metrics["seconds"]["stages"]}
-    return {**seconds, TOTAL: sum(seconds.values()), MEMORY: float(metrics["peak_memory_gb"])}
+    return {**seconds, TOTAL: sum(seconds.values()), PROCESSOR: processor_s, MEMORY: float(metrics["peak_memory_gb"])}
+
+
+def _processor_s() -> float:
+    """Return the processor time of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def exponent(frames: list[int], values: list[float]) -> float:
@@ -58,13 +70,13 @@ def exponent(frames: list[int], values: list[float]) -> float:
 
 def stage_names(runs: Mapping[int, Mapping[str, float]]) -> list[str]:
     """Return the stages that some run had, in order."""
-    return list(dict.fromkeys(name for run in runs.values() for name in run if name not in (TOTAL, MEMORY)))
+    return list(dict.fromkeys(name for run in runs.values() for name in run if name not in NO_STAGES))
 
 
 def table(runs: dict[int, dict[str, float]]) -> str:
     """Return a row for every stage with its values and its exponent."""
     counts, lines = list(runs), []
-    for name in (*stage_names(runs), TOTAL, MEMORY):
+    for name in (*stage_names(runs), *NO_STAGES):
         values = [values.get(name, 0.0) for values in runs.values()]
         grows = f"{exponent(counts, values):.2f}" if len(counts) > 1 and min(values) >= 0.1 else "–"
         lines.append([name, *(f"{value:.2f}" for value in values), grows])

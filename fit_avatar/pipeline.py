@@ -76,8 +76,8 @@ KEPT: tuple[type, ...] = (
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 TAKEN = (
-    "body", "first avatar", "observe", "shoes", "ears", "turning", "limb directions", "agreement", "texture", "quality",
-    "every frame", "expressions", "motion", "displacement", "preview", "overlay", "report",
+    "body", "observe", "shoes", "ears", "turning", "limb directions", "agreement", "texture", "quality", "every frame",
+    "expressions", "motion", "displacement", "preview", "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
 

@@ -15,7 +15,8 @@ from fit_avatar.capture.config import DEFAULT_CAPTURE
 from fit_avatar.capture.source import Source
 from fit_avatar.config import REFINED, Config
 from fit_avatar.errors import BadInputError
-from fit_avatar.export import Style, write_moving_glb
+from fit_avatar.export import in_bind_pose, write_glb
+from fit_avatar.export.world import in_world
 from fit_avatar.fitting import EstimateFocalLength, Schedule, Solve, as_schedule, preset
 from fit_avatar.io.fingerprint import code_identity
 from fit_avatar.io.runner import Runner
@@ -112,8 +113,12 @@ class Preview:
     def _written(self, avatar: Avatar) -> Path:
         image, config = avatar.image, self.config
         assert image is not None, "the command line always paints a texture"
-        style = Style(config.skeleton, config.bind, blendshapes=False, animation="preview")
-        return write_moving_glb(self.path, avatar.body, avatar.state, avatar.capture, image, style)
+        moving = in_world(avatar.body, avatar.motion, avatar.capture)
+        bound, poses = in_bind_pose(avatar.body, moving.state, config.bind)
+        return write_glb(
+            self.path, bound, poses, avatar.capture.fps, image, moving.frame_indices, skeleton=config.skeleton,
+            times_s=moving.times_s, name="preview",
+        )  # fmt: skip
 
     def _depends_on(self, body: Body) -> Mapping[str, Any]:
         options, config = self.options, self.config

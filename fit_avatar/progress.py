@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -142,6 +142,10 @@ class Callback(Silent):
             self._advance(label, done, total)
 
 
+BAR_WIDTH = 8
+"""Characters: the longest label and the longest sentence then fit into a line of 80."""
+
+
 class Terminal:
     """Progress on stderr: a bar if it is a terminal, one line for each finished stage, and a table at the end.
 
@@ -154,8 +158,7 @@ class Terminal:
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=BAR_WIDTH),
             _LeftColumn(self),
             console=self._console,
             transient=True,

@@ -1,6 +1,7 @@
 """--preview: a rough avatar before the whole one, which replaces it and is what it would have been without."""
 
 import json
+import shutil
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -64,6 +65,8 @@ def animations(glb: Path) -> list[str]:
 
 
 def test_the_whole_run_replaces_it_and_is_what_it_would_be_without(clip, plain, tmp_path) -> None:
+    """What the run without has kept holds for one with a preview, so that both compute the same."""
+    shutil.copytree(plain[0] / "cache", tmp_path / "cache")
     first = command.run(parse([*clip, "--out", str(tmp_path), "--preview-only"]), alone := Recorder())
     assert first.files == (tmp_path / "preview.glb",) and animations(first.files[0]) == ["preview"]
     assert "preview from" in first.agreement and list(alone.cached) == ["body", "first avatar"]
@@ -73,8 +76,10 @@ def test_the_whole_run_replaces_it_and_is_what_it_would_be_without(clip, plain, 
     with pytest.raises(KeyboardInterrupt):
         command.run(options, stopped := Recorder("texture"))
     assert stopped.cached["first avatar"] and (tmp_path / "preview.glb").exists()  # made once
-    command.run(options, Recorder())
+    command.run(options, whole := Recorder())
     assert not (tmp_path / "preview.glb").exists()
+    written = {"body", "avatar files", "preview", "overlay"}
+    assert {name for name, cached in whole.cached.items() if not cached} - {"report"} == written
     for file in ("avatar.glb", "avatar.obj", "avatar.png", "preview.png"):
         assert (tmp_path / file).read_bytes() == (plain[0] / file).read_bytes(), file
     assert animations(tmp_path / "avatar.glb") == ["captured"]
@@ -98,7 +103,7 @@ def test_stages_come_as_expected(plain) -> None:
     assert recorder.left[0].stage == 1 and recorder.left[-1].stage == recorder.left[-1].stages
     stages = [left.stage for left in recorder.left]
     assert stages == sorted(stages) and {b - a for a, b in pairwise(stages)} <= {0, 1}
-    assert recorder.left[-1].stages == len(recorder.cached)
+    assert 0 <= len(recorder.cached) - recorder.left[-1].stages <= 2  # short ones may go unmentioned
 
 
 def test_few_frames_without_a_person_do_not_end_a_whole_run(clip, plain, monkeypatch, caplog) -> None:

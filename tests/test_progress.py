@@ -93,6 +93,11 @@ def test_the_time_that_is_left_is_beside_the_bar_and_in_the_json() -> None:
         terminal.start("texture")
         terminal.advance("texture", 1, 3)
     assert "stage 7 of 15, about 40 s left" in stream.getvalue()
+    narrow = io.StringIO()
+    with Terminal(Console(file=narrow, width=80, force_terminal=True, highlight=False)) as terminal:
+        terminal.expect(Left(14, 31, 100.0))
+        terminal.start("pose from keypoints and directions")
+    assert "stage 14 of 31, about 1.5 min left" in narrow.getvalue()  # on one line
     lines = io.StringIO()
     with JsonLines(lines) as reporter:
         reporter.expect(Left(7, 15, 41.04))

@@ -13,9 +13,12 @@ from fit_avatar.capture.moves import Move, moved_picture
 from fit_avatar.capture.types import Image
 from fit_avatar.capture.video import probe, read_frames
 from fit_avatar.capture.working_size import at_size, working_size
+from fit_avatar.io.memory import return_free_memory
 
 MEMORY_BYTES = 800_000_000
 """Frames are kept in memory up to this total: 120 of 1920 × 1080. Chosen by hand."""
+RETURN_BYTES = 100_000_000
+"""After so much has been dropped, it is given back to the system: other threads cannot take it. Chosen by hand."""
 SMALL_PX = 960
 """Longer side of the small grey pictures that are kept of all frames, in pixels. Chosen by hand."""
 
@@ -37,6 +40,7 @@ class Clip:
         self.scale = np.array([self.width / stored[0], self.height / stored[1], 1.0], np.float32)
         """Takes points (u, v, confidence) of the stored clip to those of the frames."""
         self._kept: dict[int, Image] = {}
+        self._dropped_bytes = 0
         self._small: dict[int, NDArray[np.uint8]] = {}
         self._steadying: Mapping[int, Move] = {}
 
@@ -71,8 +75,12 @@ class Clip:
     def drop(self, indices: Sequence[int]) -> None:
         """Remove frames that are not needed any more from memory."""
         for index in indices:
-            self._kept.pop(index, None)
+            frame = self._kept.pop(index, None)
+            self._dropped_bytes += 0 if frame is None else frame.nbytes
             self._small.pop(index, None)
+        if self._dropped_bytes >= RETURN_BYTES:
+            self._dropped_bytes = 0
+            return_free_memory()
 
     def _frames(self, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:
         missing = [i for i in indices if i not in self._kept]

@@ -16,7 +16,6 @@ from fit_avatar.export.files import (
     extra_files,
     write_avatar,
     write_extra,
-    write_moving_glb,
 )
 from fit_avatar.export.gaussianavatar import write_gaussianavatar
 from fit_avatar.export.glb import write_glb
@@ -62,7 +61,6 @@ __all__ = [
     "write_glb",
     "write_instantavatar",
     "write_keypoints",
-    "write_moving_glb",
     "write_npz",
     "write_obj",
     "write_people_snapshot",

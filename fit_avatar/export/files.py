@@ -123,11 +123,23 @@ def write_avatar(
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
-    style, moving = style or Style(), every or _fitted(state, capture, blendshape_weights)
-    bound, poses = in_bind_pose(body, in_world(body, moving, capture).state, style.bind)
-    shown = body, state, capture, texture, style, displacement, every, blendshape_weights
+    style = style or Style()
+    moving = in_world(body, every or _fitted(state, capture, blendshape_weights), capture)
+    bound, poses = in_bind_pose(body, moving.state, style.bind)
+    clip = (capture.fps, texture, moving.frame_indices)
     jobs: list[Callable[[], Path]] = [
-        lambda: write_moving_glb(folder / "avatar.glb", *shown),
+        lambda: write_glb(
+            folder / "avatar.glb",
+            bound,
+            poses,
+            *clip,
+            skeleton=style.skeleton,
+            displacement=displacement,
+            times_s=moving.times_s,
+            name=style.animation,
+            blendshapes=style.blendshapes,
+            blendshape_weights=moving.blendshape_weights,
+        ),
         lambda: write_obj(folder, bound, poses, texture, axes=style.axes, displacement=displacement),
         lambda: write_npz(folder / "avatar.npz", body, state, capture, every, blendshape_weights),
     ]
@@ -137,37 +149,6 @@ def write_avatar(
     pictures = [obj.with_suffix(".mtl"), obj.with_suffix(".png")]
     pictures += [] if displacement is None else [folder / "avatar_normal.png"]
     return [glb, obj, *pictures, *arrays]
-
-
-def write_moving_glb(
-    path: Path,
-    body: Body,
-    state: BodyState,
-    capture: Capture,
-    texture: NDArray[np.uint8] | Path,
-    style: Style | None = None,
-    displacement: NDArray[np.float32] | None = None,
-    every: Motion | None = None,
-    blendshape_weights: NDArray[np.float32] | None = None,
-) -> Path:
-    """Write the GLB of :func:`write_avatar` alone, which says what the arguments are."""
-    style = style or Style()
-    moving = in_world(body, every or _fitted(state, capture, blendshape_weights), capture)
-    bound, poses = in_bind_pose(body, moving.state, style.bind)
-    return write_glb(
-        path,
-        bound,
-        poses,
-        capture.fps,
-        texture,
-        moving.frame_indices,
-        skeleton=style.skeleton,
-        displacement=displacement,
-        times_s=moving.times_s,
-        name=style.animation,
-        blendshapes=style.blendshapes,
-        blendshape_weights=moving.blendshape_weights,
-    )
 
 
 def write_extra(

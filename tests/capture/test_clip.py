@@ -34,3 +34,13 @@ def test_other_frames_are_yielded_if_one_does_not_decode(clip: Clip, monkeypatch
     found = dict(clip.frames(range(8)))
     assert list(found) == [0, 1, 3, 4, 5, 6]
     assert found[3] is kept[3] and found[5] is kept[5]
+
+
+def test_what_was_dropped_is_given_back_from_time_to_time(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, calls = sys.modules["fit_avatar.capture.clip"], []
+    monkeypatch.setattr(module, "return_free_memory", lambda: calls.append(1))
+    frames = dict(clip.frames(range(6)))
+    monkeypatch.setattr(module, "RETURN_BYTES", 2 * frames[0].nbytes)
+    for index in (*range(5), 0, 0):  # the last two are gone already
+        clip.drop([index])
+    assert len(calls) == 2
