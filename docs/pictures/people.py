@@ -109,7 +109,7 @@ def four_sides(name: str) -> np.ndarray:
         t = person.facing(degrees)
         columns.append(np.concatenate([person.frame(t), person.drawn(t)]))
     width = columns[0].shape[1]
-    return shrink(np.concatenate([column[:, width // 5 : -width // 5] for column in columns], 1), 1000)
+    return shrink(np.concatenate([column[:, width // 7 : -width // 7] for column in columns], 1), 1000)
 
 
 def faces() -> np.ndarray:
