@@ -19,7 +19,7 @@ from pictures.clip import DEMO, HEIGHT_M, ROOT
 from pictures.drawing import BACKGROUND, part_of, shrink
 
 KEPT = ROOT / "out" / "gallery"
-FRAMES, SIZE = 48, 1080
+FRAMES, SIZE = 36, 1080
 """Of the clips that are rendered."""
 PEOPLE = {
     "demo": None,
