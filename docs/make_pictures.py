@@ -38,6 +38,7 @@ PICTURES: Mapping[str, Callable[[], np.ndarray | plt.Figure]] = {
     "planes": terms.planes,
     "offsets": shapes.offsets,
     "consensus": shapes.consensus,
+    "tutorial_film": shapes.tutorial_film,
     "texture": shapes.texture,
     "repose": shapes.repose,
     "custom": shapes.custom,

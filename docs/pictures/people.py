@@ -19,7 +19,7 @@ from pictures.clip import DEMO, HEIGHT_M, ROOT
 from pictures.drawing import BACKGROUND, part_of, shrink
 
 KEPT = ROOT / "out" / "gallery"
-FRAMES, SIZE = 48, 1080
+FRAMES, SIZE = 36, 1080
 """Of the clips that are rendered."""
 PEOPLE = {
     "demo": None,
@@ -109,7 +109,7 @@ def four_sides(name: str) -> np.ndarray:
         t = person.facing(degrees)
         columns.append(np.concatenate([person.frame(t), person.drawn(t)]))
     width = columns[0].shape[1]
-    return shrink(np.concatenate([column[:, width // 5 : -width // 5] for column in columns], 1), 1000)
+    return shrink(np.concatenate([column[:, width // 7 : -width // 7] for column in columns], 1), 1000)
 
 
 def faces() -> np.ndarray:

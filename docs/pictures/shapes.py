@@ -12,6 +12,7 @@ import torch
 from fit_avatar import load_body
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import shaped
+from fit_avatar.capture import read_frames
 from fit_avatar.fitting import ConsensusShape, load_extension
 from fit_avatar.report import draw_overlay
 from pictures.clip import CAMERA, CONSENSUS, DEMO, FRAMES, HEIGHT_M, OUTLINES, ROOT, TRACKED_AGAIN, avatar, fitted
@@ -66,6 +67,12 @@ def consensus() -> np.ndarray:
             drawn = draw_overlay(found.picture(t), vertices, found.body.faces, CAMERA)
             views.append(drawn[50:1030, 280:800])
     return shrink(np.concatenate(views, 1), 1200)
+
+
+def tutorial_film() -> np.ndarray:
+    """Show four frames of the bundled clip, a quarter of a turn apart."""
+    frames = [frame[:, 190:890] for _, frame in read_frames(DEMO, [0, 30, 60, 90])]
+    return shrink(np.concatenate(frames, 1), 1000)
 
 
 def texture() -> np.ndarray:

@@ -43,7 +43,10 @@ def facts(metrics: Metrics) -> str:
     """Return the most important numbers."""
     overlap, error = metrics["silhouette_iou"], metrics["keypoint_error_px"]["mean"]
     shown = [
-        (f"{metrics['height_m']:.2f} m", f"height, {'estimated' if scale_is_estimated(metrics) else 'given scale'}"),
+        (
+            f"{metrics['height_m']:.2f} m",
+            f"height with hair and shoes, {'estimated' if scale_is_estimated(metrics) else 'by the given scale'}",
+        ),
         (f"{overlap['mean']:.3f}", f"silhouette overlap (IoU), worst frame {overlap['min']:.3f}"),
         ("–" if error is None else f"{error:.1f} px", "keypoint error"),
         (f"{metrics['frames_used']}", f"frames used, {len(metrics['frames_left_out'])} left out"),
