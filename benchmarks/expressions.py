@@ -70,10 +70,11 @@ def scored(clip: ExpressiveClip) -> dict[str, str]:
     moved = clip.weights.max(0) > 0
     for name in ("eyeBlink", "jawOpen", "mouthSmile"):
         columns = [k for k in np.flatnonzero(moved) if names[k].startswith(name)]
+        if not columns:
+            continue
         true, own = (all_of[:, columns].mean(1) for all_of in (clip.weights, weights))
-        if columns:
-            gain = own @ true / (true @ true)
-            row[name] = f"{np.corrcoef(true, own)[0, 1] if own.std() else 0:.2f}, {gain:.2f}"
+        gain = own @ true / (true @ true)
+        row[name] = f"{np.corrcoef(true, own)[0, 1] if own.std() else 0:.2f}, {gain:.2f}"
     rest = clip.weights.max(1) < REST
     row["at rest"] = f"{weights[rest].max():.2f}"
     row["others"] = f"{weights[:, ~moved].max():.2f}"

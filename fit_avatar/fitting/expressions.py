@@ -64,10 +64,10 @@ class ExpressionConfig:
 
     least_face_px: float = 40.0
     """Width of the face in the picture; in a smaller one a blink is less than a pixel."""
-    near_rad: float = 0.26
+    near_rad: float = 0.45
     """Angle between the face and the view up to which its points are fully believed …"""
     far_rad: float = 0.61
-    """… and from which frames tell nothing; both as for how a head is turned."""
+    """… and from which frames tell nothing."""
     fewest_frames: int = 8
     """That show the face; from fewer the face at rest does not follow."""
     bias_m: float = 0.01
@@ -90,6 +90,8 @@ class ExpressionConfig:
     """Weights are usually so small: the mean of their exponential prior, which leaves most at 0."""
     change: float = 0.7
     """How much a weight changes in a thirtieth of a second."""
+    asymmetry: float = 0.1
+    """How much the weights of a shape differ between both sides of the face."""
     rounds: int = 4
     """Of rest and expressions in turn."""
     iterations: int = 400
@@ -189,7 +191,7 @@ def _solved(seen: _Seen, face: RestingFace, shapes: Tensor, capture: Capture, co
     moves = torch.einsum("tnij,enj->tnie", across, shapes)
     turns = _turns(rigid)
     off = -rigid.errors  # from the rigid face to the detected points
-    links = _links(capture, config)
+    links, alike = _links(capture, config), _alike(config).to(off)
     weights = off.new_zeros(len(capture.frame_indices), len(shapes))
     explained = torch.zeros_like(off)
     for _ in range(config.rounds):
@@ -202,7 +204,7 @@ def _solved(seen: _Seen, face: RestingFace, shapes: Tensor, capture: Capture, co
         normal, right = head.without(moves, off - rest, sure)
         whole_normal = off.new_zeros(len(weights), *normal.shape[1:])
         whole_right = torch.zeros_like(weights)
-        whole_normal[frames], whole_right[frames] = normal, right
+        whole_normal[frames], whole_right[frames] = normal + alike, right
         weights = _bounded(whole_normal, whole_right - 1 / config.usual, links, weights, config)
         moved = torch.einsum("tnie,te->tni", moves, weights[frames])
         explained = moved + head.explained(off - rest - moved, sure)
@@ -277,6 +279,14 @@ def _links(capture: Capture, config: ExpressionConfig) -> Tensor:
     if capture.pieces is not None:
         links = links * torch.from_numpy(np.diff(capture.pieces) == 0)
     return links[:, None]
+
+
+def _alike(config: ExpressionConfig) -> Tensor:
+    """Return the normal matrix of differences between both sides. [E, E]"""
+    sides = torch.zeros(len(_PAIRS), len(SOLVED), dtype=torch.float64)
+    for row, name in enumerate(_PAIRS):
+        sides[row, SOLVED.index(f"{name}Left")], sides[row, SOLVED.index(f"{name}Right")] = 1, -1
+    return sides.T @ sides / config.asymmetry**2
 
 
 def _bounded(normal: Tensor, right: Tensor, links: Tensor, start: Tensor, config: ExpressionConfig) -> Tensor:
