@@ -132,7 +132,8 @@ def _to_limbs(points: Tensor, joints: Tensor) -> Tensor:
     along = end - start
     away = points[:, :, None] - start
     share = ((away * along).sum(-1) / (along**2).sum(-1).clamp(min=1e-9)).clamp(0, 1)
-    return (away - share[..., None] * along).norm(dim=-1).amin(-1)
+    nearest: Tensor = (away - share[..., None] * along).norm(dim=-1).amin(-1)
+    return nearest
 
 
 def hem_slope(body: Body, state: BodyState) -> float:
