@@ -31,6 +31,12 @@ LIFTED_M = (0.1, 0.05, 0.025, 0.012, 0.012, 0.012)
 """A point that is higher above the floor than this counts little as one that stands: in each of the rounds in which the
 floor is fitted anew, to the points near it. Chosen by hand."""
 
+STANDS_M = 0.1 / REFERENCE_RATE_HZ
+"""A foot that moves less than this in a thirtieth of a second stands. Chosen by hand."""
+LEAST_STANDING = 0.08
+"""Feet that stand in a smaller part of the time are on no floor that is still before the camera, as on a turntable. Of
+people who step around they stood in 0.14 to 0.33, of people who slide around in 0 to 0.03. Chosen on rendered clips."""
+
 
 @energy(vector=True, observes=("contact",), contact="T-1 6")
 def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,7 +128,7 @@ def _soles(x: PosedBody) -> PosedPoints:
     return x.read_points(x.body.keypoint_points.take(torch.tensor(FEET, device=x.body.template.device)))
 
 
-def _floor(x: PosedBody, world_from_camera: Tensor | None = None) -> Mapping[str, Any]:
+def _floor(x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None) -> Mapping[str, Any]:
     feet = _soles(x).posed.detach()
     if world_from_camera is not None:
         return {"floor": feet.new_zeros(*feet.shape[:-3], 1, 6, 4), "stands": feet.new_zeros(feet.shape[:-1])}
@@ -131,16 +137,29 @@ def _floor(x: PosedBody, world_from_camera: Tensor | None = None) -> Mapping[str
         floor = fit_ground(feet, stands)
         height = (feet * floor[..., :3]).sum(-1) + floor[..., 3]
         stands = (1 + (height.clamp_min(0) / lifted) ** 2).pow(-2)
-    return {"floor": floor, "stands": torch.where(height < 0, 1.0, stands)}
+    stands = torch.where(height < 0, 1.0, stands)
+    step = standing_part(feet, frame_intervals_s)[..., None, None] >= LEAST_STANDING
+    return {"floor": floor, "stands": stands * step}
 
 
-@energy(reads=_soles, prepare=_floor, makes=("floor", "stands"), observes=("world_from_camera",))
+def standing_part(feet: Tensor, frame_intervals_s: Tensor) -> Tensor:
+    """Return in which part of the time feet stand, 0 for a single frame. [..., T, 6, 3], [T−1] → [...]"""
+    if feet.shape[-3] < 2:
+        return feet.new_zeros(feet.shape[:-3])
+    middles = feet.unflatten(-2, (2, 3)).mean(-2)
+    moved = (middles[..., 1:, :, :] - middles[..., :-1, :, :]).norm(dim=-1)
+    stands = moved < STANDS_M * REFERENCE_RATE_HZ * frame_intervals_s[..., None]
+    part: Tensor = stands.to(feet).mean((-2, -1))
+    return part
+
+
+@energy(reads=_soles, prepare=_floor, makes=("floor", "stands"), observes=("frame_intervals_s", "world_from_camera"))
 def feet_on_floor(points: Tensor, floor: Tensor, stands: Tensor) -> tuple[Tensor, Tensor]:
     """Height of toes and heels above the floor on which most of them stand. [..., T, 6] metres
 
     A camera that looks down by 20° sees 3 mm of height as 8 mm of depth, which outlines of feet hardly show. Unlike
     :func:`feet_on_ground` it asks no detector what stands: in a turn most points do. The floor is fitted anew before
-    every step. Before a camera that turns, nothing is known.
+    every step. Nothing is known before a camera that turns, and of feet that never stand (:data:`LEAST_STANDING`).
 
     Args:
         points: big toe, small toe and heel of the left foot, then of the right one. [..., T, 6, 3]

@@ -52,12 +52,13 @@ def arm_warnings(body: Body, state: BodyState, capture: Capture, config: ArmConf
     away from it, which no outline shows.
 
     Args:
-        body: the body.
+        body: the body; of one without SMPL's names of joints nothing is said.
         state: shape and the poses of the capture's T frames.
         capture: keypoints and the camera.
         config: thresholds.
     """
-    if turned(state) < config.least_turn_rad:
+    named = {name for limb in LIMBS for name in limb} <= set(body.joint_names)
+    if not named or turned(state) < config.least_turn_rad:
         return ()
     with torch.no_grad():
         joints = pose_body(body, state).joints.double().cpu().numpy()

@@ -294,7 +294,7 @@ CASES = [
     Case(e.joint_acceleration, "T-2 J 3", timing, zero=None),
     Case(e.foot_contact, "T-1 6 3", contact, zero=None),
     Case(e.feet_on_ground, "T 6", contact, zero=None, least_frames=2),
-    Case(e.feet_on_floor, "T 6", zero=None),
+    Case(e.feet_on_floor, "T 6", timing, zero=None),
     Case(e.ground_plane, "T 6", ground, zero=None),
     Case(e.ground_plane, "T 6", contact, zero=None, free=(*POSE, "plane"), name="ground_plane that is unknown"),
     Case(e.self_penetration, "T P", kind="sticks", bend=0.7, zero=None),
