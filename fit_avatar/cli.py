@@ -58,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             with _termination_like_interruption():
                 return 0 if run_tool(argv[0], argv[1:]) else USER_ERROR
         if argv == ["--version"]:
-            from fit_avatar import __version__
+            from fit_avatar.doctor import own_version
 
-            print(f"fit-avatar {__version__}")
+            print(f"fit-avatar {own_version()}")
             return 0
         if argv == ["help"]:
             argv = ["--help"]

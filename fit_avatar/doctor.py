@@ -121,15 +121,19 @@ def no_default_detector() -> Extra:
     return Extra("default detector", f"finding the person; it needs {LITERT}", (), detector_remedy())
 
 
+def own_version() -> str:
+    """Return the version of this program."""
+    try:
+        return version("fit-avatar")
+    except PackageNotFoundError:
+        return "(source folder)"
+
+
 def system() -> tuple[str, ...]:
     """Return the versions of program and Python, and what the computer has."""
-    try:
-        own = version("fit-avatar")
-    except PackageNotFoundError:
-        own = "(source folder)"
     free = shutil.disk_usage(".").free / 1e9
     return (
-        f"fit-avatar {own}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f"fit-avatar {own_version()}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         f"{os.cpu_count()} processor cores, {_memory()}{free:.0f} GB of free disk space",
     )
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import fit_avatar
 from fit_avatar import cli, command
 from fit_avatar.body import read_smpl
 from fit_avatar.config import PRESETS as NAMES
 from fit_avatar.config import Config
+from fit_avatar.doctor import own_version
 from fit_avatar.errors import NoPersonError
 from fit_avatar.fitting import PRESETS, preset
 from fit_avatar.progress import RunSummary
@@ -97,7 +97,7 @@ def test_usage_errors_are_one_sentence(argv: list[str], sentence: str, capsys: p
 
 def test_version_and_help_need_no_dashes_nor_a_clip(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == f"fit-avatar {fit_avatar.__version__}\n"
+    assert capsys.readouterr().out == f"fit-avatar {own_version()}\n"
     with pytest.raises(SystemExit) as stop:
         cli.main(["help"])
     assert stop.value.code == 0 and "--video" in capsys.readouterr().out

@@ -23,12 +23,8 @@ FRAMES, SIZE = 36, 1080
 """Of the clips that are rendered."""
 PEOPLE = {
     "demo": None,
-    "plain": (0, ""),
-    "long_hair": (4, "long_hair"),
     "skirt": (2, "skirt+ponytail"),
     "dress": (5, "dress+boots"),
-    "coat": (3, "coat+hat"),
-    "barefoot": (6, "barefoot"),
 }
 """Seed and clothes of ``benchmarks/people.py``; None: the bundled clip."""
 QUARTERS_DEG = (0.0, 90.0, 180.0, 270.0)
