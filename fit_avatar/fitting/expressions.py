@@ -78,7 +78,7 @@ class ExpressionConfig:
     """Geman–McClure scale of the error of a point at rest: frames with an expression are outliers to it."""
     point_scale_m: float = 0.006
     """The same of what is left of a point's error."""
-    together: float = 6.0
+    together: float = 3.0
     """So many neighbouring points err as one."""
     least_noise_m: float = 0.0005
     """Noise of a point, at least."""
@@ -99,6 +99,8 @@ class ExpressionConfig:
 
 
 EXPRESSIONS = ExpressionConfig()
+STRIDE = 2
+"""Of the points, every so many-th: neighbours err together."""
 ROBUST_ROUNDS = 10
 """Of reweighted least squares for the face at rest."""
 
@@ -120,7 +122,7 @@ def find_expressions(
     points = capture.point_sets.get("face_468")
     if points is None or body.name not in NAMES:
         return None
-    found, every = default_face_points(), face_shapes()
+    found, every = default_face_points().every(STRIDE), face_shapes()
     surface = shaped(body, state.betas, state.offsets).detach().cpu().double()
     face = _resting(found, surface)
     chosen = [every.names.index(name) for name in SOLVED]
