@@ -31,7 +31,8 @@ from fit_avatar.errors import FitAvatarError
 from fit_avatar.evaluate import Mesh, compare_clip, iou, pa_mpjpe, pooled
 from fit_avatar.fitting import video_avatar
 from fit_avatar.io.runner import Runner
-from fit_avatar.pipeline import Options, reconstruct
+from fit_avatar.options import Options
+from fit_avatar.pipeline import reconstruct
 from fit_avatar.progress import Silent
 from fit_avatar.visibility import silhouette
 from lib.command_line import command

@@ -24,7 +24,8 @@ from fit_avatar.fitting import Schedule, as_schedule, load_extension, preset
 from fit_avatar.io.outputs import Outputs
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import KEPT, Options, reconstruct
+from fit_avatar.options import Options
+from fit_avatar.pipeline import KEPT, reconstruct
 from fit_avatar.preview import Preview, remove_preview
 from fit_avatar.progress import Reporter, RunSummary, Silent
 from fit_avatar.report.live import LiveViewer

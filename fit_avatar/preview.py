@@ -21,7 +21,8 @@ from fit_avatar.fitting import EstimateFocalLength, Schedule, Solve, as_schedule
 from fit_avatar.io.fingerprint import code_identity
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import Options, build, seen_by
+from fit_avatar.options import Options
+from fit_avatar.pipeline import build, seen_by
 from fit_avatar.progress import Advance, Callback
 from fit_avatar.solvers import GaussNewton
 

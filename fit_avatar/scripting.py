@@ -16,7 +16,8 @@ from fit_avatar.config import usual_preset
 from fit_avatar.energies import Term
 from fit_avatar.fitting import AnySchedule, as_schedule
 from fit_avatar.io.runner import Runner
-from fit_avatar.pipeline import Options, build, reconstruct
+from fit_avatar.options import Options
+from fit_avatar.pipeline import build, reconstruct
 from fit_avatar.progress import Advance, Callback
 
 

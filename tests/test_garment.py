@@ -15,7 +15,8 @@ from fit_avatar.cli import main
 from fit_avatar.fitting import Schedule, Solve, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import KEPT, Options, reconstruct
+from fit_avatar.options import Options
+from fit_avatar.pipeline import KEPT, reconstruct
 from fit_avatar.progress import Silent
 from fit_avatar.solvers import GaussNewton
 

@@ -20,9 +20,11 @@ from fit_avatar.errors import BadInputError, NoPersonError
 from fit_avatar.fitting import Schedule, Solve, as_schedule, load_extension, schedule_to_json, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
-from fit_avatar.pipeline import KEPT, Options, _shod, build, reconstruct
+from fit_avatar.options import Options
+from fit_avatar.pipeline import KEPT, build, reconstruct
 from fit_avatar.progress import Silent
 from fit_avatar.solvers import GaussNewton
+from fit_avatar.stages import shod
 
 BODY = load_body()
 OWN = textwrap.dedent(
@@ -280,7 +282,7 @@ def test_shoes_are_given_or_looked_for_in_the_pictures():
     )
 
     def worn(shoes, known=None, pictures=()):
-        seen, key = _shod(
+        seen, key = shod(
             replace(capture, shoes=known), pictures, Options(shortened(), shoes=shoes), Runner(None, Silent()), ""
         )
         assert key == ""

@@ -20,7 +20,7 @@ from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.export import write_npz
 from fit_avatar.fitting import SHAPE, Context, FitState, Observations, Solve, as_schedule
 from fit_avatar.fitting.actions.focal_length import scale_depth
-from fit_avatar.pipeline import Options
+from fit_avatar.options import Options
 from fit_avatar.solvers import GaussNewton
 
 BODY = load_body()

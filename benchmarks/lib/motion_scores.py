@@ -22,7 +22,8 @@ from fit_avatar.capture.source import Source
 from fit_avatar.errors import FitAvatarError
 from fit_avatar.fitting import ConsensusShape, ResolveLimbs, Schedule, Solve, preset
 from fit_avatar.io.runner import Runner
-from fit_avatar.pipeline import Options, build
+from fit_avatar.options import Options
+from fit_avatar.pipeline import build
 from fit_avatar.progress import Silent
 from lib.command_line import command
 from lib.inputs import observe_clip, spread

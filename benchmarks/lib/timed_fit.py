@@ -17,7 +17,8 @@ from fit_avatar.capture.source import Source
 from fit_avatar.energies import PosedBody, Term, energy
 from fit_avatar.fitting import Action, Context, FitState, Schedule, Solve, some_frames, video_avatar
 from fit_avatar.io.runner import Runner
-from fit_avatar.pipeline import Options, build
+from fit_avatar.options import Options
+from fit_avatar.pipeline import build
 from fit_avatar.progress import Silent
 from lib.inputs import Observed, observe_clip, spread
 from lib.measure import compare_surfaces, measure
