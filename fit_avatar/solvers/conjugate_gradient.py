@@ -165,12 +165,12 @@ def conjugate_gradients(
         if i % every == 0 and not bool(going):
             return solution, ""
         moved = product(direction)
-        length = torch.where(going, agreement / (direction @ moved), 0.0)
+        length = torch.where(going, agreement / (direction @ moved).clamp_min(1e-300), 0.0)
         solution = torch.addcmul(solution, length, direction)
         residual = torch.addcmul(residual, length, moved, value=-1)
         turned = precondition(residual)
         last, agreement = agreement, residual @ turned
-        direction = torch.addcmul(turned, torch.where(going, agreement / last, 0.0), direction)
+        direction = torch.addcmul(turned, torch.where(going, agreement / last.clamp_min(1e-300), 0.0), direction)
     left, allowed, size = torch.stack([residual.norm(), tolerance, right.norm()]).tolist()
     return solution, "" if left < allowed else f"conjugate gradients did not converge (residual {left / size:.0e})"
 

@@ -146,13 +146,14 @@ class SparseAssembly:
         if self._precondition is None:
             assert normal is not None
             self._precondition = _mean_axis_inverse(normal, unknowns.body)
-        size = (product(whole) - gradient).norm()
-        self._scale = size if self._scale is None else torch.maximum(self._scale, size)
+        assembled = product(whole)
         others = [i for i, own in enumerate(declared) if not own]
         if others:
             products = self._products_of(others, unknowns, fields, found, progress)
             gradient = gradient + products.gradient["offsets"][0].double()
             product = _sum(product, products, offsets.value)
+        size = (assembled - gradient).norm()
+        self._scale = size if self._scale is None else torch.maximum(self._scale, size)
         return SparseSystem(
             product, diagonal, gradient, self._precondition, self._options.tolerance * self._scale,
             self._options.max_products,

@@ -39,8 +39,8 @@ class Unknown:
     """Largest second-order step of a number, or of a rotation in radians."""
     batch: int = 0
     """How many batch dimensions precede the time axis."""
-    _index: dict[int, Tensor] = field(default_factory=dict, repr=False, compare=False)
-    """What :attr:`free_index` found in a tensor ``free``, by its identity: it goes along where the value changes."""
+    _index: list[tuple[Tensor, Tensor]] = field(default_factory=list, repr=False, compare=False)
+    """A tensor ``free`` and what :attr:`free_index` found in it: it goes along where the value changes."""
 
     @property
     def dofs(self) -> int:
@@ -54,10 +54,11 @@ class Unknown:
         device = self.value.device
         if not isinstance(self.free, Tensor):
             return torch.arange(self.dofs if self.free else 0, device=device)
-        known = self._index.get(id(self.free))
-        if known is None or known.device != device:  # found once, since the host must wait for the number of them
-            self._index.clear()
-            known = self._index[id(self.free)] = torch.nonzero(self.free.to(device))[:, 0]
+        for mask, known in self._index:
+            if mask is self.free and known.device == device:
+                return known
+        known = torch.nonzero(self.free.to(device))[:, 0]  # found once, since the host must wait for the number of them
+        self._index[:] = [(self.free, known)]
         return known
 
     def zero_step(self) -> Tensor:
