@@ -137,12 +137,14 @@ def forecast(config: Config, source: Source, options: Options) -> Forecast:
     needless |= set() if camera.focal_sigma > 0 else {"estimate the focal length"}
     needless |= detector if config.masks is not None and config.keypoints is not None else set()
     first = ("body", *(["first avatar"] if config.preview else []), "observe")
-    looked = (*(["shoes"] if config.shoes == "auto" and config.avatar is None else []),
+    new = config.avatar is None
+    looked = (*(["shoes"] if config.shoes == "auto" and new else []), *(["ears"] if new else []),
               *(["turning"] if options.other_motion else []))  # fmt: skip
     last = (
         "agreement",
-        *(["texture"] if config.avatar is None else []),
+        *(["texture"] if new else []),
         "quality",
+        "expressions",
         *(["every frame", "motion"] if options.every_frame and source.video is not None else []),
         *(["displacement"] if config.normal_map else []),
         "avatar files",
