@@ -59,7 +59,7 @@ SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
 """How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
-FINAL_FACE = 80.0
+FINAL_FACE = 400.0
 """How strongly the last shape's prior holds the face: within some 5 mm with 120 frames. Outlines show little of a face
 but its profile, and hair. Earlier, poses rely on a face that follows the outlines. Chosen on three rendered clips."""
 HEAD_SCALE_RAD = 0.15
