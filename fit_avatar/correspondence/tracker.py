@@ -46,7 +46,7 @@ class SurfaceTrackerConfig:
     """Size of the person in the images that are compared: a pixel is then 3 to 4 mm."""
     margin: float = 0.03
     """Margin of these images around the mask, in person heights: the body may be a little outside the mask."""
-    frames: int = 60
+    frames: int = 120
     """Frames in which points are found, at most, spread evenly: those in between move as their neighbours do."""
     points: int = 400
     """Points that are kept in each frame: those with the highest confidence."""

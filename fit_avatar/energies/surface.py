@@ -56,11 +56,13 @@ def _prepare_prior(
     by_area: bool = False,
     may_wear_shoes: bool = False,
     may_hide_ears: bool = False,
+    below_hair: PartMultipliers | None = None,
     shoes: bool = False,
     ears_hidden: bool = False,
 ) -> Mapping[str, Any]:
     worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden)
-    return {**_prepare_scale(x, multipliers, by_area), "worn": worn}
+    held = below_hair if below_hair is not None and ears_hidden else multipliers
+    return {**_prepare_scale(x, held, by_area), "worn": worn}
 
 
 def _worn(x: PosedBody, shoes: bool, ears_hidden: bool) -> Tensor | None:
@@ -138,7 +140,8 @@ def offset_prior(x: PosedBody, scale: Tensor | None = None, worn: Tensor | None 
     """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
 
     scale [V] and worn [V, 3], to which the offsets are near, are made by the preparation from ``multipliers``,
-    ``by_area``, ``may_wear_shoes`` and ``may_hide_ears``, as for :func:`laplacian`.
+    ``by_area``, ``may_wear_shoes`` and ``may_hide_ears``, as for :func:`laplacian`; ``below_hair`` are the multipliers of
+    a person whose ears are observed to be hidden.
 
     Source: Alldieck et al. 2018, section 3.3.
     """

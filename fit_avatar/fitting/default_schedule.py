@@ -59,8 +59,8 @@ SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
 """How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
-FINAL_FACE = 400.0
-"""How strongly the last shape's prior holds the face: within some 5 mm with 120 frames. Outlines show little of a face
+FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0
+"""How strongly the last shape's prior holds the face: within some 5 mm with 120 frames, and 2 between hair on both sides. Outlines show little of a face
 but its profile, and hair. Earlier, poses rely on a face that follows the outlines. Chosen on three rendered clips."""
 HEAD_SCALE_RAD = 0.15
 """Geman–McClure scale of how the head is turned against its face. Chosen on rendered clips."""
@@ -189,7 +189,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     actions.append(Solve("pose of every frame", pose, free=POSE, optimiser=GaussNewton(8)))
     if quality != "fast":
         actions += [MatchSurface(), _pose_from_pictures()]
-        shape = consensus_terms(face=FINAL_FACE, may_hide_ears=True)
+        shape = consensus_terms(face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR)
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 

@@ -30,7 +30,10 @@ ASYMMETRY_SIGMA_M = 0.0173
 
 
 def consensus_terms(
-    toes: float = 1.0, face: float = CONSENSUS_OFFSETS.face, may_hide_ears: bool = False
+    toes: float = 1.0,
+    face: float = CONSENSUS_OFFSETS.face,
+    may_hide_ears: bool = False,
+    face_below_hair: float | None = None,
 ) -> tuple[Term, ...]:
     """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
 
@@ -38,10 +41,12 @@ def consensus_terms(
         toes: multiplies how strongly toes are held.
         face: multiplies how near the face is held to the body's.
         may_hide_ears: ears that hair is observed to cover are flat. For a last shape: poses rely on a head with ears.
+        face_below_hair: the same as ``face`` where hair is observed to cover the ears; None: no other.
     """
     by_area = {"by_area": True}
     worn = {**by_area, "may_wear_shoes": True, "may_hide_ears": may_hide_ears}
     smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes, face=face)
+    below_hair = {} if face_below_hair is None else {"below_hair": replace(near, face=face_below_hair)}
     return (
         Term(
             cone_planes,
@@ -50,7 +55,7 @@ def consensus_terms(
             data=by_area,
         ),
         Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**worn, "multipliers": smooth}),
-        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**worn, "multipliers": near}),
+        Term(offset_prior, OFFSET_SIGMA_M**-2, data={**worn, **below_hair, "multipliers": near}),
         Term(symmetry, ASYMMETRY_SIGMA_M**-2, data=by_area),
     )
 
