@@ -140,8 +140,8 @@ def offset_prior(x: PosedBody, scale: Tensor | None = None, worn: Tensor | None 
     """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
 
     scale [V] and worn [V, 3], to which the offsets are near, are made by the preparation from ``multipliers``,
-    ``by_area``, ``may_wear_shoes`` and ``may_hide_ears``, as for :func:`laplacian`; ``below_hair`` are the multipliers of
-    a person whose ears are observed to be hidden.
+    ``by_area``, ``may_wear_shoes`` and ``may_hide_ears``, as for :func:`laplacian`. A person whose ears are observed to
+    be hidden has the multipliers ``below_hair``.
 
     Source: Alldieck et al. 2018, section 3.3.
     """
