@@ -61,9 +61,9 @@ BIAS_IN_NOISE = 1.2
 """How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
 FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0
 """How strongly the last shape's prior holds the face: within some 5 mm with 120 frames, and 2 between hair on both
-sides: there, 180 keeps the head a millimetre better in place, and the face's form half a millimetre worse. Outlines show
-little of a face but its profile, and hair. Earlier, poses rely on a face that follows the outlines. Chosen on three
-rendered clips."""
+sides: there, 180 has the head a millimetre better in place, and the face's form half a millimetre worse. Outlines
+show little of a face but its profile, and hair. Earlier, poses rely on a face that follows the outlines. Chosen on
+three rendered clips."""
 HEAD_SCALE_RAD = 0.15
 """Geman–McClure scale of how the head is turned against its face. Chosen on rendered clips."""
 KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
