@@ -123,11 +123,11 @@ def test_what_is_in_doubt_is_told(avatar, clip, quick, tmp_path, monkeypatch):
     given = {name: clip.folder / name for name in ("keypoints", "masks")}
     still = {"height_m": clip.height_m, "schedule": quick, "texture_size": None, **given}
     strict = partial(diagnose, config=DiagnosticsConfig(poor_iou=1.01))
-    monkeypatch.setattr("fit_avatar.pipeline.diagnose", strict)
+    monkeypatch.setattr("fit_avatar.stages.diagnose", strict)
     unsure = fit_video(clip.folder / "video.mp4", **still)
     assert any("focal length" in sentence for sentence in unsure.warnings)  # none was given
     assert any("In 8 of 8 frames body and mask overlap by less than 101 %" in each for each in unsure.warnings)
-    monkeypatch.setattr("fit_avatar.pipeline.diagnose", partial(strict, config=DiagnosticsConfig(failed_iou=1.01)))
+    monkeypatch.setattr("fit_avatar.stages.diagnose", partial(strict, config=DiagnosticsConfig(failed_iou=1.01)))
     with pytest.raises(NoPersonError, match="the body agrees with the person's outline in too few frames"):
         fit_video(clip.folder / "video.mp4", camera=CAMERA, **still)
     fit_video(clip.folder / "video.mp4", camera=CAMERA, check=False, **still)  # for who knows better

@@ -119,7 +119,7 @@ def test_second_run_keeps_every_stage(finished, capsys):
 
 def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
     *_, out, options = finished
-    monkeypatch.setattr("fit_avatar.pipeline.diagnose", lambda *_, **__: ("The person hardly turns.",))
+    monkeypatch.setattr("fit_avatar.stages.diagnose", lambda *_, **__: ("The person hardly turns.",))
     assert main(options) == 0
     assert "The person hardly turns." in capsys.readouterr().err
     assert "The person hardly turns." in json.loads((out / "metrics.json").read_text())["warnings"]
@@ -127,7 +127,7 @@ def test_what_is_in_doubt_is_told(finished, monkeypatch, capsys):
 
 def test_nonsense_is_refused(finished, monkeypatch, capsys):
     *_, options = finished
-    monkeypatch.setattr("fit_avatar.pipeline.diagnose", partial(diagnose, config=DiagnosticsConfig(failed_iou=1.01)))
+    monkeypatch.setattr("fit_avatar.stages.diagnose", partial(diagnose, config=DiagnosticsConfig(failed_iou=1.01)))
     assert main(options) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith(

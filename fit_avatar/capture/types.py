@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.body.constants import numbers
 from fit_avatar.capture.camera_path import CameraMotion
 
 if TYPE_CHECKING:
@@ -66,7 +65,12 @@ class Camera:
         Points are in metres; depths below 1 mm count as 1 mm. Lens distortion is not applied.
         """
         values = ((self.fx, self.fy), (self.cx, self.cy))
-        focal, centre = np.array(values, points.dtype) if isinstance(points, np.ndarray) else numbers(values, points)
+        if isinstance(points, np.ndarray):
+            focal, centre = np.array(values, points.dtype)
+        else:
+            from fit_avatar.body.constants import numbers  # observing a clip needs no PyTorch
+
+            focal, centre = numbers(values, points)
         return points[..., :2] / points[..., 2:].clip(NEAREST_M) * focal + centre
 
     def resized(self, scale: float) -> Camera:

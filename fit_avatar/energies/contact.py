@@ -125,7 +125,7 @@ def feet_on_ground(x: PosedBody, contact: Tensor, ground: Tensor) -> tuple[Tenso
 
 def _soles(x: PosedBody) -> PosedPoints:
     """Return toes and heels of the body itself, wherever a detector sees them."""
-    return x.read_points(x.body.keypoint_points.take(torch.tensor(FEET, device=x.body.template.device)))
+    return x.read_points(x.body.keypoint_points.take(places(FEET, x.body.template)))
 
 
 def _floor(x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None) -> Mapping[str, Any]:

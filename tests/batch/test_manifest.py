@@ -75,7 +75,7 @@ def test_photographs_are_clips_too(tmp_path: Path) -> None:
         ("film,height\na.mp4,1\n", "has a column film, which is no option of fit-avatar"),
         ("video,video\na,b\n", "has two columns video"),
         ("video,out\na.mp4,x\n", "has a column out, which is the same for all clips"),
-        ("video,height\na.mp4,tall\n", "line 2 of FILE: Error parsing --height-m"),
+        ("video,height\na.mp4,tall\n", "line 2 of FILE: --height-m tall is no number"),
         ("video,device\na.mp4,tpu\n", "line 2 of FILE: invalid choice 'tpu' for argument '--device'"),
         ("video,delight\na.mp4,perhaps\n", "line 2 of FILE: delight is perhaps, but must be true or false"),
         ("video,height\na.mp4,1,7\n", "line 2 of FILE has 3 cells for 2 columns"),
