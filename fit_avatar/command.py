@@ -138,7 +138,8 @@ def forecast(config: Config, source: Source, options: Options) -> Forecast:
     needless |= detector if config.masks is not None and config.keypoints is not None else set()
     first = ("body", *(["first avatar"] if config.preview else []), "observe")
     new = config.avatar is None
-    looked = (*(["shoes"] if config.shoes == "auto" and new else []), *(["ears"] if new else []),
+    looked = (*(["shoes"] if config.shoes == "auto" and new else []),
+              *(["ears"] if new and config.keypoints is None else []),
               *(["turning"] if options.other_motion else []))  # fmt: skip
     last = (
         "agreement",

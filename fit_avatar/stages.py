@@ -12,6 +12,7 @@ import numpy as np
 
 from fit_avatar.avatar import Avatar
 from fit_avatar.capture import Capture
+from fit_avatar.capture.detectors import DETECTORS
 from fit_avatar.capture.footwear import wears_shoes
 from fit_avatar.capture.hidden_ears import ears_are_hidden
 from fit_avatar.capture.source import Picture, Source
@@ -57,8 +58,12 @@ def shod(
 def ears_looked_at(
     capture: Capture, pictures: Iterable[Picture] | None, runner: Runner, observed: str
 ) -> tuple[Capture, str]:
-    """Return the capture that knows whether ears are below hair, and the hash of all that it depends on."""
-    if pictures is None or capture.ears_hidden is not None:
+    """Return the capture that knows whether ears are below hair, and the hash of all that it depends on.
+
+    Only the built-in detector's points are known to lie on ears: those of other programs may lie behind them.
+    """
+    own = capture.sources.get("keypoints") == DETECTORS["mediapipe"]
+    if pictures is None or capture.ears_hidden is not None or not own:
         return capture, observed
     shown = pictures
     depends_on = {"observed": observed, "code": code_identity("fit_avatar.capture.hidden_ears")}
