@@ -10,8 +10,8 @@ from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import SHAPE, Schedule
 
 TAKEN = (
-    "body", "observe", "shoes", "ears", "turning", "limb directions", "agreement", "texture", "quality", "every frame",
-    "expressions", "motion", "displacement", "preview", "overlay", "report",
+    "body", "first avatar", "observe", "shoes", "ears", "turning", "limb directions", "agreement", "texture", "quality",
+    "every frame", "expressions", "motion", "displacement", "preview", "overlay", "report",
 )  # fmt: skip
 """Names of stages that no action may have."""
 

@@ -17,7 +17,8 @@ class RefinementConfig:
 
     work_height_px: int = 480
     """Height of the person at which evidence is gathered, in pixels; larger crops are scaled down, and only the
-    boundary is treated at full size. Chosen by hand."""
+    boundary is treated at full size. Measured on three turns and eight motions with true masks: with 600 the overlap is
+    0.0001 to 0.0008 better, in 1.4 times the time."""
     edge_band: float = 0.002
     """Half-width of the band in which the boundary is placed, in heights. Chosen by hand."""
     min_edge_band_px: int = 2
@@ -58,7 +59,7 @@ class RefinementConfig:
     seed_coarse_log_odds: float = 2.5
     """… and the coarse mask's log odds are within this bound. Chosen by hand."""
     smoothness: float = 4.0
-    """Strength (λ) of the edge-aware smoothing. Chosen by hand."""
+    """Strength (λ) of the edge-aware smoothing, at that height. Chosen by hand."""
     smoothing_colour_sigma: float = 15.0
     """Difference in colour at which the smoothing stops (σ), in grey levels. Chosen by hand."""
     floor_top: float = 0.15

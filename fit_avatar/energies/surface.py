@@ -67,9 +67,13 @@ def _prepare_prior(
 
 def _worn(x: PosedBody, shoes: bool, ears_hidden: bool) -> Tensor | None:
     """Return the offsets of shoes and of ears below hair at the present betas; None without either. [V, 3]"""
-    betas = x.betas.flatten(0, -2).mean(0)
-    offsets = [shoe_offsets(x.body, betas)] * shoes + [flat_ear_offsets(x.body, betas)] * ears_hidden
-    return torch.stack(offsets).sum(0) if offsets else None
+    betas, worn = x.betas.flatten(0, -2).mean(0), None
+    if shoes:
+        worn = shoe_offsets(x.body, betas)
+    if ears_hidden:
+        ears = flat_ear_offsets(x.body, betas)
+        worn = ears if worn is None else worn + ears
+    return worn
 
 
 def _laplacian_by_offsets(x: PosedBody, operator: Tensor, scale: Tensor | None = None) -> csr_matrix:
