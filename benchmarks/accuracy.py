@@ -33,6 +33,7 @@ def main(
     clips: tyro.conf.Positional[tuple[Path, ...]] = (),
     people: int = 0,
     wear: tuple[str, ...] = ("",),
+    steps: bool = False,
     frames: tuple[int, ...] = (120,),
     inputs: tuple[Literal["given", "true-masks", "true-keypoints", "raw", "all"], ...] = ("given",),
     variants: tuple[str, ...] = ("base",),
@@ -52,6 +53,7 @@ def main(
         clips: folders with video.mp4, masks/, keypoints/, camera.json and gt.npz.
         people: how many synthetic people to make, of each that is worn; they are kept in the folder of the results.
         wear: what they wear, as for people.py.
+        steps: synthetic people step around, as for people.py.
         frames: use at most this many; several are compared.
         inputs: given hands over the clip's masks and keypoints, true-masks and true-keypoints one of them, raw none:
             the program detects the rest in the video. All compares the four.
@@ -72,7 +74,7 @@ def main(
     unknown = [name for name in names if name not in VARIANTS]
     if unknown:
         sys.exit(f"there is no variant {unknown[0]!r}; there are {', '.join([*GROUPS, *VARIANTS])}")
-    folders = chosen_clips(clips, people, wear, size, out)
+    folders = chosen_clips(clips, people, wear, size, out, steps)
     jobs = [
         Job(clip, way, variant, count, betas, lens, not no_height, hold_out, texture, device, shoes, out)
         for way, variant, count, betas, lens, clip in product(ways, names, frames, num_betas, camera, folders)

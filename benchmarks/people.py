@@ -1,6 +1,6 @@
 """Write clips with known truth: synthetic people who are dressed and turn around once.
 
-    python benchmarks/people.py OUT [--people 4] [--wear skirt+ponytail hat …] [--size 1080] [--frames 120]
+    python benchmarks/people.py OUT [--people 4] [--wear skirt+ponytail hat …] [--steps] [--size 1080] [--frames 120]
 
 ``benchmarks/README.md`` describes the folders.
 """
@@ -21,6 +21,7 @@ def main(
     out: tyro.conf.Positional[Path],
     people: int = 4,
     wear: tuple[str, ...] = ("",),
+    steps: bool = False,
     frames: int = 120,
     size: int = 1080,
     first: int = 0,
@@ -32,6 +33,7 @@ def main(
         people: how many, of each that is worn.
         wear: what they wear instead of the seed's clothes: long_hair, ponytail, hat, skirt, dress, coat, boots,
             barefoot, shoes, or several joined with +. "all" is each of them alone.
+        steps: they step around, as people do; without, their feet slide around.
         frames: in each clip.
         size: width and height in pixels.
         first: seed of the first person.
@@ -42,7 +44,8 @@ def main(
         sys.exit(str(error))
     for name in outfits:
         for seed in range(first, first + people):
-            print(write_person(person_folder(out, seed, name), seed, frames, size, name), flush=True)
+            folder = person_folder(out, seed, name, steps)
+            print(write_person(folder, seed, frames, size, name, steps), flush=True)
 
 
 if __name__ == "__main__":

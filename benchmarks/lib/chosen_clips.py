@@ -11,7 +11,9 @@ from lib.outfits import named_outfits
 from lib.synthetic_person import person_folder, write_person
 
 
-def chosen_clips(clips: Sequence[Path], people: int, wear: Sequence[str], size: int, out: Path) -> list[Path]:
+def chosen_clips(
+    clips: Sequence[Path], people: int, wear: Sequence[str], size: int, out: Path, steps: bool = False
+) -> list[Path]:
     """Return the folders, and end the program with a sentence where there are none or nobody wears such a thing.
 
     Args:
@@ -20,13 +22,18 @@ def chosen_clips(clips: Sequence[Path], people: int, wear: Sequence[str], size: 
         wear: what they wear, as for people.py.
         size: of their videos, in pixels.
         out: folder of the results; people are kept in it.
+        steps: whether they step around instead of sliding.
     """
     try:
         outfits = named_outfits(wear) if people else []
     except BadInputError as error:
         sys.exit(str(error))
-    made = [(person_folder(out / "people", seed, name), seed, name) for name in outfits for seed in range(people)]
-    folders = list(clips) + [write_person(folder, seed, size=size, wear=name) for folder, seed, name in made]
+    made = [
+        write_person(person_folder(out / "people", seed, name, steps), seed, size=size, wear=name, steps=steps)
+        for name in outfits
+        for seed in range(people)
+    ]
+    folders = [*clips, *made]
     if not folders:
         sys.exit("give folders of clips, or --people N")
     return folders

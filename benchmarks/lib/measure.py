@@ -12,8 +12,10 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from fit_avatar.body import Body, BodyState, pose_body
 from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Capture
 from fit_avatar.capture.masks import GivenMasks
+from fit_avatar.energies.contact import LEAST_STANDING
 from fit_avatar.evaluate import (
     ClipDistance,
     Mesh,
@@ -30,11 +32,14 @@ from fit_avatar.evaluate import (
     surface_distance,
 )
 from fit_avatar.visibility import silhouette
+from lib.stepping import SOLES
 from lib.true_clip import TrueClip
 
 SAMPLES = 50_000
 LEFT_OUT = 60
 """Frames that were not fitted and whose silhouettes are compared, at most."""
+STANDS_M_S = 0.05
+"""A true foot that is slower stands."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,27 @@ def measure(body: Body, state: BodyState, capture: Capture, truth: TrueClip, sur
     numbers["mpjpe_root_mm"] = 1000 * mpjpe(scale * ours, theirs, root=0)
     numbers["pa_mpjpe_mm"] = 1000 * pa_mpjpe(ours, theirs)
 
+    numbers["slide_mm_s"] = slide(body, state, fitted, truth)
+
     numbers["iou"] = float(np.mean(overlaps(body, state, fitted, capture, truth)))
     left = np.setdiff1d(np.arange(fitted[0], fitted[-1]), fitted)
     left = left[:: max(1, len(left) // LEFT_OUT)]
     poses = interpolated(state, fitted, left) if len(left) else None
     numbers["iou_left_out"] = poses and float(np.mean(overlaps(body, poses, left, capture, truth)))
     return numbers
+
+
+def slide(body: Body, state: BodyState, fitted: NDArray[np.int64], truth: TrueClip) -> float | None:
+    """Return how fast feet move that stand in truth, in mm a second; None where hardly any stand.
+
+    A foot is the middle of toes and heel, and stands while the true one moves by less than :data:`STANDS_M_S`.
+    """
+    ours = pose_points(body, state, body.keypoint_points)[:, SOLES].mean(2).cpu().double().numpy()
+    theirs = truth.keypoints[fitted][:, SOLES].mean(2)
+    seconds = (np.diff(fitted) / truth.fps)[:, None]
+    found, true = (np.linalg.norm(np.diff(feet, axis=0), axis=-1) / seconds for feet in (ours, theirs))
+    stands = true < STANDS_M_S
+    return 1000 * float(found[stands].mean()) if stands.mean() > LEAST_STANDING else None
 
 
 def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:

@@ -22,6 +22,7 @@ from fit_avatar.capture import Camera
 from fit_avatar.io.video import video_file
 from lib.dressed_person import LABELS, Person, make_person, wearing
 from lib.rendering import FLOOR_ROW, Paint, background, render, shadow
+from lib.stepping import stepping
 
 FORMAT = 5
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""
@@ -78,15 +79,24 @@ def make_motion(body: Body, person: Person, seed: int, frames: int) -> BodyState
     return replace(state, transl=state.transl - torch.tensor([0.0, 1.0, 0.0]) * centre)
 
 
-def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080, wear: str = "") -> Path:
-    """Write a clip's folder, unless it is there already; return it. ``wear`` as in ``lib.outfits``."""
+def write_person(
+    folder: Path, seed: int, frames: int = 120, size: int = 1080, wear: str = "", steps: bool = False
+) -> Path:
+    """Write a clip's folder, unless it is there already; return it.
+
+    ``wear`` as in ``lib.outfits``; ``steps``: the feet step around instead of sliding around.
+    """
     recipe = {"format": FORMAT, "seed": seed, "frames": frames, "size": size, "wear": wear}
+    if steps:
+        recipe["steps"] = True
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text())["recipe"] == recipe:
         return folder
     body = load_body(NUM_BETAS)
     person = make_person(body, seed, wear)
     state = make_motion(body, person, seed, frames)
+    if steps:
+        state = stepping(body, state, upwards(state)).state
     focal = 1.39 * size
     camera = Camera(focal, focal, size / 2, size / 2, size, size)
     write_clip(folder, body, person, state, camera, upwards(state), seed, round(frames / TURN_S))
@@ -94,9 +104,9 @@ def write_person(folder: Path, seed: int, frames: int = 120, size: int = 1080, w
     return folder
 
 
-def person_folder(out: Path, seed: int, wear: str = "") -> Path:
+def person_folder(out: Path, seed: int, wear: str = "", steps: bool = False) -> Path:
     """Return the folder of a person's clip."""
-    return out / "-".join(filter(None, (f"person{seed:02d}", wear)))
+    return out / "-".join(filter(None, (f"person{seed:02d}", wear, "steps" if steps else "")))
 
 
 def write_clip(
