@@ -52,7 +52,7 @@ def codec() -> Codec:
     "value",
     [None, True, 3, 2.5, float("inf"), "text", (1, (2.0, "x")), [1, 2], {"a": (1,), "b": None}, known_function,
      Outer("o", Inner(0.1), {"weight": 1 / 3})],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )  # fmt: skip
 def test_values_come_back_as_they_were(value: Any) -> None:
     one = codec()
