@@ -119,7 +119,7 @@ def mirror_texels(body: Body, atlas: Atlas) -> IntArray:
         spread = np.ptp(uvs[candidate], axis=1).sum(axis=1)
         best[at_seam] = np.where((spread < best_spread)[:, None], candidate, best[at_seam])
         best_spread = np.minimum(spread, best_spread)
-    u, v = (np.einsum("nk,nk->n", atlas.barycentric, uvs[best, axis][atlas.face]) for axis in (0, 1))
+    u, v = (sum(atlas.barycentric[:, k] * uvs[best[:, k], axis].take(atlas.face) for k in range(3)) for axis in (0, 1))
     return _texel_at(np.stack([u, v], 1), atlas.size)
 
 

@@ -62,8 +62,8 @@ class PersonCrop:
         size = (max(1, round(image.shape[1] / reduction)), max(1, round(image.shape[0] / reduction)))
         sigma = config.blur * len(rows) / reduction
         weight = _shrink(inside * np.uint8(255), size)
-        colour = _shrink(image * inside[:, :, None], size)
-        gradient = _shrink(_gradient_magnitude(image) * inside, size)
+        colour = _shrink(cv2.copyTo(image, inside), size)
+        gradient = _shrink(cv2.copyTo(_gradient_magnitude(image), inside), size)
         weight, colour, gradient = (cv2.GaussianBlur(a, (0, 0), sigma) for a in (weight, colour, gradient))
         known = np.maximum(weight / 255, 1e-3)
         blurred = np.clip(colour / known[:, :, None] + 0.5, 0, 255).astype(np.uint8)
@@ -126,7 +126,7 @@ def sample(image: NDArray[np.generic], places: FloatArray, interpolation: int = 
     return values.reshape(rows * _COLUMNS, *image.shape[2:])[: len(places)]
 
 
-def _shrink(image: ByteArray, size: tuple[int, int]) -> FloatArray:
+def _shrink(image: cv2.typing.MatLike, size: tuple[int, int]) -> FloatArray:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 

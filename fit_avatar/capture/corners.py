@@ -99,8 +99,8 @@ def error_ratio(a: Scene, b: Scene, move: NDArray[np.floating]) -> float:
     size = b.grey.shape[1::-1]
     moved = cv2.warpPerspective(a.grey, move, size, flags=cv2.INTER_LINEAR)
     inside = cv2.warpPerspective(a.free, move, size, flags=cv2.INTER_NEAREST)
-    both = (inside & a.free & b.free) > 0
+    both = inside & a.free & b.free
     if not both.any():
         return 1.0
-    still, after = (float(np.abs(grey[both].astype(np.float32) - b.grey[both]).mean()) for grey in (a.grey, moved))
+    still, after = (cv2.mean(cv2.absdiff(grey, b.grey), both)[0] for grey in (a.grey, moved))
     return after / still if still > 0 else 1.0

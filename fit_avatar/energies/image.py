@@ -25,7 +25,8 @@ from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.projection import inside_image, metres_per_pixel, scaled
 from fit_avatar.energies.term import energy
 from fit_avatar.errors import BadInputError
-from fit_avatar.silhouettes import Contours, match_contours
+from fit_avatar.io.threads import in_threads
+from fit_avatar.silhouettes import ContourMatches, Contours, match_contours
 
 # -- keypoints ------------------------------------------------------------------------------------------------
 
@@ -164,20 +165,23 @@ def match_outlines(
     surface, frames = x.surface.detach(), x.joints.shape[:-2]
     read = x.read_vertices(chosen)
     linear, shift = blend(x.skeleton, read.points.weights)
-    normals = torch.stack([vertex_normals(one, x.body.faces)[chosen] for one in surface.flatten(0, -3)])
-    normals = normals.unflatten(0, surface.shape[:-2])
+    at_once = in_threads if surface.device.type == "cpu" else map
+    each = at_once(lambda one: vertex_normals(one, x.body.faces)[chosen], surface.flatten(0, -3))
+    normals = torch.stack(list(each)).unflatten(0, surface.shape[:-2])
     vertices = ((linear @ read.rest[..., None])[..., 0] + shift).detach().flatten(0, -3)
     turned = torch.nn.functional.normalize((linear @ normals[..., None])[..., 0], dim=-1).detach().flatten(0, -3)
     outlines = (contours.points, contours.normals, contours.weights[..., None])
     points, outward, weights = (a.expand(*frames, *a.shape[-2:]).flatten(0, -3) for a in outlines)
     flat = Contours(points, outward, weights[..., 0])
     gates = gate_px.flatten()
-    found = [
-        match_contours(
-            camera.project(vertices[part]), vertices[part], turned[part], flat.frames(part), gates[part], rim
-        )
-        for part in torch.split(torch.arange(len(vertices), device=vertices.device), MATCHED_FRAMES)
-    ]
+
+    def match(part: Tensor) -> ContourMatches:
+        """Match some frames, which do not depend on the others."""
+        pixels = camera.project(vertices[part])
+        return match_contours(pixels, vertices[part], turned[part], flat.frames(part), gates[part], rim)
+
+    parts = torch.split(torch.arange(len(vertices), device=vertices.device), MATCHED_FRAMES)
+    found = list(at_once(match, parts))
     place = torch.cat([m.vertices for m in found])
     matched = vertices.gather(1, place[..., None].expand(*place.shape, 3))
     seen = torch.cat([m.weights for m in found]) * inside_image(camera.project(matched), camera)

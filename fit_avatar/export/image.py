@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from fit_avatar.errors import BadInputError
 
+PNG_LEVEL = 4
+"""Of zlib. Level 6 makes a texture of 2048² 6 % smaller and takes three times as long, 0.8 s instead of 0.25."""
+
 
 def image_bytes(texture: NDArray[np.uint8] | Path, suffix: str) -> bytes:
     """Encode an image, or return the bytes of a file that already has the wanted format.
@@ -29,5 +32,5 @@ def image_bytes(texture: NDArray[np.uint8] | Path, suffix: str) -> bytes:
             raise BadInputError(f"the texture {texture} is not an image that can be read: give a PNG or JPEG file")
     else:
         bgr = cv2.cvtColor(np.ascontiguousarray(texture), cv2.COLOR_RGB2BGR)
-    options = [cv2.IMWRITE_JPEG_QUALITY, 94] if suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
+    options = [cv2.IMWRITE_JPEG_QUALITY, 94] if suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL]
     return bytes(cv2.imencode(suffix, bgr, options)[1].tobytes())

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fit_avatar.io.threads import in_threads
+
 
 @dataclass(frozen=True)
 class ContourConfig:
@@ -65,7 +67,7 @@ def extract_contours(masks: NDArray[np.bool_], count: int, config: ContourConfig
         count: points per frame, C.
         config: sub-pixel refinement and thresholds.
     """
-    frames = [_extract(mask, count, config) for mask in masks]
+    frames = list(in_threads(lambda mask: _extract(mask, count, config), masks))
     points, normals, weights = (np.stack(part) for part in zip(*frames, strict=True))
     return Contours(torch.from_numpy(points), torch.from_numpy(normals), torch.from_numpy(weights))
 

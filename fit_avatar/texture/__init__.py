@@ -5,8 +5,9 @@ from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import DETAIL, DetailConfig
 from fit_avatar.texture.displacement import DISPLACEMENT, DisplacementConfig, find_displacement
 from fit_avatar.texture.hands import HANDS, HandsConfig
-from fit_avatar.texture.inpaint import INPAINTING, InpaintingConfig, Origin, nearest_inside
+from fit_avatar.texture.inpaint import INPAINTING, InpaintingConfig, Origin
 from fit_avatar.texture.relight import relighting
+from fit_avatar.texture.texels import nearest_inside
 from fit_avatar.texture.view_selection import VIEW_SELECTION, ViewSelectionConfig
 
 __all__ = [

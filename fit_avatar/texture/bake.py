@@ -7,6 +7,7 @@ light, exposures and the mean texture, and the few key frames are kept and paint
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -32,7 +33,8 @@ from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import KeyFrame, paint_detail
 from fit_avatar.texture.face import FacePainter
 from fit_avatar.texture.hands import hand_outliers
-from fit_avatar.texture.inpaint import Origin, inpaint_unseen, nearest_inside, pad_islands
+from fit_avatar.texture.inpaint import Origin, inpaint_unseen, pad_islands
+from fit_avatar.texture.texels import nearest_inside
 from fit_avatar.texture.view_selection import select_key_frames, select_portrait, select_views
 from fit_avatar.visibility.frame_views import FrameViews
 
@@ -100,14 +102,16 @@ def bake(
     selected = select_key_frames(geometry.quality, area, portrait, selection)
     of_face = painter.rating if painter is not None and painter.aligns else ()
     kept = [*selected, *(t for t in of_face if t not in selected)]
-    samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
+    with ThreadPoolExecutor(1) as beside:
+        enlarging = beside.submit(Atlas.of, body, size)  # which takes no picture
+        samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
     lighting = ClipLighting.of(geometry, samples, frame_views.neighbours, area if delight else None, config.light)
     mean = samples.mean.merge(lighting.factors)
     crops = {t: crop for t, crop in samples.crops.items() if t in selected}
     key_frames = _key_frames(body, geometry, crops, lighting, capture, mean[0], config)
     tick()
 
-    atlas = Atlas.of(body, size)
+    atlas = enlarging.result()
     colours, support = _enlarged(samples.mean.atlas, *mean, atlas)
     if key_frames:
         usual = _coarse_colours(geometry, samples, lighting, frame_views.neighbours, face, portrait, config)

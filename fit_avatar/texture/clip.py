@@ -87,11 +87,11 @@ class ClipSamples:
             t, bgr = item
             crop = PersonCrop.of(bgr, capture.masks[t], config.crop)
             coarse[t], came[t] = crop.blurred_at(geometry.pixels[t]), True
+            if t in averaged:
+                mean.add(t, geometry.views[t], crop, capture.camera, geometry.vertices[t], geometry.normals[t])
             return t, crop
 
         for t, crop in in_threads(read, captured_frames(capture, frames)):
-            if t in averaged:
-                mean.add(t, geometry.views[t], crop, capture.camera, geometry.vertices[t], geometry.normals[t])
             if t in selected:
                 crops[t] = crop
             tick()

@@ -18,6 +18,7 @@ from fit_avatar.appearance.atlas import Atlas, islands, mirror_texels, vertex_te
 from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import graph_laplacian
+from fit_avatar.texture.texels import local_mean, mean_around, nearest_inside, nearest_of
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -89,7 +90,7 @@ def inpaint_unseen(
     seen = support > 0
     confidence = np.clip(support / (config.low_quality * np.median(support[seen])), 0, 1) if seen.any() else support
     known = atlas.to_image(seen[:, None].astype(np.float32)).reshape(-1, 1)
-    fraction = _local_mean(known, atlas.inside.ravel(), atlas.size, config.fade)
+    fraction = local_mean(known, atlas.inside.ravel(), atlas.size, config.fade)
     confidence = confidence * (2 * fraction[atlas.texel, 0] - 1).clip(0, 1)
     inpainted, mirrored = _inpaint(body, atlas, neighbours, colours, confidence, config)
     colours = inpainted + confidence[:, None] * (colours - inpainted)
@@ -114,16 +115,15 @@ def _inpaint(
     from_other_side = certainty[other]
     seen = certainty[:, 0] >= 1
     at_vertex = vertex_texels(body, atlas.size)
-    mirror_vertex = at_vertex[body.mirror.cpu().numpy()]
-    both = seen[at_vertex] & seen[mirror_vertex]
-    blurred = _local_mean(image, seen, atlas.size, config.mirror_window)
-    difference = harmonic_interpolation(neighbours, blurred[at_vertex] - blurred[mirror_vertex], both)
+    both = seen[at_vertex] & seen[at_vertex[body.mirror.cpu().numpy()]]
+    blurred = mean_around(image, seen, at_vertex, config.mirror_window)
+    difference = harmonic_interpolation(neighbours, blurred - blurred[body.mirror.cpu().numpy()], both)
     mirrored = image[other] + atlas.interpolate(difference)
 
     known = seen.copy()
     known[atlas.texel] |= from_other_side[:, 0] >= 1
     image[atlas.texel] = np.where(seen[atlas.texel, None], colours, mirrored)
-    blurred = _local_mean(image, known, atlas.size, config.mirror_window)[at_vertex]
+    blurred = mean_around(image, known, at_vertex, config.mirror_window)
     coarse = fill_holes(body.template.cpu().numpy(), neighbours, blurred, known[at_vertex], config)
     island = np.full(atlas.size**2, -1)
     island[atlas.texel] = islands(body)[atlas.face]
@@ -183,16 +183,16 @@ def reflected_detail(
         config: what is detail, and how strong it may be.
     """
     size, limit = len(image), config.max_detail
-    mean = _local_mean(image.reshape(-1, 3), known.ravel(), size, config.detail).reshape(image.shape)
-    detail = np.where(known[:, :, None], limit * np.tanh((image - mean) / limit), 0)
     hole = np.flatnonzero((island >= 0) & ~known)
-    rim = nearest_inside(known).ravel()[hole]
+    rim = nearest_of(known, hole)
     (y, x), (rim_y, rim_x) = np.divmod(hole, size), np.divmod(rim, size)
     source = (2 * rim_y - y).clip(0, size - 1) * size + (2 * rim_x - x).clip(0, size - 1)
     labels = island.ravel()
     same = (labels[source] == labels[hole]) & known.ravel()[source]
+    mean = local_mean(image.reshape(-1, 3), known.ravel(), size, config.detail)
+    source = source[same]
     out = np.zeros_like(image)
-    out.reshape(-1, 3)[hole[same]] = detail.reshape(-1, 3)[source[same]]
+    out.reshape(-1, 3)[hole[same]] = limit * np.tanh((image.reshape(-1, 3)[source] - mean[source]) / limit)
     return out
 
 
@@ -232,29 +232,8 @@ def pad_islands(image: FloatArray, inside: BoolArray, padding_px: int = INPAINTI
     return push_pull(np.where(close[:, :, None], near, image), close)
 
 
-def nearest_inside(inside: BoolArray) -> IntArray:
-    """Return for each pixel the nearest one inside (itself, if it is), as an index into the flattened image. [S, S]"""
-    own = np.arange(inside.size).reshape(inside.shape)
-    if inside.all() or not inside.any():
-        return own
-    outside = (~inside).astype(np.uint8)
-    _, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    index = np.zeros(label.max() + 1, np.int64)
-    index[label[inside]] = own[inside]
-    return np.asarray(index[label])
-
-
 def _nearest_known(positions: FloatArray, known: BoolArray, values: FloatArray) -> FloatArray:
     """Return the nearest known value of each vertex in space; mid-grey if there is none. [V, C]"""
     if not known.any():
         return np.full_like(values, 128)
     return np.asarray(values[known][cKDTree(positions[known]).query(positions)[1]])
-
-
-def _local_mean(image: FloatArray, known: BoolArray, size: int, radius: float) -> FloatArray:
-    """Return the mean of the known texels around each, a fraction of the side away. image [S², C], known [S²]"""
-    weight = known.reshape(size, size).astype(np.float32)
-    window = (2 * max(1, int(size * radius)) + 1,) * 2
-    colour = cv2.blur(image.reshape(size, size, -1) * weight[:, :, None], window).reshape(size, size, -1)
-    mean = colour / np.maximum(cv2.blur(weight, window), 1e-6)[:, :, None]
-    return np.asarray(mean.reshape(size * size, -1), dtype=np.float32)

@@ -139,6 +139,8 @@ def _around(inside: BoolArray, template: FloatArray, faces: IntArray, reach: flo
 
 def _colour_around(tree: cKDTree, corners: FloatArray, colours: FloatArray, radius: float) -> FloatArray:
     """Return the median colour of the skin that is so near to a part's vertices [n, 3]; of the nearest, if none is."""
-    distance, nearest = tree.query(corners)
+    distance, nearest = tree.query(corners, distance_upper_bound=radius)  # much quicker than one without a bound
+    if not np.isfinite(distance).any():
+        distance, nearest = tree.query(corners)
     near = nearest[distance <= max(radius, float(distance.min()) + 1e-6)]
     return np.asarray(np.median(colours[near], axis=0))

@@ -138,7 +138,8 @@ def select_views(
     edges = np.stack(triu(neighbours).nonzero(), axis=1)
     # what is hidden shows nothing: it neither matches nor differs
     shown = np.where(visible.T[:, :, None], appearance, 0).transpose(1, 0, 2) / config.colour_scale
-    labels = alpha_expansion(cost, edges, shown.astype(np.float32), config.seam_cost, config.sweeps)
+    possible = visible | ~visible.any(axis=1, keepdims=True)  # what no frame shows hides the seams
+    labels = alpha_expansion(cost, edges, shown.astype(np.float32), config.seam_cost, config.sweeps, possible)
 
     weights = np.zeros_like(cost)
     weights[np.arange(len(labels)), labels] = 1

@@ -68,8 +68,9 @@ class Raster:
 class _Triangles:
     """The n triangles that may be visible, in a window around them: a person fills a small part of a frame."""
 
-    corners: Tensor  # [n, 3, 2] float64, pixels from the window's upper left corner
-    z: Tensor  # [n, 3] float64
+    x: Tensor  # [3, n] float64, of the corners, pixels from the window's upper left corner
+    y: Tensor  # [3, n] float64
+    z: Tensor  # [3, n] float64
     area: Tensor  # [n] twice the signed area in pixels
     ids: Tensor  # [n] int64, into the caller's triangles
     width: int
@@ -87,21 +88,19 @@ class _Triangles:
     @classmethod
     def of(cls, points: Tensor, depth: Tensor, faces: Tensor, width: int, height: int, cull: bool) -> _Triangles:
         """Gather triangles given in pixels ([V, 2] float64) with a depth for each corner ([V])."""
-        flat = faces.flatten()
-        x, y, z = (each.contiguous().index_select(0, flat).view(-1, 3) for each in (*points.unbind(1), depth))
-        ax, ay, bx, by = x[:, 1] - x[:, 0], y[:, 1] - y[:, 0], x[:, 2] - x[:, 0], y[:, 2] - y[:, 0]
-        area = ax * by - ay * bx
+        flat = faces.T.flatten()  # one corner of all triangles after the other: whole rows are computed with quickly
+        x, y, z = (each.contiguous().index_select(0, flat).view(3, -1) for each in (*points.unbind(1), depth))
+        area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
         # y points down in the image, so a triangle whose outside is seen has negative area
-        drawn = (z > NEAR_M).all(1) & torch.isfinite(x + y).all(1) & ((area < 0) if cull else (area != 0))
+        drawn = (z > NEAR_M).all(0) & torch.isfinite(x + y).all(0) & ((area < 0) if cull else (area != 0))
         ids = drawn.nonzero()[:, 0]
-        corners, z, area = torch.stack([x[ids], y[ids]], -1), z[ids], area[ids]
+        x, y, z, area = (each.index_select(-1, ids) for each in (x, y, z, area))
         box = [0, 0, 0, 0]
         if len(ids):
-            box = torch.cat([corners.amin((0, 1)).floor(), corners.amax((0, 1)).ceil()]).long().tolist()
+            box = torch.stack([x.amin().floor(), y.amin().floor(), x.amax().ceil(), y.amax().ceil()]).long().tolist()
         left, right = min(max(box[0], 0), width), min(max(box[2], 0), width)
         top, bottom = min(max(box[1], 0), height), min(max(box[3], 0), height)
-        corners = corners - corners.new_tensor([left, top])
-        return cls(corners, z, area, ids, width, height, left, top, right - left, bottom - top)
+        return cls(x - left, y - top, z, area, ids, width, height, left, top, right - left, bottom - top)
 
 
 @dataclass(frozen=True)
@@ -168,10 +167,10 @@ def visible_faces(vertices_cam: Tensor, faces: Tensor, camera: Camera, cull_back
     triangles = _Triangles.of(points, depth, faces, width, height, cull_backfaces)
     found = torch.full((height, width), -1, dtype=torch.int64, device=points.device)
     if len(triangles.ids):
-        winner = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
-        found[triangles.window] = torch.where(winner < 0, -1, triangles.ids[winner]).view(
-            triangles.rows, triangles.columns
-        )
+        seen, triangle = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
+        window = found.new_full((triangles.rows * triangles.columns,), -1)
+        window[seen] = triangles.ids.index_select(0, triangle)
+        found[triangles.window] = window.view(triangles.rows, triangles.columns)
     return found
 
 
@@ -217,41 +216,37 @@ def _project(
 
 def _draw(triangles: _Triangles) -> Raster:
     """Find the nearest triangle of every pixel, and the point on it."""
-    device = triangles.corners.device
+    device = triangles.x.device
     face_index = torch.full((triangles.height, triangles.width), -1, dtype=torch.int64, device=device)
     depth = torch.full((triangles.height, triangles.width), torch.inf, device=device)
     barycentric = torch.zeros((triangles.height, triangles.width, 3), device=device)
-    winner = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
-    columns = [[side.contiguous() for side in corner.unbind(1)] for corner in triangles.corners.unbind(1)]
-    for seen in (winner >= 0).nonzero()[:, 0].split(MAX_POINTS_AT_ONCE):
-        triangle = winner.index_select(0, seen)
+    pixels = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
+    planes = [*triangles.x, *triangles.y, *triangles.z]
+    for seen, triangle in zip(*(each.split(MAX_POINTS_AT_ONCE) for each in pixels), strict=True):
         row, column = torch.div(seen, triangles.columns, rounding_mode="floor"), seen % triangles.columns
-        centres = (column + 0.5, row + 0.5)
-        corners = [[side.index_select(0, triangle) for side in corner] for corner in columns]
-        weights, z = _surface_weights(
-            [[side - centre for side, centre in zip(corner, centres, strict=True)] for corner in corners],
-            triangles.z.index_select(0, triangle),
-        )
+        corners = [plane.index_select(0, triangle) for plane in planes]
+        right, down = column + 0.5, row + 0.5
+        x, y = [each - right for each in corners[:3]], [each - down for each in corners[3:6]]
+        weights, z = _surface_weights(x, y, torch.stack(corners[6:]))
         place = (row + triangles.top) * triangles.width + column + triangles.left
         face_index.view(-1)[place] = triangles.ids.index_select(0, triangle)
-        barycentric.view(-1, 3)[place] = weights
+        barycentric.view(-1, 3)[place] = weights.T
         depth.view(-1)[place] = z
     return Raster(face_index, depth, barycentric)
 
 
 def _spans(triangles: _Triangles) -> _Spans:
     """Cut triangles into runs of pixels."""
-    corners, z, area = triangles.corners, triangles.z, triangles.area
+    corner_x, corner_y, area = triangles.x, triangles.y, triangles.area
     # 1/z is affine over the image: its gradient from the corners, in the frame of corner 0
-    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    near = 1 / z
-    da, db = near[:, 1] - near[:, 0], near[:, 2] - near[:, 0]
-    slope_x = (da * b[:, 1] - db * a[:, 1]) / area
-    slope_y = (db * a[:, 0] - da * b[:, 0]) / area
+    near = 1 / triangles.z
+    (ax, bx), (ay, by), (da, db) = (each[1:] - each[0] for each in (corner_x, corner_y, near))
+    slope_x = (da * by - db * ay) / area
+    slope_y = (db * ax - da * bx) / area
 
     # edges always run from the upper to the lower end, so that neighbours compute the same bits for a shared one
-    order = corners[:, :, 1].argsort(1)
-    sorted_x, sorted_y = (corners[:, :, axis].gather(1, order).unbind(1) for axis in (0, 1))
+    order = corner_y.T.argsort(1).T
+    sorted_x, sorted_y = corner_x.gather(0, order), corner_y.gather(0, order)
     first = _first_centre(sorted_y[0], triangles.rows)
     tri, step = _expand(_first_centre(sorted_y[2], triangles.rows) - first)
     row = first.index_select(0, tri) + step
@@ -268,18 +263,17 @@ def _spans(triangles: _Triangles) -> _Spans:
 
     keep = (length > 0).nonzero()[:, 0]
     tri, row, left, y, length = (each.index_select(0, keep) for each in (tri, row, left, y, length))
-    (start_x, start_y), start_near = corners[:, 0].unbind(1), near[:, 0]
-    x, y = left + 0.5 - start_x.contiguous().index_select(0, tri), y - start_y.contiguous().index_select(0, tri)
+    x, y = left + 0.5 - corner_x[0].index_select(0, tri), y - corner_y[0].index_select(0, tri)
     slope_x, slope_y = slope_x.index_select(0, tri), slope_y.index_select(0, tri)
-    nearness = start_near.contiguous().index_select(0, tri) + slope_x * x + slope_y * y
+    nearness = near[0].index_select(0, tri) + slope_x * x + slope_y * y
     # a sliver's gradient is ill-conditioned, but no point of a triangle is outside its corners' depths
-    nearness = torch.maximum(nearness, near.amin(1).index_select(0, tri))
-    nearness = torch.minimum(nearness, near.amax(1).index_select(0, tri))
+    nearness = torch.maximum(nearness, near.amin(0).index_select(0, tri))
+    nearness = torch.minimum(nearness, near.amax(0).index_select(0, tri))
     return _Spans(tri, row * triangles.columns + left, length, nearness.float(), slope_x.float())
 
 
-def _nearest_triangles(spans: _Spans, num_pixels: int) -> Tensor:
-    """Return the nearest triangle of each pixel, -1 for none; equal depths go to the lowest index. [num_pixels]"""
+def _nearest_triangles(spans: _Spans, num_pixels: int) -> tuple[Tensor, Tensor]:
+    """Return the pixels that see a triangle, and the nearest one of each. [N]; equal depths go to the lowest index."""
     # positive floats sort like their bit patterns: nearness above, triangle below makes one integer to maximise
     best = torch.full((num_pixels,), -1, dtype=torch.int64, device=spans.start.device)
     for part in _chunks(spans.length):
@@ -290,18 +284,18 @@ def _nearest_triangles(spans: _Spans, num_pixels: int) -> Tensor:
         )
         key = ((near + slope * step).clamp_min_(0).view(torch.int32).long() << 32) + rank
         best.scatter_reduce_(0, start + step, key, "amax")
-    return torch.where(best < 0, best, MAX_TRIANGLE - (best & MAX_TRIANGLE))
+    seen = (best >= 0).nonzero()[:, 0]
+    return seen, MAX_TRIANGLE - (best.index_select(0, seen) & MAX_TRIANGLE)
 
 
-def _surface_weights(corners: Sequence[Sequence[Tensor]], z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return perspective-correct weights [N, 3] and depth [N] at the origin, of three corners (x, y) and z [N, 3]."""
-    (ax, ay), (bx, by), (cx, cy) = corners
+def _surface_weights(x: Sequence[Tensor], y: Sequence[Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return perspective-correct weights [3, N] and depth [N] at the origin, of three corners: x, y [N], z [3, N]."""
+    (ax, bx, cx), (ay, by, cy) = x, y
     weights = torch.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])  # areas opposite each corner
     weights = weights * weights.sum(0).sign()
-    z = z.T
     weights = weights.clamp_min_(0).div_(z)
     weights = weights.div_(weights.sum(0).clamp_min_(1e-300))
-    return weights.float().T, (weights * z).sum(0).float()
+    return weights.float(), (weights * z).sum(0).float()
 
 
 def _first_centre(x: Tensor, limit: int) -> Tensor:

@@ -121,7 +121,7 @@ def compute_view(
     reduced = camera.resized(min(1.0, config.image_px / max(camera.width, camera.height)))
     raster = rasterize(vertices, faces, reduced, cull_backfaces=True)
     size = (reduced.width, reduced.height)
-    coverage = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    coverage = np.asarray(cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_AREA), np.uint8)
     scale = (reduced.width / camera.width, reduced.height / camera.height)
     return view_from_raster(raster, faces.cpu().numpy(), neighbours, bind_vertices, reduced, coverage, scale, config)
 
@@ -156,17 +156,18 @@ def view_from_raster(
         return View(empty, empty, np.zeros(len(bind_vertices), bool), 0, 0, scale, pixel_angle, config)
     rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    drawn, depth, face_index = drawn[box], depth[box], face_index[box]
+    drawn, depth = drawn[box], depth[box]
+    pixel = np.flatnonzero(drawn)
+    face, weights = face_index[box].ravel()[pixel], raster.barycentric.cpu().numpy()[box].reshape(-1, 3)[pixel]
 
     # what lies just behind the surface (gums behind lips) passes the depth test, but is far along the surface
-    seen: NDArray[np.bool_] = np.zeros(len(bind_vertices), bool)
-    seen[faces[np.unique(face_index[drawn])]] = True
-    seen = dilated(seen, neighbours, config.rings)
+    shown, near = (np.zeros(len(each), bool) for each in (faces, bind_vertices))
+    shown[face] = True
+    near[faces[shown]] = True
+    seen = dilated(near, neighbours, config.rings)
 
-    points = np.zeros((*drawn.shape, 3), np.float32)
-    weights = raster.barycentric.cpu().numpy()[box][drawn]
-    points[drawn] = np.einsum("nk,nkc->nc", weights, bind_vertices[faces[face_index[drawn]]])
-    jump = max(config.jump_m, config.min_jump_px * pixel_angle * float(np.median(depth[drawn])))
+    jump = max(config.jump_m, config.min_jump_px * pixel_angle * float(np.median(depth.ravel()[pixel])))
+    points = _interpolated(bind_vertices[faces], face, weights, pixel, drawn.shape)
     usable = drawn & (mask[box] > config.min_mask) & ~_occlusion_edges(points, jump)
     inside = cv2.distanceTransform(np.pad(usable.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     height = len(rows)
@@ -192,16 +193,35 @@ def sample_quality(view: View, vertices: ViewedPoints, reference_depth_m: float)
 
 def viewing_cosine(points: FloatArray, normals: FloatArray) -> FloatArray:
     """Return the cosine between unit normals and the lines of sight. points and normals [..., 3] → [...]"""
-    along = np.einsum("...c,...c->...", points, normals)
-    cosine = -along / np.maximum(np.sqrt(np.einsum("...c,...c->...", points, points)), 1e-9)
+    cosine = -_dot(points, normals) / np.maximum(np.sqrt(_dot(points, points)), 1e-9)
     return np.asarray(cosine, dtype=np.float32)
 
 
+def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the product of vectors. [..., 3] → [...]"""
+    return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2])
+
+
+def _interpolated(
+    corners: FloatArray, face: NDArray[np.int64], weights: FloatArray, pixel: NDArray[np.intp], shape: tuple[int, ...]
+) -> FloatArray:
+    """Return the points that n pixels of an image [h, w] show; 0 in the others. [3, h, w]
+
+    corners of the triangles [F, 3, 3], each pixel's triangle [n], weights of its corners [n, 3], and its place [n].
+    One coordinate after the other is four times as quick as all at once.
+    """
+    planes, parts = np.ascontiguousarray(corners.transpose(2, 1, 0)), np.ascontiguousarray(weights.T)
+    points = np.zeros((3, shape[0] * shape[1]), np.float32)
+    for point, (a, b, c) in zip(points, planes, strict=True):
+        point[pixel] = parts[0] * a.take(face) + parts[1] * b.take(face) + parts[2] * c.take(face)
+    return points.reshape(3, *shape)
+
+
 def _occlusion_edges(points: FloatArray, jump: float) -> NDArray[np.bool_]:
-    """Mark pixels on either side of a jump in the surface. points [h, w, 3] → [h, w]"""
-    edges = np.zeros(points.shape[:2], bool)
-    across, down = np.diff(points, axis=1), np.diff(points, axis=0)
-    across, down = (np.einsum("hwc,hwc->hw", step, step) > jump**2 for step in (across, down))
+    """Mark pixels on either side of a jump in the surface. points [3, h, w] → [h, w]"""
+    edges = np.zeros(points.shape[1:], bool)
+    across, down = np.diff(points, axis=2), np.diff(points, axis=1)
+    across, down = (x * x + y * y + z * z > jump**2 for x, y, z in (across, down))
     edges[:, 1:] |= across
     edges[:, :-1] |= across
     edges[1:] |= down

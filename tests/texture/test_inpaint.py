@@ -8,10 +8,10 @@ from fit_avatar.body.operators import adjacency
 from fit_avatar.texture.inpaint import (
     fill_holes,
     harmonic_interpolation,
-    nearest_inside,
     pad_islands,
     reflected_detail,
 )
+from fit_avatar.texture.texels import nearest_inside
 
 BODY = toy_body()
 ATLAS = Atlas.of(BODY, 128)

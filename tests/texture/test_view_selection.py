@@ -83,6 +83,19 @@ def test_labelling_of_two_labels_is_the_best_of_all() -> None:
         assert found == pytest.approx(best, abs=2e-3)
 
 
+def test_vertices_get_only_labels_that_are_possible() -> None:
+    ring = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 0]])
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        cost, appearance = generator.random((6, 3), np.float32), 0.3 * generator.random((6, 3, 3), np.float32)
+        possible = generator.random((6, 3)) < 0.6
+        possible[np.arange(6), generator.integers(0, 3, 6)] = True
+        high = np.where(possible, cost, 100).astype(np.float32)  # a high cost says the same, but takes longer
+        labels = alpha_expansion(high, ring, appearance, 0.05, possible=possible)
+        assert possible[np.arange(6), labels].all()
+        np.testing.assert_array_equal(labels, alpha_expansion(high, ring, appearance, 0.05))
+
+
 def test_seams_run_where_the_frames_look_the_same() -> None:
     line = np.stack([np.arange(19), np.arange(1, 20)], 1)
     cost = np.zeros((20, 2), np.float32)
