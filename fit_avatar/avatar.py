@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fit_avatar.body import Body, BodyState, Motion, Posed, pose_body
 from fit_avatar.capture import Capture, read_image
+from fit_avatar.errors import BadInputError
 from fit_avatar.export import (
     Style,
     append_animation,
@@ -169,19 +170,21 @@ class Avatar:
                 (with it: :func:`fit_avatar.export.write_people_snapshot`, which takes pictures).
             extras: of "bvh", "usd", "amass", "vrm" and "lods", see :func:`fit_avatar.export.write_extra`.
             style: names of joints, bind pose, axis that is up and unit.
-            normal_map: also write folds finer than the mesh, read from the texture's shading.
+            normal_map: also write folds finer than the mesh; the avatar must have been fitted with ``normal_map``.
             force: also write over files of the folder that this package did not write.
 
         Raises:
-            BadInputError: a file is there already and is not this package's, the disk is full, or the folder cannot be
-                written to.
+            BadInputError: a file is there already and is not this package's, the disk is full, the folder cannot be
+                written to, or a normal map is wanted of an avatar without folds.
             MissingDependencyError: an optional package that an extra needs is not installed.
         """
         folder = Path(folder)
         painted = self.image if self.image is not None else np.full((64, 64, 3), 180, np.uint8)
         displacement = None
-        if normal_map and self.texture is not None:
-            displacement = find_displacement(self.texture, self.body, self.state, self.capture.frame_indices)
+        if normal_map:
+            if self.texture is None or self.texture.relief is None:
+                raise BadInputError("a normal map needs folds read from the pictures: fit with normal_map=True")
+            displacement = find_displacement(self.texture.relief, self.body, self.state)
         avatar = (
             folder, self.body, self.state, self.capture, painted, style, displacement, self.every_frame,
             self.blendshape_weights,

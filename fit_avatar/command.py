@@ -85,8 +85,8 @@ def run(
     schedule = as_schedule(schedule.with_garment(config.garment), init=config.init)
     known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
-        schedule, config.height_m, config.texture_size, config.delight, every_frame=config.motion == "every",
-        other_motion=_other_motion(config), shoes=config.shoes, known=known,
+        schedule, config.height_m, config.texture_size, config.delight, config.normal_map,
+        every_frame=config.motion == "every", other_motion=_other_motion(config), shoes=config.shoes, known=known,
     )  # fmt: skip
     source = replace(source_of(config), people=people)
     if config.append and known is not None:

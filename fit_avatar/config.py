@@ -117,8 +117,8 @@ class Config:
     delight: bool = False
     """Remove the lighting of the clip from the texture, as far as the turn separates it from the colours."""
     normal_map: bool = False
-    """Also write a normal map: folds finer than the mesh, read from the shading, and in levels of detail what was lost
-    with their triangles."""
+    """Also write a normal map: folds finer than the mesh, read from how shading changes over the turn, and in levels of
+    detail what was lost with their triangles."""
     num_betas: int = 10
     """How many coefficients describe the body's shape, up to 16."""
     export: tuple[

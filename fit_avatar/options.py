@@ -28,6 +28,8 @@ class Options:
     """Side of the texture in pixels; 0 leaves it out."""
     delight: bool = False
     """Remove the lighting of the clip from the texture, as far as the turn separates it from the colours."""
+    normal_map: bool = False
+    """Also read folds from the shading, for a normal map."""
     check: bool = True
     """Compare the avatar with what was observed: an error if they clearly disagree, warnings of what is uncertain."""
     all_sides: bool = True

@@ -46,7 +46,7 @@ from fit_avatar.report import (
 from fit_avatar.solvers import ClipState, SolveSummary
 from fit_avatar.solvers.summary import TermValue
 from fit_avatar.stages import compared, ears_looked_at, expressive, judged, moving, painted, shod, textured
-from fit_avatar.texture import Texture
+from fit_avatar.texture import Relief, Texture
 from fit_avatar.visibility import FrameViews
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ Watch = Callable[[Body, BodyState], None]
 """Is shown the body after every action of the schedule."""
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
-    Agreement, Quality, Texture, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
+    Agreement, Quality, Texture, Relief, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
     Cast, CutOff, Garment,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""

@@ -177,12 +177,12 @@ class _Written:
     def _displacement(self) -> Any:
         """Return folds finer than the mesh, if they were asked for."""
         avatar = self.avatar
-        if not self.config.normal_map or avatar.texture is None:
+        if avatar.texture is None or avatar.texture.relief is None:
             return None
         depends_on = {
             "texture": self.made.keys["texture"], "code": code_identity("fit_avatar.texture.displacement"),
         }  # fmt: skip
-        given = (avatar.texture, avatar.body, avatar.state, avatar.capture.frame_indices)
+        given = (avatar.texture.relief, avatar.body, avatar.state)
         return self.runner.run("displacement", depends_on, lambda advance: find_displacement(*given)).value
 
     def preview(self) -> tuple[Path, ...]:

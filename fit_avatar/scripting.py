@@ -41,6 +41,7 @@ def fit_video(
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
     delight: bool = False,
+    normal_map: bool = False,
     shoes: Literal["auto", "yes", "no"] = "auto",
     check: bool = True,
     every_frame: bool = True,
@@ -69,6 +70,7 @@ def fit_video(
         terms: further terms of your own, in every solve for poses or betas.
         texture_size: side of the texture; None leaves it out.
         delight: remove the lighting of the clip from the texture, as far as the turn separates it from the colours.
+        normal_map: also read folds from the shading, for :meth:`Avatar.save` with ``normal_map``.
         shoes: whether the person wears shoes or socks; ``auto`` looks whether the feet have the face's colour.
         check: compare the avatar with the clip: an error if they clearly disagree, warnings of what is uncertain.
         every_frame: find a pose for every frame of the clip (``Avatar.motion``), also for those that are not fitted.
@@ -86,7 +88,15 @@ def fit_video(
     plan = as_schedule(schedule or usual_preset(0), terms, init)
     other = as_schedule("motion", terms, init) if schedule is None else None
     options = Options(
-        plan, height_m, texture_size or 0, delight, check, every_frame=every_frame, other_motion=other, shoes=shoes
+        plan,
+        height_m,
+        texture_size or 0,
+        delight,
+        normal_map,
+        check,
+        every_frame=every_frame,
+        other_motion=other,
+        shoes=shoes,
     )
     return _fit_source(source, options, body, device, progress)
 
@@ -161,6 +171,7 @@ def fit_images(
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
     delight: bool = False,
+    normal_map: bool = False,
     check: bool = True,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
@@ -174,7 +185,9 @@ def fit_images(
         pose_model=pose_model,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(len(images)), terms, init)
-    return _fit_source(source, Options(plan, height_m, texture_size or 0, delight, check), body, device, progress)
+    return _fit_source(
+        source, Options(plan, height_m, texture_size or 0, delight, normal_map, check), body, device, progress
+    )
 
 
 def fit_capture(
@@ -188,6 +201,7 @@ def fit_capture(
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
     delight: bool = False,
+    normal_map: bool = False,
     check: bool = True,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
@@ -205,11 +219,12 @@ def fit_capture(
         terms: further terms.
         texture_size: side of the texture; None leaves it out.
         delight: remove the lighting from it.
+        normal_map: also read folds from the shading.
         check: compare the avatar with the capture.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
     """
-    options = Options(as_schedule(schedule, terms, init), height_m, texture_size or 0, delight, check)
+    options = Options(as_schedule(schedule, terms, init), height_m, texture_size or 0, delight, normal_map, check)
     runner = Runner(None, Callback(progress))
     if isinstance(pictures, Iterator):
         pictures = list(pictures)

@@ -115,10 +115,11 @@ def painted(
 
     def paint(advance: Advance) -> Texture:
         given = (avatar.body, avatar.state, avatar.capture, pictures)
-        return bake(*given, size, under("texture", advance), delight, views)
+        return bake(*given, size, under("texture", advance), delight, views, relief=options.normal_map)
 
     code = code_identity("fit_avatar.texture.bake")
-    stage = runner.run("texture", {"fit": keys["fit"], "size": size, "delight": delight, "code": code}, paint)
+    depends_on = {"fit": keys["fit"], "size": size, "delight": delight, "relief": options.normal_map, "code": code}
+    stage = runner.run("texture", depends_on, paint)
     keys["texture"] = stage.key
     return replace(avatar, texture=stage.value)
 

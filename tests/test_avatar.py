@@ -39,7 +39,8 @@ def avatar(clip, quick):
     seen = []
     found = fit_video(
         clip.folder / "video.mp4", camera=CAMERA, height_m=clip.height_m, schedule=quick, texture_size=128,
-        terms=[Term(stays_near, 1e-6, data={"depth_m": 2.9})], progress=lambda *step: seen.append(step), **given,
+        normal_map=True, terms=[Term(stays_near, 1e-6, data={"depth_m": 2.9})],
+        progress=lambda *step: seen.append(step), **given,
     )  # fmt: skip
     assert {"pose from keypoints", "texture"} <= {label for label, *_ in seen}
     return found
@@ -67,6 +68,9 @@ def test_its_folds_are_saved(avatar, tmp_path):
     files = avatar.save(tmp_path, normal_map=True)
     assert tmp_path / "avatar_normal.png" in files
     assert "norm avatar_normal.png" in (tmp_path / "avatar.mtl").read_text()
+    flat = replace(avatar, texture=replace(avatar.texture, relief=None))
+    with pytest.raises(BadInputError, match="fit with normal_map=True"):
+        flat.save(tmp_path, normal_map=True)
 
 
 def test_it_is_saved(avatar, tmp_path):

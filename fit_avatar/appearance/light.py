@@ -62,17 +62,7 @@ class Light:
 
     def shading(self, normals: FloatArray) -> FloatArray:
         """Return the factor on the albedo for unit normals. [..., 3] → [..., 3]"""
-        return np.asarray(np.maximum(_harmonics(normals) @ self.coefficients, self.min_shading), dtype=np.float32)
-
-    def log_gradient(self, normals: FloatArray) -> FloatArray:
-        """Return the gradient, to the normal, of the logarithm of the channels' mean shading. [..., 3] → [..., 3]"""
-        _, *c = self.coefficients.mean(axis=1)
-        x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
-        along_x = c[0] + c[3] * y + c[5] * z + 2 * c[6] * x
-        along_y = c[1] + c[3] * x + c[4] * z - 2 * c[6] * y
-        along_z = c[2] + c[4] * y + c[5] * x + 6 * c[7] * z
-        gradient = np.stack([along_x, along_y, along_z], axis=-1) / self.shading(normals).mean(axis=-1)[..., None]
-        return np.asarray(gradient, dtype=np.float32)
+        return np.asarray(np.maximum(harmonics(normals) @ self.coefficients, self.min_shading), dtype=np.float32)
 
 
 def lighting_normals(normals: FloatArray, neighbours: csr_matrix, config: LightConfig = LIGHT) -> FloatArray:
@@ -103,7 +93,7 @@ def estimate_light(
     frame, point = np.nonzero(weight[:, ::step] > 0)
     sample_weight = weight[:, ::step][frame, point].astype(np.float64)
     colour = colours[:, ::step][frame, point].astype(np.float64)
-    basis = _harmonics(normals[:, ::step][frame, point]).astype(np.float64)
+    basis = harmonics(normals[:, ::step][frame, point]).astype(np.float64)
     light = Light.uniform().coefficients.astype(np.float64)
     exposure: NDArray[np.float64] = np.ones((num_frames, 3))
     if not len(frame):
@@ -149,7 +139,7 @@ def mean_shading(light: Light, normals: FloatArray, cosine: FloatArray, config: 
     return above / below
 
 
-def _harmonics(normals: FloatArray) -> FloatArray:
+def harmonics(normals: FloatArray) -> FloatArray:
     """Return the nine polynomials; their usual factors are inside the coefficients. [..., 3] → [..., 9]"""
     x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
     return np.stack([np.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], axis=-1)

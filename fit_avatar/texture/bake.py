@@ -34,6 +34,7 @@ from fit_avatar.texture.detail import KeyFrame, paint_detail
 from fit_avatar.texture.face import FacePainter
 from fit_avatar.texture.hands import hand_outliers
 from fit_avatar.texture.inpaint import Origin, inpaint_unseen, pad_islands
+from fit_avatar.texture.relief import Relief, find_relief
 from fit_avatar.texture.texels import nearest_inside
 from fit_avatar.texture.view_selection import select_key_frames, select_portrait, select_views
 from fit_avatar.visibility.frame_views import FrameViews
@@ -55,6 +56,8 @@ class Texture:
     light: Light
     """The light of the clip, in camera coordinates."""
     shading: FloatArray  # [V, 3] light that the image still holds, at each vertex
+    relief: Relief | None = None
+    """What the frames tell of folds, if that was asked for."""
 
     @property
     def seen_fraction(self) -> float:
@@ -72,6 +75,7 @@ def bake(
     delight: bool = False,
     frame_views: FrameViews | None = None,
     config: TextureConfig = TEXTURE,
+    relief: bool = False,
 ) -> Texture:
     """Paint the body's texture from a video.
 
@@ -86,6 +90,7 @@ def bake(
         delight: remove the light as far as it was estimated, instead of keeping each part's mean shading.
         frame_views: what the frames show of the body, where others use it, too.
         config: settings of every step.
+        relief: also read folds from the shading, for :func:`find_displacement`.
 
     Raises:
         BadInputError: a frame's size differs from the camera's, there is not one pose for each frame, or the body has
@@ -107,6 +112,8 @@ def bake(
         samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
     lighting = ClipLighting.of(geometry, samples, frame_views.neighbours, area if delight else None, config.light)
     mean = samples.mean.merge(lighting.factors)
+    surface = geometry.normals, frame_views.neighbours
+    folds = find_relief(body, state, samples.mean, *surface, config.relief) if relief else None
     crops = {t: crop for t, crop in samples.crops.items() if t in selected}
     key_frames = _key_frames(body, geometry, crops, lighting, capture, mean[0], config)
     tick()
@@ -140,6 +147,7 @@ def bake(
         gains=lighting.gains,
         light=lighting.light,
         shading=lighting.shading,
+        relief=folds,
     )
 
 

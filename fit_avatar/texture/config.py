@@ -11,6 +11,7 @@ from fit_avatar.texture.detail import DETAIL, DetailConfig
 from fit_avatar.texture.face_config import FACE, FaceConfig
 from fit_avatar.texture.hands import HANDS, HandsConfig
 from fit_avatar.texture.inpaint import INPAINTING, InpaintingConfig
+from fit_avatar.texture.relief import RELIEF, ReliefConfig
 from fit_avatar.texture.view_selection import VIEW_SELECTION, ViewSelectionConfig
 
 
@@ -33,6 +34,7 @@ class TextureConfig:
     hands: HandsConfig = HANDS
     face: FaceConfig = FACE
     inpainting: InpaintingConfig = INPAINTING
+    relief: ReliefConfig = RELIEF
 
 
 TEXTURE = TextureConfig()
