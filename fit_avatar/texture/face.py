@@ -198,7 +198,7 @@ class FacePainter:
         """Return how far a frame shows the vertices from where they are projected; 0 off the face. [V, 2]"""
         on = np.flatnonzero(self.weight > 0)
         found = face_shift(
-            self.points, with_lids(capture.point_sets[FACE_468][t], self.config.warp), geometry.vertices[t],
+            self.points.features(), with_lids(capture.point_sets[FACE_468][t], self.config.warp), geometry.vertices[t],
             self.body.faces.cpu().numpy(), capture.camera, geometry.pixels[t, on], self.config.warp,
         )  # fmt: skip
         if found is None:
