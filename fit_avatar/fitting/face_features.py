@@ -41,7 +41,9 @@ class FaceFeaturesConfig:
     neck_rad: float = 0.035
     """How far a frame's neck is turned wrongly …"""
     head_rad: float = 0.052
-    """… and its head against the neck."""
+    """… and its head against the neck …"""
+    nod_rad: float = 0.01
+    """… and either up or down: in all frames alike that would look as features that lie higher or lower."""
     noise_m: float = 0.0034
     """Noise of a point in a frame; neighbours err together."""
     scale_m: float = 0.004
@@ -139,7 +141,8 @@ def _turned(rest: Tensor, there: Tensor) -> Tensor:
     u, _, vt = torch.linalg.svd(mixed)
     flip = torch.ones_like(mixed[:, 0])
     flip[:, 2] = torch.linalg.det(u @ vt).sign()
-    return (u * flip[:, None]) @ vt
+    turned: Tensor = (u * flip[:, None]) @ vt
+    return turned
 
 
 def _good_frames(there: Tensor, turned: Tensor, detected: Tensor, config: FaceFeaturesConfig) -> Tensor:
@@ -181,7 +184,7 @@ def _solved(
     focal = there.new_tensor([camera.fx, camera.fy])
     slopes = (detected[..., :2] - there.new_tensor([camera.cx, camera.cy])) / focal
     middle = there.mean(1)
-    held = there.new_tensor([config.neck_rad] * 3 + [config.head_rad] * 3) ** -2
+    held = _held(turned, config)
     shift, turns = torch.zeros_like(surface.places), there.new_zeros(frames, 6)
     for _ in range(config.rounds):
         turn, moved = _moved(turns, middle, pivots)
@@ -199,9 +202,9 @@ def _solved(
         by_turn = torch.cat([-by_point @ arm for arm in arms], -1)  # [T, N, 2, 6]
         by_shift = by_point @ (turn @ turned)[:, None]  # [T, N, 2, 3]
         weighed = sure[..., None, None]
-        own = torch.einsum("tnia,tnib->tab", weighed * by_turn, by_turn) + torch.diag(held)
+        own = torch.einsum("tnia,tnib->tab", weighed * by_turn, by_turn) + held
         mixed = torch.einsum("tnia,tnib->tanb", by_turn, weighed * by_shift).reshape(frames, 6, size)
-        right = torch.einsum("tnia,tni->ta", weighed * by_turn, error) + held * turns
+        right = torch.einsum("tnia,tni->ta", weighed * by_turn, error) + (held @ turns[..., None])[..., 0]
         blocks = torch.einsum("tnia,tnib->nab", weighed * by_shift, by_shift)
         whole = precision + torch.block_diag(*blocks)
         gradient = torch.einsum("tnia,tni->na", weighed * by_shift, error).flatten() + precision @ shift.flatten()
@@ -211,6 +214,15 @@ def _solved(
         turns = turns - solved[..., -1] - solved[..., :-1] @ step
         shift = shift + step.view_as(shift)
     return shift
+
+
+def _held(turned: Tensor, config: FaceFeaturesConfig) -> Tensor:
+    """Return the precision of each frame's turns of neck and head, in the camera's axes. [T, 6, 6]"""
+    usual = turned.new_tensor([[config.nod_rad] + 2 * [side] for side in (config.neck_rad, config.head_rad)])
+    held = turned.new_zeros(len(turned), 6, 6)
+    for k, precision in enumerate(usual**-2):
+        held[:, 3 * k : 3 * k + 3, 3 * k : 3 * k + 3] = turned @ torch.diag(precision) @ turned.transpose(1, 2)
+    return held
 
 
 def _moved(turns: Tensor, middle: Tensor, pivots: Tensor) -> tuple[Tensor, Tensor]:
