@@ -73,6 +73,8 @@ COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
         "match the surface in the pictures": Cost(fixed=0.5, frame=0.053),
         "pose from the pictures": Cost(frame=0.018),
         "shape from every frame": Cost(fixed=0.3, frame=0.009),
+        "features of the face": Cost(fixed=0.5),
+        "head from its face": Cost(frame=0.012),
         "pose from keypoints and directions": Cost(frame=0.028),
         "pose and shape from keypoints": Cost(frame=0.041),
         "agreement": Cost(frame=0.008),

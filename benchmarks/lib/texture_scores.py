@@ -90,7 +90,7 @@ def onto_face(
         return None
     rows, columns = np.nonzero(window)
     places = np.stack([columns, rows], 1).astype(np.float32) + 0.5
-    shift = face_shift(points, found[t], vertices, body.faces.cpu().numpy(), capture.camera, places)
+    shift = face_shift(points.features(), found[t], vertices, body.faces.cpu().numpy(), capture.camera, places)
     if shift is None:
         return None
     row, column = np.indices(window.shape, dtype=np.float32)

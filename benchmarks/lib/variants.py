@@ -105,7 +105,7 @@ def without_pictures(plan: Schedule) -> Schedule:
     """Leave out the correspondences of the surface in the pictures: outlines and keypoints remain."""
 
     def needs_pictures(action: object) -> bool:
-        return isinstance(action, MatchSurface) or (isinstance(action, Solve) and bool(action.needs))
+        return isinstance(action, MatchSurface) or (isinstance(action, Solve) and "surface_matches" in action.needs)
 
     return replace(plan, actions=tuple(action for action in plan.actions if not needs_pictures(action)))
 

@@ -20,6 +20,13 @@ FILE = Path(__file__).parent / "data" / "face_points.npz"
 NUM_POINTS = 468
 USUAL_SIGMA_M = 0.0025
 """Noise of points that a file tells without one; that of the median point of the default body."""
+NO_FEATURES = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150),
+    *(136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+    *(151, 108, 69, 104, 68, 71, 139, 337, 299, 333, 298, 301, 368),
+)
+"""Of the 468 points, the face's rim and forehead: nothing is to be seen there, so that the detector guesses them; on
+rendered people up to 2 cm below the top of the surface's forehead."""
 _EMBEDDING = {"landmark_indices": ("N",), "lmk_face_idx": ("N",), "lmk_b_coords": ("N", 3)}
 """The arrays of FLAME's and SMPL-X's MediaPipe embedding: which points, in which triangle, where in it."""
 
@@ -57,10 +64,17 @@ class FacePoints:
 
     def every(self, stride: int) -> FacePoints:
         """Return every so many-th of the points, which cover the face as well as all of them do."""
-        some = slice(None, None, stride)
+        return self._chosen(np.arange(0, len(self.index), stride))
+
+    def features(self) -> FacePoints:
+        """Return the points on brows, eyes, nose, cheeks and mouth, without forehead and rim."""
+        return self._chosen(np.flatnonzero(~np.isin(self.index, NO_FEATURES)))
+
+    def _chosen(self, some: NDArray[np.int64]) -> FacePoints:
         rest = self.rest
         if rest is not None:
-            rest = RestingFace(rest.points[some], rest.normals[some], rest.precision[some])
+            which = torch.from_numpy(some).to(rest.points.device)
+            rest = RestingFace(rest.points[which], rest.normals[which], rest.precision[which])
         return FacePoints(self.index[some], self.corners[some], self.weights[some], self.sigma_m[some], rest)
 
     def resting(self, body: Body) -> FacePoints:

@@ -64,9 +64,14 @@ def _facing(posed: Tensor) -> Tensor:
 
 
 def _prepare_face(
-    x: PosedBody, face_points: FacePoints, camera: Camera, in_metres: bool = False, stride: int = 1
+    x: PosedBody,
+    face_points: FacePoints,
+    camera: Camera,
+    in_metres: bool = False,
+    stride: int = 1,
+    features: bool = False,
 ) -> Mapping[str, Any]:
-    found = face_points.every(stride)
+    found = (face_points.features() if features else face_points).every(stride)
     corners = _corners(x, found)
     facing = _facing(x.read_vertices(corners).posed)
     return {
@@ -97,7 +102,8 @@ def face_reprojection(
 ) -> tuple[Tensor, Tensor]:
     """Projected points of the skin minus where the detector finds them in the face.
 
-    With ``stride`` every so many-th point counts: neighbours err together, so that some 100 tell nearly as much.
+    With ``stride`` every so many-th point counts: neighbours err together, so that some 100 tell nearly as much. With
+    ``features`` those of forehead and rim do not count, which the detector guesses.
 
     Args:
         points: corners of the triangles in which the points lie. [..., T, 3 N, 3]

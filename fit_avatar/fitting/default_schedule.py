@@ -15,6 +15,7 @@ from fit_avatar.energies import (
     Term,
     body_height,
     contour_distance,
+    face_reprojection,
     feet_on_floor,
     hand_reprojection,
     head_turn,
@@ -32,6 +33,7 @@ from fit_avatar.fitting.actions import (
     Action,
     ConsensusShape,
     EstimateFocalLength,
+    FitFace,
     Initialise,
     LayGarment,
     MatchSurface,
@@ -66,6 +68,9 @@ show little of a face but its profile, and hair. Earlier, poses rely on a face t
 three rendered clips."""
 HEAD_SCALE_RAD = 0.15
 """Geman–McClure scale of how the head is turned against its face. Chosen on rendered clips."""
+FACE_SIGMA_M, FACE_SCALE_M, FACE_STRIDE = 0.003, 0.006, 4
+"""Noise of a feature of the face in a frame, its Geman–McClure scale, and of the points every so many-th, which then
+count as independent. Chosen on three rendered clips."""
 KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
 ROUNDS = {"fast": 1, "balanced": 3, "best": 5}
 
@@ -193,11 +198,12 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions += [MatchSurface(), _pose_from_pictures()]
         shape = consensus_terms(face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR)
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
+        actions += [FitFace(), _head_from_its_face()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 
-def _pose_from_pictures() -> Solve:
-    """Return the solve that takes what outlines do not show, as turns about a limb's own axis, from the pattern."""
+def _picture_terms() -> tuple[Term, ...]:
+    """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
     terms = tracking_terms(
         keypoint_sigma_m=None,
         keypoint_kernel=4.0,
@@ -212,7 +218,31 @@ def _pose_from_pictures() -> Solve:
         INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,
         GemanMcClure(SURFACE_SCALE_M),
         data={"in_metres": True},
+        optional=True,
+    )
+    return (*terms, surface)
+
+
+def _pose_from_pictures() -> Solve:
+    """Return the solve for what the pictures' pattern shows."""
+    return Solve(
+        "pose from the pictures", _picture_terms(), free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",)
+    )
+
+
+def _head_from_its_face() -> Solve:
+    """Return the solve that turns neck and head so that features lie where each frame shows them."""
+    face = Term(
+        face_reprojection,
+        FACE_SIGMA_M**-2,
+        GemanMcClure(FACE_SCALE_M),
+        data={"in_metres": True, "stride": FACE_STRIDE, "features": True},
     )
     return Solve(
-        "pose from the pictures", (*terms, surface), free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",)
+        "head from its face",
+        (*_picture_terms(), face),
+        free=("body_pose",),
+        optimiser=GaussNewton(4),
+        moving_joints=("neck", "head"),
+        needs=("face_468", "face_points"),
     )

@@ -133,7 +133,7 @@ class FacePainter:
         picture, known = merge_faces(patches, weights, self.config.merge)
         merged, total = np.zeros((len(texels), 3), np.float32), np.zeros(len(texels), np.float32)
         merged[~inside], total[~inside] = window.values(picture), window.values(known)
-        merged[inside], total[inside] = best_of([(c[inside], w[inside]) for c, w in samples])
+        merged[inside], total[inside] = first_of([(c[inside], w[inside]) for c, w in samples])
         return self._put(atlas, texels, merged, total, colours, support)
 
     def fill(self, atlas: Atlas, colours: FloatArray, painted: FloatArray, seen: BoolArray) -> FloatArray:
@@ -198,7 +198,7 @@ class FacePainter:
         """Return how far a frame shows the vertices from where they are projected; 0 off the face. [V, 2]"""
         on = np.flatnonzero(self.weight > 0)
         found = face_shift(
-            self.points, with_lids(capture.point_sets[FACE_468][t], self.config.warp), geometry.vertices[t],
+            self.points.features(), with_lids(capture.point_sets[FACE_468][t], self.config.warp), geometry.vertices[t],
             self.body.faces.cpu().numpy(), capture.camera, geometry.pixels[t, on], self.config.warp,
         )  # fmt: skip
         if found is None:
@@ -233,9 +233,12 @@ class FacePainter:
         return np.asarray(weight * visible, dtype=np.float32), viewed.pixels
 
 
-def best_of(samples: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Return each texel's colour [n, 3] in the frame that shows it best, and its weight there [n]."""
+def first_of(samples: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    """Return each texel's colour [n, 3] in the first frame that shows it, and its weight there [n].
+
+    Nearly all of them come from the best frame: eyes that are made of several frames look several ways.
+    """
     colours, weights = (np.stack(each) for each in zip(*samples, strict=True))
-    best = weights.argmax(axis=0)
-    at = np.arange(len(best))
-    return colours[best, at], weights[best, at]
+    first = (weights > 0).argmax(axis=0)
+    at = np.arange(len(first))
+    return colours[first, at], weights[first, at]

@@ -15,6 +15,7 @@ from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.texture import bake
+from fit_avatar.texture.face import first_of
 from fit_avatar.texture.face_frames import EYELIDS, FACE_HEIGHT, select_face_frames
 from fit_avatar.texture.face_merge import merge_faces
 from fit_avatar.texture.face_misfit import face_misfit
@@ -206,3 +207,11 @@ def test_features_of_the_picture_come_to_lie_on_those_of_the_body(body: Body, in
         wrong = np.abs(texture.image.astype(float) - painted).mean(-1).ravel()[atlas.texel]
         errors[known] = np.median(wrong[front & (texture.origin.ravel()[atlas.texel] == 1)])
     assert errors[True] < 0.6 * errors[False]
+
+
+def test_eyes_come_from_the_best_frame_as_far_as_it_shows_them() -> None:
+    best, other = np.full((3, 3), 10, np.float32), np.full((3, 3), 90, np.float32)
+    seen, more = np.array([0.1, 0.0, 0.1], np.float32), np.array([0.9, 0.9, 0.0], np.float32)
+    colours, weights = first_of([(best, seen), (other, more)])
+    np.testing.assert_allclose(colours[:, 0], [10, 90, 10])
+    np.testing.assert_allclose(weights, [0.1, 0.9, 0.1])

@@ -3,6 +3,7 @@
 from fit_avatar.fitting.actions.action import Action, Context, identity
 from fit_avatar.fitting.actions.choose_hypothesis import ChooseHypothesis
 from fit_avatar.fitting.actions.consensus_shape import ConsensusShape
+from fit_avatar.fitting.actions.fit_face import FitFace
 from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
 from fit_avatar.fitting.actions.initialise import Initialise
 from fit_avatar.fitting.actions.keypoint_noise import MeasureKeypointNoise
@@ -19,6 +20,7 @@ __all__ = [
     "ConsensusShape",
     "Context",
     "EstimateFocalLength",
+    "FitFace",
     "Initialise",
     "LayGarment",
     "MatchSurface",

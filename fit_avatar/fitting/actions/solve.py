@@ -33,6 +33,8 @@ class Solve:
     optimiser: Optimiser = field(default=GaussNewton())
     frozen_joints: tuple[str, ...] = ()
     """Joints that keep their rotation."""
+    moving_joints: tuple[str, ...] = ()
+    """If any are named, all others keep theirs."""
     needs: tuple[str, ...] = ()
     """Observations without which the solve is left out, such as ``surface_matches``."""
 
@@ -58,7 +60,8 @@ class Solve:
         """Return where the solve ends, from a state and with given observations."""
         clip = state.clip.with_offsets(context.body) if "offsets" in self.free else state.clip
         free = [name for name in self.free if name != "expression" or clip.expression is not None]
-        unknowns = Unknowns.of(context.body, clip, free, frozen_joints=self.frozen_joints)
+        still = [n for n in context.body.joint_names[1:] if self.moving_joints and n not in self.moving_joints]
+        unknowns = Unknowns.of(context.body, clip, free, frozen_joints=(*self.frozen_joints, *still))
         problem = Problem(self.terms, observations)
         return solve(problem, unknowns, optimiser or self.optimiser, context.on_step)
 
@@ -99,6 +102,7 @@ class Solve:
         given = {k: v for k, v in asdict(self.optimiser).items() if not isinstance(v, (bool, dict)) and v is not None}
         options = ", ".join(f"{k}={v:g}" for k, v in given.items())
         frozen = f", but not {', '.join(self.frozen_joints)}" if self.frozen_joints else ""
+        frozen += f", only {', '.join(self.moving_joints)}" if self.moving_joints else ""
         lines = [
             f"{self.name}  [{type(self).__name__} by {type(self.optimiser).__name__}: {options}]",
             f"  free: {', '.join(self.free)}{frozen}",
