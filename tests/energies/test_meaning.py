@@ -82,7 +82,7 @@ def test_a_ponytail_does_not_pull_the_head_across_the_gap(sticks):
     x, camera = posed_body(sticks), replace(CAMERA, fx=600.0, fy=600.0, cx=320.0, cy=320.0, width=640, height=640)
     pixels = camera.project(x.vertices)[0]
     head = sticks.lbs_weights[:, sticks.joint_names.index("head")] > 0.5
-    (left, top), (right, bottom) = (pixels[head].amin(0).int().tolist(), pixels[head].amax(0).int().tolist())
+    top, (right, bottom) = int(pixels[head, 1].amin()), pixels[head].amax(0).int().tolist()
     mask = silhouette(x.vertices[0], sticks.faces, camera).numpy()
     mask[top:bottom, right + 10 : right + 20] = True
     outlines = extract_contours(mask[None], 600)
