@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.constants import numbers
+from fit_avatar.body.hair import may_have_hair_beside
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import blend
@@ -26,7 +27,7 @@ from fit_avatar.energies.projection import inside_image, metres_per_pixel, scale
 from fit_avatar.energies.term import energy
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.threads import in_threads
-from fit_avatar.silhouettes import ContourMatches, Contours, match_contours
+from fit_avatar.silhouettes import ContourMatches, Contours, crosses_outline, match_contours
 
 # -- keypoints ------------------------------------------------------------------------------------------------
 
@@ -153,6 +154,9 @@ def match_outlines(
 ) -> OutlineMatch:
     """Match every outline point to a rim vertex of the posed surface; outside of the picture none has any weight.
 
+    Nor has a match of head, neck or upper trunk with an outline beyond a gap, which is that of hair: a ponytail pulled
+    the face of a head to the back of it. Limbs are left alone: one that is off by its width crosses its own outline.
+
     Args:
         x: the posed body.
         contours: outlines [..., T, C].
@@ -184,5 +188,7 @@ def match_outlines(
     found = list(at_once(match, parts))
     place = torch.cat([m.vertices for m in found])
     matched = vertices.gather(1, place[..., None].expand(*place.shape, 3))
-    seen = torch.cat([m.weights for m in found]) * inside_image(camera.project(matched), camera)
+    ends = camera.project(matched)
+    beyond_a_gap = crosses_outline(ends, flat, may_have_hair_beside(x.body)[chosen[place]])
+    seen = torch.cat([m.weights for m in found]) * inside_image(ends, camera) * ~beyond_a_gap
     return OutlineMatch(contours, chosen[place].unflatten(0, frames), seen.unflatten(0, frames))

@@ -1,17 +1,21 @@
 """Outlines of masks, the viewing cone that they span, and their match to the surface."""
 
 from fit_avatar.silhouettes.contours import CONTOURS, ContourConfig, Contours, away_from, extract_contours
+from fit_avatar.silhouettes.crossing import CROSSING, CrossingConfig, crosses_outline
 from fit_avatar.silhouettes.matching import CONTOUR_MATCHING, ContourMatches, ContourMatchingConfig, match_contours
 from fit_avatar.silhouettes.rays import plane_distance, tangent_planes
 
 __all__ = [
     "CONTOURS",
     "CONTOUR_MATCHING",
+    "CROSSING",
     "ContourConfig",
     "ContourMatches",
     "ContourMatchingConfig",
     "Contours",
+    "CrossingConfig",
     "away_from",
+    "crosses_outline",
     "extract_contours",
     "match_contours",
     "plane_distance",

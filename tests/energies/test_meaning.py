@@ -21,8 +21,9 @@ from fit_avatar.energies.contact import FEET
 from fit_avatar.energies.image import OutlineMatch, match_outlines
 from fit_avatar.energies.surface import shaped_mesh
 from fit_avatar.errors import BadInputError
-from fit_avatar.silhouettes import Contours
+from fit_avatar.silhouettes import Contours, extract_contours
 from fit_avatar.solvers.unknowns import Unknown, Unknowns
+from fit_avatar.visibility import silhouette
 
 
 def posed_body(body, pose=None, frames=1, offsets=None, transl=None, orient=None):
@@ -75,6 +76,22 @@ def test_outlines_do_not_pull_what_is_outside_of_the_picture(body):
     assert torch.equal(whole.vertices, half.vertices)
     assert whole.confidence[0, below].any() and not half.confidence[0, below].any()
     assert torch.equal(whole.confidence[0, ~below], half.confidence[0, ~below]) and half.confidence.any()
+
+
+def test_a_ponytail_does_not_pull_the_head_across_the_gap(sticks):
+    x, camera = posed_body(sticks), replace(CAMERA, fx=600.0, fy=600.0, cx=320.0, cy=320.0, width=640, height=640)
+    pixels = camera.project(x.vertices)[0]
+    head = sticks.lbs_weights[:, sticks.joint_names.index("head")] > 0.5
+    top, (right, bottom) = int(pixels[head, 1].amin()), pixels[head].amax(0).int().tolist()
+    mask = silhouette(x.vertices[0], sticks.faces, camera).numpy()
+    mask[top:bottom, right + 10 : right + 20] = True
+    outlines = extract_contours(mask[None], 600)
+    match = match_outlines(x, outlines, camera, torch.tensor([60.0]), 10**6, 0.0)
+    beside = outlines.points[0, :, 0] > right + 8
+    beside &= (outlines.points[0, :, 1] > top + 8) & (outlines.points[0, :, 1] < bottom - 8)
+    pulled = head[match.vertices[0]] & (match.confidence[0] > 0)
+    assert (head[match.vertices[0]] & beside).any() and not (pulled & beside).any()
+    assert pulled.any()
 
 
 def test_only_named_keypoints_count(body):
