@@ -72,8 +72,11 @@ class Palette:
     def labels(self, image: Image) -> NDArray[np.uint8]:
         """Return each pixel's cluster. [h, w, 3] → [h, w]"""
         bits = self.config.bits
-        q = (image >> (8 - bits)).astype(np.int32)
-        return np.asarray(self.table[(q[..., 0] << (2 * bits)) | (q[..., 1] << bits) | q[..., 2]])
+        blue, green, red = np.moveaxis(image >> (8 - bits), -1, 0)  # kept as bytes: quicker than converting all first
+        place = blue.astype(np.int32) << (2 * bits)
+        place |= green.astype(np.int32) << bits
+        place |= red
+        return np.asarray(self.table.take(place))
 
     def clip_log_ratio(self) -> NDArray[np.float32]:
         """Return each cluster's log ratio person / background over the clip, zero where it is indecisive. [K]"""

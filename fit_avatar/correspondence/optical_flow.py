@@ -125,7 +125,7 @@ def _dense_inverse_search(source: ByteArray, target: ByteArray, sigma: float) ->
 
 
 def _grey(image: ByteArray, inside: BoolArray) -> ByteArray:
-    return np.where(inside, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 0).astype(np.uint8)
+    return np.asarray(cv2.copyTo(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), inside.astype(np.uint8)))
 
 
 def _height_px(drawn: BoolArray) -> int:
@@ -156,6 +156,7 @@ def _mean_difference(a: ByteArray, b: ByteArray, inside: BoolArray, sigma: float
 
 def _local_means(values: Sequence[FloatArray], inside: ByteArray, sigma: float) -> list[FloatArray]:
     """Return the Gaussian-weighted means around each pixel over what is inside; 0 where nothing is. [h, w] each"""
-    stacked = np.stack([np.ones_like(values[0]), *values], axis=-1) * inside[..., None]
+    counted = inside.astype(np.float32)
+    stacked = cv2.merge([counted, *(value * counted for value in values)])
     weight, *totals = cv2.split(cv2.GaussianBlur(stacked, (0, 0), sigma))
     return [np.asarray(total / np.maximum(weight, 1e-2), dtype=np.float32) for total in totals]

