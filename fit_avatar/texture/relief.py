@@ -163,14 +163,14 @@ def _unlit(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the logarithm of n texels' brightness without the light on the fitted surface, and minus its gradient.
 
-    tangents [n, 2, 3] → [K, n], [K, n, 2]
+    tangents [n, 2, 3] → [K, n], [2, K, n]
     """
     shape = len(frames), len(tangents)
-    brightness, gradient = np.empty(shape, np.float32), np.empty((*shape, 2), np.float32)
+    brightness, gradient = np.empty(shape, np.float32), np.empty((2, *shape), np.float32)
     for k, t in enumerate(frames):
         effect = samples.atlas.interpolate(effects[k], part)
         brightness[k] = _log(samples.colours[t][part], config) - light.exposure[k] - effect[:, 0]
-        gradient[k] = -np.einsum("nic,nc->ni", tangents, effect[:, 1:])
+        gradient[:, k] = -np.einsum("nic,nc->in", tangents, effect[:, 1:])
     return brightness, gradient
 
 
@@ -179,27 +179,33 @@ def _over_turn(
 ) -> tuple[FloatArray, FloatArray]:
     """Return information and pull of the slopes. [n, 2, 2], [n, 2]
 
-    brightness [K, n], gradient [K, n, 2], weight [K, n]
+    brightness [K, n], gradient [2, K, n], weight [K, n]
     """
-    prior = (config.noise / config.usual_slope) ** 2 * np.eye(2, dtype=np.float32)
+    prior = (config.noise / config.usual_slope) ** 2
     robust = weight
     for round_ in range(config.rounds):
         total = np.maximum(robust.sum(axis=0), 1e-6)
-        values = brightness - np.einsum("kn,kn->n", robust, brightness) / total
-        rows = gradient - np.einsum("kn,kni->ni", robust, gradient) / total[:, None]
-        weighted = robust[..., None] * rows
-        matrix, target = np.einsum("kni,knj->nij", weighted, rows), np.einsum("kni,kn->ni", weighted, values)
+        values, u, v = (each - _over_frames(robust, each) / total for each in (brightness, *gradient))
+        by_u, by_v = robust * u, robust * v
+        uu, uv, vv = _over_frames(by_u, u), _over_frames(by_u, v), _over_frames(by_v, v)
+        along_u, along_v = _over_frames(by_u, values), _over_frames(by_v, values)
         if round_ < config.rounds - 1:
-            slope = np.linalg.solve(matrix + prior, target[..., None])[..., 0]
-            residual = values - np.einsum("kni,ni->kn", rows, slope)
+            determinant = (uu + prior) * (vv + prior) - uv**2
+            residual = values - ((vv + prior) * along_u - uv * along_v) / determinant * u
+            residual -= ((uu + prior) * along_v - uv * along_u) / determinant * v
             robust = weight / (1 + (residual / config.sigma) ** 2) ** 2
-    change = (matrix[:, 0, 0] + matrix[:, 1, 1]) / total
-    variance = config.noise**2 + config.normal_error**2 * change
-    return matrix / variance[:, None, None], target / variance[:, None]
+    variance = config.noise**2 + config.normal_error**2 * (uu + vv) / total
+    matrix = np.stack([uu, uv, uv, vv], axis=-1).reshape(-1, 2, 2)
+    return matrix / variance[:, None, None], np.stack([along_u, along_v], axis=-1) / variance[:, None]
+
+
+def _over_frames(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the sum of products. [K, n] each → [n]"""
+    return np.asarray(np.einsum("kn,kn->n", a, b), dtype=np.float32)
 
 
 def _log(colours: NDArray[np.uint8], config: ReliefConfig) -> FloatArray:
-    return np.asarray(np.log(colours.sum(axis=-1, dtype=np.float32) + config.dark_level), dtype=np.float32)
+    return np.asarray(np.log(colours.astype(np.float32) @ np.ones(3, np.float32) + config.dark_level), dtype=np.float32)
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

@@ -117,10 +117,18 @@ def test_progress_counts_to_the_end(film: Film) -> None:
     assert calls == [(done, 8) for done in range(1, 9)]
 
 
+def test_folds_are_read_if_they_are_asked_for(film: Film, baked: Texture) -> None:
+    relief = bake(film.body, film.state, film.capture, film.frames, size=64, relief=True).relief
+    assert baked.relief is None and relief is not None
+    assert relief.size == 64 and relief.known.mean() > 0.5 and np.isfinite(relief.pull).all()
+
+
 def test_frames_without_a_person_still_give_a_texture(film: Film) -> None:
     state, capture = first_frames(film, 2)
-    texture = bake(film.body, state, replace(capture, masks=capture.masks & False), film.frames, size=64)
+    empty = replace(capture, masks=capture.masks & False)
+    texture = bake(film.body, state, empty, film.frames, size=64, relief=True)
     assert texture.seen_fraction == 0 and texture.image.std() < 1
+    assert texture.relief is not None and not texture.relief.known.any()
 
 
 def test_wrong_frame_size_is_refused(film: Film) -> None:
