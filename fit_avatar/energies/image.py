@@ -93,9 +93,9 @@ def _counted(only: tuple[str, ...], without: tuple[str, ...]) -> tuple[float, ..
 # -- outlines -------------------------------------------------------------------------------------------------
 
 
-FEWEST_BEYOND, SOME_GAPS = 10, 0.2
-"""Hair hangs where a frame has so many matches beyond a gap, in more than this share of the frames: a rendered ponytail
-had 27 on average in 0.4 of the frames, collars and brims up to 7. Chosen by hand."""
+FEWEST_BEYOND, SOME_GAPS = 3, 0.1
+"""Hair hangs where a frame has so many matches beyond a gap, in more than this share of the frames: they had it in 0.15
+to 0.2 of them with a ponytail, 0.35 to 0.7 with a hat, and at most 0.03 on five clips without gaps beside the neck."""
 MATCHED_FRAMES = 8
 """Frames that are matched at once: what is needed for more does not stay in a CPU's cache."""
 
@@ -196,8 +196,9 @@ def match_outlines(
     place = torch.cat([m.vertices for m in found])
     matched = vertices.gather(1, place[..., None].expand(*place.shape, 3))
     ends, hair = camera.project(matched), may_have_hair_beside(x.body)[chosen[place]]
-    beyond = crosses_outline(ends, flat, hair)
-    seen = torch.cat([m.weights for m in found]) * inside_image(ends, camera) * ~beyond
+    seen = torch.cat([m.weights for m in found]) * inside_image(ends, camera)
+    beyond = crosses_outline(ends, flat, hair & (seen > 0))
+    seen = seen * ~beyond
     if hair_slide_px is not None:
         gaps = (beyond.sum(-1) >= FEWEST_BEYOND).float().unflatten(0, frames).mean(-1)  # share of frames [...]
         hangs = (gaps > SOME_GAPS)[..., None].expand(*frames).flatten()
