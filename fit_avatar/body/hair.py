@@ -8,12 +8,11 @@ from torch import Tensor
 
 from fit_avatar.body.model import Body
 
-JOINTS = ("head", "neck", "spine3")
-"""Hair that is tied or loose hangs from the head to between the shoulder blades."""
+JOINTS = ("head", "neck")
 
 
 @lru_cache(maxsize=4)
 def may_have_hair_beside(body: Body) -> Tensor:
-    """Return which vertices of head, neck and upper trunk hair may hang beside, without arms. bool [V]"""
+    """Return which vertices hair may hang beside: those of head and neck. bool [V]"""
     columns = [i for i, name in enumerate(body.joint_names) if name in JOINTS]
     return body.lbs_weights[:, columns].sum(1) > 0.5

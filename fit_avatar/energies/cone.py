@@ -31,6 +31,9 @@ from fit_avatar.silhouettes import Contours, plane_distance, tangent_planes
 
 GATE = Annealed(0.08, 0.08)
 """Largest distance between an outline point and its rim vertex, in metres."""
+HAIR_SLIDE_M = 0.02
+"""Largest distance along the outline between an outline point and its vertex, at a head with hair that hangs. With no
+bound all of a ponytail pulled the few vertices next to it, which became a spike. Chosen on a rendered ponytail."""
 RIM = 2000
 """Candidates of a frame for the vertices that make its outline."""
 
@@ -70,7 +73,8 @@ class _Unposing:
         cls, x: PosedBody, contours: Contours, camera: Camera, gate_m: float, rim: int, spacing_m: float
     ) -> _Unposing:
         """Match outline points (C a frame) to vertices."""
-        match = match_outlines(x, contours, camera, gate_m / metres_per_pixel(x, camera), rim, spacing_m)
+        size = metres_per_pixel(x, camera)
+        match = match_outlines(x, contours, camera, gate_m / size, rim, spacing_m, HAIR_SLIDE_M / size)
         points = x.body.vertex_points(match.vertices)
         linear, shift = blend(x.skeleton, points.weights)
         none = points.template.new_zeros(())

@@ -94,6 +94,9 @@ def _counted(only: tuple[str, ...], without: tuple[str, ...]) -> tuple[float, ..
 # -- outlines -------------------------------------------------------------------------------------------------
 
 
+FEWEST_BEYOND, SOME_GAPS = 3, 0.1
+"""Hair hangs where a frame has so many matches beyond a gap, in more than this share of the frames: they had it in 0.15
+to 0.2 of them with a ponytail, 0.35 to 0.7 with a hat, and at most 0.03 on five clips without gaps beside the neck."""
 MATCHED_FRAMES = 8
 """Frames that are matched at once: what is needed for more does not stay in a CPU's cache."""
 
@@ -150,12 +153,18 @@ def contour_distance(
 
 
 def match_outlines(
-    x: PosedBody, contours: Contours, camera: Camera, gate_px: Tensor, rim: int, spacing_m: float
+    x: PosedBody,
+    contours: Contours,
+    camera: Camera,
+    gate_px: Tensor,
+    rim: int,
+    spacing_m: float,
+    hair_slide_px: Tensor | None = None,
 ) -> OutlineMatch:
     """Match every outline point to a rim vertex of the posed surface; outside of the picture none has any weight.
 
-    Nor has a match of head, neck or upper trunk with an outline beyond a gap, which is that of hair: a ponytail pulled
-    the face of a head to the back of it. Limbs are left alone: one that is off by its width crosses its own outline.
+    Nor has a match of head or neck with an outline beyond a gap, which is that of hair: a ponytail pulled the face of a
+    head to the back of it. Limbs are left alone: one that is off by its width crosses its own outline.
 
     Args:
         x: the posed body.
@@ -164,6 +173,8 @@ def match_outlines(
         gate_px: largest distance of a match. [..., T]
         rim: candidates in a frame.
         spacing_m: vertices are thinned to about one per this distance; 0 uses all.
+        hair_slide_px: largest distance of a match along the outline at head and neck, where hair hangs: in clips in
+            which enough frames show such gaps. [..., T]
     """
     chosen = x.body.spread_vertices(spacing_m)
     surface, frames = x.surface.detach(), x.joints.shape[:-2]
@@ -188,7 +199,14 @@ def match_outlines(
     found = list(at_once(match, parts))
     place = torch.cat([m.vertices for m in found])
     matched = vertices.gather(1, place[..., None].expand(*place.shape, 3))
-    ends = camera.project(matched)
-    beyond_a_gap = crosses_outline(ends, flat, may_have_hair_beside(x.body)[chosen[place]])
-    seen = torch.cat([m.weights for m in found]) * inside_image(ends, camera) * ~beyond_a_gap
+    ends, hair = camera.project(matched), may_have_hair_beside(x.body)[chosen[place]]
+    seen = torch.cat([m.weights for m in found]) * inside_image(ends, camera)
+    beyond = crosses_outline(ends, flat, hair & (seen > 0))
+    seen = seen * ~beyond
+    if hair_slide_px is not None:
+        gaps = (beyond.sum(-1) >= FEWEST_BEYOND).float().unflatten(0, frames).mean(-1)  # share of frames [...]
+        hangs = (gaps > SOME_GAPS)[..., None].expand(*frames).flatten()
+        (across, down), (right, below) = (flat.points - ends).unbind(-1), flat.normals.unbind(-1)
+        far = (across * below - down * right).abs() > hair_slide_px.flatten()[:, None]
+        seen = seen * ~(hangs[:, None] & hair & far)
     return OutlineMatch(contours, chosen[place].unflatten(0, frames), seen.unflatten(0, frames))

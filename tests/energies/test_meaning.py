@@ -78,20 +78,38 @@ def test_outlines_do_not_pull_what_is_outside_of_the_picture(body):
     assert torch.equal(whole.confidence[0, ~below], half.confidence[0, ~below]) and half.confidence.any()
 
 
-def test_a_ponytail_does_not_pull_the_head_across_the_gap(sticks):
+def head_with_a_ponytail(sticks, gap_px=10):
+    """Return a posed body, its camera, the outline of it and of a strip beside its head, and which points are hers."""
     x, camera = posed_body(sticks), replace(CAMERA, fx=600.0, fy=600.0, cx=320.0, cy=320.0, width=640, height=640)
     pixels = camera.project(x.vertices)[0]
-    head = sticks.lbs_weights[:, sticks.joint_names.index("head")] > 0.5
+    head = sticks.lbs_weights[:, [sticks.joint_names.index(name) for name in ("neck", "head")]].sum(1) > 0.5
     top, (right, bottom) = int(pixels[head, 1].amin()), pixels[head].amax(0).int().tolist()
     mask = silhouette(x.vertices[0], sticks.faces, camera).numpy()
-    mask[top:bottom, right + 10 : right + 20] = True
-    outlines = extract_contours(mask[None], 600)
+    if gap_px:
+        mask[top:bottom, right + gap_px : right + gap_px + 10] = True
+    outlines = extract_contours(mask[None], 800)
+    across, down = outlines.points[0].unbind(-1)
+    return x, camera, outlines, head, (across > right + 8) & (down > top + 8) & (down < bottom - 8)
+
+
+def test_a_ponytail_does_not_pull_the_head_across_the_gap(sticks):
+    x, camera, outlines, head, beside = head_with_a_ponytail(sticks)
     match = match_outlines(x, outlines, camera, torch.tensor([60.0]), 10**6, 0.0)
-    beside = outlines.points[0, :, 0] > right + 8
-    beside &= (outlines.points[0, :, 1] > top + 8) & (outlines.points[0, :, 1] < bottom - 8)
     pulled = head[match.vertices[0]] & (match.confidence[0] > 0)
     assert (head[match.vertices[0]] & beside).any() and not (pulled & beside).any()
     assert pulled.any()
+
+
+@pytest.mark.parametrize(("gap_px", "bound"), [(10, True), (0, False)])
+def test_a_head_with_hair_that_hangs_is_pulled_by_outlines_at_its_side_alone(sticks, gap_px, bound):
+    x, camera, outlines, head, _ = head_with_a_ponytail(sticks, gap_px)
+    anywhere, near = (
+        match_outlines(x, outlines, camera, torch.tensor([60.0]), 10**6, 0.0, slide)
+        for slide in (None, torch.tensor([0.0]))
+    )
+    dropped = (anywhere.confidence > 0) & (near.confidence == 0)
+    assert dropped.any() == bound
+    assert head[near.vertices[dropped]].all()
 
 
 def test_only_named_keypoints_count(body):
