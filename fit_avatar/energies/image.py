@@ -163,8 +163,9 @@ def match_outlines(
 ) -> OutlineMatch:
     """Match every outline point to a rim vertex of the posed surface; outside of the picture none has any weight.
 
-    Nor has a match of head or neck with an outline beyond a gap, which is that of hair: a ponytail pulled the face of a
-    head to the back of it. Limbs are left alone: one that is off by its width crosses its own outline.
+    Nor, where hair hangs, has a match of head or neck with an outline beyond a gap: a ponytail pulled the face of a
+    head to the back of it. Hair hangs in clips in which enough frames show such matches. Limbs are left alone: one that
+    is off by its width crosses its own outline.
 
     Args:
         x: the posed body.
@@ -173,8 +174,7 @@ def match_outlines(
         gate_px: largest distance of a match. [..., T]
         rim: candidates in a frame.
         spacing_m: vertices are thinned to about one per this distance; 0 uses all.
-        hair_slide_px: largest distance of a match along the outline at head and neck, where hair hangs: in clips in
-            which enough frames show such gaps. [..., T]
+        hair_slide_px: largest distance of a match along the outline at head and neck, where hair hangs. [..., T]
     """
     chosen = x.body.spread_vertices(spacing_m)
     surface, frames = x.surface.detach(), x.joints.shape[:-2]
@@ -202,11 +202,10 @@ def match_outlines(
     ends, hair = camera.project(matched), may_have_hair_beside(x.body)[chosen[place]]
     seen = torch.cat([m.weights for m in found]) * inside_image(ends, camera)
     beyond = crosses_outline(ends, flat, hair & (seen > 0))
-    seen = seen * ~beyond
+    gaps = (beyond.sum(-1) >= FEWEST_BEYOND).float().unflatten(0, frames).mean(-1)  # share of frames [...]
+    hangs = (gaps > SOME_GAPS)[..., None].expand(*frames).flatten()[:, None]
+    seen = seen * ~(hangs & beyond)
     if hair_slide_px is not None:
-        gaps = (beyond.sum(-1) >= FEWEST_BEYOND).float().unflatten(0, frames).mean(-1)  # share of frames [...]
-        hangs = (gaps > SOME_GAPS)[..., None].expand(*frames).flatten()
         (across, down), (right, below) = (flat.points - ends).unbind(-1), flat.normals.unbind(-1)
-        far = (across * below - down * right).abs() > hair_slide_px.flatten()[:, None]
-        seen = seen * ~(hangs[:, None] & hair & far)
+        seen = seen * ~(hangs & hair & ((across * below - down * right).abs() > hair_slide_px.flatten()[:, None]))
     return OutlineMatch(contours, chosen[place].unflatten(0, frames), seen.unflatten(0, frames))
