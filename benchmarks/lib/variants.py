@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from fit_avatar.energies import Term, foot_contact
 from fit_avatar.fitting import (
     PRESETS,
     ConsensusShape,
@@ -31,8 +30,6 @@ HELD_BY = {
 """Unknowns that nothing else holds: they stay at their start where the term is left out."""
 FLOOR_SIGMA_M = 0.004
 """How far toes and heels that stand are off the floor, in the variant ``floor``."""
-SLIDE_SIGMA_M = 0.002
-"""How far a standing foot moves from frame to frame, in the variant ``stands``."""
 TRUE_JOINTS = "true-joints"
 """The bound: the schedule with the true joints in 3D added, which takes the truth of a clip."""
 
@@ -91,16 +88,6 @@ def on_floor(plan: Schedule) -> Schedule:
     return plan.with_each(Solve, standing)
 
 
-def standing_still(plan: Schedule) -> Schedule:
-    """Let feet that stand stand still in the same solves, and on one floor."""
-    term = Term(foot_contact, SLIDE_SIGMA_M**-2)
-
-    def still(solve: Solve) -> Solve:
-        return solve.with_terms(term) if set(solve.free) == set(POSE) else solve
-
-    return on_floor(plan).with_each(Solve, still)
-
-
 def without_pictures(plan: Schedule) -> Schedule:
     """Leave out the correspondences of the surface in the pictures: outlines and keypoints remain."""
 
@@ -119,7 +106,6 @@ VARIANTS: dict[str, Change] = {
     "no-late-keypoints": without_late_keypoints,
     "without-pictures": without_pictures,
     "floor": on_floor,
-    "stands": standing_still,
     "smoother": smooth_over(0.02),
     "rougher": smooth_over(0.008),
     "every-frame": lambda plan: plan.with_action("initialise", Initialise()),

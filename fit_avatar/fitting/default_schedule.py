@@ -12,11 +12,13 @@ from typing import Any
 from fit_avatar.energies import (
     Annealed,
     GemanMcClure,
+    Huber,
     Term,
     body_height,
     contour_distance,
     face_reprojection,
     feet_on_floor,
+    foot_contact,
     hand_reprojection,
     head_turn,
     keypoint_bias_prior,
@@ -57,6 +59,12 @@ hand err together, most in how far it tilts from the picture: with more weight t
 clips."""
 FLOOR_SCALE_M = 0.01
 """Geman–McClure scale of how far toes and heels that stand are off the floor. Chosen on two rendered clips."""
+SLIDE_SIGMA_M, SLIDE_SCALE_M = 0.005, 0.02
+"""How far a foot that stands moves between frames, and its Geman–McClure scale: a foot that swings towards the camera
+hardly moves in the picture, and seems to stand. Chosen on three rendered people: with 2 mm it slides less, but the body
+is pulled along."""
+DEVIATION_SCALE_RAD = 0.06
+"""Beyond this a joint is pulled to the clip's mean pose with constant force: legs step. Chosen on the same."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
@@ -84,6 +92,7 @@ def tracking_terms(
     outline_kernel_m: Annealed | None = None,
     outline_options: Mapping[str, Any] | None = None,
     deviation_sigma: float = 0.1,
+    deviation_kernel: float | None = None,
     mean_sigma: float = 0.3,
     turn_sigma: float = 0.02,
     move_sigma_m: float = 0.01,
@@ -91,6 +100,7 @@ def tracking_terms(
     height_sigma_m: float = 0.002,
     hands: bool = False,
     floor_sigma_m: float | None = None,
+    slide_sigma_m: float | None = None,
     head_sigma_rad: float | None = None,
 ) -> tuple[Term, ...]:
     """Return the terms that track a turning person over a clip.
@@ -105,6 +115,8 @@ def tracking_terms(
         outline_kernel_m: its Geman–McClure scale, by default from ten to three times the noise.
         outline_options: further fields of :func:`contour_distance`.
         deviation_sigma: how far a joint strays from the shared mean pose.
+        deviation_kernel: beyond this it is pulled back with constant force, for legs that step and arms that move; None
+            lets the force grow.
         mean_sigma: how far the shared mean pose is from an A-pose.
         turn_sigma: usual change of a joint's angular velocity between frames a thirtieth of a second apart.
         move_sigma_m: usual change of velocity between such frames.
@@ -112,6 +124,7 @@ def tracking_terms(
         height_sigma_m: noise of the given height.
         hands: take the detector's points of hands, where the body has fingers.
         floor_sigma_m: how far toes and heels that stand are off the floor, such as 0.004; None leaves it out.
+        slide_sigma_m: how far a foot that stands moves between frames, such as 0.005; None leaves it out.
         head_sigma_rad: noise of how the face says that the head is turned, such as 0.035; None leaves it out. It helps
             where hair pulls the head, but where only the front of a turn shows the face, its back may follow worse.
     """
@@ -119,7 +132,7 @@ def tracking_terms(
     unit = {"in_noise": True} if sigma is None else {"in_metres": True}
     terms = [
         Term(keypoint_reprojection, (sigma or 1.0) ** -2, GemanMcClure(keypoint_kernel * (sigma or 1.0)), data=unit),
-        Term(pose_deviation, deviation_sigma**-2),
+        Term(pose_deviation, deviation_sigma**-2, None if deviation_kernel is None else Huber(deviation_kernel)),
         Term(mean_pose_prior, mean_sigma**-2),
         Term(rotation_acceleration, turn_sigma**-2),
         Term(translation_acceleration, move_sigma_m**-2),
@@ -142,6 +155,8 @@ def tracking_terms(
         terms.insert(1, outline)
     if floor_sigma_m is not None:
         terms.append(Term(feet_on_floor, floor_sigma_m**-2, GemanMcClure(FLOOR_SCALE_M)))
+    if slide_sigma_m is not None:
+        terms.append(Term(foot_contact, slide_sigma_m**-2, GemanMcClure(SLIDE_SCALE_M)))
     if hands:
         terms.append(hand_term())
     return tuple(terms)
@@ -176,15 +191,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         Solve("pose and shape from outlines", outlines, optimiser=GaussNewton(16)),
         LayGarment(terms=outlines, optimiser=GaussNewton(16)),
     ]
-    pose = tracking_terms(
-        keypoint_sigma_m=None,
-        keypoint_kernel=4.0,
-        outline_sigma_m=0.004,
-        outline_kernel_m=Annealed(0.024, 0.012),
-        outline_options={"gate_m": Annealed(0.06, 0.03)},
-        deviation_sigma=0.06,
-        hands=True,
-    )
+    pose = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03))
     free = (*(name for name in POSE_AND_SHAPE if name != "betas"), "surface_shift")
     for i in range(1, rounds + 1):
         actions.append(ConsensusShape(f"consensus shape {i}/{rounds}"))
@@ -193,7 +200,8 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions.append(Solve(name, terms, free=free, optimiser=GaussNewton(8)))
     actions.append(ConsensusShape("final consensus shape"))
     actions.append(UseAllFrames())
-    actions.append(Solve("pose of every frame", pose, free=POSE, optimiser=GaussNewton(8)))
+    every = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03), steps=True)
+    actions.append(Solve("pose of every frame", every, free=POSE, optimiser=GaussNewton(8)))
     if quality != "fast":
         actions += [MatchSurface(), _pose_from_pictures()]
         shape = consensus_terms(face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR)
@@ -202,17 +210,24 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 
-def _picture_terms() -> tuple[Term, ...]:
-    """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
-    terms = tracking_terms(
+def _pose_terms(outline_kernel_m: Annealed, gate_m: float | Annealed, steps: bool = False) -> tuple[Term, ...]:
+    """Return the terms of poses on the consensus shape; ``steps``: frames are near enough to tell what a foot does."""
+    return tracking_terms(
         keypoint_sigma_m=None,
         keypoint_kernel=4.0,
         outline_sigma_m=0.004,
-        outline_kernel_m=Annealed(0.012, 0.012),
-        outline_options={"gate_m": 0.03},
+        outline_kernel_m=outline_kernel_m,
+        outline_options={"gate_m": gate_m},
         deviation_sigma=0.06,
+        deviation_kernel=DEVIATION_SCALE_RAD if steps else None,
+        slide_sigma_m=SLIDE_SIGMA_M if steps else None,
         hands=True,
     )
+
+
+def _picture_terms() -> tuple[Term, ...]:
+    """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
+    terms = _pose_terms(Annealed(0.012, 0.012), 0.03, steps=True)
     surface = Term(
         surface_reprojection,
         INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,

@@ -1,0 +1,32 @@
+"""Feet that stand while a person turns around."""
+
+import torch
+
+from fit_avatar.fitting import Solve, video_avatar
+from fit_avatar.fitting.actions.solve import POSE
+
+
+def last_solves():
+    return [solve for solve in video_avatar().solves if type(solve) is Solve and set(solve.free) == set(POSE)]
+
+
+def term(name):
+    return next(term for term in last_solves()[-1].terms if term.name == name)
+
+
+def test_both_solves_of_every_frame_hold_standing_feet():
+    assert [solve.name for solve in last_solves()] == ["pose of every frame", "pose from the pictures"]
+    assert all("foot_contact" in [term.name for term in solve.terms] for solve in last_solves())
+
+
+def test_a_foot_that_swings_is_not_held_though_it_seems_to_stand():
+    kernel = term("foot_contact").kernel
+    slides, swings = kernel.weight(torch.tensor(0.005**2)), kernel.weight(torch.tensor(0.08**2))
+    assert slides > 0.8 and swings < 0.01
+
+
+def test_a_leg_that_steps_is_pulled_back_with_constant_force():
+    kernel = term("pose_deviation").kernel
+    force = [float(kernel.weight(torch.tensor(angle**2)) * angle) for angle in (0.03, 0.06, 0.3, 0.6)]
+    assert force[0] < force[1]
+    torch.testing.assert_close(torch.tensor(force[1:]), torch.tensor(force[1]).expand(3))
