@@ -50,6 +50,7 @@ REGIONS = {  # headings, and names in the row's regions
 COLUMNS: dict[str, Column] = {
     **{heading: (lambda row, path=path: row[path[0]][path[1]]) for heading, path in DISTANCES.items()},
     **{heading: (lambda row, name=name: row["regions"].get(name)) for heading, name in REGIONS.items()},
+    "nose °": lambda row: row.get("nose_deg"),
     "slide mm/s": lambda row: row.get("slide_mm_s"),
     "MPJPE": lambda row: row["mpjpe_camera_mm"],
     "root": lambda row: row["mpjpe_root_mm"],

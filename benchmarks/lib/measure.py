@@ -38,6 +38,7 @@ from lib.true_clip import TrueClip
 SAMPLES = 50_000
 LEFT_OUT = 60
 """Frames that were not fitted and whose silhouettes are compared, at most."""
+HEAD = [BODY_25.index(name) for name in ("nose", "left_ear", "right_ear")]
 STANDS_M_S = 0.05
 """A true foot that is slower stands."""
 
@@ -94,6 +95,7 @@ def measure(body: Body, state: BodyState, capture: Capture, truth: TrueClip, sur
     numbers["pa_mpjpe_mm"] = 1000 * pa_mpjpe(ours, theirs)
 
     numbers["slide_mm_s"] = slide(body, state, fitted, truth)
+    numbers["nose_deg"] = nose_error(body, state, fitted, truth)
 
     numbers["iou"] = float(np.mean(overlaps(body, state, fitted, capture, truth)))
     left = np.setdiff1d(np.arange(fitted[0], fitted[-1]), fitted)
@@ -114,6 +116,18 @@ def slide(body: Body, state: BodyState, fitted: NDArray[np.int64], truth: TrueCl
     found, true = (np.linalg.norm(np.diff(feet, axis=0), axis=-1) / seconds for feet in (ours, theirs))
     stands = true < STANDS_M_S
     return 1000 * float(found[stands].mean()) if stands.mean() > LEAST_STANDING else None
+
+
+def nose_error(body: Body, state: BodyState, fitted: NDArray[np.int64], truth: TrueClip) -> float:
+    """Return by how much the way from between the ears to the nose is turned wrongly, in degrees: mean of all frames.
+
+    Coarser than the alignment of faces, since keypoints of two bodies differ, but a head whose face is at its back has
+    no face to align.
+    """
+    points = pose_points(body, state, body.keypoint_points)[:, HEAD].cpu().double().numpy()
+    ways = [each[:, 0] - each[:, 1:].mean(1) for each in (points, truth.keypoints[fitted][:, HEAD])]
+    ours, theirs = (way / np.linalg.norm(way, axis=-1, keepdims=True) for way in ways)
+    return float(np.degrees(np.arccos((ours * theirs).sum(-1).clip(-1, 1))).mean())
 
 
 def shape_distances(body: Body, surfaces: Surfaces) -> list[SurfaceDistance]:

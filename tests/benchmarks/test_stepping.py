@@ -10,7 +10,7 @@ from fit_avatar.body import load_body
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera
 from lib.dressed_person import make_person
-from lib.measure import slide
+from lib.measure import nose_error, slide
 from lib.stepping import SOLES, stepping
 from lib.synthetic_person import NUM_BETAS, make_motion, upwards
 from lib.true_clip import TrueClip
@@ -27,6 +27,12 @@ def turn():
 
 def feet(body, state):
     return pose_points(body, state, body.keypoint_points)[:, SOLES].mean(2)
+
+
+def true_clip(body, state):
+    keypoints = pose_points(body, state, body.keypoint_points).double().numpy()
+    camera = Camera(1.0, 1.0, 0.5, 0.5, 1, 1)
+    return TrueClip(None, camera, 1.7, np.array([0.0, -1.0, 0.0]), {}, keypoints[:, :24], keypoints, FPS)
 
 
 def test_feet_stand_while_they_stand(turn):
@@ -48,11 +54,19 @@ def test_everything_above_the_legs_stays(turn):
 
 def test_sliding_is_measured_where_the_truth_stands(turn):
     body, slid, stepped = turn
-    keypoints = pose_points(body, stepped.state, body.keypoint_points).double().numpy()
-    camera = Camera(1.0, 1.0, 0.5, 0.5, 1, 1)
-    truth = TrueClip(None, camera, 1.7, np.array([0.0, -1.0, 0.0]), {}, keypoints[:, :24], keypoints, FPS)
+    truth = true_clip(body, stepped.state)
     every = np.arange(FRAMES)
     assert slide(body, stepped.state, every, truth) < 30
     assert slide(body, slid, every, truth) > 300
-    moving = replace(truth, keypoints=keypoints + 0.02 * every[:, None, None])
+    moving = replace(truth, keypoints=truth.keypoints + 0.02 * every[:, None, None])
     assert slide(body, slid, every, moving) is None
+
+
+def test_a_face_at_the_back_of_the_head_is_seen(turn):
+    body, _, stepped = turn
+    truth = true_clip(body, stepped.state)
+    every = np.arange(FRAMES)
+    assert nose_error(body, stepped.state, every, truth) < 1e-3
+    pose = stepped.state.body_pose.clone()
+    pose[:, body.joint_names.index("head") - 1] = torch.tensor([0.0, np.pi / 2, 0.0])
+    assert nose_error(body, replace(stepped.state, body_pose=pose), every, truth) > 70
