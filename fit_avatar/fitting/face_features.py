@@ -32,7 +32,7 @@ class FaceFeaturesConfig:
 
     along_m: float = 0.006
     """How far features usually lie beside those of the fitted surface, along it …"""
-    across_m: float = 0.0015
+    across_m: float = 0.0007
     """… and across it, which outlines tell better."""
     smooth_m: float = 0.03
     """Over this distance features shift together."""
