@@ -65,9 +65,11 @@ def test_features_come_to_lie_where_the_person_has_them(body, state, person, nod
     shift = shift_of_features(body, state, POINTS, seen(body, state, person, nods), CAMERA)
     assert shift is not None
     features = POINTS.features()
-    left = features.on((person - shift).double().numpy())
-    assert np.linalg.norm(features.on(person.double().numpy()), axis=1).mean() > 0.003
-    assert np.linalg.norm(left, axis=1).mean() < 0.002
+    whole, left = (
+        np.linalg.norm(features.on(each.double().numpy()), axis=1).mean() for each in (person, person - shift)
+    )
+    assert whole > 0.003
+    assert left < 0.55 * whole  # what is across the surface stays
     assert float(shift[body.template[:, 1] < body.template[:, 1].max() - 0.5].abs().max()) == 0
 
 
