@@ -22,11 +22,8 @@ STDERR = 2
 INTERRUPTED = 130
 REMEDY = ": install the packages of requirements.txt in a new virtual environment"
 ENVIRONMENT = {
-    # PyTorch and NumPy compute in one thread, as what takes long is done for several frames at once in threads of our
-    # own. A second one made the fit of 120 frames take 31 s of the processor instead of 16 s, and hardly less time.
-    "OMP_NUM_THREADS": "1",
-    # Where a user wants more threads, idle ones otherwise spin for milliseconds, which makes everything three times
-    # slower where other programs compete for the cores.
+    # Idle threads of PyTorch otherwise spin for milliseconds, which makes everything three times slower where other
+    # programs compete for the cores.
     "GOMP_SPINCOUNT": "3000",
     # Libraries that would write their own messages between ours.
     "OPENCV_LOG_LEVEL": "ERROR",

@@ -1,6 +1,5 @@
 """The command line: what its help says, and one sentence and exit code for everything that goes wrong."""
 
-import contextlib
 import errno
 import os
 import subprocess
@@ -51,14 +50,6 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         assert option in told
     assert "Turn one video of a person turning around" in told
     assert "None}" not in told and "--no-fresh" not in told
-
-
-def test_computes_in_one_thread_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    for said, used in ((None, "1"), ("3", "3")):
-        monkeypatch.setattr(os, "environ", {} if said is None else {"OMP_NUM_THREADS": said})
-        with contextlib.suppress(SystemExit):
-            cli.main(["--version"])
-        assert os.environ["OMP_NUM_THREADS"] == used
 
 
 def test_help_is_quick_and_loads_no_torch() -> None:

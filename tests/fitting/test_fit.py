@@ -15,6 +15,7 @@ from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import (
     ConsensusShape,
     Context,
+    FitFace,
     FitState,
     Initialise,
     MatchSurface,
@@ -123,7 +124,7 @@ def test_schedules_are_data():
         whole = [isinstance(action, UseAllFrames) for action in actions].index(True)
         assert type(actions[whole - 1]) is ConsensusShape and type(actions[whole + 1]) is Solve
         last = actions[whole + 2 :]
-        kinds = [] if quality == "fast" else [MatchSurface, Solve, ConsensusShape]
+        kinds = [] if quality == "fast" else [MatchSurface, Solve, ConsensusShape, FitFace, Solve]
         assert [type(action) for action in last] == kinds
         assert all(action.needs == ("surface_matches",) for action in last[1:2])
         assert not any(isinstance(action, MatchSurface) for action in actions[:whole])
@@ -155,7 +156,7 @@ def test_what_pictures_show_turns_what_outlines_leave(body):
         asked.append((state, camera))
         return SurfaceMatches(torch.cat([points, torch.ones_like(points[..., :1])], -1), vertices)
 
-    matching, posing = video_avatar().actions[-3:-1]
+    matching, posing = video_avatar().actions[-5:-3]
     done = run(body, observations, matching, posing, state=start, match_surface=match)
     name, summary = done.solves[-1]
     assert name == posing.name and "surface_reprojection" in str(summary)
@@ -168,7 +169,7 @@ def test_what_pictures_show_turns_what_outlines_leave(body):
 def test_without_pictures_what_needs_them_is_left_out_and_said(body, caplog):
     _, observations = observe(body)
     start = run(body, observations, Initialise())
-    matching, posing = video_avatar().actions[-3:-1]
+    matching, posing = video_avatar().actions[-5:-3]
     blind = run(body, observations, matching, posing, state=start)
     assert torch.equal(blind.clip.rotations, start.clip.rotations) and not blind.solves
     (sentence,) = blind.warnings
