@@ -201,11 +201,26 @@ def match_outlines(
     matched = vertices.gather(1, place[..., None].expand(*place.shape, 3))
     ends, hair = camera.project(matched), may_have_hair_beside(x.body)[chosen[place]]
     seen = torch.cat([m.weights for m in found]) * inside_image(ends, camera)
-    beyond = crosses_outline(ends, flat, hair & (seen > 0))
+    slide_px = None if hair_slide_px is None else hair_slide_px.flatten()[:, None]
+    seen = seen * ~_of_hair(ends, flat, hair & (seen > 0), frames, slide_px)
+    return OutlineMatch(contours, chosen[place].unflatten(0, frames), seen.unflatten(0, frames))
+
+
+def _of_hair(ends: Tensor, contours: Contours, asked: Tensor, frames: torch.Size, slide_px: Tensor | None) -> Tensor:
+    """Return which matches of head and neck are with the outline of hair that hangs. bool [F, C]
+
+    Args:
+        ends: the matched vertices in the picture. [F, C, 2]
+        contours: the outlines, of F frames.
+        asked: matches of head and neck. [F, C]
+        frames: how the F frames are those of clips. [..., T]
+        slide_px: as for :func:`match_outlines`. [F, 1]
+    """
+    beyond = crosses_outline(ends, contours, asked)
     gaps = (beyond.sum(-1) >= FEWEST_BEYOND).float().unflatten(0, frames).mean(-1)  # share of frames [...]
     hangs = (gaps > SOME_GAPS)[..., None].expand(*frames).flatten()[:, None]
-    seen = seen * ~(hangs & beyond)
-    if hair_slide_px is not None:
-        (across, down), (right, below) = (flat.points - ends).unbind(-1), flat.normals.unbind(-1)
-        seen = seen * ~(hangs & hair & ((across * below - down * right).abs() > hair_slide_px.flatten()[:, None]))
-    return OutlineMatch(contours, chosen[place].unflatten(0, frames), seen.unflatten(0, frames))
+    if slide_px is not None:
+        (across, down), (right, below) = (contours.points - ends).unbind(-1), contours.normals.unbind(-1)
+        beyond = beyond | (asked & ((across * below - down * right).abs() > slide_px))
+    of_hair: Tensor = hangs & beyond
+    return of_hair
