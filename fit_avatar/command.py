@@ -176,20 +176,20 @@ def _first_look(first: Preview, runner: Runner, body: Body, began: float) -> Run
     """
     config = first.config
     try:
-        file, warnings = first.write(runner, body)
+        files, warnings = first.write(runner, body)
     except NoPersonError as error:
         if config.preview_only:
             raise
         logger.warning("there is no preview, because of the few frames that it looks at %s", error)
         return None
     if not config.preview_only:
-        if file == first.path:
-            logger.warning("%s is a preview, until the whole avatar is done", file)
+        if files == first.files:
+            logger.warning("%s is a preview, until the whole avatar is done", files[0])
         return None
     count = first.source.max_frames
     return RunSummary(
         folder=config.folder,
-        files=(file,),
+        files=files,
         scale_source=scale_source(config),
         agreement=f"a preview from {count} frames; the same command without --preview-only makes the whole avatar",
         warnings=warnings,

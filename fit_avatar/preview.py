@@ -24,9 +24,10 @@ from fit_avatar.io.store import Store
 from fit_avatar.options import Options
 from fit_avatar.pipeline import build, seen_by
 from fit_avatar.progress import Advance, Callback
+from fit_avatar.report.viewer import avatar_page
 from fit_avatar.solvers import GaussNewton
 
-FILE, STAGE = "preview.glb", "first avatar"
+FILE, PAGE, STAGE = "preview.glb", "preview.html", "first avatar"
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,15 @@ class Preview:
         return cls(small, options, config, how)
 
     @property
-    def path(self) -> Path:
-        """Return the file."""
-        return self.config.folder / FILE
+    def files(self) -> tuple[Path, Path]:
+        """Return the GLB, and a page on which it turns."""
+        return self.config.folder / FILE, self.config.folder / PAGE
 
-    def write(self, runner: Runner, body: Body) -> tuple[Path, tuple[str, ...]]:
+    def write(self, runner: Runner, body: Body) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         """Make the preview, unless it or the avatar that has replaced it is there.
 
         Returns:
-            The file, and what the user should know about it.
+            Its files or that avatar, and what the user should know about them.
 
         Raises:
             BadInputError: a file cannot be used or written.
@@ -94,10 +95,13 @@ class Preview:
 
         def write(advance: Advance) -> list[Path]:
             made.append(self._avatar(body, advance))
-            return [self._written(made[0])]
+            glb, page = self.files
+            self._write_glb(made[0], glb)
+            page.write_text(avatar_page("A preview of the avatar", glb.read_bytes()), encoding="utf-8")
+            return [glb, page]
 
-        files = runner.write(STAGE, self._depends_on(body), write, [self.path]).value
-        return files[0], made[0].warnings if made else ()
+        files = runner.write(STAGE, self._depends_on(body), write, list(self.files)).value
+        return tuple(files), made[0].warnings if made else ()
 
     def replaced_by(self, avatar: Path, store: Store, body: Body) -> None:
         """Remember, after a whole run, that another run needs no preview."""
@@ -111,13 +115,13 @@ class Preview:
         runner = Runner(None, Callback(advance))
         return build(capture, pictures, body, self.options, runner, source=self.source).avatar
 
-    def _written(self, avatar: Avatar) -> Path:
+    def _write_glb(self, avatar: Avatar, path: Path) -> None:
         image, config = avatar.image, self.config
         assert image is not None, "the command line always paints a texture"
         moving = in_world(avatar.body, avatar.motion, avatar.capture)
         bound, poses = in_bind_pose(avatar.body, moving.state, config.bind)
-        return write_glb(
-            self.path, bound, poses, avatar.capture.fps, image, moving.frame_indices, skeleton=config.skeleton,
+        write_glb(
+            path, bound, poses, avatar.capture.fps, image, moving.frame_indices, skeleton=config.skeleton,
             times_s=moving.times_s, name="preview",
         )  # fmt: skip
 
@@ -149,8 +153,8 @@ def quicker(schedule: Schedule, how: PreviewConfig = PREVIEW) -> Schedule:
 
 
 def remove_preview(folder: Path, store: Store) -> None:
-    """Remove the preview that a whole run has replaced; a user's own file of that name stays."""
-    path = folder / FILE
-    if path.is_file():
-        with contextlib.suppress(BadInputError), store.writing([path]):
-            path.unlink()
+    """Remove the preview that a whole run has replaced; a user's own files of these names stay."""
+    for path in (folder / FILE, folder / PAGE):
+        if path.is_file():
+            with contextlib.suppress(BadInputError), store.writing([path]):
+                path.unlink()

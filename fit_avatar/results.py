@@ -36,8 +36,8 @@ from fit_avatar.io.fingerprint import code_identity, file_identity
 from fit_avatar.io.runner import Runner, under
 from fit_avatar.pipeline import Reconstruction
 from fit_avatar.progress import Advance
-from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
+from fit_avatar.report.viewer import ASSETS
 from fit_avatar.texture import find_displacement
 
 AVATAR, PREVIEW, OVERLAY = "avatar.glb", "preview.png", "overlay.mp4"
@@ -61,7 +61,7 @@ def planned(config: Config) -> list[Path]:
     for extra in config.export:
         files += extra_files(folder, extra)
     if config.preview or config.preview_only:
-        files.append(folder / preview.FILE)
+        files += [folder / preview.FILE, folder / preview.PAGE]
     return [*files, *(folder / name for name in (PREVIEW, OVERLAY, REPORT, METRICS))]
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+from base64 import b64encode
 from itertools import pairwise
 from pathlib import Path
 
@@ -68,16 +69,18 @@ def test_the_whole_run_replaces_it_and_is_what_it_would_be_without(clip, plain, 
     """What the run without has kept holds for one with a preview, so that both compute the same."""
     shutil.copytree(plain[0] / "cache", tmp_path / "cache")
     first = command.run(parse([*clip, "--out", str(tmp_path), "--preview-only"]), alone := Recorder())
-    assert first.files == (tmp_path / "preview.glb",) and animations(first.files[0]) == ["preview"]
+    assert first.files == (tmp_path / "preview.glb", tmp_path / "preview.html")
+    assert animations(first.files[0]) == ["preview"]
+    assert b64encode(first.files[0].read_bytes()).decode() in first.files[1].read_text(encoding="utf-8")
     assert "preview from" in first.agreement and list(alone.cached) == ["body", "first avatar"]
     assert not (tmp_path / "avatar.glb").exists()
 
     options = parse([*clip, "--out", str(tmp_path), "--preview"])
     with pytest.raises(KeyboardInterrupt):
         command.run(options, stopped := Recorder("texture"))
-    assert stopped.cached["first avatar"] and (tmp_path / "preview.glb").exists()  # made once
+    assert stopped.cached["first avatar"] and all(file.exists() for file in first.files)  # made once
     command.run(options, whole := Recorder())
-    assert not (tmp_path / "preview.glb").exists()
+    assert not any(file.exists() for file in first.files)
     written = {"body", "avatar files", "preview", "overlay"}
     assert {name for name, cached in whole.cached.items() if not cached} - {"report"} == written
     for file in ("avatar.glb", "avatar.obj", "avatar.png", "preview.png"):

@@ -38,6 +38,7 @@ class Choices:
     frames: Any
     exports: Any
     delight: Any
+    preview: Any
 
     def config(self) -> Config:
         """Return the options of a run.
@@ -56,6 +57,7 @@ class Choices:
             frames=_one_of("frames", self.frames, FRAMES),
             export=tuple(dict.fromkeys(_one_of("further files", each, EXPORTS) for each in exports)),
             delight=self.delight is True,
+            preview=self.preview is True,
             log="json",
         )
 

@@ -23,6 +23,8 @@ from fit_avatar.config import Config
 from fit_avatar.errors import BadInputError
 from fit_avatar.progress import Left
 
+FIRST = "preview.html"
+"""A page of a first avatar, which a run writes early."""
 TOKEN = re.compile(r"[0-9a-f]{32}")
 TELL_S = 1.0
 """Longest time without a word: only between two of them can somebody end a job."""
@@ -43,18 +45,21 @@ class Progress:
     """Parts of the step; 0 if they are not counted."""
     left: Left | None = None
     """How long the job still takes."""
+    first: str = ""
+    """The job's token, once :data:`FIRST` is there."""
 
     def after(self, event: Mapping[str, Any]) -> Progress:
         """Return the progress after an event of ``--log json``."""
         kind = event.get("event")
         if kind == "start":
-            return Progress(self.stages, str(event["stage"]), left=_left(event))
+            return Progress(self.stages, str(event["stage"]), left=_left(event), first=self.first)
         if kind == "progress":
             return replace(
                 self, step=str(event["step"]), done=int(event["done"]), total=int(event["total"]), left=_left(event)
             )
         if kind == "finish":
-            return Progress((*self.stages, (str(event["stage"]), float(event["seconds"]))), "")
+            stages = (*self.stages, (str(event["stage"]), float(event["seconds"])))
+            return Progress(stages, "", first=self.first)
         return self
 
 
@@ -89,10 +94,12 @@ class Jobs:
     def run(self, upload: Path, config: Config) -> Iterator[Progress | tuple[Job, Outcome]]:
         """Make an avatar of an uploaded video; yield how far it is, and at the end the job and its outcome.
 
+        A first avatar, if the run makes one, is found as :data:`FIRST` until the results are there.
+
         Raises:
             BadInputError: the video is not taken, or cannot be fitted.
         """
-        job = self._new()
+        job, done = self._new(), False
         try:
             video = take(upload, self.uploads, job.folder, self.options)
             outcome = yield from self._fit(job, replace(config, video=video))
@@ -101,10 +108,11 @@ class Jobs:
             job.files = {
                 file.name: file for file in sorted((job.folder / "out").iterdir()) if file.is_file() and _shown(file)
             }
+            done = True
             yield job, outcome
         finally:
             job.ended = self._clock()
-            if not job.files:
+            if not done:
                 self._delete(job)
 
     def find(self, token: str, name: str) -> Path | None:
@@ -161,6 +169,9 @@ class Jobs:
                     over = run.ended()
                     before = progress
                     progress = _read_on(lines, progress)
+                    if not progress.first and (out / FIRST).is_file():
+                        job.files = {FIRST: out / FIRST}
+                        progress = replace(progress, first=job.token)
                     if progress != before or time.monotonic() - told_s > TELL_S:
                         told_s = time.monotonic()
                         yield progress

@@ -30,16 +30,21 @@ CHECK_S = 60
 def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
     """Return the page's blocks. ``gr``: the module of Gradio"""
 
-    def fit(video: str | None, *values: Any) -> Iterator[str]:
+    def fit(video: str | None, *values: Any) -> Iterator[tuple[str, Any]]:
+        """Yield what is told, and beside it a first avatar, which goes on turning until the whole one is there."""
         if not video:
-            yield show.refusal("there is no video yet: drop one, or film with the webcam")
+            yield show.refusal("there is no video yet: drop one, or film with the webcam"), ""
             return
+        shown = None
         try:
-            config = Choices(*values).config()
-            for told in jobs.run(Path(video), config):
-                yield show.progress(told) if isinstance(told, Progress) else show.result(*told)
+            for told in jobs.run(Path(video), Choices(*values).config()):
+                if isinstance(told, Progress):
+                    yield show.progress(told), gr.skip() if told.first == shown else show.first_avatar(told.first)
+                    shown = told.first
+                else:
+                    yield show.result(*told), ""
         except FitAvatarError as error:
-            yield show.refusal(str(error))
+            yield show.refusal(str(error)), ""
 
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(CHECK_S, int(60 * options.keep_min) or 1)
@@ -68,14 +73,16 @@ def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
                     frames = gr.Dropdown(list(FRAMES), value=120, label="Frames that are used, at most")
                     exports = gr.CheckboxGroup(list(EXPORTS), value=[], label="Further files")
                     delight = gr.Checkbox(value=False, label="Remove the light of the scene from the texture")
+                    preview = gr.Checkbox(value=True, label="Show a first avatar early (ten seconds more in all)")
                 start = gr.Button("Make the avatar", variant="primary", elem_id="start")
                 stop = gr.Button("Stop", elem_id="stop")
             with gr.Column(scale=2, min_width=480):
                 told = gr.HTML(elem_id="told")
-        given = [video, height, focal, method, quality, texture, frames, exports, delight]
+                first = gr.HTML(elem_id="first")
+        given = [video, height, focal, method, quality, texture, frames, exports, delight, preview]
         running = start.click(
-            fit, given, told, concurrency_limit=1, trigger_mode="once", show_progress="minimal", scroll_to_output=True,
-            api_visibility="private",
+            fit, given, [told, first], concurrency_limit=1, trigger_mode="once", show_progress="minimal",
+            scroll_to_output=True, api_visibility="private",
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")
     blocks.queue(max_size=options.queue, default_concurrency_limit=1, api_open=False)

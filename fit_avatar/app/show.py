@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from fit_avatar.app.jobs import FIRST as FIRST_PAGE
 from fit_avatar.app.jobs import Job, Progress
 from fit_avatar.batch.outcome import Outcome
 
@@ -26,6 +27,11 @@ def progress(now: Progress) -> str:
     return f'<ul class="stages">{done}<li>{escape(now.stage)}{step} <progress {counted}></progress>{left}</li></ul>'
 
 
+def first_avatar(token: str) -> str:
+    """Return the place where a first avatar turns, until the whole one is there; nothing without one."""
+    return token and f"<p>A first avatar, from few small frames:</p>{_frame(f'{RESULTS}/{token}/{FIRST_PAGE}')}"
+
+
 def refusal(sentence: str) -> str:
     """Return why there is no avatar."""
     return f'<p class="refused" role="alert">{escape(sentence)}</p>'
@@ -38,12 +44,12 @@ def result(job: Job, outcome: Outcome) -> str:
     notes = f'<ul class="warnings">{told}</ul>' if told else ""
     height = outcome.numbers.get("height_m")
     facts = f"<p>{height:.2f} m tall with hair and shoes, fitted in {outcome.seconds:.0f} s.</p>" if height else ""
-    frame = (
-        f'<iframe title="The avatar" sandbox="allow-scripts" src="{place}/{REPORT}"></iframe>'
-        if REPORT in job.files
-        else ""
-    )
+    frame = _frame(f"{place}/{REPORT}") if REPORT in job.files else ""
     return f"{facts}{notes}{_links(place, job.files)}{frame}"
+
+
+def _frame(page: str) -> str:
+    return f'<iframe title="The avatar" sandbox="allow-scripts" src="{page}"></iframe>'
 
 
 def _links(place: str, names: Iterable[str]) -> str:

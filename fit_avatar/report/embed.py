@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,11 +51,6 @@ class Embedded:
     sheet: tuple[tuple[int, bytes], ...]  # (position among the used frames, JPEG)
     poster: bytes  # JPEG, the avatar's front
     confidence_views: tuple[bytes, ...]  # JPEGs, front and back coloured by confidence
-
-
-def base64(content: bytes) -> str:
-    """Return bytes as Base64 text."""
-    return b64encode(content).decode("ascii")
 
 
 def shrink(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:

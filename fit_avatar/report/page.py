@@ -18,11 +18,11 @@ from fit_avatar.io.atomic import atomic_path
 from fit_avatar.report import sections
 from fit_avatar.report.colours import confidence_texture
 from fit_avatar.report.contact_sheet import contact_sheet
-from fit_avatar.report.embed import EMBED, EmbedConfig, Embedded, base64, glb_bytes, jpeg, shrink, video_bytes
+from fit_avatar.report.embed import EMBED, EmbedConfig, Embedded, glb_bytes, jpeg, shrink, video_bytes
 from fit_avatar.report.preview import render_view
 from fit_avatar.report.quality import Quality
+from fit_avatar.report.viewer import base64, document, viewer
 
-ASSETS = Path(__file__).parent / "assets"
 FRONT, BACK = 0.0, 180.0
 """Yaw of the views, in degrees."""
 
@@ -95,7 +95,7 @@ def render(metrics: Mapping[str, Any], embedded: Embedded) -> str:
     )
     parts = (
         f"<h1>{escape(title)}</h1>",
-        _viewer(embedded),
+        viewer(embedded.poster, confidence=True),
         sections.facts(metrics),
         sections.warnings(metrics),
         '<div class="columns">',
@@ -110,28 +110,8 @@ def render(metrics: Mapping[str, Any], embedded: Embedded) -> str:
         sections.section("Texture", _picture(embedded.texture, "the texture map", "texture")),
         sections.repeat(metrics),
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><link rel="icon" href="data:,"><style>{_asset("page.css")}</style></head>\n'
-        f"<body>{''.join(parts)}\n{_data(embedded)}\n<script>{_asset('viewer.min.js')}</script></body></html>\n"
-    )
-
-
-def _viewer(embedded: Embedded) -> str:
-    buttons = "".join(
-        f'<button data-show="{what}" aria-pressed="false">{label}</button>'
-        for what, label in (("texture", "Texture"), ("confidence", "Confidence"), ("shape", "Shape"))
-    )
-    poster = f"data:image/jpeg;base64,{base64(embedded.poster)}"
-    return (
-        f'<section id="viewer"><img id="poster" alt="the avatar" src="{poster}">'
-        '<p id="viewer-note" class="quiet"><noscript>Enable JavaScript to view it in 3D.</noscript></p>'
-        f'<div id="legend" hidden>{sections.legend()}</div>'
-        '<div id="controls"><button id="play">Play</button>'
-        '<input id="time" type="range" min="0" max="1" step="any" value="0" aria-label="time">'
-        f'<button id="turn">Turn</button>{buttons}</div></section>'
-    )
+    held = {"avatar-glb": embedded.glb, "confidence-image": embedded.confidence, "overlay-mp4": embedded.overlay}
+    return document(title, "".join(parts), held)
 
 
 def _video(embedded: Embedded) -> str:
@@ -151,16 +131,3 @@ def _sheet(embedded: Embedded, metrics: Mapping[str, Any]) -> str:
 
 def _picture(content: bytes, alternative: str, kind: str = "") -> str:
     return f'<img class="{kind}" alt="{escape(alternative)}" src="data:image/jpeg;base64,{base64(content)}">'
-
-
-def _data(embedded: Embedded) -> str:
-    blocks = {"avatar-glb": embedded.glb, "confidence-image": embedded.confidence, "overlay-mp4": embedded.overlay}
-    return "".join(
-        f'<script type="text/plain" id="{name}">{base64(content)}</script>'
-        for name, content in blocks.items()
-        if content
-    )
-
-
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8").strip()

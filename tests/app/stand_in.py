@@ -6,6 +6,10 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import trimesh
+
+from fit_avatar.report.viewer import avatar_page
+
 PAGE = (
     "<!DOCTYPE html><title>An avatar</title><canvas></canvas><p id='said'></p>"
     "<script>document.getElementById('said').textContent = 'it turns: ' + (6 * 7)</script>"
@@ -17,6 +21,10 @@ def main() -> int:
     words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
     given = dict(pairwise(words))
     folder, video = Path(given["--out"]), Path(given["--video"])
+    if "--preview" in words:
+        folder.mkdir(parents=True)
+        glb = trimesh.creation.box().export(file_type="glb")
+        (folder / "preview.html").write_text(avatar_page("A preview", glb), encoding="utf-8")
     print(json.dumps({"event": "start", "stage": "observe"}), flush=True)
     for done in range(5):
         print(json.dumps({"event": "progress", "step": "find <the> person", "done": done, "total": 5}), flush=True)
@@ -27,7 +35,8 @@ def main() -> int:
     if given.get("--height-m") == "2.0":
         print(json.dumps({"event": "error", "kind": "NoPersonError", "message": f"{video} shows nobody"}))
         return 2
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "preview.html").unlink(missing_ok=True)
     (folder / "report.html").write_text(PAGE)
     (folder / "avatar.glb").write_bytes(video.read_bytes()[-64:] + given.get("--height-m", "").encode())
     (folder / "written_files.json").write_text("{}")

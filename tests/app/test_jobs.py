@@ -4,13 +4,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from fit_avatar.app import show
 from fit_avatar.app.choices import Choices
-from fit_avatar.app.jobs import Job, Jobs, Progress
+from fit_avatar.app.jobs import FIRST, Job, Jobs, Progress
 from fit_avatar.app.options import AppOptions
 from fit_avatar.batch.outcome import Outcome
 from fit_avatar.config import Config
@@ -64,6 +64,20 @@ def test_stages_are_told_and_the_result_is_found(jobs: Jobs) -> None:
         assert jobs.find(token, name) is None
 
 
+def test_a_first_avatar_is_found_until_the_results_are_there(jobs: Jobs) -> None:
+    pages = []
+    running = jobs.run(upload(jobs), Config(preview=True))
+    for told in running:
+        if isinstance(told, Progress) and told.first:
+            pages.append(jobs.find(told.first, FIRST))
+    job, _ = cast("tuple[Job, Outcome]", told)
+    assert len(pages) > 1 and set(pages) == {job.folder / "out" / FIRST}
+    assert FIRST not in job.files and jobs.find(job.token, FIRST) is None
+    with pytest.raises(BadInputError, match="shows nobody"):
+        list(jobs.run(upload(jobs), Config(height_m=2.0, preview=True)))
+    assert [job.folder] == list((jobs.root / "jobs").iterdir())
+
+
 def test_results_and_videos_are_deleted_in_time(jobs: Jobs, clock: Clock) -> None:
     job, _ = last(jobs.run(upload(jobs), Config()))
     clock.now = 599
@@ -112,7 +126,7 @@ def test_two_jobs_at_once_do_not_mix(jobs: Jobs) -> None:
 
 GOOD: dict[str, Any] = {
     "height_m": "1.7", "focal_35mm": "26", "method": "let the program see", "quality": "fast", "texture_size": 512,
-    "frames": 24, "exports": ["bvh"], "delight": False,
+    "frames": 24, "exports": ["bvh"], "delight": False, "preview": False,
 }  # fmt: skip
 
 
@@ -121,6 +135,7 @@ def test_choices_become_options() -> None:
     assert config == Config(
         height_m=1.7, focal_35mm=26.0, quality="fast", texture_size=512, frames=24, export=("bvh",), log="json"
     )  # fmt: skip
+    assert Choices(**{**GOOD, "preview": True}).config().preview
     assert Choices(**{**GOOD, "height_m": 172.0, "method": "any motion"}).config().preset == "motion"
     for height, metres in ((172.0, 1.72), ("172", 1.72), (" 1,72 ", 1.72), (None, None), ("", None)):
         assert Choices(**{**GOOD, "height_m": height}).config().height_m == metres
@@ -154,6 +169,7 @@ def test_what_is_shown_is_escaped() -> None:
         and f'src="/results/{"0" * 32}/report.html"' in told
         and 'sandbox="allow-scripts"' in told
     )
+    assert show.first_avatar("") == "" and 'sandbox="allow-scripts"' in show.first_avatar("0" * 32)
     assert "<" not in show.refusal("<img>").replace('<p class="refused" role="alert">', "").replace("</p>", "")
 
 

@@ -141,7 +141,11 @@ def test_from_upload_to_download(served: Served, browser: Any, tmp_path: Path) -
     visitor = Visitor(browser, served.address)
     visitor.give(video, "1.7")
     visitor.page.wait_for_selector("#told progress")
+    first = visitor.page.frame_locator("#first iframe")
+    first.locator("#viewer[data-drawn]").wait_for()  # a first avatar is drawn while the whole one is being made
+    assert visitor.page.query_selector("#told progress")
     visitor.page.wait_for_selector("#told iframe")
+    assert not visitor.page.query_selector("#first iframe")
     frame = visitor.page.frame_locator("#told iframe")
     assert frame.locator("#said").inner_text() == "it turns: 42"
     assert visitor.page.inner_text("#told .warnings") == "The <b>feet</b> slide."
@@ -243,7 +247,7 @@ def test_only_so_many_may_wait(served: Served, browser: Any, tmp_path: Path) -> 
     for visitor in visitors:
         visitor.give(video, "1.9")
         visitor.page.wait_for_selector("#told progress, #told .progress-text, .toast-body")
-    assert "busy" in visitors[-1].page.inner_text(".toast-wrap").lower()
+    visitors[-1].page.locator(".toast-body", has_text=re.compile("busy|queue", re.IGNORECASE)).wait_for()
     assert len(list(served.folder.glob("*/jobs/*"))) == 1
     assert "STRANGER" not in served.end()  # which ends the job, too
     assert list(served.folder.iterdir()) == []

@@ -30,9 +30,9 @@ from fit_avatar.report import (
 from fit_avatar.report.colours import SCALE, confidence_colours, confidence_texture
 from fit_avatar.report.contact_sheet import contact_sheet, spread
 from fit_avatar.report.embed import EMBED, video_bytes
-from fit_avatar.report.page import ASSETS
 from fit_avatar.report.repeat import command
 from fit_avatar.report.sections import left_out_list, ranges
+from fit_avatar.report.viewer import ASSETS
 from fit_avatar.results import options_of
 from fit_avatar.visibility.raster import silhouette
 from tests.report.browser import CHROMIUM, browser_page

@@ -1,4 +1,5 @@
-// The avatar in 3D: turns by itself, plays the captured motion, and shows its texture or how far it can be trusted.
+// The avatar in 3D: turns by itself, plays the captured motion, and shows its texture or, if the page says it, how far it
+// can be trusted.
 import {
   AmbientLight, AnimationMixer, Box3, CircleGeometry, Color, DirectionalLight, Mesh, MeshBasicMaterial,
   PerspectiveCamera, Scene, SRGBColorSpace, Texture, Timer, Vector3, WebGLRenderer,
@@ -74,7 +75,8 @@ async function start() {
     node.frustumCulled = false; // it walks out of the box that it was modelled in
     skins.push({ material: node.material, texture: node.material.map });
   });
-  const confidence = skins[0].texture && (await confidenceTexture(skins[0].texture));
+  const told = skins[0].texture && find("confidence-image");
+  const confidence = told ? await confidenceTexture(skins[0].texture) : null;
 
   const mixer = new AnimationMixer(gltf.scene);
   const clip = gltf.animations[0];
