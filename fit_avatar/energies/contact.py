@@ -38,9 +38,12 @@ LEAST_STANDING = 0.08
 people who step around they stood in 0.14 to 0.33, of people who slide around in 0 to 0.03. Chosen on rendered clips."""
 
 
-@energy(vector=True, observes=("contact",), contact="T-1 6")
-def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
+@energy(vector=True, observes=("contact", "frame_intervals_s"), contact="T-1 6", frame_intervals_s="T-1")
+def foot_contact(x: PosedBody, contact: Tensor, frame_intervals_s: Tensor) -> tuple[Tensor, Tensor]:
     """How far a foot's keypoints move from frame to frame; the confidence is that of their contact.
+
+    The movement is that of a thirtieth of a second if the foot drifts at random, so that a second is held as strongly
+    at any frame rate: it is divided by the square root of the interval in thirtieths.
 
     contact: of each keypoint in :data:`FEET`'s order, 0…1 [..., T−1, 6]; see :func:`estimate_contact`
     → [..., T−1, 6, 3] metres
@@ -48,7 +51,8 @@ def foot_contact(x: PosedBody, contact: Tensor) -> tuple[Tensor, Tensor]:
     Source: after Rempe et al. 2021 (HuMoR), the contact term of their test-time optimisation.
     """
     feet = x.keypoints[..., places(FEET, x.keypoints), :]
-    return feet[..., 1:, :, :] - feet[..., :-1, :, :], contact
+    drift = (frame_intervals_s * REFERENCE_RATE_HZ).sqrt()[..., None, None]
+    return (feet[..., 1:, :, :] - feet[..., :-1, :, :]) / drift, contact
 
 
 @energy(observes=("contact",), contact="T-1 6", plane="4")

@@ -59,10 +59,10 @@ hand err together, most in how far it tilts from the picture: with more weight t
 clips."""
 FLOOR_SCALE_M = 0.01
 """Geman–McClure scale of how far toes and heels that stand are off the floor. Chosen on two rendered clips."""
-SLIDE_SIGMA_M, SLIDE_SCALE_M = 0.005, 0.02
-"""How far a foot that stands moves between frames, and its Geman–McClure scale: a foot that swings towards the camera
-hardly moves in the picture, and seems to stand. Chosen on three rendered people: with 2 mm it slides less, but the body
-is pulled along."""
+SLIDE_SIGMA_M, SLIDE_SCALE_M = 0.0035, 0.014
+"""How far a foot that stands drifts in a thirtieth of a second, and its Geman–McClure scale: a foot that swings towards
+the camera hardly moves in the picture, and seems to stand. Chosen on three rendered people: with 1.4 mm it slides less,
+but the body is pulled along."""
 DEVIATION_SCALE_RAD = 0.06
 """Beyond this a joint is pulled to the clip's mean pose with constant force: legs step. Chosen on the same."""
 SURFACE_SHIFT_M = 0.005
@@ -124,7 +124,8 @@ def tracking_terms(
         height_sigma_m: noise of the given height.
         hands: take the detector's points of hands, where the body has fingers.
         floor_sigma_m: how far toes and heels that stand are off the floor, such as 0.004; None leaves it out.
-        slide_sigma_m: how far a foot that stands moves between frames, such as 0.005; None leaves it out.
+        slide_sigma_m: how far a foot that stands drifts in a thirtieth of a second, such as 0.0035; None leaves it
+            out.
         head_sigma_rad: noise of how the face says that the head is turned, such as 0.035; None leaves it out. It helps
             where hair pulls the head, but where only the front of a turn shows the face, its back may follow worse.
     """

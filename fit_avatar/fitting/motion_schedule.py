@@ -67,7 +67,7 @@ def motion_terms(
         direction_scale: Geman–McClure scale of directions, in their noise. With 4, an arm of which the
             detector is 46° off was pulled along in one rendered clip; with 2.5, less was gained in another.
         turn_sigma: usual change of a joint's angular velocity between frames a thirtieth of a second apart.
-        slide_sigma_m: how far a foot that stands moves between frames; None while poses are far off.
+        slide_sigma_m: how far a foot that stands drifts in a thirtieth of a second; None while poses are far off.
         outline_sigma_m: noise of a point of the outline; None leaves outlines out.
         outline_gate_m: how far outline points may be from the surface that has clothes by now; without it, it has none.
         hands: take the detector's points of hands, where the body has fingers.

@@ -364,8 +364,9 @@ def test_the_floor_is_found_where_most_feet_stand_without_a_detector(sticks):
 
 def test_feet_slide_only_where_they_move(body):
     x = posed_body(body, frames=2, transl=torch.tensor([[0.0, 0.0, 3.0], [0.03, 0.0, 3.0]]))
-    moved, confidence = e.foot_contact(x, torch.full((1, 6), 0.4))
-    torch.testing.assert_close(moved, torch.tensor([0.03, 0.0, 0.0]).expand(1, 6, 3), atol=1e-6, rtol=1e-4)
+    for interval_s, metres in ((1 / 30, 0.03), (4 / 30, 0.015)):
+        moved, confidence = e.foot_contact(x, torch.full((1, 6), 0.4), torch.tensor([interval_s]))
+        torch.testing.assert_close(moved, torch.tensor([metres, 0.0, 0.0]).expand(1, 6, 3), atol=1e-6, rtol=1e-4)
     assert torch.equal(confidence, torch.full((1, 6), 0.4))
 
 

@@ -292,7 +292,7 @@ CASES = [
     Case(e.translation_acceleration, "T-2 3", shaken_timing, zero=None, name="translation_acceleration in the world"),
     Case(e.joint_velocity, "T-1 J 3", timing, zero=None),
     Case(e.joint_acceleration, "T-2 J 3", timing, zero=None),
-    Case(e.foot_contact, "T-1 6 3", contact, zero=None),
+    Case(e.foot_contact, "T-1 6 3", lambda w: {**contact(w), **timing(w)}, zero=None),
     Case(e.feet_on_ground, "T 6", contact, zero=None, least_frames=2),
     Case(e.feet_on_floor, "T 6", timing, zero=None),
     Case(e.ground_plane, "T 6", ground, zero=None),
