@@ -72,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with quiet, _termination_like_interruption(), reporter_for(config.log) as reporter:
             with _interruptions_wait():
                 from fit_avatar import command, everyone  # after the options are read: --help needs no torch
+                from fit_avatar.io.memory import share_free_memory
+
+            share_free_memory()
 
             run = everyone.run if config.person == everyone.ALL else command.run
             summary = run(config, reporter)

@@ -19,7 +19,7 @@ from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.every_frame import EveryFrame
-from fit_avatar.capture.source import Picture, Source
+from fit_avatar.capture.source import Picture, Source, used_up
 from fit_avatar.capture.types import CutOff, LeftOut, LimbDirections
 from fit_avatar.correspondence import SurfaceTracker
 from fit_avatar.correspondence.matches import SurfaceMatches
@@ -88,9 +88,10 @@ def reconstruct(
         BadInputError: a file or an option cannot be used.
         NoPersonError: the pictures do not show one whole person often enough, or the fit is nonsense.
     """
-    observed = runner.run("observe", seen_by(source), source.observe)
+    kept = source.no_pictures()
+    observed = runner.run("observe", seen_by(source), lambda advance: source.observe(advance, kept=kept))
     options = replace(options, all_sides=source.video is not None)
-    pictures = source.pictures(observed.value)
+    pictures = source.pictures(observed.value, kept)
     made = build(observed.value, pictures, body, options, runner, observed.key, watch, source)
     used = made.avatar.capture.camera
     if source.camera.focal_sigma > 0 and used != source.camera.fitted_to(used.width, used.height):
@@ -130,7 +131,8 @@ def build(
 
     Args:
         capture: the observations.
-        pictures: undistorted frames, which are gone through several times; None leaves out what needs them.
+        pictures: undistorted frames, which are gone through several times, and what of them is not on the person is
+            not looked at; None leaves out what needs them.
         body: this and the others as for :func:`reconstruct`.
         options: how.
         runner: of the stages.
@@ -143,8 +145,6 @@ def build(
         capture, observed = ears_looked_at(capture, pictures, runner, observed)
     plan = plan_fit(capture, body, options.height_m, (options.schedule, options.other_motion), runner, observed, source)
     options = replace(options, schedule=plan.schedule)
-    if pictures is not None:
-        pictures = plan.shown(pictures)
     fitted, keys = _fit(plan, pictures, body, options, runner, watch)
     body = dressed(body, fitted.garment)
     capture = calibrated(plan.capture, fitted)
@@ -158,7 +158,7 @@ def build(
     if options.known is not None:
         avatar = textured(avatar, options.known, keys)
     elif pictures is not None and options.texture_size:
-        avatar = painted(avatar, pictures, views, options, runner, keys)
+        avatar = painted(avatar, plan.shown(used_up(pictures)), views, options, runner, keys)
     if options.check:
         avatar = judged(avatar, views, options, runner, keys)
     avatar = expressive(avatar, runner, keys)
@@ -176,7 +176,7 @@ def _fit(
     watch: Watch | None,
 ) -> tuple[FitState, dict[str, str]]:
     """Run the schedule; return the state on all frames, and the key of its last stage as ``fit``."""
-    tracker = None if pictures is None else SurfaceTracker(body, plan.capture, pictures)
+    tracker = None if pictures is None else SurfaceTracker(body, plan.capture, plan.shown(pictures))
     start = replace(FitState.upright(body, len(plan.capture.frame_indices)), warnings=plan.warnings)
     if options.known is not None:
         start = start.with_shape(options.known.state)

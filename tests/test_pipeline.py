@@ -2,6 +2,7 @@
 
 import pickle
 import textwrap
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from synthetic import CAMERA, write_clip
 from fit_avatar import fit_video, load_body
 from fit_avatar.avatar import Avatar
 from fit_avatar.capture import Capture, CutOff
+from fit_avatar.capture.frames.video import VideoFile
+from fit_avatar.capture.kept_pictures import KeptPictures
 from fit_avatar.capture.source import Source
 from fit_avatar.cli import main
 from fit_avatar.config import Config, usual_preset
@@ -97,6 +100,29 @@ def test_a_run_and_a_script_agree(clip, given):
     again, runner = go()
     assert all(stage["kept_from_earlier_run"] for stage in runner.done)
     assert again.keys == kept.keys and torch.equal(again.avatar.state.body_pose, kept.avatar.state.body_pose)
+
+
+def test_every_frame_is_decoded_once_for_all_stages_and_they_find_the_same(clip, given, monkeypatch):
+    names = ("pose from keypoints", "match the surface in the pictures", "pose from the pictures")
+    options = Options(shortened(*names), clip.height_m, texture_size=64)
+    source = Source.of(video=clip.folder / "video.mp4", camera=clip.folder / "camera.json", **given)
+    decoded, decode = Counter(), VideoFile.decode
+
+    def counted(self, *args):
+        for each in decode(self, *args):
+            decoded[each.index] += 1
+            yield each
+
+    monkeypatch.setattr(VideoFile, "decode", counted)
+    once = reconstruct(source, BODY, options, Runner(None, Silent())).avatar
+    first = decoded.pop(0)  # says what the clip is: whether it holds masks
+    assert first == 2 and decoded == Counter(range(1, 8))
+    monkeypatch.setattr(Source, "no_pictures", lambda self: KeptPictures(self.camera, most_bytes=0))
+    monkeypatch.setattr("fit_avatar.capture.clip.MEMORY_BYTES", 0)
+    anew = reconstruct(source, BODY, options, Runner(None, Silent())).avatar
+    assert min(decoded.values()) > 4
+    assert_same_state(once.state, anew.state)
+    assert (once.image == anew.image).all() and once.image.std() > 0
 
 
 def test_a_term_and_an_action_of_ones_own_from_python_and_from_a_file(clip, given, tmp_path):

@@ -33,4 +33,6 @@ def push_pull(image: FloatArray, known: BoolArray) -> FloatArray:
     smaller = smaller.reshape(*smaller_weight.shape, -1) / np.maximum(smaller_weight, 1e-6)[:, :, None]
     coarse = push_pull(smaller, smaller_weight > 0)
     up = cv2.resize(coarse, (known.shape[1], known.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.where(known[:, :, None], image, up.reshape(image.shape))
+    filled: FloatArray = np.asarray(up, np.float32).reshape(image.shape)
+    np.copyto(filled, image, where=known[:, :, None])
+    return filled

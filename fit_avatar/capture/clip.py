@@ -1,8 +1,11 @@
-"""Selected frames of one video, kept in memory as far as they fit and decoded again otherwise."""
+"""Selected frames of one video, kept in memory as far as they fit and decoded again otherwise.
+
+The first reading, which measures every frame, already keeps those that will probably be selected.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -44,6 +47,25 @@ class Clip:
         self._small: dict[int, NDArray[np.uint8]] = {}
         self._steadying: Mapping[int, Move] = {}
 
+    def first_reading(self, count: int) -> Callable[[int, Image], None]:
+        """Return what takes every frame (index, BGR) of a first reading, and keeps some as :meth:`frames` does.
+
+        These are the middles of ``count`` parts of the clip: what is selected where no frame has to be left out.
+        """
+        total = self.info.frame_count or 0  # by the header, which may say anything
+        parts = min(count, total)
+        likely = frozenset(_middle(total, parts, k) for k in range(min(parts, self._limit)))
+
+        def take(index: int, frame: Image) -> None:
+            if index in likely:
+                self._kept[index] = at_size(frame, self.width, self.height)
+
+        return take
+
+    def keep_only(self, indices: Collection[int]) -> None:
+        """Remove all other frames from memory."""
+        self.drop([index for index in self._kept if index not in indices])
+
     def frames(self, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:
         """Yield (index, BGR frame [H, W, 3]) in temporal order, without the frames that do not decode this time."""
         for index, frame in self._frames(indices):
@@ -82,20 +104,30 @@ class Clip:
             self._dropped_bytes = 0
             return_free_memory()
 
+    @property
+    def _limit(self) -> int:
+        """Return how many frames are kept at most."""
+        return MEMORY_BYTES // (self.width * self.height * 3)
+
     def _frames(self, indices: Sequence[int]) -> Iterator[tuple[int, Image]]:
         missing = [i for i in indices if i not in self._kept]
         decoded = read_frames(self.path, missing) if missing else iter(())
-        limit = MEMORY_BYTES // (self.width * self.height * 3)
         following = next(decoded, None)
         for index in sorted(indices):
             if index in self._kept:
                 yield index, self._kept[index]
             elif following is not None and following[0] == index:
                 frame = at_size(following[1], self.width, self.height)
-                if len(self._kept) < limit:
+                if len(self._kept) < self._limit:
                     self._kept[index] = frame
                 yield index, frame
                 following = next(decoded, None)
+
+
+def _middle(count: int, parts: int, k: int) -> int:
+    """Return which frame select_frames prefers of the k-th of several parts of a clip, none of whose frames is bad."""
+    size, longer = divmod(count, parts)
+    return k * size + min(k, longer) + (size + (k < longer) - 1) // 2
 
 
 def _small(frame: Image) -> NDArray[np.uint8]:

@@ -33,11 +33,14 @@ class Inputs:
     """What had to be put right, one sentence each."""
 
     @classmethod
-    def read(cls, observer: Observer, fps: float | None) -> Inputs:
-        """Read the whole clip once, and what was given beside it."""
+    def read(cls, observer: Observer, fps: float | None, frames: int) -> Inputs:
+        """Read the whole clip once, of which so many frames will be used, and what was given beside it."""
         clip, given, config = observer.clip, observer.given, observer.config
         measured = measure_frames(
-            clip.path, lambda done, total: observer.report("Reading the video", done, total), config.selection
+            clip.path,
+            lambda done, total: observer.report("Reading the video", done, total),
+            config.selection,
+            clip.first_reading(frames),
         )
         count, size, names = measured.frame_count, (clip.width, clip.height), open_frames(clip.path).names
         stated = np.full(count, np.nan) if measured.times_s is None else measured.times_s

@@ -21,6 +21,7 @@ from fit_avatar.capture.detectors import make_detector
 from fit_avatar.capture.follow_camera import follow_camera
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.inputs import Inputs
+from fit_avatar.capture.kept_pictures import KeptPictures
 from fit_avatar.capture.keypoints import GivenKeypoints, load_keypoints
 from fit_avatar.capture.mattes import Mattes
 from fit_avatar.capture.moves import STILL, Move, moved_points
@@ -53,6 +54,7 @@ def observe(
     most_px: int | None = None,
     progress: Progress | None = None,
     config: CaptureConfig = DEFAULT_CAPTURE,
+    kept: KeptPictures | None = None,
 ) -> Capture:
     """Observe a video: select frames, find the person's keypoints and masks, check them, undo lens distortion.
 
@@ -73,6 +75,7 @@ def observe(
         most_px: longer side of the pictures that are used, if they are to be made smaller.
         progress: called with (step, done, total).
         config: settings of the algorithms.
+        kept: takes what the used frames show of the person, so that they are not decoded again.
 
     Returns:
         The capture; its camera is the pinhole that fits keypoints, masks and :func:`undistort`-ed frames, which are
@@ -87,8 +90,10 @@ def observe(
     clip, given = _open(video, camera, frames, config, most_px), Given(video, keypoints, masks)
     observer = Observer(clip, config, report, given, pose_model)
     other = make_detector(detector) if keypoints is None and detector != "mediapipe" else None
-    inputs = Inputs.read(observer, fps)
-    observer.left_out += select_frames(inputs.measured, frames, config.selection).left_out
+    inputs = Inputs.read(observer, fps, frames)
+    selected = select_frames(inputs.measured, frames, config.selection)
+    observer.left_out += selected.left_out
+    clip.keep_only({first for first, *_ in selected.slots})
     camera, notes = working_camera(camera, most_px)
     seen = find_person(observer, inputs, frames, other, Wanted(person, people, detector))
     seen, aligned = align_given(observer, inputs, seen)
@@ -100,7 +105,7 @@ def observe(
     people_there = people_in(seen.found, seen.masks)
     motion = follow_camera(clip, people_there, seen.cast, camera, how, config.camera_motion, report)
     seen = seen.steadied(steadied, moves, (clip.width, clip.height))
-    masked = observer.mask_frames(seen.found, seen.points, seen.masks, steadied.places, not motion.moves)
+    masked = observer.mask_frames(seen.found, seen.points, seen.masks, steadied.places, not motion.moves, kept)
     weights = observer.weigh_frames(masked, candidates=seen.points)
     used = np.array(list(weights), np.int64)
     left_out = tuple(with_titles(observer.left_out, inputs.measured.change, config.presence))

@@ -20,6 +20,7 @@ from fit_avatar.capture.cut_off import CUT_OFF, describe_cut_off
 from fit_avatar.capture.detectors import Detector
 from fit_avatar.capture.everybody import BuiltIn, Finder, find_cast, known
 from fit_avatar.capture.given_limbs import known_limbs
+from fit_avatar.capture.kept_pictures import KeptPictures, Part
 from fit_avatar.capture.mask_check import MISMATCH, check_masks, clean_mask, fraction_on_mask, person_sharpness
 from fit_avatar.capture.mediapipe_pose import MediaPipeDetector
 from fit_avatar.capture.moves import Move, resized_move
@@ -193,10 +194,12 @@ class Observer:
         given: dict[int, Mask] | None,
         places: Mapping[int, int],
         still: bool = True,
+        kept: KeptPictures | None = None,
     ) -> dict[int, MaskedFrame]:
         """Take or make each frame's mask, and clean it. Frame index → masked frame, for those that have a mask
 
-        ``still``: the camera may stand still, so that the scene without the person can be learnt.
+        ``still``: the camera may stand still, so that the scene without the person can be learnt. ``kept`` takes what
+        each frame shows of the person.
         """
         indices = [index for index in points if given is None or index in given]
         self._leave_out(points.keys() - indices, "there is no mask for it")
@@ -206,17 +209,20 @@ class Observer:
         crowded = any(found[index].others is not None for index in indices)
         masked: dict[int, MaskedFrame] = {}
 
-        def mask_frame(item: tuple[int, Image]) -> tuple[int, MaskedFrame]:
+        def mask_frame(item: tuple[int, Image]) -> tuple[int, MaskedFrame, Part | None]:
             index, frame = item
             mask = clean_mask(make_mask(index, frame), points[index][BODY], self.config.mask_check)
             coarse = found[index].probability
             doubtful = crowded and coarse is not None and is_doubtful(mask, coarse, self.config.crowd)
             doubtful |= found[index].crossed and given is None
-            return index, MaskedFrame(points[index], mask, person_sharpness(frame, mask), doubtful)
+            done = MaskedFrame(points[index], mask, person_sharpness(frame, mask), doubtful)
+            return index, done, None if kept is None else kept.part(frame, mask)
 
-        for index, frame in in_threads(mask_frame, self.clip.frames(indices)):
+        for index, frame, part in in_threads(mask_frame, self.clip.frames(indices)):
             masked[index] = frame
             self.clip.drop([index])
+            if kept is not None and part is not None:
+                kept.keep(index, part)
             self.report(step, len(masked), len(indices))
         self._leave_out(set(indices) - masked.keys(), NOT_DECODED)
         return masked

@@ -14,7 +14,7 @@ from fit_avatar.capture.blank import BLANK, DEFAULT_BLANK, FADING, BlankConfig, 
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.frames.matte import composed
 from fit_avatar.capture.frames.source import Decoded
-from fit_avatar.capture.types import LeftOut
+from fit_avatar.capture.types import Image, LeftOut
 from fit_avatar.io.threads import in_threads
 
 REPEATS = "it repeats the frame before"
@@ -81,7 +81,10 @@ class Selection:
 
 
 def measure_frames(
-    path: Path, progress: Callable[[int, int], None] | None = None, config: SelectionConfig = DEFAULT_SELECTION
+    path: Path,
+    progress: Callable[[int, int], None] | None = None,
+    config: SelectionConfig = DEFAULT_SELECTION,
+    seen: Callable[[int, Image], None] | None = None,
 ) -> FrameMeasurements:
     """Decode a video once and measure each frame's change and sharpness.
 
@@ -89,6 +92,7 @@ def measure_frames(
         path: the video.
         progress: called with the number of frames read and the number in all.
         config: settings.
+        seen: is shown every frame, its index and BGR [H, W, 3], by several threads.
 
     Raises:
         BadInputError: as :func:`fit_avatar.capture.video.read_frames`.
@@ -99,7 +103,10 @@ def measure_frames(
     previous: NDArray[np.float32] | None = None
 
     def measure(each: Decoded) -> tuple[int, float, NDArray[np.float32], float, float]:
-        grey = cv2.cvtColor(composed(each.picture, each.alpha), cv2.COLOR_BGR2GRAY)
+        picture = composed(each.picture, each.alpha)
+        if seen:
+            seen(each.index, picture)
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         scale = config.thumbnail_px / max(grey.shape)
         thumbnail = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
         detail = cv2.resize(grey, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from fit_avatar.capture.every_frame import EveryFrame, observe_every_frame
 from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.given_limbs import find_limbs
 from fit_avatar.capture.images import image_size, observe_images, read_image
+from fit_avatar.capture.kept_pictures import KeptPictures
 from fit_avatar.capture.moves import moved_picture
 from fit_avatar.capture.observe import observe, tell_apart
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.capture.video import frame_times, probe, read_frames
-from fit_avatar.capture.working_size import at_size
+from fit_avatar.capture.working_size import at_size, working_camera
 from fit_avatar.errors import BadInputError
 from fit_avatar.io.fingerprint import digest, file_identity
 from fit_avatar.io.kinds import is_picture
@@ -144,9 +145,12 @@ class Source:
         )  # fmt: skip
 
     def observe(
-        self, progress: Callable[[str, int, int], None] | None = None, config: CaptureConfig = DEFAULT_CAPTURE
+        self,
+        progress: Callable[[str, int, int], None] | None = None,
+        config: CaptureConfig = DEFAULT_CAPTURE,
+        kept: KeptPictures | None = None,
     ) -> Capture:
-        """Find keypoints and masks in every frame that is used.
+        """Find keypoints and masks in every frame that is used; ``kept`` takes what they show of the person.
 
         Raises:
             BadInputError: a file cannot be used.
@@ -161,7 +165,7 @@ class Source:
             self.video, camera=self.camera, frames=self.max_frames, keypoints=self.keypoints, masks=self.masks,
             detector=self.detector, pose_model=self.pose_model, fps=self.fps, camera_motion=self.camera_motion,
             person=self.person, people=self.people, most_px=self.most_px, progress=progress,
-            config=config,
+            config=config, kept=kept,
         )  # fmt: skip
 
     def tell_apart(self, progress: Callable[[str, int, int], None] | None = None) -> Cast:
@@ -211,15 +215,22 @@ class Source:
         files = self.images if self.video is None else open_frames(self.video).files()
         return digest([(size, ends) for size, _, ends in map(file_identity, files)])
 
-    def pictures(self, capture: Capture) -> Pictures:
-        """Return the undistorted pictures of the frames that a capture holds."""
+    def pictures(self, capture: Capture, kept: KeptPictures | None = None) -> Pictures:
+        """Return the undistorted pictures of the frames that a capture holds.
+
+        ``kept``: of the same capture, for those who look at the person alone: elsewhere its pictures are black.
+        """
         size = (capture.camera.width, capture.camera.height)
-        return Pictures(self, tuple(capture.frame_indices.tolist()), size, capture.steadying)
+        return Pictures(self, tuple(capture.frame_indices.tolist()), size, capture.steadying, kept)
+
+    def no_pictures(self) -> KeptPictures:
+        """Return what can keep the pictures of an observation."""
+        return KeptPictures(working_camera(self.camera, self.most_px)[0])
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Undistorted frames that are read anew whenever they are gone through, so that none has to be kept."""
+    """Undistorted frames that are read anew whenever they are gone through, but for those that are kept."""
 
     source: Source
     frame_indices: tuple[int, ...]
@@ -227,15 +238,40 @@ class Pictures:
     """Width and height at which they are used, in pixels."""
     steadying: NDArray[np.float32] | None = None
     """As in the capture. [T, 2, 3]"""
+    kept: KeptPictures | None = None
+    """Frames of which the person alone is there."""
+    last: bool = False
+    """Whether they are gone through for the last time: what is kept is dropped on the way."""
 
     def __iter__(self) -> Iterator[Picture]:
+        kept = self.kept
+        if kept is None:
+            yield from self._read(self.frame_indices)
+            return
+        anew = self._read([index for index in self.frame_indices if index not in kept])
+        following = next(anew, None)
+        for index in self.frame_indices:
+            picture = kept.get(index, self.last)
+            if picture is not None:
+                yield index, picture
+            elif following is not None and following[0] == index:
+                yield following
+                following = next(anew, None)
+
+    def _read(self, indices: Sequence[int]) -> Iterator[Picture]:
+        if not indices:
+            return
         camera = self.source.camera.fitted_to(*self.size)
         moves = {} if self.steadying is None else dict(zip(self.frame_indices, self.steadying, strict=True))
-        for index, picture in self._read():
+        for index, picture in self._stored(indices):
             yield index, undistort(moved_picture(at_size(picture, *self.size), moves.get(index)), camera)
 
-    def _read(self) -> Iterator[Picture]:
+    def _stored(self, indices: Sequence[int]) -> Iterator[Picture]:
         if self.source.video is not None:
-            yield from read_frames(self.source.video, list(self.frame_indices))
-        else:
-            yield from ((index, read_image(self.source.images[index])) for index in self.frame_indices)
+            return read_frames(self.source.video, indices)
+        return ((index, read_image(self.source.images[index])) for index in indices)
+
+
+def used_up(pictures: Iterable[Picture]) -> Iterable[Picture]:
+    """Return pictures for who goes through them last."""
+    return replace(pictures, last=True) if isinstance(pictures, Pictures) else pictures

@@ -110,6 +110,7 @@ def bake(
     with ThreadPoolExecutor(1) as beside:
         enlarging = beside.submit(Atlas.of, body, size)  # which takes no picture
         samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
+    return_free_memory()
     lighting = ClipLighting.of(geometry, samples, frame_views.neighbours, area if delight else None, config.light)
     mean = samples.mean.merge(lighting.factors)
     surface = geometry.normals, frame_views.neighbours
@@ -120,19 +121,25 @@ def bake(
 
     atlas = enlarging.result()
     colours, support = _enlarged(samples.mean.atlas, *mean, atlas)
-    if key_frames:
-        usual = _coarse_colours(geometry, samples, lighting, frame_views.neighbours, face, portrait, config)
-        weights, corrections = _assign(key_frames, usual, frame_views.neighbours, face, portrait, config)
-        painting = list(key_frames.values()), weights, corrections, capture.camera
-        colours, support = paint_detail(atlas, *painting, colours, support, face, config.detail)
+    usual = _coarse_colours(geometry, samples, lighting, frame_views.neighbours, face, portrait, config)
     face_crops = {t: samples.crops[t] for t in of_face}
+    painted_from = tuple(int(capture.frame_indices[t]) for t in key_frames)
     del samples, mean, crops  # what follows takes much memory by itself
+    if key_frames:
+        weights, corrections = _assign(key_frames, usual, frame_views.neighbours, face, portrait, config)
+        weighted = weights, corrections, capture.camera
+        colours, support = paint_detail(
+            atlas, list(key_frames.values()), *weighted, colours, support, face, config.detail
+        )
+    del key_frames
     return_free_memory()
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
     support = np.where(rejected, 0, support).astype(np.float32)
     if painter is not None and painter.aligns:
         colours, support = painter.paint(atlas, geometry, capture, face_crops, lighting, colours, support)
+    del geometry, face_crops
+    return_free_memory()
     painted = colours
     colours, origin = inpaint_unseen(body, atlas, frame_views.neighbours, colours, support, config.inpainting)
     if painter is not None:
@@ -143,7 +150,7 @@ def bake(
         image=np.clip(image + 0.5, 0, 255).astype(np.uint8),
         coverage=atlas.to_image(support[:, None])[..., 0],
         origin=atlas.to_image(origin[:, None].astype(np.float32))[..., 0].astype(np.uint8),
-        key_frames=tuple(int(capture.frame_indices[t]) for t in key_frames),
+        key_frames=painted_from,
         gains=lighting.gains,
         light=lighting.light,
         shading=lighting.shading,

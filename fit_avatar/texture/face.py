@@ -142,11 +142,12 @@ class FacePainter:
         colours = np.where(inner[:, None], painted, colours)
         return fill_interior(self.body, self.inside, atlas, colours, seen, self.config.interior)
 
-    def _factors(self, lighting: ClipLighting) -> FloatArray:
-        """Return what takes the frames' colours to the texture's light and the best frame's exposure. [T, V, 3]"""
+    def _factors(self, lighting: ClipLighting) -> dict[int, FloatArray]:
+        """Return what takes each frame's colours to the texture's light and the best frame's exposure. [V, 3] each"""
         gain = lighting.gains[next(iter(self.rating))]
         most = self.config.max_exposure
-        return np.asarray(lighting.factors / gain.clip(1 / most, most), dtype=np.float32)
+        exposure = gain.clip(1 / most, most)
+        return {t: np.asarray(lighting.factors[t] / exposure, dtype=np.float32) for t in self.rating}
 
     def _samples(
         self,
@@ -155,7 +156,7 @@ class FacePainter:
         geometry: ClipGeometry,
         capture: Capture,
         crops: Mapping[int, PersonCrop],
-        factors: FloatArray,
+        factors: Mapping[int, FloatArray],
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Yield what every frame shows of texels, the best frame first: colours [n, 3] and their weight [n]."""
         sharpness = {t: self._sharpness(crops[t], geometry.pixels[t]) for t in self.rating if t in crops}

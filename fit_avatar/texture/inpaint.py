@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import cv2
 import numpy as np
@@ -125,7 +126,7 @@ def _inpaint(
     image[atlas.texel] = np.where(seen[atlas.texel, None], colours, mirrored)
     blurred = mean_around(image, known, at_vertex, config.mirror_window)
     coarse = fill_holes(body.template.cpu().numpy(), neighbours, blurred, known[at_vertex], config)
-    island = np.full(atlas.size**2, -1)
+    island = np.full(atlas.size**2, -1, np.int32)
     island[atlas.texel] = islands(body)[atlas.face]
     square = (atlas.size, atlas.size)
     detail = reflected_detail(image.reshape(*square, 3), known.reshape(square), island.reshape(square), config)
@@ -170,7 +171,7 @@ def fill_holes(
 
 
 def reflected_detail(
-    image: FloatArray, known: BoolArray, island: IntArray, config: InpaintingConfig = INPAINTING
+    image: FloatArray, known: BoolArray, island: NDArray[np.signedinteger[Any]], config: InpaintingConfig = INPAINTING
 ) -> FloatArray:
     """Return fine detail for holes: that of their surroundings, reflected in the nearest texel of the rim. [S, S, 3]
 
@@ -228,8 +229,9 @@ def pad_islands(image: FloatArray, inside: BoolArray, padding_px: int = INPAINTI
         padding_px: width of the first kind.
     """
     close = cv2.dilate(inside.astype(np.uint8), np.ones((2 * padding_px + 1,) * 2, np.uint8)) > 0
-    near = image.reshape(-1, image.shape[2])[nearest_inside(inside)]
-    return push_pull(np.where(close[:, :, None], near, image), close)
+    padded = image.reshape(-1, image.shape[2])[nearest_inside(inside)]
+    np.copyto(padded, image, where=~close[:, :, None])
+    return push_pull(padded, close)
 
 
 def _nearest_known(positions: FloatArray, known: BoolArray, values: FloatArray) -> FloatArray:

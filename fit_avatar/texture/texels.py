@@ -36,8 +36,8 @@ def local_mean(image: FloatArray, known: BoolArray, size: int, radius: float) ->
     weight = known.reshape(size, size).astype(np.float32)
     window = (2 * max(1, int(size * radius)) + 1,) * 2
     colour = cv2.blur(image.reshape(size, size, -1) * weight[:, :, None], window).reshape(size, size, -1)
-    mean = colour / np.maximum(cv2.blur(weight, window), 1e-6)[:, :, None]
-    return np.asarray(mean.reshape(size * size, -1), dtype=np.float32)
+    colour /= np.maximum(cv2.blur(weight, window), 1e-6)[:, :, None]
+    return np.asarray(colour.reshape(size * size, -1), dtype=np.float32)
 
 
 def mean_around(image: FloatArray, known: BoolArray, places: IntArray, radius: float) -> FloatArray:

@@ -45,8 +45,9 @@ def keypoints(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def undecodable(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """Indices of frames that decode when the frames are measured, but never again."""
+    """Indices of frames that decode when the frames are measured, but never again, where none is kept."""
     lost: set[int] = set()
+    monkeypatch.setattr(sys.modules["fit_avatar.capture.clip"], "MEMORY_BYTES", 0)
 
     def read(path: Path, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
         return (pair for pair in read_frames(path, indices) if pair[0] not in lost)
