@@ -119,7 +119,7 @@ def estimate_light(
     at_frame, at_point = (_Groups(index, n) for index, n in ((frame, num_frames), (point, num_points)))
     sample_weight = weight[:, ::step][frame, point].double()
     colour = colours[:, ::step][frame, point].double().T.contiguous()  # [3, n]
-    basis = harmonics(normals[:, ::step][frame, point]).double()
+    basis = harmonics(normals[:, ::step][frame, point]).double().T.contiguous()  # [9, n]: long rows are quick
     light = torch.from_numpy(Light.uniform().coefficients).to(basis)
     exposure = basis.new_ones(3, num_frames)
 
@@ -127,16 +127,16 @@ def estimate_light(
     robust = sample_weight
     for _ in range(config.rounds):
         exposed = exposure[:, frame]
-        albedo = at_point.ratio((basis @ light).T * exposed, colour, robust)[:, point]
+        albedo = at_point.ratio(light.T @ basis * exposed, colour, robust)[:, point]
         for channel in range(3):
-            rows = basis * (albedo[channel] * exposed[channel])[:, None]
-            weighted = rows * robust[:, None]
-            normal = weighted.T @ rows
+            rows = basis * (albedo[channel] * exposed[channel])
+            weighted = rows * robust
+            normal = weighted @ rows.T
             prior = config.flatness * normal.trace() / 9
-            target = weighted.T @ colour[channel] + prior * uniform
+            target = weighted @ colour[channel] + prior * uniform
             light[:, channel] = torch.linalg.solve(normal + prior * even, target)
         light /= light[0].clone()
-        shading = (basis @ light).T.clamp_min(config.min_shading)
+        shading = (light.T @ basis).clamp_min(config.min_shading)
         albedo = at_point.ratio(shading * exposed, colour, robust)[:, point]
         exposure = at_frame.ratio(shading * albedo, colour, robust, config.steadiness).log()
         exposure -= exposure.mean(1, keepdim=True)

@@ -90,10 +90,13 @@ class PersonCrop:
         return self._sample(self.sharpness, pixels)[:, 0]
 
     def _sample(self, image: Tensor, pixels: Tensor, how: Literal["bilinear", "bicubic"] = "bilinear") -> Tensor:
-        local = scaled(pixels, (1, 1), (-self.left, -self.top))
+        ratio = self._ratio(image)
+        places = scaled(pixels, ratio, (-self.left * ratio[0], -self.top * ratio[1]))
         if self.flow is not None:
-            local = local + sample(self.flow, scaled(local, self._ratio(self.flow)))
-        return sample(image, scaled(local, self._ratio(image)), how)
+            on_flow = self._ratio(self.flow)
+            moved = sample(self.flow, scaled(pixels, on_flow, (-self.left * on_flow[0], -self.top * on_flow[1])))
+            places += scaled(moved, ratio)
+        return sample(image, places, how)
 
     def _ratio(self, image: Tensor) -> tuple[float, float]:
         return image.shape[1] / self.image.shape[1], image.shape[0] / self.image.shape[0]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas, islands
 from fit_avatar.appearance.light import Light
-from fit_avatar.appearance.person_crop import PersonCrop, as_bytes, sample, scaled
+from fit_avatar.appearance.person_crop import PersonCrop, as_bytes, sample
 from fit_avatar.appearance.robust_mean import robust_mean
 from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.face_points import face_points
@@ -221,14 +221,14 @@ def _assign(
 def _enlarged(small: Atlas, mean: FloatArray, known: FloatArray, atlas: Atlas) -> tuple[Tensor, Tensor]:
     """Return colours [N, 3] and support [N] of an atlas's texels from those of the mean texture's, an image each."""
     outwards = nearest_inside(small.arrays.inside)  # at seams the large atlas reaches farther than the small one
-    row, column = torch.div(atlas.texel, atlas.size, rounding_mode="floor"), atlas.texel % atlas.size
     image, support = (
-        torch.from_numpy(a).to(row.device) for a in (mean.reshape(-1, 3)[outwards], known.ravel()[outwards])
+        torch.from_numpy(a.reshape(small.size**2, -1)[outwards]).to(atlas.texel.device) for a in (mean, known)
     )
-    scale = small.size / atlas.size
-    nearest = (row * small.size // atlas.size) * small.size + column * small.size // atlas.size
-    places = scaled(torch.stack([column, row], 1), (scale, scale), (scale / 2, scale / 2))
-    return sample(image, places), support.flatten().index_select(0, nearest)
+    texel, scale = atlas.texel.int(), small.size / atlas.size
+    row = torch.div(texel, atlas.size, rounding_mode="floor")
+    across, down = ((index.float() + 0.5) * scale for index in (texel - row * atlas.size, row))
+    nearest = (down.floor() * small.size + across.floor()).long()
+    return sample(image, torch.stack([across, down], 1)), support.flatten().index_select(0, nearest)
 
 
 def _face(body: Body) -> Tensor:
