@@ -52,7 +52,7 @@ class ClipGeometry:
             pixels[t], cosine[t] = viewed.pixels, viewed.cosine
             quality[t] = sample_quality(view, viewed, reference)
             tick()
-        quality *= torch.from_numpy(capture.frame_weights).to(quality)[:, None]
+        quality *= torch.tensor(capture.frame_weights).to(quality)[:, None]
         return cls(views, vertices, normals, pixels, cosine, quality)
 
 
