@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fit_avatar.appearance.person_crop import sample, scaled
+from fit_avatar.appearance.person_crop import as_bytes, sample, scaled
 from fit_avatar.body.model import Body
 from fit_avatar.visibility.raster import Raster
 
@@ -20,6 +20,6 @@ def render_textured(body: Body, raster: Raster, texture: Tensor, factors: Tensor
         factors: on the texture's colours at each vertex (light, exposure). [V, 3] RGB
     """
     uv, size = raster.interpolate(body.uvs, body.uv_faces), len(texture)
-    albedo = sample(texture, scaled(uv.view(-1, 2), (size, -size), (0, size)))
+    albedo = as_bytes(sample(texture, scaled(uv.view(-1, 2), (size, -size), (0, size))))
     light = raster.interpolate(factors, body.faces)
     return (albedo.view_as(light) * light).clamp_(0, 255).to(torch.uint8).flip(2)
