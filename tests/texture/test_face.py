@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pretend_device import DEVICE, PretendDevice, moved
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.body.default_body import read_default
@@ -209,6 +210,16 @@ def test_features_of_the_picture_come_to_lie_on_those_of_the_body(body: Body, in
         wrong = np.abs(texture.image.astype(float) - painted).mean(-1).ravel()[atlas.arrays.texel]
         errors[known] = np.median(wrong[front & (texture.origin.ravel()[atlas.arrays.texel] == 1)])
     assert errors[True] < 0.6 * errors[False]
+
+
+def test_the_face_is_painted_on_the_body_s_device(body: Body) -> None:
+    y, x = np.mgrid[:SIZE, :SIZE]
+    painted = np.stack([x % 200, 90 + 0 * x, y % 180], -1).astype(np.uint8)
+    state, (capture, frames) = standing(body, [-20.0, 0.0, 20.0]), filmed(body, painted, True)
+    expected = bake(body, state, capture, iter(frames), size=SIZE // 2)
+    with PretendDevice():
+        found = bake(body.to(DEVICE), moved(state), capture, iter(frames), size=SIZE // 2)
+    assert np.abs(found.image.astype(int) - expected.image).max() <= 1
 
 
 def test_eyes_come_from_the_best_frame_as_far_as_it_shows_them() -> None:
