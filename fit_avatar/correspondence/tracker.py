@@ -32,7 +32,7 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.correspondence.optical_flow import OPTICAL_FLOW, OpticalFlowConfig, dense_matches
-from fit_avatar.io.threads import in_threads
+from fit_avatar.io.threads import in_threads, workers
 from fit_avatar.visibility.raster import Raster, rasterize
 from fit_avatar.visibility.views import VISIBILITY, View, VisibilityConfig, view_from_raster, viewing_cosine
 
@@ -102,7 +102,7 @@ class SurfaceTracker:
             worn = self.body if body is None else body
             clip = _PosedClip.of(worn, state, camera, self._crops, self.config)
             candidates = worn.spread_vertices(self.config.spacing_m)
-            with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            with workers(min(4, os.cpu_count() or 1)) as pool:
                 texture, shading = clip.mean_texture(pool)
                 matched = pool.map(lambda t: clip.match(t, texture, shading[t], candidates), self._crops)
                 for done, (t, (found, index)) in enumerate(zip(self._crops, matched, strict=True)):

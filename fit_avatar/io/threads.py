@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -14,13 +16,34 @@ MOST = 4
 """Threads at most: items such as pictures are large, and as many as threads are in memory at once."""
 
 
+@contextmanager
+def workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Hold so many threads, in each of which PyTorch uses one core: together they keep all of them busy already.
+
+    Left to itself it would use all cores in each thread, and these would wait for one another.
+    """
+    torch = sys.modules.get("torch")
+    before = None if torch is None else torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(count, initializer=_on_one_core) as pool:
+            yield pool
+    finally:
+        if torch is not None:
+            torch.set_num_threads(before)  # what threads that come later begin with
+
+
+def _on_one_core() -> None:
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield the results of items in their order, while the next few are being worked on.
 
     Meant for work that spends its time in libraries which let other threads run, such as OpenCV and NumPy.
     """
     threads = min(os.cpu_count() or 1, MOST)
-    with ThreadPoolExecutor(threads) as pool:
+    with workers(threads) as pool:
         waiting: deque[Future[Result]] = deque()
         for item in items:
             waiting.append(pool.submit(work, item))

@@ -7,7 +7,6 @@ light, exposures and the mean texture, and the few key frames are kept and paint
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +26,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.io.memory import return_free_memory
-from fit_avatar.io.threads import in_threads
+from fit_avatar.io.threads import in_threads, workers
 from fit_avatar.texture.clip import ClipGeometry, ClipLighting, ClipSamples, Tick
 from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import KeyFrame, paint_detail
@@ -107,7 +106,7 @@ def bake(
     selected = select_key_frames(geometry.quality, area, portrait, selection)
     of_face = painter.rating if painter is not None and painter.aligns else ()
     kept = [*selected, *(t for t in of_face if t not in selected)]
-    with ThreadPoolExecutor(1) as beside:
+    with workers(1) as beside:
         enlarging = beside.submit(Atlas.of, body, size)  # which takes no picture
         samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
     lighting = ClipLighting.of(geometry, samples, averaging, area if delight else None, config.light)
