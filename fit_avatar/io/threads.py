@@ -18,23 +18,23 @@ MOST = 4
 
 @contextmanager
 def workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Hold so many threads, in each of which PyTorch uses one core: together they keep all of them busy already.
+    """Hold so many threads; meanwhile PyTorch uses one core in each of them, and in the caller's.
 
-    Left to itself it would use all cores in each thread, and these would wait for one another.
+    Left to itself it would use all cores in every thread, and these would wait for one another.
     """
     torch = sys.modules.get("torch")
-    before = None if torch is None else torch.get_num_threads()
+    before = (os.cpu_count() or 1) if torch is None else torch.get_num_threads()
+    _use_cores(1)
     try:
-        with ThreadPoolExecutor(count, initializer=_on_one_core) as pool:
+        with ThreadPoolExecutor(count, initializer=_use_cores, initargs=(1,)) as pool:
             yield pool
     finally:
-        if torch is not None:
-            torch.set_num_threads(before)  # what threads that come later begin with
+        _use_cores(before)  # here, and in threads that come later
 
 
-def _on_one_core() -> None:
+def _use_cores(count: int) -> None:
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+        sys.modules["torch"].set_num_threads(count)
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
