@@ -17,24 +17,28 @@ MOST = 4
 
 
 @contextmanager
-def workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Hold so many threads; meanwhile PyTorch uses one core in each of them, and in the caller's.
+def one_core() -> Iterator[None]:
+    """Let PyTorch use one core in this thread and in those that begin meanwhile.
 
-    Left to itself it would use all cores in every thread, and these would wait for one another.
+    Left to itself it would use all cores for every operation: threads that work side by side would wait for one
+    another, and where other programs run, for them.
     """
     torch = sys.modules.get("torch")
-    before = (os.cpu_count() or 1) if torch is None else torch.get_num_threads()
-    _use_cores(1)
+    before = 1 if torch is None else torch.get_num_threads()
+    if torch is not None:
+        torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(count, initializer=_use_cores, initargs=(1,)) as pool:
-            yield pool
+        yield
     finally:
-        _use_cores(before)  # here, and in threads that come later
+        if torch is not None:
+            torch.set_num_threads(before)
 
 
-def _use_cores(count: int) -> None:
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(count)
+@contextmanager
+def workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Hold so many threads, each on one core."""
+    with one_core(), ThreadPoolExecutor(count) as pool:
+        yield pool
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

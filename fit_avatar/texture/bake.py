@@ -26,7 +26,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.io.memory import return_free_memory
-from fit_avatar.io.threads import in_threads, workers
+from fit_avatar.io.threads import in_threads, one_core, workers
 from fit_avatar.texture.clip import ClipGeometry, ClipLighting, ClipSamples, Tick
 from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import KeyFrame, paint_detail
@@ -64,6 +64,7 @@ class Texture:
         return float((self.origin == Origin.SEEN).sum() / max(1, (self.origin > Origin.OUTSIDE).sum()))
 
 
+@one_core()
 def bake(
     body: Body,
     state: BodyState,
