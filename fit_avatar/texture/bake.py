@@ -123,11 +123,13 @@ def bake(
         usual = _coarse_colours(geometry, samples, lighting, averaging, face, portrait, config)
         weights = _assign(key_frames, usual, frame_views.neighbours, face, portrait, config)
         corrections = [frame.correction(usual, averaging, config.detail) for frame in key_frames.values()]
-        painting = list(key_frames.values()), weights, corrections, capture.camera
-        painted = paint_detail(atlas, *painting, *painted, face, config.detail)
+        assigned = list(key_frames.values()), weights, corrections
+        painted = paint_detail(atlas, *assigned, capture.camera, *painted, face, config.detail)
+        del assigned
     colours, support = (each.cpu().numpy() for each in painted)  # what follows is done once, on the CPU
     face_crops = {t: samples.crops[t] for t in of_face}
-    del samples, mean, crops, painted  # what follows takes much memory by itself
+    shown = tuple(int(capture.frame_indices[t]) for t in key_frames)
+    del samples, mean, crops, painted, key_frames  # what follows takes much memory by itself
     return_free_memory()
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
@@ -144,7 +146,7 @@ def bake(
         image=np.clip(image + 0.5, 0, 255).astype(np.uint8),
         coverage=atlas.to_image(support[:, None])[..., 0],
         origin=atlas.to_image(origin[:, None].astype(np.float32))[..., 0].astype(np.uint8),
-        key_frames=tuple(int(capture.frame_indices[t]) for t in key_frames),
+        key_frames=shown,
         gains=lighting.gains.cpu().numpy(),
         light=lighting.light,
         shading=lighting.shading.cpu().numpy(),
