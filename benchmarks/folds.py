@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
-from numpy.typing import NDArray
+from torch import Tensor
 
 from fit_avatar.appearance import lighting_normals
 from fit_avatar.body import Body, BodyState
@@ -103,17 +103,17 @@ def read_folds(fit: Fit, video: Path) -> dict[str, Relief]:
     geometry = ClipGeometry.of(views, _nothing)
     pictures = read_frames(video, capture.frame_indices.tolist())
     samples = ClipSamples.of(body, geometry, capture, pictures, TEXTURE.mean_texture.size, [], TEXTURE, _nothing)
-    lighting = ClipLighting.of(geometry, samples, views.neighbours, None, TEXTURE.light)
-    lit = lighting_normals(geometry.normals, views.neighbours)
+    lighting = ClipLighting.of(geometry, samples, views.averaging, None, TEXTURE.light)
+    lit = lighting_normals(geometry.normals, views.averaging)
 
-    def turn(colours: dict[int, NDArray[np.uint8]], **changes: float) -> Relief:
+    def turn(colours: dict[int, Tensor], **changes: float) -> Relief:
         mean = replace(samples.mean, colours=colours)
-        return find_relief(body, state, mean, geometry.normals, views.neighbours, replace(RELIEF, **changes))
+        return find_relief(body, state, mean, geometry.normals, views.averaging, replace(RELIEF, **changes))
 
     every = samples.mean.colours
     picture = samples.mean.merge(lighting.factors)
     return {
-        "one picture": relief_of_picture(body, state, picture, lighting.light, lit, geometry.cosine),
+        "one picture": relief_of_picture(body, state, picture, lighting.light, lit.numpy(), geometry.cosine.numpy()),
         "turn": turn(every),
         "turn, no kernel": turn(every, sigma=NO_KERNEL),
         "turn, certain normals": turn(every, normal_error=0.0),

@@ -10,11 +10,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -22,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import fit_avatar
+from fit_avatar.body.state import BodyState
 from fit_avatar.solvers.unknowns import Unknowns
 
 DEVICE = torch.device("meta")
@@ -32,7 +35,7 @@ INDEXED = (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_)
 """Operations whose index may come from the host: a list of places is copied to the device at every call."""
 WAITING = (
     aten._local_scalar_dense, aten.is_nonzero, aten.equal, aten.nonzero, aten.masked_select, aten._unique,
-    aten._unique2, aten.unique_dim, aten.unique_consecutive, aten.bincount,
+    aten._unique2, aten.unique_dim, aten.unique_consecutive, aten.bincount, aten.repeat_interleave,
 )  # fmt: skip
 """Operations for which the host waits until the device has come to them, since size or value is needed here."""
 
@@ -82,6 +85,7 @@ class PretendDevice(TorchDispatchMode):
 
     def __enter__(self) -> PretendDevice:
         self._around.enter_context(_MakesNumbers())
+        self._around.enter_context(mock.patch.object(ThreadPoolExecutor, "submit", _at_once))
         super().__enter__()
         return self
 
@@ -123,6 +127,13 @@ class PretendDevice(TorchDispatchMode):
         return _each(found, lambda tensor: known[id(tensor)] if id(tensor) in known else _There(tensor))
 
 
+def _at_once(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+    """Do here what is meant for another thread, in which nothing would be pretended."""
+    done: Future[Any] = Future()
+    done.set_result(work(*args, **kwargs))
+    return done
+
+
 class _MakesNumbers(TorchFunctionMode):
     """Gives numbers to tensors that are made from Python's on the device: the real ``meta`` does not keep them."""
 
@@ -154,6 +165,12 @@ def on_device(unknowns: Unknowns) -> Unknowns:
     """Return unknowns with the numbers that they have, on the device."""
     named = {name: replace(unknown, value=unknown.value.to(DEVICE)) for name, unknown in unknowns.named.items()}
     return replace(unknowns, body=unknowns.body.to(DEVICE), named=named)
+
+
+def moved(state: BodyState) -> BodyState:
+    """Return shape and poses with the numbers that they have, on the device."""
+    tensors = {field.name: getattr(state, field.name) for field in fields(state)}
+    return replace(state, **{name: one.to(DEVICE) for name, one in tensors.items() if isinstance(one, Tensor)})
 
 
 def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

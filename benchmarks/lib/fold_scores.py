@@ -80,10 +80,11 @@ def score_folds(
         turn = (body.lbs_weights @ turns[t].reshape(-1, 9)).contiguous()
         turn = ours.interpolate(turn, faces)[places].numpy()[kept].reshape(-1, 3, 3)
         for name, slope in slopes.items():
-            at = ((uvs * [1, -1] + [0, 1]) * len(slope) - 0.5).astype(np.float32)
-            bent = _unit(normals[kept] - np.einsum("nab,nb->na", turn, sample(slope, at)))
+            at = torch.from_numpy(((uvs * [1, -1] + [0, 1]) * len(slope)).astype(np.float32))
+            slopes_there = sample(torch.from_numpy(slope), at).numpy()
+            bent = _unit(normals[kept] - np.einsum("nab,nb->na", turn, slopes_there))
             angles[name].append(np.degrees(np.arccos(np.einsum("nc,nc->n", bent, wanted[kept]).clip(-1, 1))))
-            found[name].append(sample(displacements[name], at))
+            found[name].append(sample(torch.from_numpy(displacements[name])[..., None], at)[:, 0].numpy())
     return {
         name: FoldScore(float(np.concatenate(angles[name]).mean()), _correlation(found[name], true)) for name in slopes
     }
@@ -98,9 +99,9 @@ def _slopes(body: Body, state: BodyState, heights: FloatArray) -> FloatArray:
     both = heights != 0
     right[:, :-1] = np.diff(heights, axis=1) * (both[:, 1:] & both[:, :-1])
     down[:-1] = np.diff(heights, axis=0) * (both[1:] & both[:-1])
-    change = np.stack([right.ravel()[atlas.texel], down.ravel()[atlas.texel]], axis=1)
-    slope = np.einsum("nij,nj->ni", to_slope[atlas.face], change)
-    return atlas.to_image(np.einsum("ni,nic->nc", slope, tangents[atlas.face]))
+    change = np.stack([right.ravel()[atlas.arrays.texel], down.ravel()[atlas.arrays.texel]], axis=1)
+    slope = np.einsum("nij,nj->ni", to_slope[atlas.arrays.face], change)
+    return atlas.to_image(np.einsum("ni,nic->nc", slope, tangents[atlas.arrays.face]))
 
 
 def _inside(raster: Raster) -> NDArray[np.bool_]:

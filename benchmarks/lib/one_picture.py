@@ -56,10 +56,10 @@ def relief_of_picture(
         back = (body.lbs_weights.numpy() @ turns[t].reshape(-1, 9)).reshape(-1, 3, 3)
         effect += (weight[t] / weight.sum(axis=0))[:, None] * np.einsum("vab,va->vb", back, gradient)
     tangents, steps = texel_tangents(body, state, atlas.size)
-    along = -np.einsum("nic,nc->ni", tangents[atlas.face], atlas.interpolate(effect))
+    along = -np.einsum("nic,nc->ni", tangents[atlas.arrays.face], atlas.interpolate(effect))
     band, certain = _separated(image, known > 0, float(np.median(np.linalg.norm(steps, axis=2))))
-    trust = certain.ravel()[atlas.texel, None] / ALBEDO**2 * along
-    return Relief(atlas.size, trust[:, :, None] * along[:, None], trust * band.ravel()[atlas.texel, None])
+    trust = certain.ravel()[atlas.arrays.texel, None] / ALBEDO**2 * along
+    return Relief(atlas.size, trust[:, :, None] * along[:, None], trust * band.ravel()[atlas.arrays.texel, None])
 
 
 def _separated(image: FloatArray, known: NDArray[np.bool_], spacing_m: float) -> tuple[FloatArray, FloatArray]:

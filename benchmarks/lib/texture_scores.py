@@ -101,15 +101,14 @@ def onto_face(
 
 def median_texture(body: Body, frame_views: FrameViews, frames: Iterator[tuple[int, Image]]) -> Image:
     """Return the median colour of every texel over the frames that see it (Alldieck et al. 2018). [S, S, 3] RGB"""
-    atlas, faces = Atlas.of(body, SIZE), body.faces.cpu().numpy()
+    atlas, vertices = Atlas.of(body, SIZE), frame_views.vertices
+    normals = vertex_normals(vertices, body.faces)
     camera, values = frame_views.capture.camera, []
     for t, (_, frame) in enumerate(frames):
-        vertices = frame_views.vertices[t].cpu().numpy()
-        normals = vertex_normals(vertices, faces)
-        texels = view_texels(atlas, slice(None), frame_views.view(t), camera, vertices, normals)
-        colours = PersonCrop.of(frame, frame_views.capture.masks[t]).colours_at(texels.pixels).astype(np.float16)
-        colours[(texels.confidence <= 0) | (texels.cosine < 0.3)] = np.nan
-        values.append(colours)
+        texels = view_texels(atlas, slice(None), frame_views.view(t), camera, vertices[t], normals[t])
+        colours = PersonCrop.of(frame, frame_views.capture.masks[t], vertices.device).colours_at(texels.pixels)
+        colours[(texels.confidence <= 0) | (texels.cosine < 0.3)] = torch.nan
+        values.append(colours.half().cpu().numpy())
     every = np.stack(values)
     known = np.isfinite(every[..., 0]).any(0)
     mean = np.zeros((len(known), 3), np.float32)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import connected_components
@@ -22,15 +24,15 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Atlas:
-    """The N texels that lie on the body, sorted by triangle."""
+    """The N texels that lie on the body, sorted by triangle, on the body's device."""
 
     size: int
-    texel: IntArray  # [N] index into the flattened image
-    face: IntArray  # [N]
-    barycentric: FloatArray  # [N, 3]
-    start: IntArray  # [F] first texel of each triangle
-    count: IntArray  # [F]
-    faces: IntArray  # [F, 3] corners, into the body's vertices
+    texel: Tensor  # int64 [N] index into the flattened image
+    face: Tensor  # int64 [N]
+    barycentric: Tensor  # float32 [N, 3]
+    start: Tensor  # int64 [F] first texel of each triangle
+    count: Tensor  # int64 [F]
+    faces: Tensor  # int64 [F, 3] corners, into the body's vertices
 
     @classmethod
     def of(cls, body: Body, size: int) -> Atlas:
@@ -43,48 +45,82 @@ class Atlas:
             raise BadInputError(
                 f"the body {body.name} has no texture coordinates: get it from load_body, or use unwrap.with_atlas"
             )
-        raster = rasterize_uv(body.uvs.cpu(), body.uv_faces.cpu(), size)
-        face_of_texel = raster.face_index.numpy().ravel()
-        texel = np.flatnonzero(face_of_texel >= 0)
-        texel = texel[np.argsort(face_of_texel[texel], kind="stable")]
-        face = face_of_texel[texel]
-        faces = body.faces.cpu().numpy()
-        count = np.bincount(face, minlength=len(faces))
-        barycentric = raster.barycentric.numpy().reshape(-1, 3)[texel]
-        return cls(size, texel, face, barycentric, np.cumsum(count) - count, count, faces)
+        raster = rasterize_uv(body.uvs, body.uv_faces, size)
+        face = raster.face_index.flatten()
+        texel = (face >= 0).nonzero()[:, 0]
+        texel = texel.index_select(0, face.index_select(0, texel).argsort(stable=True))
+        face, barycentric = face.index_select(0, texel), raster.barycentric.view(-1, 3).index_select(0, texel)
+        count = torch.bincount(face, minlength=len(body.faces))
+        return cls(size, texel, face, barycentric, count.cumsum(0) - count, count, body.faces)
 
     @cached_property
-    def _corners(self) -> NDArray[np.int32]:
-        """Return each texel's three vertices. [N, 3]"""
-        return self.faces.astype(np.int32)[self.face]
+    def host(self) -> Atlas:
+        """Return the same on the CPU."""
+        if self.texel.device.type == "cpu":
+            return self
+        return Atlas(self.size, *(getattr(self, field.name).cpu() for field in fields(self)[1:]))
 
-    @property
-    def inside(self) -> NDArray[np.bool_]:
-        """Return the mask of the UV islands. [S, S]"""
-        mask = np.zeros(self.size * self.size, bool)
-        mask[self.texel] = True
-        return mask.reshape(self.size, self.size)
+    @cached_property
+    def arrays(self) -> AtlasArrays:
+        """Return the texels as arrays."""
+        host = self.host
+        return AtlasArrays(*(a.numpy() for a in (host.texel, host.face, host.barycentric, host.faces, host.inside)))
 
-    def texels_of(self, faces: IntArray) -> tuple[IntArray, IntArray]:
-        """Return the texels (positions in the N) of some triangles, and for each the position of its triangle."""
+    @cached_property
+    def _corners(self) -> Tensor:
+        """Return each texel's three vertices. int32 [N, 3]"""
+        return self.faces.int().index_select(0, self.face)
+
+    @cached_property
+    def inside(self) -> Tensor:
+        """Return the mask of the UV islands. bool [S, S]"""
+        mask = torch.zeros(self.size * self.size, dtype=torch.bool, device=self.texel.device)
+        return mask.index_fill_(0, self.texel, True).view(self.size, self.size)
+
+    def texels_of(self, faces: Tensor) -> Tensor:
+        """Return the texels (positions in the N) of some triangles, one after the other."""
         count = self.count[faces]
-        owner = np.repeat(np.arange(len(faces)), count)
-        within = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-        return self.start[faces][owner] + within, owner
+        owner = torch.repeat_interleave(count)
+        within = torch.arange(len(owner), device=owner.device) - (count.cumsum(0) - count)[owner]
+        return self.start[faces][owner] + within
 
-    def interpolate(self, values: NDArray[np.floating[Any]], select: IntArray | slice = slice(None)) -> FloatArray:
-        """Return vertex values [V, C] interpolated at (some of the) texels. [n, C]"""
+    @overload
+    def interpolate(self, values: Tensor, select: Tensor | slice = slice(None)) -> Tensor: ...
+    @overload
+    def interpolate(self, values: NDArray[np.floating[Any]], select: IntArray | slice = slice(None)) -> FloatArray: ...
+    def interpolate(self, values: Any, select: Any = slice(None)) -> Any:
+        """Return vertex values [V, C] interpolated at (some of the) texels. float32 [n, C]
+
+        Tensors on the atlas's device and arrays are both taken, and returned as they came.
+        """
+        if isinstance(values, np.ndarray):
+            some = select if isinstance(select, slice) else torch.from_numpy(select)
+            return self.host.interpolate(torch.from_numpy(np.ascontiguousarray(values)), some).numpy()
+        # one operation goes through the texels once, without a copy of the values for each corner
         corners, weights = self._corners[select], self.barycentric[select]
-        start = np.arange(0, corners.size + 1, 3, dtype=np.int32)
-        # a sparse product goes through the texels once, without a copy of the values for each corner
-        matrix = csr_matrix((weights.ravel(), corners.ravel(), start), (len(corners), len(values)))
-        return np.asarray(matrix @ values, dtype=np.float32)
+        return embedding_bag(corners, values.float(), mode="sum", per_sample_weights=weights)
 
-    def to_image(self, colours: NDArray[np.floating[Any]]) -> FloatArray:
-        """Return the image [S, S, C] with texel colours [N, C]; 0 elsewhere."""
-        image = np.zeros((self.size * self.size, colours.shape[1]), np.float32)
+    @overload
+    def to_image(self, colours: Tensor) -> Tensor: ...
+    @overload
+    def to_image(self, colours: NDArray[np.floating[Any]]) -> FloatArray: ...
+    def to_image(self, colours: Any) -> Any:
+        """Return the image [S, S, C] with texel colours [N, C]; 0 elsewhere. Tensors and arrays as above."""
+        if isinstance(colours, np.ndarray):
+            return self.host.to_image(torch.from_numpy(np.ascontiguousarray(colours, np.float32))).numpy()
+        image = colours.new_zeros(self.size * self.size, colours.shape[1])
         image[self.texel] = colours
-        return image.reshape(self.size, self.size, -1)
+        return image.view(self.size, self.size, -1)
+
+
+class AtlasArrays(NamedTuple):
+    """The arrays of an :class:`Atlas`."""
+
+    texel: IntArray  # [N]
+    face: IntArray  # [N]
+    barycentric: FloatArray  # [N, 3]
+    faces: IntArray  # [F, 3]
+    inside: NDArray[np.bool_]  # [S, S] the UV islands
 
 
 def islands(body: Body) -> IntArray:
@@ -119,7 +155,8 @@ def mirror_texels(body: Body, atlas: Atlas) -> IntArray:
         spread = np.ptp(uvs[candidate], axis=1).sum(axis=1)
         best[at_seam] = np.where((spread < best_spread)[:, None], candidate, best[at_seam])
         best_spread = np.minimum(spread, best_spread)
-    u, v = (sum(atlas.barycentric[:, k] * uvs[best[:, k], axis].take(atlas.face) for k in range(3)) for axis in (0, 1))
+    face, weights = atlas.arrays.face, atlas.arrays.barycentric
+    u, v = (sum(weights[:, k] * uvs[best[:, k], axis].take(face) for k in range(3)) for axis in (0, 1))
     return _texel_at(np.stack([u, v], 1), atlas.size)
 
 

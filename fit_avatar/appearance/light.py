@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from torch import Tensor
 
-from fit_avatar.body.operators import smoothed
+from fit_avatar.body.averaging import Averaging
 
 FloatArray = NDArray[np.float32]
 
@@ -60,19 +63,37 @@ class Light:
         coefficients[0] = 1
         return cls(coefficients)
 
-    def shading(self, normals: FloatArray) -> FloatArray:
-        """Return the factor on the albedo for unit normals. [..., 3] → [..., 3]"""
-        return np.asarray(np.maximum(harmonics(normals) @ self.coefficients, self.min_shading), dtype=np.float32)
+    @overload
+    def shading(self, normals: Tensor) -> Tensor: ...
+    @overload
+    def shading(self, normals: FloatArray) -> FloatArray: ...
+    def shading(self, normals: Any) -> Any:
+        """Return the factor on the albedo for unit normals. [..., 3] → [..., 3]
+
+        Tensors and arrays are both taken, and returned as they came.
+        """
+        if isinstance(normals, np.ndarray):
+            return self.shading(torch.from_numpy(normals)).numpy()
+        return self._at(normals, torch.from_numpy(self.coefficients).to(normals))
+
+    def over_frames(self, normals: Tensor) -> Iterator[Tensor]:
+        """Yield the same for each of T frames. [T, V, 3] → T × [V, 3]"""
+        coefficients = torch.from_numpy(self.coefficients).to(normals)
+        for frame in normals:
+            yield self._at(frame, coefficients)
+
+    def _at(self, normals: Tensor, coefficients: Tensor) -> Tensor:
+        return (harmonics(normals) @ coefficients).clamp_min_(self.min_shading)
 
 
-def lighting_normals(normals: FloatArray, neighbours: csr_matrix, config: LightConfig = LIGHT) -> FloatArray:
+def lighting_normals(normals: Tensor, averaging: Averaging, config: LightConfig = LIGHT) -> Tensor:
     """Return the normals that are lit: smoothed over the mesh. normals [..., V, 3] → [..., V, 3]"""
-    return np.moveaxis(smoothed(np.moveaxis(normals, -2, 0), neighbours, config.normal_rounds), 0, -2)
+    return averaging.smoothed(normals.movedim(-2, 0), config.normal_rounds).movedim(0, -2)
 
 
 def estimate_light(
-    colours: FloatArray | NDArray[np.uint8], normals: FloatArray, weight: FloatArray, config: LightConfig = LIGHT
-) -> tuple[Light, FloatArray]:
+    colours: Tensor, normals: Tensor, weight: Tensor, config: LightConfig = LIGHT
+) -> tuple[Light, Tensor]:
     """Estimate light and each frame's exposure and white balance, together with the albedo of every point.
 
     A sample is modelled as exposure × albedo × shading. Alternating least squares, robustly reweighted: each of the
@@ -89,37 +110,43 @@ def estimate_light(
         The light, and the factor [T, 3] that undoes each frame's exposure; geometric mean 1.
     """
     num_frames = len(weight)
-    step = max(1, int((weight > 0).sum()) // config.max_samples)
-    frame, point = np.nonzero(weight[:, ::step] > 0)
-    sample_weight = weight[:, ::step][frame, point].astype(np.float64)
-    colour = colours[:, ::step][frame, point].astype(np.float64)
-    basis = harmonics(normals[:, ::step][frame, point]).astype(np.float64)
-    light = Light.uniform().coefficients.astype(np.float64)
-    exposure: NDArray[np.float64] = np.ones((num_frames, 3))
+    visible = weight > 0
+    step = max(1, int(visible.sum()) // config.max_samples)
+    frame, point = visible[:, ::step].nonzero().unbind(1)
     if not len(frame):
-        return Light.uniform(), np.ones((num_frames, 3), np.float32)
+        return Light.uniform(), weight.new_ones(num_frames, 3)
+    num_points = -(-weight.shape[1] // step)
+    at_frame, at_point = (_Groups(index, n) for index, n in ((frame, num_frames), (point, num_points)))
+    sample_weight = weight[:, ::step][frame, point].double()
+    colour = colours[:, ::step][frame, point].double().T.contiguous()  # [3, n]
+    basis = harmonics(normals[:, ::step][frame, point]).double().T.contiguous()  # [9, n]: long rows are quick
+    light = torch.from_numpy(Light.uniform().coefficients).to(basis)
+    exposure = basis.new_ones(3, num_frames)
 
+    uniform, even = light[:, 0].clone(), torch.eye(9, dtype=light.dtype, device=light.device)
     robust = sample_weight
     for _ in range(config.rounds):
-        albedo = _ratio(basis @ light * exposure[frame], colour, robust, point)[point]
+        exposed = exposure[:, frame]
+        albedo = at_point.ratio(light.T @ basis * exposed, colour, robust)[:, point]
         for channel in range(3):
-            rows = basis * (albedo[:, channel] * exposure[frame, channel])[:, None]
-            normal = (rows * robust[:, None]).T @ rows
-            prior = config.flatness * np.trace(normal) / 9
-            target = (rows * robust[:, None]).T @ colour[:, channel] + prior * np.eye(9)[0]
-            light[:, channel] = np.linalg.solve(normal + prior * np.eye(9), target)
-        light /= light[0]
-        shading = np.maximum(basis @ light, config.min_shading)
-        albedo = _ratio(shading * exposure[frame], colour, robust, point)[point]
-        exposure = _ratio(shading * albedo, colour, robust, frame, num_frames, config.steadiness)
-        exposure /= np.exp(np.log(exposure).mean(axis=0))
-        exposure = np.exp(np.log(exposure).clip(-config.max_log_gain, config.max_log_gain))
-        residual = ((shading * exposure[frame] * albedo - colour) ** 2).mean(axis=1)
+            rows = basis * (albedo[channel] * exposed[channel])
+            weighted = rows * robust
+            normal = weighted @ rows.T
+            prior = config.flatness * normal.trace() / 9
+            target = weighted @ colour[channel] + prior * uniform
+            light[:, channel] = torch.linalg.solve(normal + prior * even, target)
+        light /= light[0].clone()
+        shading = (light.T @ basis).clamp_min(config.min_shading)
+        albedo = at_point.ratio(shading * exposed, colour, robust)[:, point]
+        exposure = at_frame.ratio(shading * albedo, colour, robust, config.steadiness).log()
+        exposure -= exposure.mean(1, keepdim=True)
+        exposure = exposure.clamp(-config.max_log_gain, config.max_log_gain).exp()
+        residual = (shading * exposure[:, frame] * albedo - colour).square().mean(0)
         robust = sample_weight / (1 + residual / config.sigma**2) ** 2
-    return Light(light.astype(np.float32), config.min_shading), (1 / exposure).astype(np.float32)
+    return Light(light.float().cpu().numpy(), config.min_shading), (1 / exposure).T.float()
 
 
-def mean_shading(light: Light, normals: FloatArray, cosine: FloatArray, config: LightConfig = LIGHT) -> FloatArray:
+def mean_shading(light: Light, normals: Tensor, cosine: Tensor, config: LightConfig = LIGHT) -> Tensor:
     """Return the shading of each point averaged over the frames that it faces. [V, 3]
 
     A texture with this shading baked in is the nearest to the pictures over all frames.
@@ -130,31 +157,41 @@ def mean_shading(light: Light, normals: FloatArray, cosine: FloatArray, config: 
         cosine: between normals and lines of sight. [T, V]
         config: gives the least weight.
     """
-    weight = np.maximum(cosine, config.min_cosine)
-    above, below = np.zeros(normals.shape[1:], np.float32), np.zeros(normals.shape[1:], np.float32)
-    for t in range(len(weight)):
-        shading = light.shading(normals[t])
-        above += weight[t, :, None] * shading**2
-        below += weight[t, :, None] * shading
+    weight = cosine.clamp_min(config.min_cosine)
+    above, below = torch.zeros_like(normals[0]), torch.zeros_like(normals[0])
+    for weights, shading in zip(weight, light.over_frames(normals), strict=True):
+        weighted = weights[:, None] * shading
+        above.addcmul_(weighted, shading)
+        below += weighted
     return above / below
 
 
-def harmonics(normals: FloatArray) -> FloatArray:
+def harmonics(normals: Tensor) -> Tensor:
     """Return the nine polynomials; their usual factors are inside the coefficients. [..., 3] → [..., 9]"""
-    x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
-    return np.stack([np.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], axis=-1)
+    x, y, z = normals.unbind(-1)
+    return torch.stack([torch.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], -1)
 
 
-def _ratio(
-    factor: NDArray[np.float64],
-    colour: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    group: NDArray[np.int64],
-    count: int = 0,
-    prior: float = 0.0,
-) -> NDArray[np.float64]:
-    """Return for each group the x that brings factor · x nearest to the colours, with a prior towards 1. [G, 3]"""
-    above = np.stack([np.bincount(group, weight * factor[:, c] * colour[:, c], count) for c in range(3)], axis=1)
-    below = np.stack([np.bincount(group, weight * factor[:, c] ** 2, count) for c in range(3)], axis=1)
-    pull = prior * below.mean(axis=0) + 1e-9
-    return np.asarray((above + pull) / (below + pull))
+@dataclass(frozen=True)
+class _Groups:
+    """Which of some groups each of n samples belongs to."""
+
+    index: Tensor  # int64 [n]
+    count: int
+
+    def ratio(self, factor: Tensor, colour: Tensor, weight: Tensor, prior: float = 0.0) -> Tensor:
+        """Return for each the x that brings factor · x nearest to the colours, with a prior towards 1. [3, G]
+
+        factor and colour [3, n], weight [n]
+        """
+        weighted = weight * factor
+        above, below = self._sum(weighted * colour), self._sum(weighted * factor)
+        pull = prior * below.mean(1, keepdim=True) + 1e-9
+        return (above + pull) / (below + pull)
+
+    def _sum(self, values: Tensor) -> Tensor:
+        """Return the sum over the samples of each group. [3, n] → [3, G]"""
+        total = values.new_zeros(len(values), self.count)
+        for row, channel in zip(total, values, strict=True):
+            row.index_add_(0, self.index, channel)
+        return total

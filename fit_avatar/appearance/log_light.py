@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from fit_avatar.appearance.light import harmonics
-
-FloatArray = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,27 +34,26 @@ LOG_LIGHT = LogLightConfig()
 class LogLight:
     """The logarithm of distant light by the normal it falls on, in camera coordinates, up to a constant."""
 
-    coefficients: FloatArray  # [8] of the harmonics of degree 1 and 2
-    exposure: FloatArray  # [T] logarithm of each frame's
+    coefficients: Tensor  # [8] of the harmonics of degree 1 and 2
+    exposure: Tensor  # [T] logarithm of each frame's
 
-    def at(self, normals: FloatArray) -> FloatArray:
+    def at(self, normals: Tensor) -> Tensor:
         """Return the logarithm for unit normals. [..., 3] → [...]"""
-        return np.asarray(harmonics(normals)[..., 1:] @ self.coefficients, dtype=np.float32)
+        return harmonics(normals)[..., 1:] @ self.coefficients
 
-    def gradient(self, normals: FloatArray) -> FloatArray:
+    def gradient(self, normals: Tensor) -> Tensor:
         """Return how it changes as unit normals turn: a vector across each of them. [..., 3] → [..., 3]"""
         c = self.coefficients
-        x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
+        x, y, z = normals.unbind(-1)
         along_x = c[0] + c[3] * y + c[5] * z + 2 * c[6] * x
         along_y = c[1] + c[3] * x + c[4] * z - 2 * c[6] * y
         along_z = c[2] + c[4] * y + c[5] * x + 6 * c[7] * z
-        gradient = np.stack([along_x, along_y, along_z], axis=-1)
-        outwards = np.einsum("...c,...c->...", gradient, normals)[..., None]
-        return np.asarray(gradient - outwards * normals, dtype=np.float32)
+        gradient = torch.stack([along_x, along_y, along_z], -1)
+        return gradient - (gradient * normals).sum(-1, keepdim=True) * normals
 
 
 def estimate_log_light(
-    brightness: FloatArray, normals: FloatArray, weight: FloatArray, config: LogLightConfig = LOG_LIGHT
+    brightness: Tensor, normals: Tensor, weight: Tensor, config: LogLightConfig = LOG_LIGHT
 ) -> LogLight:
     """Estimate the light and every frame's exposure.
 
@@ -69,27 +65,27 @@ def estimate_log_light(
         weight: of the samples; 0 = hidden. [T, N]
         config: priors and the robust kernel.
     """
-    frames, basis = len(brightness), harmonics(normals)[..., 1:].astype(np.float64)
+    frames, basis, brightness = len(brightness), harmonics(normals)[..., 1:].double(), brightness.double()
     count = basis.shape[-1]
-    robust, solved = weight.astype(np.float64), np.zeros(count + frames)
+    robust, solved = weight.double(), basis.new_zeros(count + frames)
     for _ in range(config.rounds):
-        total = np.maximum(robust.sum(axis=0), 1e-9)
+        total = robust.sum(0).clamp_min(1e-9)
         rows, values = _apart(basis, robust, total), _apart(brightness, robust, total)
         weighted = robust[..., None] * rows
-        matrix = np.zeros((count + frames,) * 2)
-        matrix[:count, :count] = np.tensordot(weighted, rows, ((0, 1), (0, 1)))
-        matrix[:count, count:] = weighted.sum(axis=1).T
-        matrix[count:, :count] = matrix[:count, count:].T
-        matrix[count:, count:] = np.diag(robust.sum(axis=1)) - (robust / total) @ robust.T
-        flat = config.flatness * np.trace(matrix[:count, :count]) / count + 1e-9
+        both = weighted.sum(1).T  # [8, T]
+        light = torch.einsum("tna,tnb->ab", weighted, rows)
+        exposure = robust.sum(1).diag() - (robust / total) @ robust.T
+        matrix = torch.cat([torch.cat([light, both], 1), torch.cat([both.T, exposure], 1)])
+        flat = config.flatness * light.trace() / count + 1e-9
         steady = config.steadiness * robust.sum() / frames + 1e-9
-        target = np.r_[np.tensordot(weighted, values, ((0, 1), (0, 1))), (robust * values).sum(axis=1)]
-        solved = np.linalg.solve(matrix + np.diag(np.r_[np.full(count, flat), np.full(frames, steady)]), target)
+        target = torch.cat([torch.einsum("tna,tn->a", weighted, values), (robust * values).sum(1)])
+        prior = torch.cat([flat.expand(count), steady.expand(frames)])
+        solved = torch.linalg.solve(matrix + prior.diag(), target)
         residual = _apart(brightness - basis @ solved[:count] - solved[count:, None], robust, total)
         robust = weight / (1 + (residual / config.sigma) ** 2) ** 2
-    return LogLight(solved[:count].astype(np.float32), solved[count:].astype(np.float32))
+    return LogLight(solved[:count].float(), solved[count:].float())
 
 
-def _apart(values: FloatArray | Doubles, weight: Doubles, total: Doubles) -> Doubles:
+def _apart(values: Tensor, weight: Tensor, total: Tensor) -> Tensor:
     """Return values [T, N, ...] minus each point's weighted mean over the frames."""
-    return np.asarray(values - np.einsum("tn,tn...->n...", weight / total, values), dtype=np.float64)
+    return values - torch.einsum("tn,tn...->n...", weight / total, values)

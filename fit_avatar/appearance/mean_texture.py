@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas
-from fit_avatar.appearance.person_crop import PersonCrop
+from fit_avatar.appearance.person_crop import PersonCrop, as_bytes
 from fit_avatar.appearance.push_pull import push_pull
 from fit_avatar.appearance.robust_mean import SIGMAS, robust_mean
 from fit_avatar.capture.types import Camera
@@ -49,56 +50,43 @@ class MeanTexture:
 
     atlas: Atlas
     config: MeanTextureConfig = MEAN_TEXTURE
-    colours: dict[int, NDArray[np.uint8]] = field(default_factory=dict)  # frame → [N, 3] RGB
-    weights: dict[int, NDArray[np.float16]] = field(default_factory=dict)  # frame → [N]
+    colours: dict[int, Tensor] = field(default_factory=dict)  # frame → uint8 [N, 3] RGB
+    weights: dict[int, Tensor] = field(default_factory=dict)  # frame → float16 [N]
 
-    def add(
-        self, t: int, view: View, crop: PersonCrop, camera: Camera, vertices: FloatArray, normals: FloatArray
-    ) -> None:
+    def add(self, t: int, view: View, crop: PersonCrop, camera: Camera, vertices: Tensor, normals: Tensor) -> None:
         """Take samples from frame t. vertices and normals [V, 3]"""
         texels = view_texels(self.atlas, slice(None), view, camera, vertices, normals)
-        weight = texels.confidence * texels.cosine.clip(0, 1) ** self.config.cosine_power
-        colours = np.zeros((len(weight), 3), np.uint8)
-        seen = weight > 0
-        colours[seen] = crop.colours_at(texels.pixels[seen])
-        self.colours[t], self.weights[t] = colours, weight.astype(np.float16)
+        weight = texels.confidence * texels.cosine.clamp(0, 1) ** self.config.cosine_power
+        seen = (weight > 0).nonzero()[:, 0]
+        colours = torch.zeros((len(weight), 3), dtype=torch.uint8, device=weight.device)
+        colours[seen] = as_bytes(crop.colours_at(texels.pixels[seen]))
+        self.colours[t], self.weights[t] = colours, weight.half()
 
-    def merge(self, factors: FloatArray | Mapping[int, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    def merge(self, factors: Tensor | Mapping[int, Tensor]) -> tuple[FloatArray, FloatArray]:
         """Return image [s, s, 3] and support [s, s], given the factors on each frame's colours. [V, 3] each"""
-        frames = sorted(self.colours)
-        mean = np.zeros((len(self.atlas.texel), 3), np.float32)
-        support = np.zeros((len(mean), 1), np.float32)
+        frames, texel = sorted(self.colours), self.atlas.texel
+        mean = torch.zeros((len(texel), 3), device=texel.device)
+        support = torch.zeros((len(texel), 1), device=texel.device)
 
         def merge_part(part: slice) -> None:
-            weight = np.stack([self.weights[t][part].astype(np.float32) for t in frames])
-            factor = np.stack([self.atlas.interpolate(factors[t], part) for t in frames])
-            colours = factor * np.stack([self.colours[t][part] for t in frames])
-            mean[part] = robust_mean(colours, weight, self.config.sigmas)
-            support[part, 0] = weight.sum(axis=0)
+            weight = torch.stack([self.weights[t][part] for t in frames]).float()
+            colours = torch.stack(
+                [(self.atlas.interpolate(factors[t], part) * self.colours[t][part]).T for t in frames]
+            )
+            mean[part] = robust_mean(colours, weight, self.config.sigmas).T
+            support[part, 0] = weight.sum(0)
 
         if frames:
             for _ in in_threads(merge_part, (slice(at, at + _CHUNK) for at in range(0, len(mean), _CHUNK))):
                 pass
-        known = self.atlas.to_image(support)[..., 0]
-        return push_pull(self.atlas.to_image(mean), known > 0), known
+        merged = self.atlas.to_image(torch.cat([mean, support], 1)).cpu().numpy()
+        known = np.ascontiguousarray(merged[..., 3])
+        return push_pull(np.ascontiguousarray(merged[..., :3]), known > 0), known
 
 
 def view_texels(
-    atlas: Atlas,
-    texels: NDArray[np.int64] | slice,
-    view: View,
-    camera: Camera,
-    vertices: FloatArray,
-    normals: FloatArray,
+    atlas: Atlas, texels: Tensor | slice, view: View, camera: Camera, vertices: Tensor, normals: Tensor
 ) -> ViewedPoints:
     """Return how one frame sees n of the atlas's texels. vertices and normals of the frame [V, 3]"""
-    values = atlas.interpolate(np.concatenate([vertices, normals], axis=1), texels)
-    length = np.sqrt(np.einsum("nc,nc->n", values[:, 3:], values[:, 3:]))
-    return view.at(values[:, :3], values[:, 3:] / np.maximum(length, 1e-9)[:, None], camera)
-
-
-def resize_square(image: FloatArray, size: int, interpolation: int = cv2.INTER_LINEAR) -> FloatArray:
-    """Return a square image at another size. [size, size, ...]"""
-    if len(image) == size:
-        return image
-    return np.asarray(cv2.resize(image, (size, size), interpolation=interpolation), dtype=np.float32)
+    points, outwards = (atlas.interpolate(values, texels) for values in (vertices, normals))
+    return view.at(points, outwards / outwards.norm(dim=1, keepdim=True).clamp_min(1e-9), camera)

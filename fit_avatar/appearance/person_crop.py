@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from fit_avatar.capture.types import Capture
 from fit_avatar.errors import BadInputError
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
-
-_COLUMNS = 1024
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,24 @@ CROP = CropConfig()
 
 @dataclass(frozen=True)
 class PersonCrop:
-    """One frame around the person, ready to be sampled."""
+    """One frame around the person, ready to be sampled on a device."""
 
-    image: ByteArray  # [h, w, 3] BGR
-    blurred: ByteArray  # [h / reduction, w / reduction, 3] BGR, blurred within the mask
-    sharpness: FloatArray  # [h / reduction, w / reduction] mean gradient magnitude of the surroundings
+    image: Tensor  # uint8 [h, w, 3] BGR
+    blurred: Tensor  # uint8 [h / reduction, w / reduction, 3] BGR, blurred within the mask
+    sharpness: Tensor  # float32 [h / reduction, w / reduction, 1] mean gradient magnitude of the surroundings
     left: int
     top: int
-    flow: FloatArray = field(default_factory=lambda: np.zeros((1, 1, 2), np.float32))
+    flow: Tensor | None = None
     """Shift from where the body has a point to where the image shows it, in pixels; of any resolution. [y, x, 2]"""
 
     @classmethod
-    def of(cls, bgr: ByteArray, mask: NDArray[np.bool_], config: CropConfig = CROP) -> PersonCrop:
-        """Cut out the person and blur it; the background takes no part. bgr [H, W, 3], mask [H, W]"""
+    def of(
+        cls, bgr: ByteArray, mask: NDArray[np.bool_], device: str | torch.device, config: CropConfig = CROP
+    ) -> PersonCrop:
+        """Cut out the person and blur it; the background takes no part. bgr [H, W, 3], mask [H, W]
+
+        OpenCV does so on the CPU, and the crop is copied to the device once.
+        """
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         if not len(rows):
             rows, columns = np.arange(len(bgr)), np.arange(bgr.shape[1])
@@ -67,28 +73,33 @@ class PersonCrop:
         weight, colour, gradient = (cv2.GaussianBlur(a, (0, 0), sigma) for a in (weight, colour, gradient))
         known = np.maximum(weight / 255, 1e-3)
         blurred = np.clip(colour / known[:, :, None] + 0.5, 0, 255).astype(np.uint8)
-        return cls(image, blurred, gradient / known, left, top)
+        sharpness = (gradient / known)[:, :, None]
+        there = [torch.from_numpy(a).to(device) for a in (image, blurred, sharpness)]
+        return cls(there[0], there[1], there[2], left, top)
 
-    def colours_at(self, pixels: FloatArray) -> ByteArray:
-        """Return the colours at pixels [N, 2] of the full frame, each moved by the flow. [N, 3] RGB"""
-        return sample(self.image, self._local(pixels) - 0.5, cv2.INTER_CUBIC)[:, ::-1]
+    def colours_at(self, pixels: Tensor) -> Tensor:
+        """Return the colours at pixels [N, 2] of the full frame, each moved by the flow. float32 [N, 3] RGB"""
+        return self._sample(self.image, pixels, "bicubic").clamp_(0, 255).flip(1)
 
-    def blurred_at(self, pixels: FloatArray) -> ByteArray:
-        """Return the blurred colours at pixels [N, 2] of the full frame. [N, 3] RGB"""
-        return sample(self.blurred, self._local(pixels) * self._ratio(self.blurred) - 0.5)[:, ::-1]
+    def blurred_at(self, pixels: Tensor) -> Tensor:
+        """Return the blurred colours at pixels [N, 2] of the full frame. float32 [N, 3] RGB"""
+        return self._sample(self.blurred, pixels).flip(1)
 
-    def sharpness_at(self, pixels: FloatArray) -> FloatArray:
+    def sharpness_at(self, pixels: Tensor) -> Tensor:
         """Return the mean gradient magnitude around pixels [N, 2] of the full frame. [N]"""
-        return sample(self.sharpness, self._local(pixels) * self._ratio(self.sharpness) - 0.5)
+        return self._sample(self.sharpness, pixels)[:, 0]
 
-    def _local(self, pixels: FloatArray) -> FloatArray:
-        local = pixels - np.array([self.left, self.top], np.float32)
-        if self.flow.size > 2:
-            local = local + sample(self.flow, local * self._ratio(self.flow) - 0.5)
-        return local
+    def _sample(self, image: Tensor, pixels: Tensor, how: Literal["bilinear", "bicubic"] = "bilinear") -> Tensor:
+        ratio = self._ratio(image)
+        places = scaled(pixels, ratio, (-self.left * ratio[0], -self.top * ratio[1]))
+        if self.flow is not None:
+            on_flow = self._ratio(self.flow)
+            moved = sample(self.flow, scaled(pixels, on_flow, (-self.left * on_flow[0], -self.top * on_flow[1])))
+            places += scaled(moved, ratio)
+        return sample(image, places, how)
 
-    def _ratio(self, image: NDArray[np.generic]) -> FloatArray:
-        return np.divide(image.shape[1::-1], self.image.shape[1::-1], dtype=np.float32)
+    def _ratio(self, image: Tensor) -> tuple[float, float]:
+        return image.shape[1] / self.image.shape[1], image.shape[0] / self.image.shape[0]
 
 
 def captured_frames(capture: Capture, frames: Iterable[tuple[int, ByteArray]]) -> Iterator[tuple[int, ByteArray]]:
@@ -116,14 +127,22 @@ def captured_frames(capture: Capture, frames: Iterable[tuple[int, ByteArray]]) -
         yield t, bgr
 
 
-def sample(image: NDArray[np.generic], places: FloatArray, interpolation: int = cv2.INTER_LINEAR) -> NDArray[Any]:
-    """Return an image's values at N array coordinates (x, y): pixel centres at integers. [N, 2] → [N, ...]"""
-    rows = max(1, -(-len(places) // _COLUMNS))  # OpenCV wants a two-dimensional map of limited size
-    padded = np.zeros((rows * _COLUMNS, 2), np.float32)
-    padded[: len(places)] = places
-    grid = padded.reshape(rows, _COLUMNS, 2)
-    values: NDArray[Any] = cv2.remap(image, grid, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    return values.reshape(rows * _COLUMNS, *image.shape[2:])[: len(places)]
+def sample(image: Tensor, places: Tensor, how: Literal["bilinear", "bicubic"] = "bilinear") -> Tensor:
+    """Return an image's values [h, w, C] at N places (x, y), pixels; beyond its border it is continued. [N, C]"""
+    planes, (height, width) = image.permute(2, 0, 1).float(), image.shape[:2]
+    grid = scaled(places, (2 / width, 2 / height), (-1, -1))
+    return grid_sample(planes[None], grid[None, None], how, "border", align_corners=False)[0, :, 0].T
+
+
+def scaled(places: Tensor, factor: tuple[float, float], shift: tuple[float, float] = (0, 0)) -> Tensor:
+    """Return places (x, y) times a factor and plus a shift along each axis; numbers that no device has to be told."""
+    x, y = (places[:, i] * factor[i] + shift[i] for i in (0, 1))
+    return torch.stack([x, y], -1)
+
+
+def as_bytes(colours: Tensor) -> Tensor:
+    """Return colours from 0 to 255 as uint8, rounded."""
+    return (colours + 0.5).clamp(0, 255).to(torch.uint8)
 
 
 def _shrink(image: cv2.typing.MatLike, size: tuple[int, int]) -> FloatArray:

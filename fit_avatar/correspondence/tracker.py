@@ -16,13 +16,14 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.light import LIGHT, LightConfig, estimate_light, lighting_normals, mean_shading
 from fit_avatar.appearance.mean_texture import MEAN_TEXTURE, MeanTexture, MeanTextureConfig
-from fit_avatar.appearance.person_crop import PersonCrop, captured_frames, sample
+from fit_avatar.appearance.person_crop import PersonCrop, as_bytes, captured_frames, sample, scaled
 from fit_avatar.appearance.render import render_textured
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import adjacency
@@ -31,11 +32,10 @@ from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.correspondence.optical_flow import OPTICAL_FLOW, OpticalFlowConfig, dense_matches
-from fit_avatar.io.threads import in_threads
+from fit_avatar.io.threads import in_threads, workers
 from fit_avatar.visibility.raster import Raster, rasterize
 from fit_avatar.visibility.views import VISIBILITY, View, VisibilityConfig, view_from_raster, viewing_cosine
 
-FloatArray = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 
@@ -96,19 +96,20 @@ class SurfaceTracker:
             BadInputError: a frame's size differs from that of the capture's camera.
         """
         count, kept = len(self.capture.frame_indices), self.config.points
-        points, vertices = np.zeros((count, kept, 3), np.float32), np.zeros((count, kept), np.int64)
+        points = self.body.template.new_zeros(count, kept, 3)
+        vertices = torch.zeros((count, kept), dtype=torch.int64, device=points.device)
         if len(self._crops) >= 2:  # the mean texture of one frame is that frame, wherever the body is
             worn = self.body if body is None else body
             clip = _PosedClip.of(worn, state, camera, self._crops, self.config)
-            candidates = worn.spread_vertices(self.config.spacing_m).cpu().numpy()
-            with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            candidates = worn.spread_vertices(self.config.spacing_m)
+            with workers(min(4, os.cpu_count() or 1)) as pool:
                 texture, shading = clip.mean_texture(pool)
                 matched = pool.map(lambda t: clip.match(t, texture, shading[t], candidates), self._crops)
                 for done, (t, (found, index)) in enumerate(zip(self._crops, matched, strict=True)):
                     points[t, : len(found)], vertices[t, : len(index)] = found, index
                     if progress:
                         progress(done + 1, len(self._crops))
-        return SurfaceMatches(torch.from_numpy(points), torch.from_numpy(vertices)).to(self.body.template.device)
+        return SurfaceMatches(points, vertices)
 
     @cached_property
     def _crops(self) -> dict[int, _ReducedCrop]:
@@ -159,22 +160,21 @@ class _ReducedCrop:
         height, width = self.mask.shape
         return whole.cropped(*self.box).fitted_to(width, height)
 
-    def in_frame(self, pixels: FloatArray) -> FloatArray:
+    def in_frame(self, pixels: Tensor) -> Tensor:
         """Return pixels of this image as pixels of the whole frame. [N, 2]"""
         left, top, width, height = self.box
-        scale = np.array(self.mask.shape[::-1], np.float32) / np.array([width, height], np.float32)
-        return np.asarray(pixels / scale + np.array([left, top], np.float32), dtype=np.float32)
+        return scaled(pixels, (width / self.mask.shape[1], height / self.mask.shape[0]), (left, top))
 
 
 @dataclass(frozen=True)
 class _PosedClip:
-    """The posed body in every frame, and the frames' crops."""
+    """The posed body in every frame on its device, and the frames' crops."""
 
     body: Body
-    vertices: FloatArray  # [T, V, 3]
-    normals: FloatArray  # [T, V, 3]
-    bind: FloatArray  # [V, 3]
-    neighbours: csr_matrix
+    vertices: Tensor  # [T, V, 3]
+    normals: Tensor  # [T, V, 3]
+    bind: Tensor  # [V, 3]
+    averaging: Averaging
     camera: Camera
     crops: dict[int, _ReducedCrop]
     config: SurfaceTrackerConfig
@@ -191,62 +191,62 @@ class _PosedClip:
         config: SurfaceTrackerConfig,
     ) -> _PosedClip:
         with torch.no_grad():
-            vertices = pose_body(body, state).vertices.cpu().numpy()
-            bind = shaped(body, state.betas, state.offsets).cpu().numpy()
-        faces = body.faces.cpu().numpy()
-        normals = vertex_normals(vertices, faces)
-        return cls(body, vertices, normals, bind, adjacency(faces, len(bind)), camera, crops, config)
+            vertices = pose_body(body, state).vertices
+            bind = shaped(body, state.betas, state.offsets)
+        averaging = Averaging.of(adjacency(body.faces.cpu().numpy(), len(bind)), bind.device)
+        return cls(body, vertices, vertex_normals(vertices, body.faces), bind, averaging, camera, crops, config)
 
-    def mean_texture(self, pool: ThreadPoolExecutor) -> tuple[NDArray[np.uint8], FloatArray]:
+    def mean_texture(self, pool: ThreadPoolExecutor) -> tuple[Tensor, Tensor]:
         """Return the mean of some frames over the body's UVs, and the light that it lacks in each frame.
 
         Without the light, shading that changes as the body turns would seem to move.
 
         Returns:
-            [S, S, 3] RGB, and the factor on it at each vertex [T, V, 3] RGB.
+            uint8 [S, S, 3] RGB, and the factor on it at each vertex [T, V, 3] RGB.
         """
         cropped = list(self.crops)
         averaged = [cropped[i] for i in self.config.mean_texture.chosen(len(cropped))]
         mean = MeanTexture(Atlas.of(self.body, self.config.mean_texture.size), self.config.mean_texture)
+        device = self.vertices.device
 
-        def add(t: int) -> tuple[NDArray[np.uint8], FloatArray]:
+        def add(t: int) -> tuple[Tensor, Tensor]:
             """Return the coarse colours of the vertices [V, 3], and their weights [V]."""
             reduced, camera = self.crops[t], self.crops[t].camera(self.camera)
             self.drawn[t] = self._view(t)
-            crop, view = PersonCrop.of(reduced.image, reduced.mask > 127), self.drawn[t][1]
+            crop, view = PersonCrop.of(reduced.image, reduced.mask > 127, device), self.drawn[t][1]
             mean.add(t, view, crop, camera, self.vertices[t], self.normals[t])
             viewed = view.at(self.vertices[t], self.normals[t], camera)
-            weight = view.seen * viewed.confidence * viewed.cosine.clip(0, 1) ** mean.config.cosine_power
-            return crop.blurred_at(viewed.pixels), np.asarray(weight, np.float32)
+            weight = view.seen * viewed.confidence * viewed.cosine.clamp(0, 1) ** mean.config.cosine_power
+            return as_bytes(crop.blurred_at(viewed.pixels)), weight
 
-        colours, weight = (np.stack(each) for each in zip(*pool.map(add, averaged), strict=True))
-        normals = lighting_normals(self.normals, self.neighbours, self.config.light)
+        colours, weight = (torch.stack(each) for each in zip(*pool.map(add, averaged), strict=True))
+        normals = lighting_normals(self.normals, self.averaging, self.config.light)
         light, gains = estimate_light(colours, normals[averaged], weight, self.config.light)
         usual = mean_shading(light, normals, viewing_cosine(self.vertices, self.normals), self.config.light)
-        shading = light.shading(normals) / usual
+        shading = torch.stack([there / usual for there in light.over_frames(normals)])
         factors = dict(zip(averaged, gains[:, None] / shading[averaged], strict=True))
-        return np.clip(mean.merge(factors)[0] + 0.5, 0, 255).astype(np.uint8), shading
+        return as_bytes(torch.from_numpy(mean.merge(factors)[0]).to(device)), shading
 
-    def match(
-        self, t: int, texture: NDArray[np.uint8], shading: FloatArray, candidates: NDArray[np.int64]
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
+    def match(self, t: int, texture: Tensor, shading: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
         """Return (u, v, confidence) [N, 3] of the most certain candidate vertices in one frame, and which [N]."""
         crop, config = self.crops[t], self.config
         raster, view = self.drawn.pop(t) if t in self.drawn else self._view(t)
         rendered = render_textured(self.body, raster, texture, shading)
-        drawn, person = raster.mask.numpy(), crop.mask > 127
-        flow, certainty = dense_matches(rendered, drawn, crop.image, person, config.optical_flow)
+        pictures = rendered.cpu().numpy(), raster.mask.cpu().numpy(), crop.image, crop.mask > 127
+        flow, certainty = dense_matches(*pictures, config.optical_flow)  # by OpenCV, on the CPU
+        found = torch.from_numpy(np.dstack([flow, certainty])).to(rendered.device)
         camera = crop.camera(self.camera)
         viewed = view.at(self.vertices[t, candidates], self.normals[t, candidates], camera)
+        moved = sample(found, viewed.pixels)
         visible = view.seen[candidates] & (viewed.confidence > config.min_visibility)
-        confidence = crop.weight * visible * viewed.cosine.clip(0, 1) * sample(certainty, viewed.pixels - 0.5)
-        best = np.argsort(-confidence, kind="stable")[: config.points]
-        places = crop.in_frame(viewed.pixels[best] + sample(flow, viewed.pixels[best] - 0.5))
-        return np.concatenate([places, confidence[best, None]], axis=1).astype(np.float32), candidates[best]
+        confidence = crop.weight * visible * viewed.cosine.clamp(0, 1) * moved[:, 2]
+        best = confidence.argsort(descending=True, stable=True)[: config.points]
+        places = crop.in_frame(viewed.pixels[best] + moved[best, :2])
+        return torch.cat([places, confidence[best, None]], 1), candidates[best]
 
     def _view(self, t: int) -> tuple[Raster, View]:
         """Rasterise one frame."""
-        crop, camera, faces = self.crops[t], self.crops[t].camera(self.camera), self.body.faces.cpu()
-        raster = rasterize(torch.from_numpy(self.vertices[t]), faces, camera, cull_backfaces=True)
-        surface = raster, faces.numpy(), self.neighbours, self.bind
+        crop, camera, faces = self.crops[t], self.crops[t].camera(self.camera), self.body.faces
+        raster = rasterize(self.vertices[t], faces, camera, cull_backfaces=True)
+        surface = raster, faces, self.averaging, self.bind
         return raster, view_from_raster(*surface, camera, crop.mask, config=self.config.visibility)

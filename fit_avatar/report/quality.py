@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
@@ -89,18 +91,20 @@ def measure_quality(
         config: thresholds.
     """
     frame_views = frame_views or FrameViews(body, state, capture)
-    faces, count = body.faces.cpu().numpy(), len(body.template)
-    frames = np.zeros(count, np.int64)
-    best, distances, squares, contacts = (np.zeros(count, np.float32) for _ in range(4))
-    for t, mask in enumerate(capture.masks):
-        vertices, view = frame_views.vertices[t].cpu().numpy(), frame_views.view(t)
-        viewed = view.at(vertices, vertex_normals(vertices, faces), capture.camera)
+    count = len(body.template)
+    normals = vertex_normals(frame_views.vertices, body.faces)
+    frames, best = torch.zeros_like(normals[0, :, 0], dtype=torch.int64), torch.zeros_like(normals[0, :, 0])
+    on_rim: list[tuple[Tensor, ...]] = []
+    for t, view in enumerate(frame_views.views()):
+        viewed = view.at(frame_views.vertices[t], normals[t], capture.camera)
         seen = view.seen & (viewed.cosine > config.grazing_cosine) & (viewed.confidence > 0)
         frames += seen
-        best = np.maximum(best, np.where(seen, viewed.cosine, 0))
-        edge_on = view.seen & (np.abs(viewed.cosine) < config.rim_cosine)
-        drawn = frame_views.silhouette(t)
-        rim, distance = rim_errors(edge_on, viewed.pixels, viewed.depth, drawn, mask, capture.camera, config)
+        best = torch.maximum(best, torch.where(seen, viewed.cosine, 0.0))
+        on_rim.append((view.seen & (viewed.cosine.abs() < config.rim_cosine), viewed.pixels, viewed.depth))
+    edge_on, pixels, depth = (torch.stack(each).cpu().numpy() for each in zip(*on_rim, strict=True))
+    distances, squares, contacts = (np.zeros(count, np.float32) for _ in range(3))
+    for t, (mask, drawn) in enumerate(zip(capture.masks, frame_views.silhouettes(), strict=True)):
+        rim, distance = rim_errors(edge_on[t], pixels[t], depth[t], drawn, mask, capture.camera, config)
         distances[rim] += distance
         squares[rim] += distance**2
         contacts[rim] += 1
@@ -108,12 +112,12 @@ def measure_quality(
             progress(t + 1, len(capture.masks))
     error = np.sqrt(_spread(squares, contacts, frame_views.neighbours, config.rings))
     around = _spread(distances, contacts, frame_views.neighbours, config.expected.rings)
-    rest = frame_views.bind_vertices
+    rest, seen_by, frontal = (a.cpu().numpy() for a in (frame_views.bind_vertices, frames, best))
     joints = np.asarray((body.joint_template + weighted_sum(body.joint_basis, state.betas)).detach().cpu())
     limbs = limb_differences(body, rest, joints, limb_trust(body, state, capture), config.expected)
     away = from_pelvis(body, rest, joints)
-    expected = expected_error(around, steepness(best, config), away, limbs, config.expected)
-    return Quality(frames, best, error, expected, confidence(frames, expected, config))
+    expected = expected_error(around, steepness(frontal, config), away, limbs, config.expected)
+    return Quality(seen_by, frontal, error, expected, confidence(seen_by, expected, config))
 
 
 def steepness(best_cosine: FloatArray, config: QualityConfig = QUALITY) -> FloatArray:

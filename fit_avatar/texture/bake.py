@@ -7,27 +7,26 @@ light, exposures and the mean texture, and the few key frames are kept and paint
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas, islands
 from fit_avatar.appearance.light import Light
-from fit_avatar.appearance.mean_texture import resize_square
-from fit_avatar.appearance.person_crop import PersonCrop
+from fit_avatar.appearance.person_crop import PersonCrop, as_bytes, sample
 from fit_avatar.appearance.robust_mean import robust_mean
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.face_points import face_points
 from fit_avatar.body.mesh import vertex_areas
 from fit_avatar.body.model import Body
-from fit_avatar.body.operators import smoothed
 from fit_avatar.body.state import BodyState
 from fit_avatar.capture.types import Capture
 from fit_avatar.io.memory import return_free_memory
-from fit_avatar.io.threads import in_threads
+from fit_avatar.io.threads import in_threads, one_core, workers
 from fit_avatar.texture.clip import ClipGeometry, ClipLighting, ClipSamples, Tick
 from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import KeyFrame, paint_detail
@@ -65,6 +64,7 @@ class Texture:
         return float((self.origin == Origin.SEEN).sum() / max(1, (self.origin > Origin.OUTSIDE).sum()))
 
 
+@one_core()
 def bake(
     body: Body,
     state: BodyState,
@@ -99,7 +99,7 @@ def bake(
     frame_views = frame_views or FrameViews(body, state, capture)
     tick = _counter(progress, 2 * len(capture.frame_indices) + 2)
     geometry = ClipGeometry.of(frame_views, tick)
-    area, face = vertex_areas(frame_views.bind_vertices, body.faces.cpu().numpy()), _face(body)
+    area, face, averaging = vertex_areas(frame_views.bind_vertices, body.faces), _face(body), frame_views.averaging
     selection = config.view_selection
     portrait = select_portrait(geometry.vertices, geometry.normals, geometry.quality, area * face, selection)
     painter = FacePainter.of(body, face_points(body), geometry, capture, config.face)
@@ -107,31 +107,30 @@ def bake(
     selected = select_key_frames(geometry.quality, area, portrait, selection)
     of_face = painter.rating if painter is not None and painter.aligns else ()
     kept = [*selected, *(t for t in of_face if t not in selected)]
-    with ThreadPoolExecutor(1) as beside:
+    with workers(1) as beside:
         enlarging = beside.submit(Atlas.of, body, size)  # which takes no picture
         samples = ClipSamples.of(body, geometry, capture, frames, size, kept, config, tick)
     return_free_memory()
-    lighting = ClipLighting.of(geometry, samples, frame_views.neighbours, area if delight else None, config.light)
+    lighting = ClipLighting.of(geometry, samples, averaging, area if delight else None, config.light)
     mean = samples.mean.merge(lighting.factors)
-    surface = geometry.normals, frame_views.neighbours
-    folds = find_relief(body, state, samples.mean, *surface, config.relief) if relief else None
+    folds = find_relief(body, state, samples.mean, geometry.normals, averaging, config.relief) if relief else None
     crops = {t: crop for t, crop in samples.crops.items() if t in selected}
     key_frames = _key_frames(body, geometry, crops, lighting, capture, mean[0], config)
     tick()
 
     atlas = enlarging.result()
-    colours, support = _enlarged(samples.mean.atlas, *mean, atlas)
-    usual = _coarse_colours(geometry, samples, lighting, frame_views.neighbours, face, portrait, config)
-    face_crops = {t: samples.crops[t] for t in of_face}
-    painted_from = tuple(int(capture.frame_indices[t]) for t in key_frames)
-    del samples, mean, crops  # what follows takes much memory by itself
+    painted = _enlarged(samples.mean.atlas, *mean, atlas)
     if key_frames:
-        weights, corrections = _assign(key_frames, usual, frame_views.neighbours, face, portrait, config)
-        weighted = weights, corrections, capture.camera
-        colours, support = paint_detail(
-            atlas, list(key_frames.values()), *weighted, colours, support, face, config.detail
-        )
-    del key_frames
+        usual = _coarse_colours(geometry, samples, lighting, averaging, face, portrait, config)
+        weights = _assign(key_frames, usual, frame_views.neighbours, face, portrait, config)
+        corrections = [frame.correction(usual, averaging, config.detail) for frame in key_frames.values()]
+        assigned = list(key_frames.values()), weights, corrections
+        painted = paint_detail(atlas, *assigned, capture.camera, *painted, face, config.detail)
+        del assigned
+    colours, support = (each.cpu().numpy() for each in painted)  # what follows is done once, on the CPU
+    face_crops = {t: samples.crops[t] for t in of_face}
+    shown = tuple(int(capture.frame_indices[t]) for t in key_frames)
+    del samples, mean, crops, painted, key_frames  # what follows takes much memory by itself
     return_free_memory()
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
@@ -140,20 +139,20 @@ def bake(
         colours, support = painter.paint(atlas, geometry, capture, face_crops, lighting, colours, support)
     del geometry, face_crops
     return_free_memory()
-    painted = colours
+    before = colours
     colours, origin = inpaint_unseen(body, atlas, frame_views.neighbours, colours, support, config.inpainting)
     if painter is not None:
-        colours = painter.fill(atlas, colours, painted, origin == Origin.SEEN)
-    image = pad_islands(atlas.to_image(colours), atlas.inside, config.inpainting.padding_px)
+        colours = painter.fill(atlas, colours, before, origin == Origin.SEEN)
+    image = pad_islands(atlas.to_image(colours), atlas.arrays.inside, config.inpainting.padding_px)
     tick()
     return Texture(
         image=np.clip(image + 0.5, 0, 255).astype(np.uint8),
         coverage=atlas.to_image(support[:, None])[..., 0],
         origin=atlas.to_image(origin[:, None].astype(np.float32))[..., 0].astype(np.uint8),
-        key_frames=painted_from,
-        gains=lighting.gains,
+        key_frames=shown,
+        gains=lighting.gains.cpu().numpy(),
         light=lighting.light,
-        shading=lighting.shading,
+        shading=lighting.shading.cpu().numpy(),
         relief=folds,
     )
 
@@ -168,7 +167,7 @@ def _key_frames(
     config: TextureConfig,
 ) -> dict[int, KeyFrame]:
     """Return the selected frames, aligned with the mean texture [s, s, 3]."""
-    texture = np.clip(mean + 0.5, 0, 255).astype(np.uint8)
+    texture = as_bytes(torch.from_numpy(mean).to(geometry.pixels.device))
 
     def aligned(item: tuple[int, PersonCrop]) -> KeyFrame:
         t, crop = item
@@ -183,60 +182,70 @@ def _coarse_colours(
     geometry: ClipGeometry,
     samples: ClipSamples,
     lighting: ClipLighting,
-    neighbours: csr_matrix,
-    face: FloatArray,
+    averaging: Averaging,
+    face: Tensor,
     portrait: int | None,
     config: TextureConfig,
-) -> FloatArray:
+) -> Tensor:
     """Return each vertex's colour as all frames show it; on the face mostly as the portrait does. [V, 3]"""
-    weight = samples.weight.copy()
+    weight = samples.weight.clone()
     if portrait is not None:
-        seen = np.minimum(geometry.quality[portrait] / config.view_selection.full_quality, 1)
-        soft = smoothed(face, neighbours, config.portrait_rounds) * seen
-        weight[portrait] += config.portrait_weight * weight.sum(axis=0) * soft
-    return robust_mean(samples.coarse * lighting.factors, weight)
+        seen = (geometry.quality[portrait] / config.view_selection.full_quality).clamp_max(1)
+        soft = averaging.smoothed(face, config.portrait_rounds) * seen
+        weight[portrait] += config.portrait_weight * weight.sum(0) * soft
+    return robust_mean((samples.coarse * lighting.factors).transpose(1, 2), weight).T
 
 
 def _assign(
     key_frames: dict[int, KeyFrame],
-    usual: FloatArray,
+    usual: Tensor,
     neighbours: csr_matrix,
-    face: FloatArray,
+    face: Tensor,
     portrait: int | None,
     config: TextureConfig,
-) -> tuple[FloatArray, list[FloatArray]]:
-    """Return the key frames' weights at the vertices [V, K] and their corrections K × [V, 3]. usual colours [V, 3]"""
+) -> Tensor:
+    """Return the key frames' weights at the vertices, which seams are laid for on the CPU. [V, K]
+
+    usual colours [V, 3]
+    """
     frames = list(key_frames.values())
-    weights = select_views(
-        np.stack([frame.quality for frame in frames]),
-        np.stack([np.abs(frame.coarse - usual).mean(axis=1) for frame in frames]),
-        np.stack([frame.crop.sharpness_at(frame.pixels) for frame in frames]),
-        np.stack([frame.appearance for frame in frames]),
-        neighbours,
-        face,
-        list(key_frames).index(portrait) if portrait in key_frames else None,
-        config.view_selection,
+    quality, residual, sharpness, appearance = (
+        torch.stack(each).cpu().numpy()
+        for each in (
+            [frame.quality for frame in frames],
+            [(frame.coarse - usual).abs().mean(1) for frame in frames],
+            [frame.crop.sharpness_at(frame.pixels) for frame in frames],
+            [frame.appearance for frame in frames],
+        )
     )
-    return weights, [frame.correction(usual, neighbours, config.detail) for frame in frames]
+    at = list(key_frames).index(portrait) if portrait in key_frames else None
+    shown = quality, residual, sharpness, appearance, neighbours, face.cpu().numpy(), at
+    return torch.from_numpy(select_views(*shown, config.view_selection)).to(usual.device)
 
 
-def _enlarged(small: Atlas, mean: FloatArray, known: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
+def _enlarged(small: Atlas, mean: FloatArray, known: FloatArray, atlas: Atlas) -> tuple[Tensor, Tensor]:
     """Return colours [N, 3] and support [N] of an atlas's texels from those of the mean texture's, an image each."""
-    outwards = nearest_inside(small.inside)  # at seams the large atlas reaches farther than the small one
-    colours = resize_square(mean.reshape(-1, 3)[outwards], atlas.size).reshape(-1, 3)[atlas.texel]
-    return colours, resize_square(known.ravel()[outwards], atlas.size, cv2.INTER_NEAREST).ravel()[atlas.texel]
+    outwards = nearest_inside(small.arrays.inside)  # at seams the large atlas reaches farther than the small one
+    image, support = (
+        torch.from_numpy(a.reshape(small.size**2, -1)[outwards]).to(atlas.texel.device) for a in (mean, known)
+    )
+    texel, scale = atlas.texel.int(), small.size / atlas.size
+    row = torch.div(texel, atlas.size, rounding_mode="floor")
+    across, down = ((index.float() + 0.5) * scale for index in (texel - row * atlas.size, row))
+    nearest = (down.floor() * small.size + across.floor()).long()
+    return sample(image, torch.stack([across, down], 1)), support.flatten().index_select(0, nearest)
 
 
-def _face(body: Body) -> FloatArray:
+def _face(body: Body) -> Tensor:
     """Return 1 on the face and on loose components in it (eyes), else 0. [V]"""
     if "face" not in body.part_names:
-        return np.zeros(len(body.template), np.float32)
-    return np.where(body.skin.cpu(), body.part("face").cpu(), 1).astype(np.float32)
+        return torch.zeros_like(body.template[:, 0])
+    return torch.where(body.skin, body.part("face"), 1.0).float()
 
 
 def _barely_seen(body: Body, atlas: Atlas, seen: NDArray[np.bool_], min_island: float) -> NDArray[np.bool_]:
     """Mark texels of islands of which only slivers are seen. [N]"""
-    island = islands(body)[atlas.face]
+    island = islands(body)[atlas.arrays.face]
     fraction = np.bincount(island, seen) / np.maximum(np.bincount(island), 1)
     return np.asarray(fraction[island] < min_island * seen.mean())
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.light import Light, LightConfig, estimate_light, lighting_normals, mean_shading
 from fit_avatar.appearance.mean_texture import MeanTexture
-from fit_avatar.appearance.person_crop import PersonCrop, captured_frames
+from fit_avatar.appearance.person_crop import PersonCrop, as_bytes, captured_frames
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Capture
@@ -21,46 +23,45 @@ from fit_avatar.texture.config import TextureConfig
 from fit_avatar.visibility.frame_views import FrameViews
 from fit_avatar.visibility.views import View, sample_quality
 
-FloatArray = NDArray[np.float32]
 Tick = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class ClipGeometry:
-    """What the fit alone says about each frame."""
+    """What the fit alone says about each frame, on the body's device."""
 
     views: list[View]
-    vertices: FloatArray  # [T, V, 3]
-    normals: FloatArray  # [T, V, 3]
-    pixels: FloatArray  # [T, V, 2]
-    cosine: FloatArray  # [T, V]
-    quality: FloatArray  # [T, V]
+    vertices: Tensor  # [T, V, 3]
+    normals: Tensor  # [T, V, 3]
+    pixels: Tensor  # [T, V, 2]
+    cosine: Tensor  # [T, V]
+    quality: Tensor  # [T, V]
 
     @classmethod
     def of(cls, frame_views: FrameViews, tick: Tick) -> ClipGeometry:
         """Find how every frame sees every vertex; ``tick`` is called after each frame."""
-        capture = frame_views.capture
-        vertices = frame_views.vertices.cpu().numpy()
-        normals = vertex_normals(vertices, frame_views.body.faces.cpu().numpy())
-        pixels = np.zeros((*vertices.shape[:2], 2), np.float32)
-        cosine, quality = (np.zeros(vertices.shape[:2], np.float32) for _ in range(2))
-        reference = float(np.median(vertices[..., 2]))
+        capture, vertices = frame_views.capture, frame_views.vertices
+        normals = vertex_normals(vertices, frame_views.body.faces)
+        pixels = vertices.new_zeros(*vertices.shape[:2], 2)
+        cosine, quality = (vertices.new_zeros(vertices.shape[:2]) for _ in range(2))
+        reference = vertices[..., 2].median()
         views: list[View] = []
         for t, view in enumerate(frame_views.views()):
             views.append(view)
             viewed = view.at(vertices[t], normals[t], capture.camera)
             pixels[t], cosine[t] = viewed.pixels, viewed.cosine
-            quality[t] = sample_quality(view, viewed, reference) * capture.frame_weights[t]
+            quality[t] = sample_quality(view, viewed, reference)
             tick()
+        quality *= torch.tensor(capture.frame_weights).to(quality)[:, None]
         return cls(views, vertices, normals, pixels, cosine, quality)
 
 
 @dataclass(frozen=True)
 class ClipSamples:
-    """What was read from the frames."""
+    """What was read from the frames, on the body's device."""
 
-    coarse: NDArray[np.uint8]  # [T, V, 3] RGB, blurred
-    weight: FloatArray  # [T, V] of the coarse colours; 0 where hidden, and in frames that did not come
+    coarse: Tensor  # uint8 [T, V, 3] RGB, blurred
+    weight: Tensor  # [T, V] of the coarse colours; 0 where hidden, and in frames that did not come
     mean: MeanTexture
     crops: dict[int, PersonCrop]  # of the selected frames that came, in the order of their selection
 
@@ -79,50 +80,52 @@ class ClipSamples:
         """Read the frames (index, BGR) once; ``tick`` is called after each."""
         mean = MeanTexture(Atlas.of(body, min(size, config.mean_texture.size)), config.mean_texture)
         averaged = set(config.mean_texture.chosen(len(geometry.views)))
-        coarse = np.zeros((*geometry.pixels.shape[:2], 3), np.uint8)
+        device = geometry.pixels.device
+        coarse = torch.zeros((*geometry.pixels.shape[:2], 3), dtype=torch.uint8, device=device)
         crops: dict[int, PersonCrop] = {}
-        came = np.zeros(len(coarse), bool)
+        came = torch.zeros(len(coarse), dtype=torch.bool)
 
         def read(item: tuple[int, NDArray[np.uint8]]) -> tuple[int, PersonCrop]:
             t, bgr = item
-            crop = PersonCrop.of(bgr, capture.masks[t], config.crop)
-            coarse[t], came[t] = crop.blurred_at(geometry.pixels[t]), True
+            crop = PersonCrop.of(bgr, capture.masks[t], device, config.crop)
+            coarse[t] = as_bytes(crop.blurred_at(geometry.pixels[t]))
             if t in averaged:
                 mean.add(t, geometry.views[t], crop, capture.camera, geometry.vertices[t], geometry.normals[t])
             return t, crop
 
         for t, crop in in_threads(read, captured_frames(capture, frames)):
+            came[t] = True
             if t in selected:
                 crops[t] = crop
             tick()
         # coarse colours should look right from everywhere: angles count less than in the detail, where sharpness does
-        weight = geometry.quality / np.maximum(geometry.cosine, 0.1) ** 2 * came[:, None]
-        return cls(coarse, weight.astype(np.float32), mean, {t: crops[t] for t in selected if t in crops})
+        weight = geometry.quality / geometry.cosine.clamp_min(0.1) ** 2 * came.to(device)[:, None]
+        return cls(coarse, weight, mean, {t: crops[t] for t in selected if t in crops})
 
 
 @dataclass(frozen=True)
 class ClipLighting:
-    """The light of the clip, and what takes the frames' colours to the texture's light."""
+    """The light of the clip, and what takes the frames' colours to the texture's light, on the body's device."""
 
     light: Light
-    gains: FloatArray  # [T, 3]
-    shading: FloatArray  # [V, 3] that the texture keeps
-    factors: FloatArray  # [T, V, 3] on the frames' colours
+    gains: Tensor  # [T, 3]
+    shading: Tensor  # [V, 3] that the texture keeps
+    factors: Tensor  # [T, V, 3] on the frames' colours
 
     @classmethod
     def of(
         cls,
         geometry: ClipGeometry,
         samples: ClipSamples,
-        neighbours: csr_matrix,
-        delight_area: FloatArray | None,
+        averaging: Averaging,
+        delight_area: Tensor | None,
         config: LightConfig,
     ) -> ClipLighting:
         """Estimate the light; with the vertices' areas [V] the texture keeps only the mean light of the surface."""
-        normals = lighting_normals(geometry.normals, neighbours, config)
+        normals = lighting_normals(geometry.normals, averaging, config)
         light, gains = estimate_light(samples.coarse, normals, samples.weight, config)
         shading = mean_shading(light, normals, geometry.cosine, config)
         if delight_area is not None:
             shading[:] = (delight_area @ shading) / delight_area.sum()
-        factors = np.stack([gain * shading / light.shading(lit) for gain, lit in zip(gains, normals, strict=True)])
-        return cls(light, gains, shading, factors)
+        lit = zip(gains, light.over_frames(normals), strict=True)
+        return cls(light, gains, shading, torch.stack([gain * shading / there for gain, there in lit]))

@@ -8,21 +8,19 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.mean_texture import view_texels
 from fit_avatar.appearance.person_crop import PersonCrop
 from fit_avatar.appearance.render import render_textured
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.model import Body
-from fit_avatar.body.operators import smoothed
 from fit_avatar.capture.types import Camera
 from fit_avatar.correspondence.optical_flow import OPTICAL_FLOW, OpticalFlowConfig, residual_flow
 from fit_avatar.io.threads import in_threads
 from fit_avatar.visibility.raster import rasterize
 from fit_avatar.visibility.views import View
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -55,19 +53,19 @@ class KeyFrame:
 
     view: View
     crop: PersonCrop
-    vertices: FloatArray  # [V, 3] posed
-    normals: FloatArray  # [V, 3]
-    pixels: FloatArray  # [V, 2] of the vertices
-    quality: FloatArray  # [V]
-    factor: FloatArray  # [V, 3] takes its colours to the texture's light
+    vertices: Tensor  # [V, 3] posed
+    normals: Tensor  # [V, 3]
+    pixels: Tensor  # [V, 2] of the vertices
+    quality: Tensor  # [V]
+    factor: Tensor  # [V, 3] takes its colours to the texture's light
 
     @property
-    def coarse(self) -> FloatArray:
+    def coarse(self) -> Tensor:
         """Return its blurred colours at the vertices, in the texture's light. [V, 3]"""
         return self.factor * self.crop.blurred_at(self.pixels)
 
     @property
-    def appearance(self) -> FloatArray:
+    def appearance(self) -> Tensor:
         """Return its colours at the vertices, in the texture's light. [V, 3]"""
         return self.factor * self.crop.colours_at(self.pixels)
 
@@ -76,7 +74,7 @@ class KeyFrame:
         body: Body,
         camera: Camera,
         mask: NDArray[np.bool_],
-        texture: NDArray[np.uint8],
+        texture: Tensor,
         config: DetailConfig = DETAIL,
     ) -> KeyFrame:
         """Return the same frame, its crop aligned with a texture [S, S, 3] on the body by optical flow."""
@@ -85,45 +83,46 @@ class KeyFrame:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         left, top = self.crop.left, self.crop.top
         window = camera.cropped(left, top, width, height).fitted_to(*size)
-        raster = rasterize(torch.from_numpy(self.vertices), body.faces.cpu(), window, cull_backfaces=True)
+        raster = rasterize(self.vertices, body.faces, window, cull_backfaces=True)
         person = mask[top : top + height, left : left + width].astype(np.uint8)
         flow = residual_flow(
-            render_textured(body, raster, texture, np.reciprocal(self.factor)),
-            raster.mask.numpy(),
-            cv2.resize(self.crop.image, size, interpolation=cv2.INTER_AREA),
+            render_textured(body, raster, texture, self.factor.reciprocal()).cpu().numpy(),
+            raster.mask.cpu().numpy(),
+            cv2.resize(self.crop.image.cpu().numpy(), size, interpolation=cv2.INTER_AREA),
             cv2.resize(person, size, interpolation=cv2.INTER_NEAREST) > 0,
             config.optical_flow,
         )
         pixels_per_pixel = np.array([size[0] / width, size[1] / height], np.float32)
-        return replace(self, crop=replace(self.crop, flow=flow / pixels_per_pixel))
+        moved = torch.from_numpy(flow / pixels_per_pixel).to(self.pixels.device)
+        return replace(self, crop=replace(self.crop, flow=moved))
 
-    def correction(self, coarse: FloatArray, neighbours: csr_matrix, config: DetailConfig = DETAIL) -> FloatArray:
+    def correction(self, coarse: Tensor, averaging: Averaging, config: DetailConfig = DETAIL) -> Tensor:
         """Return what takes its coarse colours at the vertices to those of all frames, and changes slowly. [V, 3]
 
         Its gradients stay as they are, so patches of different frames meet without an edge.
 
         Args:
             coarse: of all frames. [V, 3]
-            neighbours: of each vertex. [V, V]
+            averaging: over the neighbours of each vertex.
             config: how slowly, and how much at most.
         """
-        weight = (self.quality > 0).astype(np.float32)[:, None]
-        difference = weight * (coarse - self.coarse).clip(-config.max_correction, config.max_correction)
-        difference, weight = (smoothed(a, neighbours, config.correction_rounds) for a in (difference, weight))
-        return np.asarray(difference / np.maximum(weight, 1e-6), dtype=np.float32)
+        weight = (self.quality > 0).to(coarse)[:, None]
+        difference = weight * (coarse - self.coarse).clamp(-config.max_correction, config.max_correction)
+        smooth = averaging.smoothed(torch.cat([difference, weight], 1), config.correction_rounds)
+        return smooth[:, :3] / smooth[:, 3:].clamp_min(1e-6)
 
 
 def paint_detail(
     atlas: Atlas,
     frames: list[KeyFrame],
-    weights: FloatArray,
-    corrections: list[FloatArray],
+    weights: Tensor,
+    corrections: list[Tensor],
     camera: Camera,
-    mean: FloatArray,
-    support: FloatArray,
-    face: FloatArray,
+    mean: Tensor,
+    support: Tensor,
+    face: Tensor,
     config: DetailConfig = DETAIL,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Tensor, Tensor]:
     """Return the colour [N, 3] of each texel and the support [N] behind it.
 
     Args:
@@ -138,26 +137,24 @@ def paint_detail(
         config: the mean texture's weight.
     """
     off_face = 1 - atlas.interpolate(face[:, None])[:, 0]
-    mean_weight = config.mean_weight * off_face.clip(config.min_mean_weight, 1)
-    total = np.where(support > 0, mean_weight, 0).astype(np.float32)
-    colours = total[:, None] * mean
-    support = support.copy()
+    total = torch.where(support > 0, config.mean_weight * off_face.clamp(config.min_mean_weight, 1), 0.0)
+    colours, support = total[:, None] * mean, support.clone()
 
-    def shown_by(k: int) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    def shown_by(k: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return texels [n] that a frame shows, their weight [n] and colour [n, 3]."""
-        frame, faces = frames[k], np.flatnonzero(weights[atlas.faces, k].max(axis=1) > 0)
-        texels = atlas.texels_of(faces)[0]
+        frame, faces = frames[k], (weights[:, k][atlas.faces].amax(1) > 0).nonzero()[:, 0]
+        texels = atlas.texels_of(faces)
         viewed = view_texels(atlas, texels, frame.view, camera, frame.vertices, frame.normals)
-        shown = viewed.confidence > 0
-        texels, pixels, confidence = texels[shown], viewed.pixels[shown], viewed.confidence[shown]
-        values = atlas.interpolate(
-            np.concatenate([frame.factor, corrections[k], weights[:, k : k + 1]], axis=1), texels
+        shown = (viewed.confidence > 0).nonzero()[:, 0]
+        texels, pixels, confidence = (a.index_select(0, shown) for a in (texels, viewed.pixels, viewed.confidence))
+        factor, correction, weight = (
+            atlas.interpolate(values, texels) for values in (frame.factor, corrections[k], weights[:, k : k + 1])
         )
-        weight = values[:, 6] * np.minimum(confidence / config.full_confidence, 1)
-        return texels, weight, (frame.crop.colours_at(pixels) * values[:, :3] + values[:, 3:6]).clip(0, 255)
+        colour = (frame.crop.colours_at(pixels) * factor + correction).clamp_(0, 255)
+        return texels, weight[:, 0] * (confidence / config.full_confidence).clamp_max(1), colour
 
     for texels, weight, colour in in_threads(shown_by, range(len(frames))):
         colours[texels] += weight[:, None] * colour
         total[texels] += weight
         support[texels] += weight * 1e-3  # seen, if by this frame alone
-    return colours / np.maximum(total, 1e-9)[:, None], np.where(total > 0, support, 0).astype(np.float32)
+    return colours / total.clamp_min(1e-9)[:, None], torch.where(total > 0, support, 0.0)

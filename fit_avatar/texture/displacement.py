@@ -57,10 +57,10 @@ def find_displacement(
     if not usable.any():
         return heights
     mask = atlas.to_image(usable[:, None].astype(np.float32))[..., 0] > 0
-    order = np.argsort(atlas.texel[usable])  # images go row by row
+    order = np.argsort(atlas.arrays.texel[usable])  # images go row by row
     at = np.flatnonzero(usable)[order]
     tangents, steps = texel_tangents(body, state, size)
-    along = np.linalg.pinv(np.einsum("fsc,fic->fsi", steps, tangents))[atlas.face[at]]
+    along = np.linalg.pinv(np.einsum("fsc,fic->fsi", steps, tangents))[atlas.arrays.face[at]]
     spacing = float(np.median(np.linalg.norm(steps, axis=2)))
     heights[mask] = integrate_slopes(mask, along, relief.information[at], relief.pull[at], spacing, config)
     inside = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
@@ -99,7 +99,7 @@ def integrate_slopes(
 
 def _on_face(body: Body, atlas: Atlas, limit: float) -> BoolArray:
     if "face" not in body.part_names:
-        return np.zeros(len(atlas.texel), bool)
+        return np.zeros(len(atlas.arrays.texel), bool)
     return np.asarray(atlas.interpolate(body.part("face").cpu().numpy()[:, None])[:, 0] > limit)
 
 

@@ -6,16 +6,19 @@ far, so that every frame's eyes come to lie on the body's eyes before frames are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.mean_texture import view_texels
-from fit_avatar.appearance.person_crop import PersonCrop
+from fit_avatar.appearance.person_crop import PersonCrop, scaled
 from fit_avatar.body.face_points import FacePoints
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
@@ -46,7 +49,7 @@ class _Window:
 
     @classmethod
     def of(cls, atlas: Atlas, texels: IntArray) -> _Window:
-        rows, columns = np.divmod(atlas.texel[texels], atlas.size)
+        rows, columns = np.divmod(atlas.arrays.texel[texels], atlas.size)
         return cls(rows - rows.min(), columns - columns.min())
 
     def image(self, values: FloatArray) -> FloatArray:
@@ -84,15 +87,17 @@ class FacePainter:
             return None
         weight = face_weight(body, points, config.warp)
         share = weight / weight.sum()
-        centre = np.einsum("v,tvc->tc", share, geometry.vertices)
-        forward = np.einsum("v,tvc->tc", share * body.skin.cpu().numpy(), geometry.normals)
+        of_face = torch.from_numpy(share).to(geometry.vertices)
+        centre = torch.einsum("v,tvc->tc", of_face, geometry.vertices).cpu().numpy()
+        forward = torch.einsum("v,tvc->tc", of_face * body.skin, geometry.normals).cpu().numpy()
         forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
         rating = select_face_frames(centre, forward, found, capture.frame_weights, config.frames)
         if not rating:
             return None
         inside = interior(body, points)
-        surface = geometry.vertices, list(rating), body.faces.cpu().numpy(), capture.camera
-        misfit = face_misfit(points, found, *surface, config.misfit)
+        chosen = list(rating)
+        surface = geometry.vertices[chosen].cpu().numpy(), body.faces.cpu().numpy(), capture.camera
+        misfit = face_misfit(points, found[chosen], *surface, config.misfit)
         return cls(body, on_rims(body, points, inside), inside, weight, rating, misfit, config)
 
     @property
@@ -123,11 +128,13 @@ class FacePainter:
             colours: of the whole body. [N, 3]
             support: behind those; 0 = not seen. [N]
         """
-        texels = atlas.texels_of(np.flatnonzero(self.weight[atlas.faces].max(axis=1) > 0))[0]
-        samples = list(self._samples(atlas, texels, geometry, capture, crops, self._factors(lighting)))
+        near = np.flatnonzero(self.weight[atlas.arrays.faces].max(axis=1) > 0)
+        there = atlas.texels_of(torch.from_numpy(near).to(atlas.texel.device))
+        samples = list(self._samples(atlas, there, geometry, capture, crops, self._factors(lighting)))
+        texels = there.cpu().numpy()
         if not samples:
             return colours, support
-        inside = self.inside[atlas.face[texels]]
+        inside = self.inside[atlas.arrays.face[texels]]
         window = _Window.of(atlas, texels[~inside])
         patches, weights = zip(*((window.image(c[~inside]), window.image(w[~inside])) for c, w in samples), strict=True)
         picture, known = merge_faces(patches, weights, self.config.merge)
@@ -138,25 +145,24 @@ class FacePainter:
 
     def fill(self, atlas: Atlas, colours: FloatArray, painted: FloatArray, seen: BoolArray) -> FloatArray:
         """Return colours [N, 3] with the inside of the face: as it was painted where it is seen [N], else plausible."""
-        inner = seen & self.inside[atlas.face]
+        inner = seen & self.inside[atlas.arrays.face]
         colours = np.where(inner[:, None], painted, colours)
         return fill_interior(self.body, self.inside, atlas, colours, seen, self.config.interior)
 
-    def _factors(self, lighting: ClipLighting) -> dict[int, FloatArray]:
-        """Return what takes each frame's colours to the texture's light and the best frame's exposure. [V, 3] each"""
+    def _factors(self, lighting: ClipLighting) -> Tensor:
+        """Return what takes the frames' colours to the texture's light and the best frame's exposure. [T, V, 3]"""
         gain = lighting.gains[next(iter(self.rating))]
         most = self.config.max_exposure
-        exposure = gain.clip(1 / most, most)
-        return {t: np.asarray(lighting.factors[t] / exposure, dtype=np.float32) for t in self.rating}
+        return lighting.factors / gain.clamp(1 / most, most)
 
     def _samples(
         self,
         atlas: Atlas,
-        texels: IntArray,
+        texels: Tensor,
         geometry: ClipGeometry,
         capture: Capture,
         crops: Mapping[int, PersonCrop],
-        factors: Mapping[int, FloatArray],
+        factors: Tensor,
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Yield what every frame shows of texels, the best frame first: colours [n, 3] and their weight [n]."""
         sharpness = {t: self._sharpness(crops[t], geometry.pixels[t]) for t in self.rating if t in crops}
@@ -165,12 +171,12 @@ class FacePainter:
             if shift is None:
                 continue
             weight, pixels = self._seen(atlas, texels, geometry, capture.camera, t)
-            shown = np.flatnonzero(weight > 0)
-            values = atlas.interpolate(np.concatenate([factors[t], shift], axis=1), texels[shown])
-            colour = np.zeros((len(texels), 3), np.float32)
-            colour[shown] = crops[t].colours_at(pixels[shown] + values[:, 3:]) * values[:, :3]
+            shown = (weight > 0).nonzero()[:, 0]
+            factor, moved = (atlas.interpolate(values, texels[shown]) for values in (factors[t], shift))
+            colour = weight.new_zeros(len(texels), 3)
+            colour[shown] = crops[t].colours_at(pixels[shown] + moved) * factor
             relative = (sharp / max(sharpness.values())) ** self.config.sharpness_power
-            yield colour, weight * np.float32(relative * self.rating[t])
+            yield colour.cpu().numpy(), (weight * (relative * self.rating[t])).cpu().numpy()
 
     def _put(
         self,
@@ -187,7 +193,7 @@ class FacePainter:
         usual = np.median(behind[behind > 0]) if behind.any() else 1
         share = (total / (self.config.full_weight * max(self.rating.values()))).clip(0, 1)
         share *= atlas.interpolate(self.weight[:, None], texels)[:, 0]
-        inside = self.inside[atlas.face[texels]]
+        inside = self.inside[atlas.arrays.face[texels]]
         share[inside] = 1  # never the colours of the lids or lips in front of it
         share[(behind == 0) & (total > 0)] = 1
         support[texels] = np.where(inside, 0, behind)
@@ -195,43 +201,49 @@ class FacePainter:
         colours[texels] += share[:, None] * (merged - colours[texels])
         return colours, support
 
-    def _shift(self, capture: Capture, geometry: ClipGeometry, t: int) -> FloatArray | None:
+    def _shift(self, capture: Capture, geometry: ClipGeometry, t: int) -> Tensor | None:
         """Return how far a frame shows the vertices from where they are projected; 0 off the face. [V, 2]"""
         on = np.flatnonzero(self.weight > 0)
+        vertices, pixels = geometry.vertices[t].cpu().numpy(), geometry.pixels[t].cpu().numpy()
         found = face_shift(
-            self.points.features(), with_lids(capture.point_sets[FACE_468][t], self.config.warp), geometry.vertices[t],
-            self.body.faces.cpu().numpy(), capture.camera, geometry.pixels[t, on], self.config.warp,
+            self.points.features(), with_lids(capture.point_sets[FACE_468][t], self.config.warp), vertices,
+            self.body.faces.cpu().numpy(), capture.camera, pixels[on], self.config.warp,
         )  # fmt: skip
         if found is None:
             return None
         shift = np.zeros((len(self.weight), 2), np.float32)
         shift[on] = found * self.weight[on, None]
-        return shift
+        return torch.from_numpy(shift).to(geometry.pixels.device)
 
-    def _sharpness(self, crop: PersonCrop, pixels: FloatArray) -> float:
+    @cached_property
+    def _weight(self) -> Tensor:
+        return torch.from_numpy(self.weight).to(self.body.template.device)
+
+    def _sharpness(self, crop: PersonCrop, pixels: Tensor) -> float:
         """Return how sharp a frame is on the face. pixels of the vertices [V, 2]"""
-        return float(crop.sharpness_at(pixels[self.weight > 0.5]).mean())
+        return float(crop.sharpness_at(pixels[self._weight > 0.5]).mean())
 
     def _seen(
-        self, atlas: Atlas, texels: IntArray, geometry: ClipGeometry, camera: Camera, t: int
-    ) -> tuple[FloatArray, FloatArray]:
+        self, atlas: Atlas, texels: Tensor, geometry: ClipGeometry, camera: Camera, t: int
+    ) -> tuple[Tensor, Tensor]:
         """Return how well a frame sees texels [n], and their pixels [n, 2]."""
-        surface = geometry.vertices[t], geometry.normals[t]
-        viewed = view_texels(atlas, texels, geometry.views[t], camera, *surface)
-        weight = viewed.confidence * viewed.cosine.clip(0, 1) ** self.config.cosine_power
-        box = geometry.pixels[t][self.weight > 0]
-        left, top = np.floor(box.min(axis=0)).astype(int) - 1
-        width, height = np.ceil(np.ptp(box, axis=0)).astype(int) + 3
+        vertices, faces = geometry.vertices[t], self.body.faces
+        viewed = view_texels(atlas, texels, geometry.views[t], camera, vertices, geometry.normals[t])
+        cosine = viewed.cosine.clamp(0, 1)
+        box = geometry.pixels[t][self._weight > 0]
+        low, high = torch.stack([box.amin(0), box.amax(0)]).tolist()
+        left, top = (math.floor(x) - 1 for x in low)
+        width, height = (math.ceil(b - a) + 3 for a, b in zip(low, high, strict=True))
         scale = self.config.window_px / height
         window = camera.cropped(left, top, width, height).fitted_to(round(width * scale), self.config.window_px)
-        near = self.body.faces[torch.from_numpy((self.weight > 0)[atlas.faces].any(axis=1)).to(self.body.faces.device)]
-        depth = rasterize(torch.from_numpy(surface[0]), near.cpu(), window).depth.numpy()
-        column, row = ((viewed.pixels - [left, top]) * scale).astype(int).T.clip(0)
-        front = depth[row.clip(0, len(depth) - 1), column.clip(0, depth.shape[1] - 1)]
-        slope = np.sqrt(1 - viewed.cosine.clip(0, 1) ** 2) / viewed.cosine.clip(0.1)
+        near = faces[(self._weight > 0)[faces].any(1)]
+        depth = rasterize(vertices, near, window).depth
+        column, row = scaled(viewed.pixels, (scale, scale), (-left * scale, -top * scale)).long().unbind(1)
+        front = depth[row.clamp(0, depth.shape[0] - 1), column.clamp(0, depth.shape[1] - 1)]
+        slope = (1 - cosine**2).sqrt() / viewed.cosine.clamp_min(0.1)
         tolerance = self.config.hidden_m + 1.5 * slope * viewed.depth / window.fx
         visible = (front <= 0) | (viewed.depth <= front + tolerance)
-        return np.asarray(weight * visible, dtype=np.float32), viewed.pixels
+        return viewed.confidence * cosine**self.config.cosine_power * visible, viewed.pixels
 
 
 def first_of(samples: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:

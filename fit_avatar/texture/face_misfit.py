@@ -34,7 +34,6 @@ def face_misfit(
     points: FacePoints,
     found: FloatArray,
     vertices: FloatArray,
-    frames: list[int],
     faces: NDArray[np.int64],
     camera: Camera,
     config: FaceMisfitConfig = FACE_MISFIT,
@@ -45,20 +44,19 @@ def face_misfit(
 
     Args:
         points: P points of the face on the body.
-        found: the same in the frames, (u, v, confidence). [T, 468, 3]
-        vertices: posed, in camera coordinates. [T, V, 3]
-        frames: that show the face.
+        found: the same in the frames that show the face, (u, v, confidence). [T, 468, 3]
+        vertices: posed in these, in camera coordinates. [T, V, 3]
         faces: [F, 3]
         camera: of the frames.
         config: how far points are believed.
     """
-    still = points.on(vertices[frames[0]].astype(np.float64))
+    still = points.on(vertices[0].astype(np.float64))
     normal, right = np.tile(np.eye(3) / config.prior_m**2, (len(still), 1, 1)), np.zeros((len(still), 3))
-    for t in frames:
-        there = points.on(vertices[t].astype(np.float64))
-        outwards = points.on(vertex_normals(vertices[t], faces).astype(np.float64))
+    for posed, shown in zip(vertices, found, strict=True):
+        there = points.on(posed.astype(np.float64))
+        outwards = points.on(vertex_normals(posed, faces).astype(np.float64))
         cosine = viewing_cosine(there.astype(np.float32), outwards.astype(np.float32))
-        detected = found[t, points.index].astype(np.float64)
+        detected = shown[points.index].astype(np.float64)
         off = (detected[:, :2] - camera.project(there)) * there[:, 2:] / [camera.fx, camera.fy]
         weight = np.where(cosine > config.min_cosine, detected[:, 2], 0) / config.noise_m**2
         across = _rotation(still, there)[:2]

@@ -49,7 +49,7 @@ def hand_outliers(
     if not {"hands", "fingers"} <= set(body.part_names):
         return outliers
     parts = (body.part(name).cpu().numpy() for name in ("hands", "fingers"))
-    hands, fingers = (part[atlas.faces].mean(axis=1)[atlas.face] for part in parts)
+    hands, fingers = (part[atlas.arrays.faces].mean(axis=1)[atlas.arrays.face] for part in parts)
     on_hands = np.flatnonzero((hands > 0.5) & (support > 0))
     if not len(on_hands):
         return outliers

@@ -91,8 +91,8 @@ def inpaint_unseen(
     seen = support > 0
     confidence = np.clip(support / (config.low_quality * np.median(support[seen])), 0, 1) if seen.any() else support
     known = atlas.to_image(seen[:, None].astype(np.float32)).reshape(-1, 1)
-    fraction = local_mean(known, atlas.inside.ravel(), atlas.size, config.fade)
-    confidence = confidence * (2 * fraction[atlas.texel, 0] - 1).clip(0, 1)
+    fraction = local_mean(known, atlas.arrays.inside.ravel(), atlas.size, config.fade)
+    confidence = confidence * (2 * fraction[atlas.arrays.texel, 0] - 1).clip(0, 1)
     inpainted, mirrored = _inpaint(body, atlas, neighbours, colours, confidence, config)
     colours = inpainted + confidence[:, None] * (colours - inpainted)
     origin = np.where(seen, Origin.SEEN, np.where(mirrored, Origin.MIRRORED, Origin.INPAINTED)).astype(np.uint8)
@@ -122,15 +122,15 @@ def _inpaint(
     mirrored = image[other] + atlas.interpolate(difference)
 
     known = seen.copy()
-    known[atlas.texel] |= from_other_side[:, 0] >= 1
-    image[atlas.texel] = np.where(seen[atlas.texel, None], colours, mirrored)
+    known[atlas.arrays.texel] |= from_other_side[:, 0] >= 1
+    image[atlas.arrays.texel] = np.where(seen[atlas.arrays.texel, None], colours, mirrored)
     blurred = mean_around(image, known, at_vertex, config.mirror_window)
     coarse = fill_holes(body.template.cpu().numpy(), neighbours, blurred, known[at_vertex], config)
     island = np.full(atlas.size**2, -1, np.int32)
-    island[atlas.texel] = islands(body)[atlas.face]
+    island[atlas.arrays.texel] = islands(body)[atlas.arrays.face]
     square = (atlas.size, atlas.size)
     detail = reflected_detail(image.reshape(*square, 3), known.reshape(square), island.reshape(square), config)
-    inpainted = atlas.interpolate(coarse) + detail.reshape(-1, 3)[atlas.texel]
+    inpainted = atlas.interpolate(coarse) + detail.reshape(-1, 3)[atlas.arrays.texel]
     result = inpainted + from_other_side * (mirrored - inpainted)
     return np.asarray(result, dtype=np.float32), np.asarray(from_other_side[:, 0] > 0)
 

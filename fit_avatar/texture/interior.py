@@ -74,10 +74,12 @@ def fill_interior(
     skin = body.skin.cpu().numpy()
     label = np.where(skin[faces[:, 0]], islands(body), -1 - piece[faces[:, 0]])  # islands of skin, and loose pieces
     places = atlas.interpolate(template)
-    outside = np.flatnonzero(_around(inside, template, faces, config.reach_m)[atlas.face] & skin[faces[atlas.face, 0]])
+    outside = np.flatnonzero(
+        _around(inside, template, faces, config.reach_m)[atlas.arrays.face] & skin[faces[atlas.arrays.face, 0]]
+    )
     tree, skin_colours = cKDTree(places[outside]), colours[outside]
-    inner = np.flatnonzero(inside[atlas.face])
-    label_of_inner = label[atlas.face[inner]]
+    inner = np.flatnonzero(inside[atlas.arrays.face])
+    label_of_inner = label[atlas.arrays.face[inner]]
     for each in np.unique(label[inside]):
         corners = np.unique(faces[inside & (label == each)])
         texels = inner[label_of_inner == each]

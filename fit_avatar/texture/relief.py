@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from fit_avatar.appearance.light import lighting_normals
 from fit_avatar.appearance.log_light import LogLight, estimate_log_light
 from fit_avatar.appearance.mean_texture import MeanTexture
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import local_rotations, pose_skeleton, shaped
 from fit_avatar.body.state import BodyState
@@ -75,8 +78,8 @@ def find_relief(
     body: Body,
     state: BodyState,
     samples: MeanTexture,
-    normals: FloatArray,
-    neighbours: csr_matrix,
+    normals: Tensor,
+    averaging: Averaging,
     config: ReliefConfig = RELIEF,
 ) -> Relief:
     """Return what the samples tell of the surface's slopes.
@@ -92,28 +95,27 @@ def find_relief(
         state: shape and T poses.
         samples: of the texels, in some of the frames.
         normals: of the fitted surface, in camera coordinates. [T, V, 3]
-        neighbours: of each vertex. [V, V]
+        averaging: over the neighbours of each vertex.
         config: noise and priors.
     """
     atlas, frames = samples.atlas, sorted(samples.colours)
-    information, pull = np.zeros((len(atlas.texel), 2, 2), np.float32), np.zeros((len(atlas.texel), 2), np.float32)
-    if not frames:
-        return Relief(atlas.size, information, pull)
-    lit = lighting_normals(normals[frames], neighbours)
-    light = _light(samples, lit, frames, config)
-    effects = _effects(body, state, lit, frames, light)
-    tangents = texel_tangents(body, state, atlas.size)[0][atlas.face]
+    information, pull = (normals.new_zeros(len(atlas.texel), *shape) for shape in ((2, 2), (2,)))
+    if frames:
+        lit = lighting_normals(normals[frames], averaging)
+        light = _light(samples, lit, frames, config)
+        effects = _effects(body, state, lit, frames, light)
+        tangents = torch.from_numpy(texel_tangents(body, state, atlas.size)[0]).to(normals)[atlas.face]
 
-    def solve_part(part: slice) -> None:
-        weight = np.stack([samples.weights[t][part] for t in frames]).astype(np.float32)
-        brightness, gradient = _unlit(samples, effects, light, frames, part, tangents[part], config)
-        matrix, target = _over_turn(brightness, gradient, weight, config)
-        enough = weight.sum(axis=0) > config.min_weight
-        information[part], pull[part] = enough[:, None, None] * matrix, enough[:, None] * target
+        def solve_part(part: slice) -> None:
+            weight = torch.stack([samples.weights[t][part] for t in frames]).float()
+            brightness, gradient = _unlit(samples, effects, light, frames, part, tangents[part], config)
+            matrix, target = _over_turn(brightness, gradient, weight, config)
+            enough = weight.sum(0) > config.min_weight
+            information[part], pull[part] = enough[:, None, None] * matrix, enough[:, None] * target
 
-    for _ in in_threads(solve_part, (slice(at, at + _CHUNK) for at in range(0, len(atlas.texel), _CHUNK))):
-        pass
-    return Relief(atlas.size, information, pull)
+        for _ in in_threads(solve_part, (slice(at, at + _CHUNK) for at in range(0, len(atlas.texel), _CHUNK))):
+            pass
+    return Relief(atlas.size, information.cpu().numpy(), pull.cpu().numpy())
 
 
 def texel_tangents(body: Body, state: BodyState, size: int) -> tuple[FloatArray, FloatArray]:
@@ -132,51 +134,51 @@ def texel_tangents(body: Body, state: BodyState, size: int) -> tuple[FloatArray,
     return np.stack([right, down], axis=1), steps
 
 
-def _light(samples: MeanTexture, normals: FloatArray, frames: list[int], config: ReliefConfig) -> LogLight:
+def _light(samples: MeanTexture, normals: Tensor, frames: list[int], config: ReliefConfig) -> LogLight:
     """Estimate the light from some of the texels."""
     atlas = samples.atlas
     some = slice(None, None, max(1, len(atlas.texel) // config.light_texels))
-    lit = np.stack([_unit(atlas.interpolate(normal, some)) for normal in normals])
-    brightness = np.stack([_log(samples.colours[t][some], config) for t in frames])
-    return estimate_log_light(brightness, lit, np.stack([samples.weights[t][some] for t in frames]).astype(np.float32))
+    lit = torch.stack([normalize(atlas.interpolate(normal, some), dim=-1) for normal in normals])
+    brightness = torch.stack([_log(samples.colours[t][some], config) for t in frames])
+    return estimate_log_light(brightness, lit, torch.stack([samples.weights[t][some] for t in frames]).float())
 
 
-def _effects(body: Body, state: BodyState, normals: FloatArray, frames: list[int], light: LogLight) -> list[FloatArray]:
+def _effects(body: Body, state: BodyState, normals: Tensor, frames: list[int], light: LogLight) -> list[Tensor]:
     """Return the light's logarithm at each vertex, and its gradient turned back into the bind pose. K × [V, 4]"""
-    turns = pose_skeleton(body, state.betas, local_rotations(state), state.transl).skin_rotations.detach().cpu().numpy()
-    weights, found = body.lbs_weights.cpu().numpy(), []
+    turns = pose_skeleton(body, state.betas, local_rotations(state), state.transl).skin_rotations.detach()
+    found = []
     for t, normal in zip(frames, normals, strict=True):
-        back = (weights @ turns[t].reshape(len(turns[t]), 9)).reshape(-1, 3, 3)
-        gradient = np.einsum("vab,va->vb", back, light.gradient(normal))
-        found.append(np.concatenate([light.at(normal)[:, None], gradient], axis=1, dtype=np.float32))
+        back = (body.lbs_weights @ turns[t].flatten(1)).view(-1, 3, 3)
+        gradient = torch.einsum("vab,va->vb", back, light.gradient(normal))
+        found.append(torch.cat([light.at(normal)[:, None], gradient], 1))
     return found
 
 
 def _unlit(
     samples: MeanTexture,
-    effects: list[FloatArray],
+    effects: list[Tensor],
     light: LogLight,
     frames: list[int],
     part: slice,
-    tangents: FloatArray,
+    tangents: Tensor,
     config: ReliefConfig,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Tensor, Tensor]:
     """Return the logarithm of n texels' brightness without the light on the fitted surface, and minus its gradient.
 
     tangents [n, 2, 3] → [K, n], [2, K, n]
     """
-    shape = len(frames), len(tangents)
-    brightness, gradient = np.empty(shape, np.float32), np.empty((2, *shape), np.float32)
+    brightness, gradient = (
+        tangents.new_empty(len(frames), len(tangents)),
+        tangents.new_empty(2, len(frames), len(tangents)),
+    )
     for k, t in enumerate(frames):
         effect = samples.atlas.interpolate(effects[k], part)
         brightness[k] = _log(samples.colours[t][part], config) - light.exposure[k] - effect[:, 0]
-        gradient[:, k] = -np.einsum("nic,nc->in", tangents, effect[:, 1:])
+        gradient[:, k] = -torch.einsum("nic,nc->in", tangents, effect[:, 1:])
     return brightness, gradient
 
 
-def _over_turn(
-    brightness: FloatArray, gradient: FloatArray, weight: FloatArray, config: ReliefConfig
-) -> tuple[FloatArray, FloatArray]:
+def _over_turn(brightness: Tensor, gradient: Tensor, weight: Tensor, config: ReliefConfig) -> tuple[Tensor, Tensor]:
     """Return information and pull of the slopes. [n, 2, 2], [n, 2]
 
     brightness [K, n], gradient [2, K, n], weight [K, n]
@@ -184,28 +186,23 @@ def _over_turn(
     prior = (config.noise / config.usual_slope) ** 2
     robust = weight
     for round_ in range(config.rounds):
-        total = np.maximum(robust.sum(axis=0), 1e-6)
-        values, u, v = (each - _over_frames(robust, each) / total for each in (brightness, *gradient))
+        total = robust.sum(0).clamp_min(1e-6)
+        values, u, v = (each - (robust * each).sum(0) / total for each in (brightness, *gradient))
         by_u, by_v = robust * u, robust * v
-        uu, uv, vv = _over_frames(by_u, u), _over_frames(by_u, v), _over_frames(by_v, v)
-        along_u, along_v = _over_frames(by_u, values), _over_frames(by_v, values)
+        uu, uv, vv = (by_u * u).sum(0), (by_u * v).sum(0), (by_v * v).sum(0)
+        along_u, along_v = (by_u * values).sum(0), (by_v * values).sum(0)
         if round_ < config.rounds - 1:
             determinant = (uu + prior) * (vv + prior) - uv**2
             residual = values - ((vv + prior) * along_u - uv * along_v) / determinant * u
             residual -= ((uu + prior) * along_v - uv * along_u) / determinant * v
             robust = weight / (1 + (residual / config.sigma) ** 2) ** 2
     variance = config.noise**2 + config.normal_error**2 * (uu + vv) / total
-    matrix = np.stack([uu, uv, uv, vv], axis=-1).reshape(-1, 2, 2)
-    return matrix / variance[:, None, None], np.stack([along_u, along_v], axis=-1) / variance[:, None]
+    matrix = torch.stack([uu, uv, uv, vv], -1).view(-1, 2, 2)
+    return matrix / variance[:, None, None], torch.stack([along_u, along_v], -1) / variance[:, None]
 
 
-def _over_frames(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return the sum of products. [K, n] each → [n]"""
-    return np.asarray(np.einsum("kn,kn->n", a, b), dtype=np.float32)
-
-
-def _log(colours: NDArray[np.uint8], config: ReliefConfig) -> FloatArray:
-    return np.asarray(np.log(colours.astype(np.float32) @ np.ones(3, np.float32) + config.dark_level), dtype=np.float32)
+def _log(colours: Tensor, config: ReliefConfig) -> Tensor:
+    return (colours.float().sum(1) + config.dark_level).log()
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

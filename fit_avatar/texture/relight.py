@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from fit_avatar.appearance.light import LIGHT, LightConfig, lighting_normals
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import adjacency
@@ -23,6 +25,7 @@ def relighting(texture: Texture, body: Body, vertices: FloatArray, config: Light
         vertices: posed, in camera coordinates. [V, 3]
         config: with which the light was estimated.
     """
-    faces = body.faces.cpu().numpy()
-    normals = lighting_normals(vertex_normals(vertices, faces), adjacency(faces, len(vertices)), config)
-    return np.asarray(texture.light.shading(normals) / texture.shading, dtype=np.float32)
+    faces = body.faces.cpu()
+    averaging = Averaging.of(adjacency(faces.numpy(), len(vertices)), faces.device)
+    normals = lighting_normals(vertex_normals(torch.from_numpy(vertices), faces), averaging, config)
+    return np.asarray(texture.light.shading(normals).numpy() / texture.shading, dtype=np.float32)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, triu
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from fit_avatar.body.operators import smoothed
 from fit_avatar.texture.alpha_expansion import alpha_expansion
@@ -54,7 +57,7 @@ VIEW_SELECTION = ViewSelectionConfig()
 
 
 def select_key_frames(
-    quality: FloatArray, area: FloatArray, portrait: int | None, config: ViewSelectionConfig = VIEW_SELECTION
+    quality: Tensor, area: Tensor, portrait: int | None, config: ViewSelectionConfig = VIEW_SELECTION
 ) -> list[int]:
     """Select frames greedily, each time the one that improves the body's best quality most; the portrait first.
 
@@ -65,25 +68,25 @@ def select_key_frames(
         config: when to stop.
     """
     weighted = quality * area
-    best, selected = np.zeros_like(weighted[0]), []
-    if portrait is not None and weighted[portrait].any():
+    best, selected = torch.zeros_like(weighted[0]), []
+    if portrait is not None and bool(weighted[portrait].any()):
         selected, best = [portrait], weighted[portrait]
-    total = float(weighted.max(axis=0).sum())
+    total = float(weighted.amax(0).sum())
     while len(selected) < min(config.max_key_frames, len(weighted)):
-        gain = np.maximum(weighted - best, 0).sum(axis=1)
-        frame = int(gain.argmax())
-        if gain[frame] <= config.min_gain * total or total == 0:
+        gains = (weighted - best).clamp_min(0).sum(1)
+        gain, frame = torch.stack([x.double() for x in gains.max(0)]).tolist()
+        if gain <= config.min_gain * total or total == 0:
             break
-        selected.append(frame)
-        best = np.maximum(best, weighted[frame])
+        selected.append(int(frame))
+        best = torch.maximum(best, weighted[int(frame)])
     return selected
 
 
 def select_portrait(
-    vertices: FloatArray,
-    normals: FloatArray,
-    quality: FloatArray,
-    area: FloatArray,
+    vertices: Tensor,
+    normals: Tensor,
+    quality: Tensor,
+    area: Tensor,
     config: ViewSelectionConfig = VIEW_SELECTION,
 ) -> int | None:
     """Return the frame that sees the face, and most frontally; None if the body has no face.
@@ -95,13 +98,12 @@ def select_portrait(
         area: of each vertex on the face, 0 elsewhere. [V]
         config: how much the angle counts.
     """
-    if not area.any():
+    if not bool(area.any()):
         return None
-    centre = np.einsum("v,tvc->tc", area / area.sum(), vertices)
-    forward = np.einsum("v,tvc->tc", area, normals)
-    forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
-    visible = np.minimum(quality, config.full_quality) @ area
-    return int((visible * viewing_cosine(centre, forward).clip(0, 1) ** config.frontal_power).argmax())
+    centre = torch.einsum("v,tvc->tc", area / area.sum(), vertices)
+    forward = normalize(torch.einsum("v,tvc->tc", area, normals), dim=1, eps=1e-9)
+    visible = quality.clamp_max(config.full_quality) @ area
+    return int((visible * viewing_cosine(centre, forward).clamp(0, 1) ** config.frontal_power).argmax())
 
 
 def select_views(

@@ -1,7 +1,7 @@
 """Which parts of the body each frame shows: a rasteriser, and the confidence of every point of the surface."""
 
 from fit_avatar.visibility.frame_views import FrameViews
-from fit_avatar.visibility.raster import Raster, rasterize, rasterize_uv, silhouette, visible_faces
+from fit_avatar.visibility.raster import Raster, rasterize, rasterize_uv, rasterize_window, silhouette, visible_faces
 from fit_avatar.visibility.views import (
     VISIBILITY,
     View,
@@ -23,6 +23,7 @@ __all__ = [
     "compute_view",
     "rasterize",
     "rasterize_uv",
+    "rasterize_window",
     "sample_quality",
     "silhouette",
     "view_from_raster",

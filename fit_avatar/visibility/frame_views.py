@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import adjacency
 from fit_avatar.body.skinning import pose_body, shaped
@@ -46,9 +47,14 @@ class FrameViews:
             return pose_body(self.body, self.state).vertices
 
     @cached_property
-    def bind_vertices(self) -> NDArray[np.float32]:
+    def bind_vertices(self) -> torch.Tensor:
         """Return the surface in the bind pose. [V, 3] metres"""
-        return np.asarray(shaped(self.body, self.state.betas, self.state.offsets).detach().cpu())
+        return shaped(self.body, self.state.betas, self.state.offsets).detach()
+
+    @cached_property
+    def averaging(self) -> Averaging:
+        """Return averages over the vertices around each, on the body's device."""
+        return Averaging.of(self.neighbours, self.body.template.device)
 
     @cached_property
     def neighbours(self) -> csr_matrix:
@@ -58,13 +64,13 @@ class FrameViews:
     def view(self, t: int) -> View:
         """Return which parts of the body frame ``t`` shows, and with what confidence."""
         if t not in self._views:
-            surface = self.vertices[t], self.body.faces, self.neighbours, self.bind_vertices
+            surface = self.vertices[t], self.body.faces, self.averaging, self.bind_vertices
             self._views[t] = compute_view(*surface, self.capture.camera, self.capture.masks[t], self.config)
         return self._views[t]
 
     def views(self) -> Iterator[View]:
         """Yield the views of all frames, some worked out at once."""
-        _ = self.vertices, self.neighbours, self.bind_vertices  # once, before there are threads
+        _ = self.vertices, self.averaging, self.bind_vertices  # once, before there are threads
         return in_threads(self.view, range(len(self.vertices)))
 
     def silhouettes(self) -> Iterator[NDArray[np.bool_]]:

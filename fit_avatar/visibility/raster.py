@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from fit_avatar.capture.types import Camera
 from fit_avatar.errors import BadInputError
@@ -55,16 +56,25 @@ class Raster:
         Returns:
             [H, W, C].
         """
-        seen = self.mask.flatten().nonzero()[:, 0]
-        corners = faces.T.contiguous().index_select(1, self.face_index.flatten().index_select(0, seen))
-        weights = self.barycentric.view(-1, 3).index_select(0, seen).T.contiguous().to(values)
-        columns = []
-        for column in values.T.contiguous():  # one after the other is three times as quick as all at once
-            a, b, c = (weight * column.index_select(0, corner) for weight, corner in zip(weights, corners, strict=True))
-            columns.append(a + b + c)
+        seen, found = self._seen(values, faces)
         out = values.new_zeros((*self.mask.shape, values.shape[-1]))
-        out.view(-1, values.shape[-1])[seen] = torch.stack(columns, -1)
+        out.view(-1, values.shape[-1])[seen] = found
         return out
+
+    def planes(self, values: Tensor, faces: Tensor) -> Tensor:
+        """Return what :meth:`interpolate` does, one plane after the other. [C, H, W]"""
+        seen, found = self._seen(values, faces)
+        out = values.new_zeros((values.shape[-1], *self.mask.shape))
+        for plane, column in zip(out.view(len(out), -1), found.T.contiguous(), strict=True):
+            plane.index_copy_(0, seen, column)
+        return out
+
+    def _seen(self, values: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the n pixels that see a triangle, and the values there. [n], [n, C]"""
+        seen = self.mask.flatten().nonzero()[:, 0]
+        corners = faces.index_select(0, self.face_index.flatten().index_select(0, seen))
+        weights = self.barycentric.view(-1, 3).index_select(0, seen).to(values)
+        return seen, embedding_bag(corners, values, mode="sum", per_sample_weights=weights)
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,8 @@ class _Triangles:
         x, y, z, area = (each.index_select(-1, ids) for each in (x, y, z, area))
         box = [0, 0, 0, 0]
         if len(ids):
-            box = torch.stack([x.amin().floor(), y.amin().floor(), x.amax().ceil(), y.amax().ceil()]).long().tolist()
+            ends = torch.stack([x.amin(), y.amin(), x.amax(), y.amax()])
+            box = torch.ceil(ends - 0.5).long().tolist()  # the first pixel centres at or after them
         left, right = min(max(box[0], 0), width), min(max(box[2], 0), width)
         top, bottom = min(max(box[1], 0), height), min(max(box[3], 0), height)
         return cls(x - left, y - top, z, area, ids, width, height, left, top, right - left, bottom - top)
@@ -143,7 +154,20 @@ def rasterize(
         BadInputError: the image size is not known.
     """
     points, depth, width, height = _project(vertices_cam, camera, width, height)
-    return _draw(_Triangles.of(points, depth, faces, width, height, cull_backfaces))
+    return _placed(_Triangles.of(points, depth, faces, width, height, cull_backfaces))
+
+
+def rasterize_window(
+    vertices_cam: Tensor, faces: Tensor, camera: Camera, cull_backfaces: bool = False
+) -> tuple[Raster, int, int]:
+    """Draw the part of the picture that holds the mesh; arguments as :func:`rasterize`.
+
+    Returns:
+        What its pixels see, and the column and row of its upper left corner in the picture.
+    """
+    points, depth, width, height = _project(vertices_cam, camera, None, None)
+    triangles = _Triangles.of(points, depth, faces, width, height, cull_backfaces)
+    return _draw(triangles), triangles.left, triangles.top
 
 
 def rasterize_uv(uvs: Tensor, uv_faces: Tensor, size: int) -> Raster:
@@ -158,7 +182,7 @@ def rasterize_uv(uvs: Tensor, uv_faces: Tensor, size: int) -> Raster:
         Triangle and barycentric weights of every texel; where islands overlap, the triangle with the lowest index.
     """
     texels = torch.stack([uvs[:, 0], 1 - uvs[:, 1]], 1).detach().double() * size
-    return _draw(_Triangles.of(texels, torch.ones_like(texels[:, 0]), uv_faces, size, size, False))
+    return _placed(_Triangles.of(texels, torch.ones_like(texels[:, 0]), uv_faces, size, size, False))
 
 
 def visible_faces(vertices_cam: Tensor, faces: Tensor, camera: Camera, cull_backfaces: bool = False) -> Tensor:
@@ -217,25 +241,36 @@ def _project(
     return image[:, :2] / image[:, 2:], points[:, 2], width, height
 
 
+def _placed(triangles: _Triangles) -> Raster:
+    """Find what every pixel of the picture sees, not only of the window."""
+    window, size = _draw(triangles), (triangles.height, triangles.width)
+    whole = _nothing(size, triangles.x.device)
+    whole.face_index[triangles.window] = window.face_index
+    whole.depth[triangles.window] = window.depth
+    whole.barycentric[triangles.window] = window.barycentric
+    return whole
+
+
+def _nothing(size: tuple[int, int], device: torch.device) -> Raster:
+    """Return what pixels see where there is no triangle."""
+    face_index = torch.full(size, -1, dtype=torch.int64, device=device)
+    return Raster(face_index, torch.full(size, torch.inf, device=device), torch.zeros((*size, 3), device=device))
+
+
 def _draw(triangles: _Triangles) -> Raster:
-    """Find the nearest triangle of every pixel, and the point on it."""
-    device = triangles.x.device
-    face_index = torch.full((triangles.height, triangles.width), -1, dtype=torch.int64, device=device)
-    depth = torch.full((triangles.height, triangles.width), torch.inf, device=device)
-    barycentric = torch.zeros((triangles.height, triangles.width, 3), device=device)
+    """Find the nearest triangle of every pixel of the window, and the point on it."""
+    drawn = _nothing((triangles.rows, triangles.columns), triangles.x.device)
     pixels = _nearest_triangles(_spans(triangles), triangles.columns * triangles.rows)
     planes = [*triangles.x, *triangles.y, *triangles.z]
     for seen, triangle in zip(*(each.split(MAX_POINTS_AT_ONCE) for each in pixels), strict=True):
-        row, column = torch.div(seen, triangles.columns, rounding_mode="floor"), seen % triangles.columns
+        right, down = seen % triangles.columns + 0.5, torch.div(seen, triangles.columns, rounding_mode="floor") + 0.5
         corners = [plane.index_select(0, triangle) for plane in planes]
-        right, down = column + 0.5, row + 0.5
         x, y = [each - right for each in corners[:3]], [each - down for each in corners[3:6]]
         weights, z = _surface_weights(x, y, torch.stack(corners[6:]))
-        place = (row + triangles.top) * triangles.width + column + triangles.left
-        face_index.view(-1)[place] = triangles.ids.index_select(0, triangle)
-        barycentric.view(-1, 3)[place] = weights.T
-        depth.view(-1)[place] = z
-    return Raster(face_index, depth, barycentric)
+        drawn.face_index.view(-1).index_copy_(0, seen, triangles.ids.index_select(0, triangle))
+        drawn.depth.view(-1).index_copy_(0, seen, z)
+        drawn.barycentric.view(-1, 3)[seen] = weights.T
+    return drawn
 
 
 def _spans(triangles: _Triangles) -> _Spans:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any, overload
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from torch import Tensor
 
-from fit_avatar.body.operators import dilated
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.capture.types import Camera
-from fit_avatar.visibility.raster import Raster, rasterize
+from fit_avatar.visibility.distance import distance_inside
+from fit_avatar.visibility.raster import Raster, rasterize_window
 
 FloatArray = NDArray[np.float32]
 
@@ -56,26 +59,26 @@ VISIBILITY = VisibilityConfig()
 class ViewedPoints:
     """N points of the surface as one frame sees them."""
 
-    pixels: FloatArray  # [N, 2] in the full image
-    depth: FloatArray  # [N] metres
-    cosine: FloatArray  # [N] between the surface normal and the line of sight
-    confidence: FloatArray  # [N] in [0, 1]; 0 where hidden, facing away or outside
+    pixels: Tensor  # [N, 2] in the full image
+    depth: Tensor  # [N] metres
+    cosine: Tensor  # [N] between the surface normal and the line of sight
+    confidence: Tensor  # [N] in [0, 1]; 0 where hidden, facing away or outside
 
 
 @dataclass(frozen=True)
 class View:
-    """One frame's visibility, in a window of a reduced image."""
+    """One frame's visibility, in a window of a reduced image, on the body's device."""
 
-    depth: FloatArray  # [h, w] metres of the visible surface; 0 where no sample may be taken
-    confidence: FloatArray  # [h, w] in [0, 1]
-    seen: NDArray[np.bool_]  # [V] vertices of triangles that are drawn, and those close by on the surface
+    depth: Tensor  # [h, w] metres of the visible surface; 0 where no sample may be taken
+    confidence: Tensor  # [h, w] in [0, 1]
+    seen: Tensor  # bool [V] vertices of triangles that are drawn, and those close by on the surface
     left: int
     top: int
     scale: tuple[float, float]  # reduced pixels per full pixel, along x and y
     pixel_angle: float  # metres per reduced pixel at 1 m distance
     config: VisibilityConfig = VISIBILITY
 
-    def at(self, points: FloatArray, normals: FloatArray, camera: Camera) -> ViewedPoints:
+    def at(self, points: Tensor, normals: Tensor, camera: Camera) -> ViewedPoints:
         """Return how the frame sees points of the surface.
 
         Args:
@@ -86,23 +89,24 @@ class View:
         pixels, depth, cosine = camera.project(points), points[:, 2], viewing_cosine(points, normals)
         return ViewedPoints(pixels, depth, cosine, self._confidence(pixels, depth, cosine))
 
-    def _confidence(self, pixels: FloatArray, depth: FloatArray, cosine: FloatArray) -> FloatArray:
-        column = np.floor(pixels[:, 0] * self.scale[0]).astype(np.int64) - self.left
-        row = np.floor(pixels[:, 1] * self.scale[1]).astype(np.int64) - self.top
-        inside = (column >= 0) & (column < self.depth.shape[1]) & (row >= 0) & (row < self.depth.shape[0])
-        index = np.where(inside, row * self.depth.shape[1] + column, 0)
-        slope = np.sqrt(np.maximum(1 - cosine**2, 0)) / np.maximum(cosine, 0.1)
+    def _confidence(self, pixels: Tensor, depth: Tensor, cosine: Tensor) -> Tensor:
+        height, width = self.depth.shape
+        column = (pixels[:, 0] * self.scale[0]).floor().long() - self.left
+        row = (pixels[:, 1] * self.scale[1]).floor().long() - self.top
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        index = torch.where(inside, row * width + column, 0)
+        slope = (1 - cosine.square()).clamp_min(0).sqrt() / cosine.clamp_min(0.1)
         span = self.config.depth_tolerance_px * self.pixel_angle * depth * slope
-        behind = np.abs(depth - self.depth.ravel()[index])
+        behind = (depth - self.depth.flatten().index_select(0, index)).abs()
         visible = inside & (cosine > 0) & (behind < self.config.depth_tolerance_m + span)
-        return np.where(visible, self.confidence.ravel()[index], np.float32(0))
+        return torch.where(visible, self.confidence.flatten().index_select(0, index), 0.0)
 
 
 def compute_view(
-    vertices: torch.Tensor,
-    faces: torch.Tensor,
-    neighbours: csr_matrix,
-    bind_vertices: FloatArray,
+    vertices: Tensor,
+    faces: Tensor,
+    averaging: Averaging,
+    bind_vertices: Tensor,
     camera: Camera,
     mask: NDArray[np.bool_],
     config: VisibilityConfig = VISIBILITY,
@@ -112,72 +116,69 @@ def compute_view(
     Args:
         vertices: posed, in camera coordinates. [V, 3]
         faces: [F, 3]
-        neighbours: of each vertex. [V, V]
+        averaging: over the neighbours of each vertex.
         bind_vertices: the same in the bind pose: parts that only meet in the image are far apart there. [V, 3]
         camera: of the full image.
         mask: True on the person. [H, W]
         config: thresholds.
     """
     reduced = camera.resized(min(1.0, config.image_px / max(camera.width, camera.height)))
-    raster = rasterize(vertices, faces, reduced, cull_backfaces=True)
+    raster, left, top = rasterize_window(vertices, faces, reduced, cull_backfaces=True)
     size = (reduced.width, reduced.height)
     coverage = np.asarray(cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_AREA), np.uint8)
     scale = (reduced.width / camera.width, reduced.height / camera.height)
-    return view_from_raster(raster, faces.cpu().numpy(), neighbours, bind_vertices, reduced, coverage, scale, config)
+    surface = raster, faces, averaging, bind_vertices
+    return view_from_raster(*surface, reduced, coverage, (left, top), scale, config)
 
 
 def view_from_raster(
     raster: Raster,
-    faces: NDArray[np.int64],
-    neighbours: csr_matrix,
-    bind_vertices: FloatArray,
+    faces: Tensor,
+    averaging: Averaging,
+    bind_vertices: Tensor,
     camera: Camera,
     mask: NDArray[np.uint8],
+    corner: tuple[int, int] = (0, 0),
     scale: tuple[float, float] = (1.0, 1.0),
     config: VisibilityConfig = VISIBILITY,
 ) -> View:
     """Return what a rasterised frame shows of the body.
 
     Args:
-        raster: the body as the camera sees it. [h, w]
+        raster: the body as the camera sees it, in a window that holds all of it. [h, w]
         faces: [F, 3]
-        neighbours: of each vertex. [V, V]
+        averaging: over the neighbours of each vertex.
         bind_vertices: the surface in the bind pose. [V, 3]
-        camera: of the raster.
-        mask: how much of each pixel is the person, 0 to 255. [h, w]
-        scale: pixels of the raster per pixel of the full image, along x and y.
+        camera: of the picture that the window is a part of.
+        mask: how much of each of its pixels is the person, 0 to 255. [H, W]
+        corner: column and row of the window's upper left corner.
+        scale: pixels of that picture per pixel of the full image, along x and y.
         config: thresholds.
     """
-    face_index, depth = raster.face_index.cpu().numpy(), raster.depth.cpu().numpy()
-    drawn = face_index >= 0
     pixel_angle = 1 / min(camera.fx, camera.fy)
-    if not drawn.any():
-        empty = np.zeros((1, 1), np.float32)
-        return View(empty, empty, np.zeros(len(bind_vertices), bool), 0, 0, scale, pixel_angle, config)
-    rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    drawn, depth = drawn[box], depth[box]
-    pixel = np.flatnonzero(drawn)
-    face, weights = face_index[box].ravel()[pixel], raster.barycentric.cpu().numpy()[box].reshape(-1, 3)[pixel]
-
+    rows, columns = _box(raster.mask) if raster.mask.numel() else (slice(0), slice(0))
+    if rows.stop == 0:
+        empty = bind_vertices.new_zeros(1, 1)
+        seen = torch.zeros(len(bind_vertices), dtype=torch.bool, device=empty.device)
+        return View(empty, empty, seen, 0, 0, scale, pixel_angle, config)
     # what lies just behind the surface (gums behind lips) passes the depth test, but is far along the surface
-    shown, near = (np.zeros(len(each), bool) for each in (faces, bind_vertices))
-    shown[face] = True
-    near[faces[shown]] = True
-    seen = dilated(near, neighbours, config.rings)
+    seen = averaging.dilated(_corners_drawn(raster, faces, len(bind_vertices)), config.rings)
 
-    jump = max(config.jump_m, config.min_jump_px * pixel_angle * float(np.median(depth.ravel()[pixel])))
-    points = _interpolated(bind_vertices[faces], face, weights, pixel, drawn.shape)
-    usable = drawn & (mask[box] > config.min_mask) & ~_occlusion_edges(points, jump)
-    inside = cv2.distanceTransform(np.pad(usable.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    height = len(rows)
-    border = max(config.border * height, config.min_border_px)
-    confidence = np.clip((inside - border) / (config.ramp * height), 0, 1).astype(np.float32)
-    corner = int(columns[0]), int(rows[0])
-    return View(np.where(confidence > 0, depth, 0), confidence, seen, *corner, scale, pixel_angle, config)
+    drawn, depth = raster.mask[rows, columns], raster.depth[rows, columns]
+    middle = torch.where(drawn, depth, torch.nan)[::2, ::2].nanmedian()  # of every fourth pixel: as good
+    jump = (config.min_jump_px * pixel_angle * middle).clamp_min(config.jump_m)
+    left, top = columns.start + corner[0], rows.start + corner[1]
+    height, width = drawn.shape
+    on_person = mask[top : top + height, left : left + width] > config.min_mask
+    usable = drawn & torch.from_numpy(on_person).to(drawn.device)
+    usable &= ~_occlusion_edges(raster.planes(bind_vertices, faces)[:, rows, columns], jump)
+    border, ramp = max(config.border * height, config.min_border_px), config.ramp * height
+    inside = distance_inside(usable, math.ceil(border + ramp))
+    confidence = inside.sub_(border).div_(ramp).clamp_(0, 1)
+    return View(torch.where(confidence > 0, depth, 0.0), confidence, seen, left, top, scale, pixel_angle, config)
 
 
-def sample_quality(view: View, vertices: ViewedPoints, reference_depth_m: float) -> FloatArray:
+def sample_quality(view: View, vertices: ViewedPoints, reference_depth_m: float | Tensor) -> Tensor:
     """Return how good a frame's samples at the vertices are: confidence × cosine⁴ × relative resolution. [V]
 
     Args:
@@ -186,42 +187,60 @@ def sample_quality(view: View, vertices: ViewedPoints, reference_depth_m: float)
         reference_depth_m: the depth at which the resolution counts as 1.
     """
     limit = view.config.max_resolution_ratio
-    resolution = np.clip(reference_depth_m / np.maximum(vertices.depth, 1e-3), 1 / limit, limit)
-    weight = np.clip(vertices.cosine, 0, 1) ** view.config.cosine_power * resolution
-    return np.asarray(view.seen * vertices.confidence * weight, dtype=np.float32)
+    resolution = (reference_depth_m / vertices.depth.clamp_min(1e-3)).clamp(1 / limit, limit)
+    weight = vertices.cosine.clamp(0, 1) ** view.config.cosine_power * resolution
+    return view.seen * vertices.confidence * weight
 
 
-def viewing_cosine(points: FloatArray, normals: FloatArray) -> FloatArray:
-    """Return the cosine between unit normals and the lines of sight. points and normals [..., 3] → [...]"""
-    cosine = -_dot(points, normals) / np.maximum(np.sqrt(_dot(points, points)), 1e-9)
-    return np.asarray(cosine, dtype=np.float32)
+@overload
+def viewing_cosine(points: Tensor, normals: Tensor) -> Tensor: ...
+@overload
+def viewing_cosine(points: FloatArray, normals: FloatArray) -> FloatArray: ...
+def viewing_cosine(points: Any, normals: Any) -> Any:
+    """Return the cosine between unit normals and the lines of sight. points and normals [..., 3] → [...]
 
-
-def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return the product of vectors. [..., 3] → [...]"""
-    return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2])
-
-
-def _interpolated(
-    corners: FloatArray, face: NDArray[np.int64], weights: FloatArray, pixel: NDArray[np.intp], shape: tuple[int, ...]
-) -> FloatArray:
-    """Return the points that n pixels of an image [h, w] show; 0 in the others. [3, h, w]
-
-    corners of the triangles [F, 3, 3], each pixel's triangle [n], weights of its corners [n, 3], and its place [n].
-    One coordinate after the other is four times as quick as all at once.
+    Tensors and arrays are both taken, and returned as they came.
     """
-    planes, parts = np.ascontiguousarray(corners.transpose(2, 1, 0)), np.ascontiguousarray(weights.T)
-    points = np.zeros((3, shape[0] * shape[1]), np.float32)
-    for point, (a, b, c) in zip(points, planes, strict=True):
-        point[pixel] = parts[0] * a.take(face) + parts[1] * b.take(face) + parts[2] * c.take(face)
-    return points.reshape(3, *shape)
+    if isinstance(points, np.ndarray):
+        return viewing_cosine(torch.from_numpy(points), torch.from_numpy(normals)).numpy()
+    return -_dot(points, normals) / _dot(points, points).sqrt().clamp_min(1e-9)
 
 
-def _occlusion_edges(points: FloatArray, jump: float) -> NDArray[np.bool_]:
-    """Mark pixels on either side of a jump in the surface. points [3, h, w] → [h, w]"""
-    edges = np.zeros(points.shape[1:], bool)
-    across, down = np.diff(points, axis=2), np.diff(points, axis=1)
-    across, down = (x * x + y * y + z * z > jump**2 for x, y, z in (across, down))
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Return the product of vectors. [..., 3] → [...]"""
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+
+
+def _box(drawn: Tensor) -> tuple[slice, slice]:
+    """Return the rows and columns that hold something; none from 0 on where nothing is drawn. bool [h, w]"""
+    ends = []
+    for along in (drawn.any(1).int(), drawn.any(0).int()):
+        ends += [along.argmax(), along.amax() * (len(along) - along.flip(0).argmax())]
+    top, bottom, left, right = torch.stack(ends).tolist()
+    return slice(top, bottom), slice(left, right)
+
+
+def _square(vectors: Tensor) -> Tensor:
+    """Return squared lengths; one coordinate after the other stays in a processor's cache. [3, ...] → [...]"""
+    x, y, z = vectors
+    square: Tensor = (x * x).addcmul_(y, y).addcmul_(z, z)
+    return square
+
+
+def _corners_drawn(raster: Raster, faces: Tensor, num_vertices: int) -> Tensor:
+    """Return which vertices are corners of triangles that some pixel shows. bool [V]"""
+    shown = faces.new_zeros(len(faces) + 1, dtype=torch.float32)  # the first stands for pixels without a triangle
+    shown.index_fill_(0, (raster.face_index + 1).flatten(), 1.0)
+    corners = shown.new_zeros(num_vertices)
+    for corner in faces.T:
+        corners.index_add_(0, corner, shown[1:])
+    return corners > 0
+
+
+def _occlusion_edges(points: Tensor, jump: Tensor) -> Tensor:
+    """Mark pixels on either side of a jump in the surface. points [3, h, w] → bool [h, w]"""
+    edges = torch.zeros(points.shape[1:], dtype=torch.bool, device=points.device)
+    across, down = (_square(points.diff(dim=dim)) > jump**2 for dim in (2, 1))
     edges[:, 1:] |= across
     edges[:, :-1] |= across
     edges[1:] |= down

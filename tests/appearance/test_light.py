@@ -1,9 +1,16 @@
 """Light, exposure and albedo are told apart; outliers are left out of means."""
 
 import numpy as np
+import torch
 
 from fit_avatar.appearance.light import Light, estimate_light
 from fit_avatar.appearance.robust_mean import robust_mean
+
+
+def estimated(*samples: np.ndarray) -> tuple[Light, np.ndarray]:
+    """Return light and gains that arrays of colours, normals and weights tell of."""
+    light, gains = estimate_light(*(torch.from_numpy(each) for each in samples))
+    return light, gains.numpy()
 
 
 def lit_sphere(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Light]:
@@ -25,7 +32,7 @@ def lit_sphere(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, L
 
 def test_light_is_told_from_albedo() -> None:
     colours, normals, weight, light = lit_sphere(np.ones((24, 1)))
-    found, gains = estimate_light(colours, normals, weight)
+    found, gains = estimated(colours, normals, weight)
     ratio = np.where(weight[..., None] > 0, found.shading(normals) / light.shading(normals), np.nan)
     # what falls from above is the same at every yaw, so it stays in the albedo: one factor for each point
     seen = ~np.isnan(ratio).all((0, 2))
@@ -39,20 +46,20 @@ def test_light_is_told_from_albedo() -> None:
 def test_gains_undo_exposure() -> None:
     true = 1 + 0.12 * np.random.default_rng(1).uniform(-1, 1, (24, 3))
     colours, normals, weight, _ = lit_sphere(true)
-    product = estimate_light(colours, normals, weight)[1] * true
+    product = estimated(colours, normals, weight)[1] * true
     np.testing.assert_allclose(product / product.mean(0), 1, atol=0.03)
 
 
 def test_one_picture_tells_nothing_about_the_light() -> None:
     colours, normals, weight, _ = lit_sphere(np.ones((1, 1)))
-    light, gains = estimate_light(colours, normals, weight)
+    light, gains = estimated(colours, normals, weight)
     np.testing.assert_allclose(light.coefficients, Light.uniform().coefficients, atol=1e-3)
     np.testing.assert_allclose(gains, 1)
-    assert (estimate_light(colours, normals, 0 * weight)[1] == 1).all()
+    assert (estimated(colours, normals, 0 * weight)[1] == 1).all()
 
 
 def test_merging_leaves_an_outlier_out() -> None:
-    colours = np.full((6, 5, 3), 100, np.float32)
+    colours = torch.full((6, 3, 5), 100.0)
     colours[2] = 230
-    np.testing.assert_allclose(robust_mean(colours, np.ones((6, 5), np.float32)), 100, atol=4)
-    assert (robust_mean(colours, np.zeros((6, 5), np.float32)) == 0).all()
+    np.testing.assert_allclose(robust_mean(colours, torch.ones(6, 5)), 100, atol=4)
+    assert (robust_mean(colours, torch.zeros(6, 5)) == 0).all()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from painted_film import CAMERA, FRAMES, Film, paint, shoot
+from painted_film import CAMERA, FRAMES, Film, first_frames, paint, shoot
+from pretend_device import DEVICE, PretendDevice, moved
 from toy_body import toy_body, turning_state
 
 from fit_avatar.body import rotation
@@ -87,3 +88,18 @@ def test_wrong_frame_size_is_refused(film: Film) -> None:
     tracker = SurfaceTracker(film.body, film.capture, [(10, film.frames[0][1][::2, ::2])])
     with pytest.raises(BadInputError, match="frame 10 has 128×160 pixels, but the camera is of 256×320"):
         tracker.match(film.state, CAMERA)
+
+
+def test_points_are_found_on_the_body_s_device(film: Film) -> None:
+    state, capture = first_frames(film, 6)
+    expected = SurfaceTracker(film.body, capture, film.frames).match(state, CAMERA)
+    with PretendDevice() as device:
+        body, there = film.body.to(DEVICE), moved(state)
+        device.reset()
+        found = SurfaceTracker(body, capture, film.frames).match(there, CAMERA)
+        assert found.points.is_meta and found.vertices.is_meta
+        found = found.to("cpu")
+    torch.testing.assert_close(found.points, expected.points, rtol=0, atol=1e-3)
+    assert torch.equal(found.vertices, expected.vertices)
+    # besides the sizes of what is drawn, each frame's drawing and its mask come back, for the optical flow
+    assert device.reads.total() <= 18 * 6 + 30, device.reads.most_common()

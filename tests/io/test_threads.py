@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 from fit_avatar.io.threads import MOST, in_threads
 
@@ -36,3 +38,15 @@ def test_an_error_comes_out() -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(in_threads(work, range(5)))
+
+
+def test_pytorch_uses_one_core_in_each_thread_and_as_many_as_before_elsewhere() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert set(in_threads(lambda _: torch.get_num_threads(), range(20))) == {1}
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pretend_device import DEVICE, PretendDevice, moved
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.body.default_body import read_default
@@ -131,17 +132,17 @@ def test_merging_keeps_the_light_of_the_best_picture_and_stays_sharp() -> None:
 
 def test_what_nobody_sees_of_eyes_and_mouth_is_plausible(body: Body, inside: NDArray[np.bool_]) -> None:
     atlas = Atlas.of(body, 2048)
-    skin = np.tile(np.array([180, 130, 110], np.float32), (len(atlas.texel), 1))
-    seen = ~inside[atlas.face]
+    skin = np.tile(np.array([180, 130, 110], np.float32), (len(atlas.arrays.texel), 1))
+    seen = ~inside[atlas.arrays.face]
     piece = connected_components(body.faces.numpy(), len(body.template))
-    kind = piece[body.faces.numpy()[:, 0]][atlas.face]
+    kind = piece[body.faces.numpy()[:, 0]][atlas.arrays.face]
     x = atlas.interpolate(body.template.numpy())[:, 0]
     pairs = np.array([abs(body.template[piece == each, 0].mean()) > 0.01 for each in range(piece.max() + 1)])
-    eyes = inside[atlas.face] & pairs[kind]
+    eyes = inside[atlas.arrays.face] & pairs[kind]
     filled = fill_interior(body, inside, atlas, skin, seen)
     assert np.array_equal(filled[seen], skin[seen])
     assert filled[eyes].mean() > skin.mean() and np.ptp(filled[eyes].mean(0)) < np.ptp(skin[0])  # white
-    mouth = inside[atlas.face] & (np.abs(x) < 0.01)
+    mouth = inside[atlas.arrays.face] & (np.abs(x) < 0.01)
     assert filled[mouth].mean() < 0.9 * skin.mean()
 
     iris = np.array([40, 90, 40], np.float32)
@@ -188,7 +189,9 @@ def test_the_misfit_is_that_of_the_features(body: Body) -> None:
         found = np.ones((3, 468, 3), np.float32)
         true = pose_body(body, standing(body, angles, off)).vertices.double().numpy()
         found[:, points.index, :2] = [CAMERA.project(points.on(each)) for each in true]
-        assert face_misfit(points, found, fitted, [1, 0, 2], body.faces.numpy(), CAMERA) == pytest.approx(far, abs=1e-3)
+        assert face_misfit(points, found[[1, 0, 2]], fitted[[1, 0, 2]], body.faces.numpy(), CAMERA) == pytest.approx(
+            far, abs=1e-3
+        )
 
 
 def test_features_of_the_picture_come_to_lie_on_those_of_the_body(body: Body, inside: NDArray[np.bool_]) -> None:
@@ -200,13 +203,23 @@ def test_features_of_the_picture_come_to_lie_on_those_of_the_body(body: Body, in
     assert points is not None
     atlas = Atlas.of(body, SIZE)
     weight = atlas.interpolate(face_weight(body, points)[:, None])[:, 0]
-    front = (weight > 0.9) & ~inside[atlas.face]
+    front = (weight > 0.9) & ~inside[atlas.arrays.face]
     for known in (False, True):
         capture, frames = filmed(body, painted, known)
         texture = bake(body, state, capture, iter(frames), size=SIZE)
-        wrong = np.abs(texture.image.astype(float) - painted).mean(-1).ravel()[atlas.texel]
-        errors[known] = np.median(wrong[front & (texture.origin.ravel()[atlas.texel] == 1)])
+        wrong = np.abs(texture.image.astype(float) - painted).mean(-1).ravel()[atlas.arrays.texel]
+        errors[known] = np.median(wrong[front & (texture.origin.ravel()[atlas.arrays.texel] == 1)])
     assert errors[True] < 0.6 * errors[False]
+
+
+def test_the_face_is_painted_on_the_body_s_device(body: Body) -> None:
+    y, x = np.mgrid[:SIZE, :SIZE]
+    painted = np.stack([x % 200, 90 + 0 * x, y % 180], -1).astype(np.uint8)
+    state, (capture, frames) = standing(body, [-20.0, 0.0, 20.0]), filmed(body, painted, True)
+    expected = bake(body, state, capture, iter(frames), size=SIZE // 2)
+    with PretendDevice():
+        found = bake(body.to(DEVICE), moved(state), capture, iter(frames), size=SIZE // 2)
+    assert np.abs(found.image.astype(int) - expected.image).max() <= 1
 
 
 def test_eyes_come_from_the_best_frame_as_far_as_it_shows_them() -> None:

@@ -15,7 +15,7 @@ from fit_avatar.texture.texels import nearest_inside
 
 BODY = toy_body()
 ATLAS = Atlas.of(BODY, 128)
-NEIGHBOURS = adjacency(ATLAS.faces, len(BODY.template))
+NEIGHBOURS = adjacency(ATLAS.arrays.faces, len(BODY.template))
 
 
 def test_harmonic_continuation_stays_between_its_neighbours() -> None:

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from toy_body import toy_body, turning_state
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.appearance.light import lighting_normals
 from fit_avatar.appearance.log_light import LogLight
 from fit_avatar.appearance.mean_texture import MeanTexture
+from fit_avatar.body.averaging import Averaging
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.operators import adjacency
 from fit_avatar.body.skinning import pose_body
@@ -22,9 +24,9 @@ FloatArray = NDArray[np.float32]
 EGG = toy_body()
 BODY = replace(EGG, lbs_weights=torch.eye(len(EGG.parents))[:1].repeat(len(EGG.template), 1))  # it turns as a whole
 STATE = replace(turning_state(BODY, 16, bend=0.0), offsets=torch.zeros_like(BODY.template))
-NEIGHBOURS = adjacency(BODY.faces.numpy(), len(BODY.template))
+AVERAGING = Averaging.of(adjacency(BODY.faces.numpy(), len(BODY.template)), torch.device("cpu"))
 SIZE = 192
-LIGHT = LogLight(np.array([0.35, -0.3, -0.25, 0.05, 0.0, 0.05, 0.05, 0.0], np.float32), np.zeros(0, np.float32))
+LIGHT = LogLight(torch.tensor([0.35, -0.3, -0.25, 0.05, 0.0, 0.05, 0.05, 0.0]), torch.zeros(0))
 
 
 @dataclass
@@ -32,10 +34,10 @@ class Turn:
     """What a turn shows of the egg."""
 
     samples: MeanTexture
-    normals: FloatArray  # [T, V, 3]
+    normals: Tensor  # [T, V, 3]
 
     def relief(self) -> Relief:
-        return find_relief(BODY, STATE, self.samples, self.normals, NEIGHBOURS)
+        return find_relief(BODY, STATE, self.samples, self.normals, AVERAGING)
 
     def heights(self) -> FloatArray:
         return find_displacement(self.relief(), BODY, STATE)
@@ -50,12 +52,12 @@ def bumps() -> NDArray[np.float64]:
 def turn(heights: NDArray[np.float64], albedo: FloatArray) -> Turn:
     """Show the egg, with these heights and grey levels, in all frames. [SIZE, SIZE] each"""
     atlas = Atlas.of(BODY, SIZE)
-    vertices = pose_body(BODY, STATE).vertices.numpy()
-    normals = vertex_normals(vertices, BODY.faces.numpy())
-    smooth_normals = lighting_normals(normals, NEIGHBOURS)
+    vertices = pose_body(BODY, STATE).vertices
+    normals = vertex_normals(vertices, BODY.faces)
+    smooth_normals = lighting_normals(normals, AVERAGING)
     samples = MeanTexture(atlas)
     for t in range(len(vertices)):
-        place, smooth = (atlas.to_image(atlas.interpolate(values[t])) for values in (vertices, smooth_normals))
+        place, smooth = (atlas.to_image(atlas.interpolate(values[t])).numpy() for values in (vertices, smooth_normals))
         smooth /= np.maximum(np.linalg.norm(smooth, axis=2, keepdims=True), 1e-6)
 
         def across(points: FloatArray, smooth: FloatArray = smooth) -> FloatArray:
@@ -64,13 +66,13 @@ def turn(heights: NDArray[np.float64], albedo: FloatArray) -> Turn:
             return outside / np.maximum(np.linalg.norm(outside, axis=2, keepdims=True), 1e-12)
 
         def lit(normal: FloatArray) -> FloatArray:
-            return np.exp(LIGHT.at(normal))
+            return LIGHT.at(torch.from_numpy(normal).float()).exp().numpy()
 
         shown = albedo * lit(smooth) * lit(across(place + smooth * heights[..., None])) / lit(across(place))
-        grey = shown.ravel()[atlas.texel, None] * [1.1, 1.0, 0.8]
-        samples.colours[t] = np.rint(grey).clip(0, 255).astype(np.uint8)
+        grey = shown.ravel()[atlas.arrays.texel, None] * [1.1, 1.0, 0.8]
+        samples.colours[t] = torch.from_numpy(np.rint(grey).clip(0, 255).astype(np.uint8))
         cosine = atlas.interpolate(viewing_cosine(vertices[t], normals[t])[:, None])[:, 0]
-        samples.weights[t] = np.where(cosine > 0.25, cosine**2, 0).astype(np.float16)
+        samples.weights[t] = torch.where(cosine > 0.25, cosine**2, 0).half()
     return Turn(samples, normals)
 
 
@@ -115,9 +117,9 @@ def test_folds_are_found_below_paint(found: FloatArray, plain: FloatArray) -> No
 
 
 def test_a_shadow_in_one_frame_is_no_fold(bumpy: Turn, found: FloatArray, plain: FloatArray) -> None:
-    rows = bumpy.samples.atlas.texel // SIZE
+    rows = bumpy.samples.atlas.arrays.texel // SIZE
     t = 3
-    colours = bumpy.samples.colours[t].copy()
+    colours = bumpy.samples.colours[t].clone()
     colours[(rows > 60) & (rows < 66)] //= 2
     shadowed = replace(bumpy.samples, colours={**bumpy.samples.colours, t: colours})
     changed = replace(bumpy, samples=shadowed).heights() - found

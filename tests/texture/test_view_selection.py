@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from toy_body import toy_body
 
 from fit_avatar.appearance.atlas import Atlas
@@ -13,19 +14,18 @@ from fit_avatar.texture.view_selection import select_key_frames, select_views
 
 BODY = toy_body()
 ATLAS = Atlas.of(BODY, 128)
-NEIGHBOURS = adjacency(ATLAS.faces, len(BODY.template))
+NEIGHBOURS = adjacency(ATLAS.arrays.faces, len(BODY.template))
 
 
 ONE = np.ones(len(BODY.template), np.float32)
 
 
 def test_few_key_frames_are_chosen() -> None:
-    generator = np.random.default_rng(0)
-    quality = generator.random((30, len(ONE))).astype(np.float32) * 0.01
-    top = BODY.template[:, 1].numpy() > 0
+    quality, area = torch.rand(30, len(ONE), generator=torch.Generator().manual_seed(0)) * 0.01, torch.from_numpy(ONE)
+    top = BODY.template[:, 1] > 0
     quality[4, top], quality[9, ~top] = 1, 1
-    assert set(select_key_frames(quality, ONE, None)) == {4, 9}
-    assert select_key_frames(quality, ONE, 7)[0] == 7 and select_key_frames(0 * quality, ONE, 7) == []
+    assert set(select_key_frames(quality, area, None)) == {4, 9}
+    assert select_key_frames(quality, area, 7)[0] == 7 and select_key_frames(0 * quality, area, 7) == []
 
 
 def weights(quality: np.ndarray, face: np.ndarray, portrait: int | None, **changed: np.ndarray) -> np.ndarray:
