@@ -86,7 +86,8 @@ def run(
     known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, config.normal_map,
-        every_frame=config.motion == "every", other_motion=_other_motion(config), shoes=config.shoes, known=known,
+        every_frame=config.motion == "every", other_motion=_other_motion(config), shoes=config.shoes,
+        uv_layout=config.uv_layout, known=known,
     )  # fmt: skip
     source = replace(source_of(config), people=people)
     if config.append and known is not None:

@@ -110,6 +110,9 @@ class Config:
     """How many key frames the preset video-avatar fits, and how often it alternates between pose and shape."""
     texture_size: int = 2048
     """Side of the square texture in pixels."""
+    uv_layout: Literal["head", "body"] = "head"
+    """Layout of the default body's texture. head: a quarter of it is the head's; body: the one that the model comes
+    with. Other bodies have their own."""
     garment: Literal["auto", "skirt", "none"] = "auto"
     """Whether a skirt, a dress or a long coat is fitted as a surface of its own around both legs. auto: by the preset
     video-avatar, where the pictures show no gap between legs that stand apart; skirt: in any case; none: never, so that
@@ -358,7 +361,9 @@ def _decided_by_avatar(config: Config) -> Iterator[str]:
     if config.image:
         yield "--avatar moves as the person in a video does: give --video instead of --image"
     usual = Config()
-    for name in ("body", "num_betas", "height_m", "shoes", "texture_size", "garment", "delight", "normal_map"):
+    for name in (
+        "body", "num_betas", "height_m", "shoes", "texture_size", "uv_layout", "garment", "delight", "normal_map"
+    ):  # fmt: skip
         if getattr(config, name) != getattr(usual, name):
             yield f"--{name.replace('_', '-')} is decided by the avatar that --avatar gives: leave it out"
 

@@ -40,6 +40,8 @@ class Options:
     """The method for a person who does not turn around in one pose; None: ``schedule`` in any case."""
     shoes: Literal["auto", "yes", "no"] = "auto"
     """Whether the person wears shoes; auto takes bare feet only where they have the face's colour."""
+    uv_layout: Literal["head", "body"] = "head"
+    """Layout of the default body's texture: with a quarter for the head, or the one that the body comes with."""
     known: Avatar | None = None
     """The person's avatar, if there is one already: its shape and texture are kept, and the motion alone is fitted."""
 

@@ -15,6 +15,7 @@ from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
 from fit_avatar.body.garment import Garment, dressed
+from fit_avatar.body.head_layout import with_larger_head
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.camera_path import CameraMotion
 from fit_avatar.capture.cast import Cast
@@ -146,6 +147,8 @@ def build(
     plan = plan_fit(capture, body, options.height_m, (options.schedule, options.other_motion), runner, observed, source)
     options = replace(options, schedule=plan.schedule)
     fitted, keys = _fit(plan, pictures, body, options, runner, watch)
+    if options.known is None and options.uv_layout == "head":
+        body = with_larger_head(body)
     body = dressed(body, fitted.garment)
     capture = calibrated(plan.capture, fitted)
     views = FrameViews(body, fitted.body_state(body), capture)

@@ -73,6 +73,7 @@ class Preview:
         options = Options(
             method(given or "video-avatar"), config.height_m, min(how.texture_size, config.texture_size),
             config.delight, every_frame=False, other_motion=None if given else method("motion"), shoes=config.shoes,
+            uv_layout=config.uv_layout,
         )  # fmt: skip
         return cls(small, options, config, how)
 
@@ -130,7 +131,8 @@ class Preview:
         return {
             "seen": seen_by(self.source), "body": body.arrays(), "code": code_identity("fit_avatar.preview"),
             "options": [
-                options.height_m, options.texture_size, options.delight, options.shoes, config.garment,
+                options.height_m, options.texture_size, options.uv_layout, options.delight, options.shoes,
+                config.garment,
                 config.preset, config.init, config.skeleton, config.bind, self.how,
             ],
         }  # fmt: skip

@@ -135,7 +135,7 @@ class _Written:
             "texture": keys["texture"], "motion": keys.get("motion", ""), "expressions": keys["expressions"],
             "style": style, "normal_map": config.normal_map, "code": code,
         }  # fmt: skip
-        of_the_fit = {"fit": keys["fit"], "code": code}
+        of_the_fit = {"fit": keys["fit"], "layout": config.uv_layout, "code": code}
         given = (avatar.body, avatar.state, avatar.capture)
         moves = (avatar.every_frame, avatar.blendshape_weights)
         painted = (folder, *given, self.image, style, self._displacement(), *moves)

@@ -40,6 +40,7 @@ def fit_video(
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
+    uv_layout: Literal["head", "body"] = "head",
     delight: bool = False,
     normal_map: bool = False,
     shoes: Literal["auto", "yes", "no"] = "auto",
@@ -69,6 +70,7 @@ def fit_video(
         schedule: a schedule, its actions, or the name of a preset; by default the one that suits the input.
         terms: further terms of your own, in every solve for poses or betas.
         texture_size: side of the texture; None leaves it out.
+        uv_layout: of the default body: with a quarter of the texture for the head, or as the body comes.
         delight: remove the lighting of the clip from the texture, as far as the turn separates it from the colours.
         normal_map: also read folds from the shading, for :meth:`Avatar.save` with ``normal_map``.
         shoes: whether the person wears shoes or socks; ``auto`` looks whether the feet have the face's colour.
@@ -97,6 +99,7 @@ def fit_video(
         every_frame=every_frame,
         other_motion=other,
         shoes=shoes,
+        uv_layout=uv_layout,
     )
     return _fit_source(source, options, body, device, progress)
 
@@ -170,6 +173,7 @@ def fit_images(
     schedule: AnySchedule | None = None,
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
+    uv_layout: Literal["head", "body"] = "head",
     delight: bool = False,
     normal_map: bool = False,
     check: bool = True,
@@ -185,9 +189,8 @@ def fit_images(
         pose_model=pose_model,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(len(images)), terms, init)
-    return _fit_source(
-        source, Options(plan, height_m, texture_size or 0, delight, normal_map, check), body, device, progress
-    )
+    options = Options(plan, height_m, texture_size or 0, delight, normal_map, check, uv_layout=uv_layout)
+    return _fit_source(source, options, body, device, progress)
 
 
 def fit_capture(
@@ -200,6 +203,7 @@ def fit_capture(
     schedule: AnySchedule = "video-avatar",
     terms: Sequence[Term] = (),
     texture_size: int | None = 2048,
+    uv_layout: Literal["head", "body"] = "head",
     delight: bool = False,
     normal_map: bool = False,
     check: bool = True,
@@ -218,13 +222,15 @@ def fit_capture(
         schedule: a schedule, its actions, or the name of a preset.
         terms: further terms.
         texture_size: side of the texture; None leaves it out.
+        uv_layout: of the default body.
         delight: remove the lighting from it.
         normal_map: also read folds from the shading.
         check: compare the avatar with the capture.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
     """
-    options = Options(as_schedule(schedule, terms, init), height_m, texture_size or 0, delight, normal_map, check)
+    plan = as_schedule(schedule, terms, init)
+    options = Options(plan, height_m, texture_size or 0, delight, normal_map, check, uv_layout=uv_layout)
     runner = Runner(None, Callback(progress))
     if isinstance(pictures, Iterator):
         pictures = list(pictures)

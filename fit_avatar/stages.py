@@ -118,7 +118,10 @@ def painted(
         return bake(*given, size, under("texture", advance), delight, views, relief=options.normal_map)
 
     code = code_identity("fit_avatar.texture.bake")
-    depends_on = {"fit": keys["fit"], "size": size, "delight": delight, "relief": options.normal_map, "code": code}
+    depends_on = {
+        "fit": keys["fit"], "size": size, "layout": options.uv_layout, "delight": delight, "relief": options.normal_map,
+        "code": code,
+    }  # fmt: skip
     stage = runner.run("texture", depends_on, paint)
     keys["texture"] = stage.key
     return replace(avatar, texture=stage.value)

@@ -12,6 +12,7 @@ from synthetic import CAMERA, write_clip
 
 from fit_avatar import fit_video, load_body
 from fit_avatar.avatar import Avatar
+from fit_avatar.body.head_layout import with_larger_head
 from fit_avatar.capture import Capture, CutOff
 from fit_avatar.capture.frames.video import VideoFile
 from fit_avatar.capture.kept_pictures import KeptPictures
@@ -20,7 +21,7 @@ from fit_avatar.cli import main
 from fit_avatar.config import Config, usual_preset
 from fit_avatar.energies import Term
 from fit_avatar.errors import BadInputError, NoPersonError
-from fit_avatar.fitting import Schedule, Solve, as_schedule, load_extension, schedule_to_json, video_avatar
+from fit_avatar.fitting import Schedule, Solve, as_schedule, load_extension, preset, schedule_to_json, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
 from fit_avatar.options import Options
@@ -275,6 +276,31 @@ def test_frames_that_cut_the_person_off_are_for_methods_that_take_them(clip, giv
     chosen = go(always, plan, other=replace(plan, name="other", partial=True))
     assert any("cut off in most frames, so that the preset motion was taken" in said for said in chosen.warnings)
     assert len(chosen.capture.frame_indices) == 8
+
+
+def test_a_layout_of_the_texture_changes_the_texture_alone(clip, given, tmp_path):
+    """A larger head by default, the model's own layout if asked; files keep it, and another clip, too."""
+    source = Source.of(video=clip.folder / "video.mp4", camera=CAMERA, **given)
+    plan, store = shortened(), Store(tmp_path / "cache", False, KEPT)
+
+    def go(layout):
+        runner = Runner(store, Silent())
+        options = Options(plan, clip.height_m, 64, check=False, every_frame=False, uv_layout=layout)
+        avatar = reconstruct(source, BODY, options, runner).avatar
+        return avatar, [stage["name"] for stage in runner.done if not stage["kept_from_earlier_run"]]
+
+    one, _ = go("head")
+    other, again = go("body")
+    assert again == ["texture"]
+    assert torch.equal(other.body.uvs, BODY.uvs) and torch.equal(one.body.uvs, with_larger_head(BODY).uvs)
+    assert not np.array_equal(one.image, other.image)
+    assert_same_state(one.state, other.state)
+    one.save(tmp_path / "out")
+    known = Avatar.load(tmp_path / "out")
+    quick = replace(preset("track"), actions=preset("track").actions[:1])
+    options = Options(quick, check=False, every_frame=False, known=known)
+    moved = build(source.observe(), None, known.body, options, Runner(None, Silent())).avatar
+    assert torch.equal(moved.body.uvs, one.body.uvs) and np.array_equal(moved.image, one.image)
 
 
 def test_the_command_line_leaves_the_motion_out_if_asked(clip, tmp_path):

@@ -159,8 +159,9 @@ def test_what_cannot_be_used_is_told_before_anything_is_written(clip, known, fol
     assert "give the results folder of an earlier run" in told("--avatar", str(tmp_path))
     np.savez(tmp_path / "avatar.npz", betas=np.zeros(10))
     assert "is not what this version of fit-avatar writes" in told("--avatar", str(tmp_path))
-    for option in (["--height-m", "1.8"], ["--body", "anny-hands"], ["--delight"], ["--texture-size", "512"]):
-        assert f"{option[0]} is decided by the avatar" in told("--avatar", str(folder), *option)
+    for option in ("--height-m 1.8", "--body anny-hands", "--delight", "--texture-size 512", "--uv-layout body"):
+        name, *value = option.split()
+        assert f"{name} is decided by the avatar" in told("--avatar", str(folder), name, *value)
     assert "--append adds to the GLB of an avatar" in told("--append")
     assert "--preset track moves an avatar that is there already" in told("--preset", "track")
     picture = tmp_path / "a.png"

@@ -117,7 +117,7 @@ class FacePainter:
     ) -> tuple[FloatArray, FloatArray]:
         """Return colours [N, 3] and support [N] of a texture with the face painted into them.
 
-        The exposure of the face is that of its best frame, while the rest of the body has the mean one of the clip.
+        The exposure of the face is that of its frames, while the rest of the body has the mean one of the clip.
 
         Args:
             atlas: N texels.
@@ -150,8 +150,10 @@ class FacePainter:
         return fill_interior(self.body, self.inside, atlas, colours, seen, self.config.interior)
 
     def _factors(self, lighting: ClipLighting) -> Tensor:
-        """Return what takes the frames' colours to the texture's light and the best frame's exposure. [T, V, 3]"""
-        gain = lighting.gains[next(iter(self.rating))]
+        """Return what takes the frames' colours to the texture's light and the face's frames' exposure. [T, V, 3]"""
+        rating = torch.tensor(list(self.rating.values())).to(lighting.gains)
+        logs = lighting.gains[list(self.rating)].log()
+        gain = ((rating[:, None] * logs).sum(0) / rating.sum()).exp()
         most = self.config.max_exposure
         return lighting.factors / gain.clamp(1 / most, most)
 

@@ -34,7 +34,7 @@ class FaceConfig:
     full_weight: float = 0.05
     """Weight of all frames together, relative to a frontal view's, from which the face is painted from them alone."""
     max_exposure: float = 1.15
-    """The face keeps the exposure of its best frame up to this factor beside the rest of the body: a larger difference
+    """The face keeps the mean exposure of its frames up to this factor beside the rest of the body: a larger difference
     would show on the neck."""
 
 

@@ -1,4 +1,4 @@
-"""Several pictures of one face in the texture's plane become one: aligned with the best one, in its light, averaged."""
+"""Several pictures of one face in the texture's plane become one: aligned with the best one, in their mean light."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class FaceMergeConfig:
     smooth_shift: float = 0.015
     """Standard deviation of the smoothing of that flow."""
     same_light: float = 0.06
-    """Standard deviation of the blur in which a frame's colours are brought to those of the best one: the exposure and
-    the light on the face stay as that shows them, details come from all."""
+    """Standard deviation of the blur in which a frame's colours are brought to those of the best one before details are
+    averaged; then they get the mean light of all: no frame's share of a place shows, and none decides on the light."""
 
 
 FACE_MERGE = FaceMergeConfig()
@@ -42,12 +42,15 @@ def merge_faces(
     """
     best, known = patches[0], weights[0]
     merged, total = best * known[..., None], known.copy()
+    mean = merged.copy()
     for patch, weight in zip(patches[1:], weights[1:], strict=True):
         aligned, seen = _aligned(best, known, patch, weight, config)
         lit = aligned + _difference(best - aligned, np.minimum(known, seen), config)
         merged += lit.clip(0, 255) * seen[..., None]
+        mean += aligned * seen[..., None]
         total += seen
-    return merged / np.maximum(total, 1e-12)[..., None], total
+    merged, mean = (colours / np.maximum(total, 1e-12)[..., None] for colours in (merged, mean))
+    return (merged + _difference(mean - merged, total, config)).clip(0, 255), total
 
 
 def _aligned(
