@@ -7,7 +7,7 @@ depend on the size of the image.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.constants import numbers
-from fit_avatar.body.hair import may_have_hair_beside
+from fit_avatar.body.hair import may_be_below_a_hat, may_have_hair_beside
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import blend
@@ -120,10 +120,17 @@ def _match_and_unit(
     rim: int = 700,
     stride: int = 2,
     spacing_m: float = 0.015,
+    hat: Tensor | None = None,
 ) -> Mapping[str, Any]:
-    """Match the outlines (every ``stride``-th point of them) to the rim, and make the size of a pixel."""
+    """Match the outlines (every ``stride``-th point of them) to the rim, and make the size of a pixel.
+
+    A hat's outline pulls no head: it is higher and wider, and tipped heads down by 9° and more.
+    """
     size = metres_per_pixel(x, camera)
     match = match_outlines(x, contours.every(stride), camera, value_at(gate_m, progress) / size, rim, spacing_m)
+    if hat is not None:
+        of_hat = may_be_below_a_hat(x.body)[match.vertices] & hat[..., None, None]
+        match = replace(match, confidence=match.confidence * ~of_hat)
     return {"match": match, "pixel_size": size if in_metres else None}
 
 
@@ -132,7 +139,7 @@ def _matched_vertices(x: PosedBody, match: OutlineMatch) -> PosedPoints:
 
 
 @energy(
-    observes=("contours", "camera"),
+    observes=("contours", "camera", "hat"),
     reads=_matched_vertices,
     prepare=_match_and_unit,
     makes=("match", "pixel_size"),

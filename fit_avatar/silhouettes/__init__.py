@@ -1,14 +1,17 @@
 """Outlines of masks, the viewing cone that they span, and their match to the surface."""
 
+from fit_avatar.silhouettes.brim import BRIM, BrimConfig, has_brim
 from fit_avatar.silhouettes.contours import CONTOURS, ContourConfig, Contours, away_from, extract_contours
 from fit_avatar.silhouettes.crossing import CROSSING, CrossingConfig, crosses_outline
 from fit_avatar.silhouettes.matching import CONTOUR_MATCHING, ContourMatches, ContourMatchingConfig, match_contours
 from fit_avatar.silhouettes.rays import plane_distance, tangent_planes
 
 __all__ = [
+    "BRIM",
     "CONTOURS",
     "CONTOUR_MATCHING",
     "CROSSING",
+    "BrimConfig",
     "ContourConfig",
     "ContourMatches",
     "ContourMatchingConfig",
@@ -17,6 +20,7 @@ __all__ = [
     "away_from",
     "crosses_outline",
     "extract_contours",
+    "has_brim",
     "match_contours",
     "plane_distance",
     "tangent_planes",

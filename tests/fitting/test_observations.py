@@ -63,7 +63,7 @@ def test_the_turns_of_a_camera_are_observed_unless_it_went_around():
 
 def test_a_mapping_of_what_is_there():
     seen = observations()
-    names = {"keypoints", "contours", "camera", "frame_intervals_s", "contact", "distance_field", "soft_mask"}
+    names = {"keypoints", "contours", "camera", "frame_intervals_s", "contact", "hat", "distance_field", "soft_mask"}
     assert set(seen) == names and len(seen) == len(names)
     assert seen["keypoints"] is seen.keypoints and "height_m" not in seen and "masks" not in seen
     with pytest.raises(KeyError):
