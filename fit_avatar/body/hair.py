@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.model import Body
 
 JOINTS = ("head", "neck")
+EARS = [BODY_25.index(name) for name in ("left_ear", "right_ear")]
 EYES = [BODY_25.index(name) for name in ("left_eye", "right_eye")]
+BEHIND_DEG = 125.0
+"""Around the neck from the front: from here on backwards it is its back. Chosen on a rendered person."""
 
 
 @lru_cache(maxsize=4)
@@ -27,3 +32,17 @@ def may_be_below_a_hat(body: Body) -> Tensor:
     eyes = body.keypoint_points.template[EYES, 1].mean()
     above: Tensor = (body.lbs_weights[:, head].sum(1) > 0.5) & (body.template[:, 1] > eyes)
     return above
+
+
+@lru_cache(maxsize=4)
+def may_have_hair_behind(body: Body) -> Tensor:
+    """Return which vertices long hair hangs behind: front and sides of the neck, and of the head below the ears. [V]"""
+    template = body.template.double().cpu().numpy()
+    ears = body.keypoint_points.template[EARS, 1].mean().item()
+    low = may_have_hair_beside(body).cpu().numpy() & (template[:, 1] < ears)
+    if "face" in body.part_names:
+        low &= body.part("face").cpu().numpy() < 0.5
+    ends = body.joint_template[[body.joint_names.index(name) for name in JOINTS]].double().cpu().numpy()
+    axis = np.interp(template[:, 1], ends[::-1, 1], ends[::-1, 2])
+    around = np.degrees(np.arctan2(np.abs(template[:, 0]), template[:, 2] - axis))
+    return torch.from_numpy(low & (around < BEHIND_DEG)).to(body.template.device)

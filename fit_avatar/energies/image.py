@@ -128,7 +128,7 @@ def _match_and_unit(
     """
     size = metres_per_pixel(x, camera)
     match = match_outlines(x, contours.every(stride), camera, value_at(gate_m, progress) / size, rim, spacing_m)
-    if hat is not None:
+    if hat is not None and hat.any():
         of_hat = may_be_below_a_hat(x.body)[match.vertices] & hat[..., None, None]
         match = replace(match, confidence=match.confidence * ~of_hat)
     return {"match": match, "pixel_size": size if in_metres else None}

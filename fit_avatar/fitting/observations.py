@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body.face_points import FacePoints, face_points
-from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.model import Body
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
@@ -21,7 +20,7 @@ from fit_avatar.energies.contact import estimate_contact
 from fit_avatar.energies.head import HeadPose, find_head_pose
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
-from fit_avatar.silhouettes import Contours, away_from, extract_contours, has_brim
+from fit_avatar.silhouettes import Contours, away_from, extract_contours, has_brim, has_hair_beside_neck
 
 CONTOUR_POINTS = 800
 """Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""
@@ -33,8 +32,6 @@ ACROSS_CUT = 10 * CUT
 """Interval across a cut of the video relative to the usual one."""
 FIELD_STRIDE = 4
 """Pixels along a side of a cell of the masks' distance fields."""
-_EYES_AND_EARS = [BODY_25.index(name) for name in ("left_eye", "right_eye", "left_ear", "right_ear")]
-_NECK_AND_HIPS = [BODY_25.index(name) for name in ("neck", "mid_hip")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +81,14 @@ class Observations(Mapping[str, Any]):
     ears_hidden: bool | None = None
     """Whether hair or a cap covers both ears; None: that is not known."""
 
-    DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "contact", "hat", "distance_field", "soft_mask")
+    DERIVED: ClassVar[tuple[str, ...]] = (
+        "frame_intervals_s",
+        "contact",
+        "hat",
+        "hair_behind",
+        "distance_field",
+        "soft_mask",
+    )
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found."""
     HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces", "frame_indices")
     """Fields that terms do not see as they are."""
@@ -149,9 +153,12 @@ class Observations(Mapping[str, Any]):
     @cached_property
     def hat(self) -> Tensor:
         """Return whether the person wears a hat with a brim, as the outlines show. bool [...]"""
-        eyes_and_ears = self.keypoints[..., _EYES_AND_EARS, :]
-        neck, hips = self.keypoints[..., _NECK_AND_HIPS, :].unbind(-2)
-        return has_brim(eyes_and_ears, neck, hips, self.contours)
+        return has_brim(self.keypoints, self.contours)
+
+    @cached_property
+    def hair_behind(self) -> Tensor:
+        """Return whether long hair hangs behind ears that are seen, as the outlines beside the neck show. bool [...]"""
+        return has_hair_beside_neck(self.keypoints, self.contours) & (self.ears_hidden is False)
 
     @cached_property
     def head_pose(self) -> HeadPose:

@@ -15,7 +15,7 @@ from world import CAMERA
 
 from fit_avatar import energies as e
 from fit_avatar.body import rotation
-from fit_avatar.body.hair import may_be_below_a_hat
+from fit_avatar.body.hair import may_be_below_a_hat, may_have_hair_behind
 from fit_avatar.body.mesh import vertex_areas, vertex_normals
 from fit_avatar.body.state import BodyState
 from fit_avatar.energies.contact import FEET
@@ -120,6 +120,18 @@ def test_the_outline_of_a_hat_pulls_no_vertex_above_the_eyes(sticks, worn):
     above = may_be_below_a_hat(sticks)[match.vertices]
     assert above.any() and (match.confidence[above] > 0).any() != worn
     assert (match.confidence[~above] > 0).any()
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_hair_behind_the_neck_pulls_neither_its_front_nor_its_sides(sticks, behind):
+    ears_on_top = torch.zeros_like(sticks.keypoint_regressor)
+    ears_on_top[:, sticks.template[:, 1].argmax()] = 1
+    sticks = replace(sticks, keypoint_regressor=ears_on_top)
+    x, camera, outlines, _, _ = head_with_a_ponytail(sticks, 0)
+    planes = e.cone_planes.prepare(x, outlines, camera, hair_behind=torch.tensor(behind))["planes"]
+    before = may_have_hair_behind(sticks)[planes.vertices]
+    assert before.any() and (planes.confidence[before] > 0).any() != behind
+    assert (planes.confidence[~before] > 0).any()
 
 
 def test_only_named_keypoints_count(body):
