@@ -102,10 +102,11 @@ def _preparation(name: str, unpose: Callable[..., Unposed]) -> Callable[..., Map
         stride: int = 1,
         spacing_m: float = 0.0,
         by_area: bool = False,
+        may_hang_behind: bool = False,
         hair_behind: Tensor | None = None,
     ) -> Mapping[str, Any]:
         found = unpose(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)
-        if hair_behind is not None and hair_behind.any():
+        if may_hang_behind and hair_behind is not None and hair_behind.any():
             before = may_have_hair_behind(x.body)[found.vertices] & hair_behind[..., None, None]
             found = replace(found, confidence=found.confidence * ~before)
         if by_area:

@@ -128,7 +128,9 @@ def test_hair_behind_the_neck_pulls_neither_its_front_nor_its_sides(sticks, behi
     ears_on_top[:, sticks.template[:, 1].argmax()] = 1
     sticks = replace(sticks, keypoint_regressor=ears_on_top)
     x, camera, outlines, _, _ = head_with_a_ponytail(sticks, 0)
-    planes = e.cone_planes.prepare(x, outlines, camera, hair_behind=torch.tensor(behind))["planes"]
+    planes = e.cone_planes.prepare(x, outlines, camera, may_hang_behind=True, hair_behind=torch.tensor(behind))[
+        "planes"
+    ]
     before = may_have_hair_behind(sticks)[planes.vertices]
     assert before.any() and (planes.confidence[before] > 0).any() != behind
     assert (planes.confidence[~before] > 0).any()
