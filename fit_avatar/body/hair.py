@@ -1,4 +1,4 @@
-"""Where hair hangs beside a body that has none, and where a hat covers it."""
+"""Where hair hangs beside a body that has none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from fit_avatar.body.model import Body
 
 JOINTS = ("head", "neck")
 EARS = [BODY_25.index(name) for name in ("left_ear", "right_ear")]
-EYES = [BODY_25.index(name) for name in ("left_eye", "right_eye")]
 BEHIND_DEG = 125.0
 """Around the neck from the front: from here on backwards it is its back. Chosen on a rendered person."""
 
@@ -23,15 +22,6 @@ def may_have_hair_beside(body: Body) -> Tensor:
     """Return which vertices hair may hang beside: those of head and neck. bool [V]"""
     columns = [i for i, name in enumerate(body.joint_names) if name in JOINTS]
     return body.lbs_weights[:, columns].sum(1) > 0.5
-
-
-@lru_cache(maxsize=4)
-def may_be_below_a_hat(body: Body) -> Tensor:
-    """Return which vertices the outline of a hat may be taken for: those of the head above the eyes. bool [V]"""
-    head = [i for i, name in enumerate(body.joint_names) if name == "head"]
-    eyes = body.keypoint_points.template[EYES, 1].mean()
-    above: Tensor = (body.lbs_weights[:, head].sum(1) > 0.5) & (body.template[:, 1] > eyes)
-    return above
 
 
 @lru_cache(maxsize=4)

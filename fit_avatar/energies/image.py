@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.constants import numbers
-from fit_avatar.body.hair import may_be_below_a_hat, may_have_hair_beside
+from fit_avatar.body.hair import may_have_hair_beside
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import blend
@@ -124,13 +124,12 @@ def _match_and_unit(
 ) -> Mapping[str, Any]:
     """Match the outlines (every ``stride``-th point of them) to the rim, and make the size of a pixel.
 
-    A hat's outline pulls no head: it is higher and wider, and tipped heads down by 9° and more.
+    A hat's outline pulls nothing: it is higher and wider than a head, and tipped two heads by 6 and 10°.
     """
     size = metres_per_pixel(x, camera)
     match = match_outlines(x, contours.every(stride), camera, value_at(gate_m, progress) / size, rim, spacing_m)
     if hat is not None and hat.any():
-        of_hat = may_be_below_a_hat(x.body)[match.vertices] & hat[..., None, None]
-        match = replace(match, confidence=match.confidence * ~of_hat)
+        match = replace(match, confidence=match.confidence * ~hat[..., ::stride])
     return {"match": match, "pixel_size": size if in_metres else None}
 
 

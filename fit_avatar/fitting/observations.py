@@ -20,7 +20,7 @@ from fit_avatar.energies.contact import estimate_contact
 from fit_avatar.energies.head import HeadPose, find_head_pose
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
-from fit_avatar.silhouettes import Contours, away_from, extract_contours, has_brim, has_hair_beside_neck
+from fit_avatar.silhouettes import Contours, away_from, extract_contours, has_hair_beside_neck, hat_points
 
 CONTOUR_POINTS = 800
 """Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""
@@ -152,8 +152,8 @@ class Observations(Mapping[str, Any]):
 
     @cached_property
     def hat(self) -> Tensor:
-        """Return whether the person wears a hat with a brim, as the outlines show. bool [...]"""
-        return has_brim(self.keypoints, self.contours)
+        """Return which points of the outlines are those of a hat with a brim. bool [..., T, C]"""
+        return hat_points(self.keypoints, self.contours)
 
     @cached_property
     def hair_behind(self) -> Tensor:

@@ -7,6 +7,7 @@ from fit_avatar.silhouettes.around_head import (
     LongHairConfig,
     has_brim,
     has_hair_beside_neck,
+    hat_points,
 )
 from fit_avatar.silhouettes.contours import CONTOURS, ContourConfig, Contours, away_from, extract_contours
 from fit_avatar.silhouettes.crossing import CROSSING, CrossingConfig, crosses_outline
@@ -31,6 +32,7 @@ __all__ = [
     "extract_contours",
     "has_brim",
     "has_hair_beside_neck",
+    "hat_points",
     "match_contours",
     "plane_distance",
     "tangent_planes",

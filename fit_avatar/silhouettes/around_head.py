@@ -27,6 +27,8 @@ class BrimConfig:
     """Looked at is what is no farther than this beside the eyes and ears …"""
     above: float = 0.8
     """… and above them. Both chosen by hand."""
+    down_to: float = 0.05
+    """A hat's outline reaches so far below eyes and ears, seen from behind. Chosen by hand."""
     looks_down: float = 0.7
     """Least cosine between the outline's normal and straight down. Chosen by hand."""
     least: float = 0.06
@@ -48,6 +50,19 @@ class LongHairConfig:
 
 
 BRIM, LONG_HAIR = BrimConfig(), LongHairConfig()
+
+
+def hat_points(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM) -> Tensor:
+    """Return which points of the outlines are those of a hat with a brim: around the head, above the ears. [..., T, C]
+
+    None is where there is no brim. Arguments are those of :func:`has_brim`.
+    """
+    middle, unit, known = _head(keypoints)
+    across, below = (contours.points - middle[..., None, :]).unbind(-1)
+    reach = unit[..., None]
+    near = (across.abs() < config.beside * reach) & (below < config.down_to * reach)
+    of_hat: Tensor = near & known[..., None] & has_brim(keypoints, contours, config)[..., None, None]
+    return of_hat
 
 
 def has_brim(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from drawn_person import FACE, drawn_person
 
 from fit_avatar.body.keypoint_sets import BODY_25
-from fit_avatar.silhouettes import extract_contours, has_brim, has_hair_beside_neck
+from fit_avatar.silhouettes import extract_contours, has_brim, has_hair_beside_neck, hat_points
 
 FRAMES = 5
 
@@ -24,6 +24,14 @@ def test_a_brim_must_be_seen_in_enough_frames():
     keypoints, outlines = person(brim_px=12)
     keypoints[1:, FACE, 2] = 0.1
     assert not has_brim(keypoints, outlines)
+
+
+def test_points_of_a_hat_are_around_the_head_and_above_the_ears():
+    keypoints, outlines = person(brim_px=12)
+    of_hat = hat_points(keypoints, outlines)
+    down = outlines.points[..., 1]
+    assert of_hat[down < 55].all() and not of_hat[down > 70].any()
+    assert not hat_points(*person()).any()
 
 
 @pytest.mark.parametrize(("changes", "long"), [({}, False), ({"brim_px": 12}, False), ({"hair_px": 8}, True)])
