@@ -28,8 +28,8 @@ class BrimConfig:
     above: float = 0.8
     """… and above them. Both chosen by hand."""
     down_to: float = 0.05
-    """A hat's outline reaches so far below eyes and ears, seen from behind. Chosen on two rendered people: with 0 the head
-    of one is 2° more wrong."""
+    """A hat's outline reaches so far below eyes and ears, seen from behind. Chosen on two rendered people: with 0 one
+    head is 2° more wrong."""
     looks_down: float = 0.7
     """Least cosine between the outline's normal and straight down. Chosen by hand."""
     least: float = 0.06
