@@ -14,7 +14,7 @@ from fit_avatar.body.model import Body
 JOINTS = ("head", "neck")
 EARS = [BODY_25.index(name) for name in ("left_ear", "right_ear")]
 BEHIND_DEG = 125.0
-"""Around the neck from the front: from here on backwards it is its back. Chosen on a rendered person."""
+"""Around the neck from the front: from here on backwards it is its back. Chosen by hand."""
 
 
 @lru_cache(maxsize=4)

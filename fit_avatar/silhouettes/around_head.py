@@ -47,7 +47,7 @@ class LongHairConfig:
     """Least distance of the left shoulder to the right of the other, in frames that are looked at. Chosen by hand."""
     least: float = 0.305
     """Narrowest width between eyes and neck, at least, in the median of these frames. Four people with long hair had
-    0.32 to 0.45, six others 0.22 to 0.30, ponytails and a hat among them."""
+    0.32 to 0.45, eight other clips 0.22 to 0.30, ponytails and a hat among them."""
 
 
 BRIM, LONG_HAIR = BrimConfig(), LongHairConfig()
