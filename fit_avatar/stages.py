@@ -27,6 +27,7 @@ from fit_avatar.report import (
     coverage_warnings,
     diagnose,
     hand_warnings,
+    hat_warnings,
     limb_trust,
     limb_warnings,
     measure_agreement,
@@ -88,7 +89,8 @@ def compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runner
         known, partial = options.known is not None, options.schedule.partial
         told = diagnose(*given, agreement, shape_known=known, any_motion=partial)
     limbs = limb_trust(*given)
-    doubtful = (*told, *limb_warnings(limbs), *hand_warnings(*given), *arm_warnings(*given))
+    worn = hat_warnings(avatar.capture)
+    doubtful = (*told, *limb_warnings(limbs), *hand_warnings(*given), *arm_warnings(*given), *worn)
     return replace(avatar, agreement=agreement, limbs=limbs, warnings=(*avatar.warnings, *doubtful))
 
 

@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from fit_avatar.body.constants import numbers
+from fit_avatar.body.hair import may_have_hair_behind
 from fit_avatar.body.skinning import blend, pose_offsets
 from fit_avatar.capture.types import Camera
 from fit_avatar.energies.image import match_outlines
@@ -86,7 +87,10 @@ Unposed = TypeVar("Unposed", "Rays", "Planes")
 
 
 def _preparation(name: str, unpose: Callable[..., Unposed]) -> Callable[..., Mapping[str, Any]]:
-    """Return what makes the field of a name: the outlines of all frames, un-posed."""
+    """Return what makes the field of a name: the outlines of all frames, un-posed.
+
+    Where hair hangs behind the neck, its outline pulls the back of the neck alone: it made the sides 25 mm too wide.
+    """
 
     def prepare(
         x: PosedBody,
@@ -98,8 +102,13 @@ def _preparation(name: str, unpose: Callable[..., Unposed]) -> Callable[..., Map
         stride: int = 1,
         spacing_m: float = 0.0,
         by_area: bool = False,
+        may_hang_behind: bool = False,
+        hair_behind: Tensor | None = None,
     ) -> Mapping[str, Any]:
         found = unpose(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)
+        if may_hang_behind and hair_behind is not None and hair_behind.any():
+            before = may_have_hair_behind(x.body)[found.vertices] & hair_behind[..., None, None]
+            found = replace(found, confidence=found.confidence * ~before)
         if by_area:
             total = found.confidence.sum((-2, -1), keepdim=True).clamp_min(1e-9)
             found = replace(found, confidence=found.confidence * (shaped_mesh(x).skin_area / total))
@@ -134,7 +143,7 @@ def _rays_by_offsets(x: PosedBody, rays: Rays) -> csr_matrix:
 
 @energy(
     vector=True,
-    observes=("contours", "camera"),
+    observes=("contours", "camera", "hair_behind"),
     prepare=_preparation("rays", unpose_rays),
     makes=("rays",),
     offset_jacobian=_rays_by_offsets,
@@ -170,7 +179,7 @@ def _planes_by_offsets(x: PosedBody, planes: Planes) -> csr_matrix:
 
 
 @energy(
-    observes=("contours", "camera"),
+    observes=("contours", "camera", "hair_behind"),
     prepare=_preparation("planes", unpose_planes),
     makes=("planes",),
     offset_jacobian=_planes_by_offsets,

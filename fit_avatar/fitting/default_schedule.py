@@ -205,7 +205,9 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     actions.append(Solve("pose of every frame", every, free=POSE, optimiser=GaussNewton(8)))
     if quality != "fast":
         actions += [MatchSurface(), _pose_from_pictures()]
-        shape = consensus_terms(face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR)
+        shape = consensus_terms(
+            face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR, may_hang_behind=True
+        )
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
         actions += [FitFace(), _head_from_its_face()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))

@@ -20,7 +20,7 @@ from fit_avatar.energies.contact import estimate_contact
 from fit_avatar.energies.head import HeadPose, find_head_pose
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
-from fit_avatar.silhouettes import Contours, away_from, extract_contours
+from fit_avatar.silhouettes import Contours, away_from, extract_contours, has_hair_beside_neck, hat_points
 
 CONTOUR_POINTS = 800
 """Points to which an outline is sampled; about one per 12 mm of a standing person at 1080p."""
@@ -81,7 +81,14 @@ class Observations(Mapping[str, Any]):
     ears_hidden: bool | None = None
     """Whether hair or a cap covers both ears; None: that is not known."""
 
-    DERIVED: ClassVar[tuple[str, ...]] = ("frame_intervals_s", "contact", "distance_field", "soft_mask")
+    DERIVED: ClassVar[tuple[str, ...]] = (
+        "frame_intervals_s",
+        "contact",
+        "hat",
+        "hair_behind",
+        "distance_field",
+        "soft_mask",
+    )
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found."""
     HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces", "frame_indices")
     """Fields that terms do not see as they are."""
@@ -142,6 +149,16 @@ class Observations(Mapping[str, Any]):
         """
         contact = estimate_contact(self.keypoints, self.frame_intervals_s)
         return contact if self.world_from_camera is None else torch.zeros_like(contact)
+
+    @cached_property
+    def hat(self) -> Tensor:
+        """Return which points of the outlines are those of a hat with a brim. bool [..., T, C]"""
+        return hat_points(self.keypoints, self.contours)
+
+    @cached_property
+    def hair_behind(self) -> Tensor:
+        """Return whether long hair hangs behind ears that are seen, as the outlines beside the neck show. bool [...]"""
+        return has_hair_beside_neck(self.keypoints, self.contours) & (self.ears_hidden is False)
 
     @cached_property
     def head_pose(self) -> HeadPose:

@@ -4,6 +4,7 @@ from fit_avatar.report.arm_check import ArmConfig, arm_warnings
 from fit_avatar.report.coverage import Region, coverage_warnings, summarise_regions
 from fit_avatar.report.diagnostics import diagnose
 from fit_avatar.report.hand_check import HandConfig, hand_warnings
+from fit_avatar.report.hat_check import hat_warnings
 from fit_avatar.report.limb_check import LimbTrust, limb_trust, limb_warnings
 from fit_avatar.report.measurements import Measurement, measure_body
 from fit_avatar.report.metrics import Agreement, build_metrics, measure_agreement, write_metrics
@@ -26,6 +27,7 @@ __all__ = [
     "diagnose",
     "draw_overlay",
     "hand_warnings",
+    "hat_warnings",
     "limb_trust",
     "limb_warnings",
     "measure_agreement",

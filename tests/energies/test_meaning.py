@@ -15,6 +15,7 @@ from world import CAMERA
 
 from fit_avatar import energies as e
 from fit_avatar.body import rotation
+from fit_avatar.body.hair import may_have_hair_behind
 from fit_avatar.body.mesh import vertex_areas, vertex_normals
 from fit_avatar.body.state import BodyState
 from fit_avatar.energies.contact import FEET
@@ -110,6 +111,30 @@ def test_a_head_with_hair_that_hangs_is_pulled_by_outlines_at_its_side_alone(sti
     dropped = (anywhere.confidence > 0) & (near.confidence == 0)
     assert dropped.any() == bound
     assert head[near.vertices[dropped]].all()
+
+
+def test_the_outline_of_a_hat_pulls_no_vertex(sticks):
+    x, camera, outlines, _, _ = head_with_a_ponytail(sticks, 0)
+    hat = outlines.points[..., 1] < outlines.points[..., 1].median()
+    bare, worn = (
+        e.contour_distance.prepare(x, outlines, camera, stride=2, hat=points)["match"] for points in (None, hat)
+    )
+    assert (bare.confidence[hat[:, ::2]] > 0).any() and not (worn.confidence[hat[:, ::2]] > 0).any()
+    assert torch.equal(worn.confidence[~hat[:, ::2]], bare.confidence[~hat[:, ::2]])
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_hair_behind_the_neck_pulls_neither_its_front_nor_its_sides(sticks, behind):
+    ears_on_top = torch.zeros_like(sticks.keypoint_regressor)
+    ears_on_top[:, sticks.template[:, 1].argmax()] = 1
+    sticks = replace(sticks, keypoint_regressor=ears_on_top)
+    x, camera, outlines, _, _ = head_with_a_ponytail(sticks, 0)
+    planes = e.cone_planes.prepare(x, outlines, camera, may_hang_behind=True, hair_behind=torch.tensor(behind))[
+        "planes"
+    ]
+    before = may_have_hair_behind(sticks)[planes.vertices]
+    assert before.any() and (planes.confidence[before] > 0).any() != behind
+    assert (planes.confidence[~before] > 0).any()
 
 
 def test_only_named_keypoints_count(body):

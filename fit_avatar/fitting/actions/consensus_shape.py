@@ -34,6 +34,7 @@ def consensus_terms(
     face: float = CONSENSUS_OFFSETS.face,
     may_hide_ears: bool = False,
     face_below_hair: float | None = None,
+    may_hang_behind: bool = False,
 ) -> tuple[Term, ...]:
     """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
 
@@ -42,6 +43,8 @@ def consensus_terms(
         face: multiplies how near the face is held to the body's.
         may_hide_ears: ears that hair is observed to cover are flat. For a last shape: poses rely on a head with ears.
         face_below_hair: the same as ``face`` where hair is observed to cover the ears; None: no other.
+        may_hang_behind: long hair that is observed to hang behind the neck leaves front and sides of it as they are.
+            For a last shape, too.
     """
     by_area = {"by_area": True}
     worn = {**by_area, "may_wear_shoes": True, "may_hide_ears": may_hide_ears}
@@ -52,7 +55,7 @@ def consensus_terms(
             cone_planes,
             OUTLINE_SIGMA_M**-2,
             GemanMcClure(Annealed(10 * OUTLINE_SIGMA_M, 3 * OUTLINE_SIGMA_M)),
-            data=by_area,
+            data={**by_area, "may_hang_behind": may_hang_behind},
         ),
         Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**worn, "multipliers": smooth}),
         Term(offset_prior, OFFSET_SIGMA_M**-2, data={**worn, **below_hair, "multipliers": near}),

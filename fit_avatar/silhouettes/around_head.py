@@ -1,0 +1,119 @@
+"""What outlines show around the head: the brim of a hat, which looks down above the eyes, and hair beside the neck.
+
+Lengths are in those from the neck to between the hips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.silhouettes.contours import Contours
+
+MIN_CONFIDENCE = 0.3
+"""Keypoints of less are not used. Chosen by hand."""
+_EYES_AND_EARS = [BODY_25.index(name) for name in ("left_eye", "right_eye", "left_ear", "right_ear")]
+_NECK, _HIPS, _LEFT, _RIGHT = (BODY_25.index(name) for name in ("neck", "mid_hip", "left_shoulder", "right_shoulder"))
+
+
+@dataclass(frozen=True)
+class BrimConfig:
+    """When a brim is seen."""
+
+    beside: float = 0.5
+    """Looked at is what is no farther than this beside the eyes and ears …"""
+    above: float = 0.8
+    """… and above them. Both chosen by hand."""
+    down_to: float = 0.05
+    """A hat's outline reaches so far below eyes and ears, seen from behind. Chosen on two rendered people: with 0 one
+    head is 2° more wrong."""
+    looks_down: float = 0.7
+    """Least cosine between the outline's normal and straight down. Chosen by hand."""
+    least: float = 0.06
+    """Length of outline that looks down, at least, …"""
+    frames: float = 0.5
+    """… in this share of the frames. Three rendered people with hats had it in 0.8 of the frames or more, six without,
+    long hair and ponytails among them, and four other clips in none."""
+
+
+@dataclass(frozen=True)
+class LongHairConfig:
+    """When hair is seen beside the neck."""
+
+    facing: float = 0.6
+    """Least distance of the left shoulder to the right of the other, in frames that are looked at. Chosen by hand."""
+    least: float = 0.305
+    """Narrowest width between eyes and neck, at least, in the median of these frames. Four people with long hair had
+    0.32 to 0.45, eight other clips 0.22 to 0.30, ponytails and a hat among them."""
+
+
+BRIM, LONG_HAIR = BrimConfig(), LongHairConfig()
+
+
+def hat_points(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM) -> Tensor:
+    """Return which points of the outlines are those of a hat with a brim: around the head, above the ears. [..., T, C]
+
+    None is where there is no brim. Arguments are those of :func:`has_brim`.
+    """
+    middle, unit, known = _head(keypoints)
+    across, below = (contours.points - middle[..., None, :]).unbind(-1)
+    reach = unit[..., None]
+    near = (across.abs() < config.beside * reach) & (below < config.down_to * reach)
+    of_hat: Tensor = near & known[..., None] & has_brim(keypoints, contours, config)[..., None, None]
+    return of_hat
+
+
+def has_brim(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM) -> Tensor:
+    """Return whether the outlines show a hat with a brim. bool [...]
+
+    Args:
+        keypoints: BODY_25 as (u, v, confidence). [..., T, K, 3]
+        contours: the outlines of the masks. [..., T, C]
+        config: thresholds.
+    """
+    middle, unit, known = _head(keypoints)
+    across, below = (contours.points - middle[..., None, :]).unbind(-1)
+    reach = unit[..., None]
+    near = (across.abs() < config.beside * reach) & (below < 0) & (-below < config.above * reach)
+    down = near & (contours.normals[..., 1] > config.looks_down) & (contours.weights > 0)
+    step = (contours.points[..., 1:, :] - contours.points[..., :-1, :]).norm(dim=-1).median(-1).values
+    seen = known & (down.sum(-1) * step > config.least * unit)
+    worn: Tensor = seen.float().mean(-1) > config.frames
+    return worn
+
+
+def has_hair_beside_neck(keypoints: Tensor, contours: Contours, config: LongHairConfig = LONG_HAIR) -> Tensor:
+    """Return whether the outlines show hair on both sides of the neck; not where no frame shows the front. bool [...]
+
+    Args:
+        keypoints: BODY_25 as (u, v, confidence). [..., T, K, 3]
+        contours: the outlines of the masks. [..., T, C]
+        config: thresholds.
+    """
+    top, unit, known = _head(keypoints)
+    way = (keypoints[..., _NECK, :2] - top)[..., None, :]
+    across, down = (contours.points - top[..., None, :]).unbind(-1)
+    along = down / way[..., 1].clamp_min(1.0)
+    beside = across - along * way[..., 0]
+    between = (along > 0) & (along < 1) & (contours.weights > 0)
+    left, right = (torch.where(between & (side > 0), side, torch.inf).amin(-1) for side in (beside, -beside))
+    width = (left + right) / unit
+    shoulders = keypoints[..., [_LEFT, _RIGHT], :]
+    facing = (shoulders[..., 0, 0] - shoulders[..., 1, 0]) / unit > config.facing
+    front = known & facing & (shoulders[..., 2].amin(-1) > MIN_CONFIDENCE) & width.isfinite()
+    wide: Tensor = torch.where(front, width, torch.nan).nanmedian(-1).values > config.least
+    return wide
+
+
+def _head(keypoints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the middle of eyes and ears [..., T, 2], the length of the trunk, and whether both are known. [..., T]"""
+    found, neck, hips = keypoints[..., _EYES_AND_EARS, :], keypoints[..., _NECK, :], keypoints[..., _HIPS, :]
+    sure = (found[..., 2:] > MIN_CONFIDENCE).float()
+    total = sure.sum(-2)
+    middle = (found[..., :2] * sure).sum(-2) / total.clamp_min(1)
+    unit = (neck[..., :2] - hips[..., :2]).norm(dim=-1)
+    known = (total[..., 0] > 0) & (torch.minimum(neck[..., 2], hips[..., 2]) > MIN_CONFIDENCE) & (unit > 0)
+    return middle, unit.clamp_min(1.0), known
