@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,27 +19,28 @@ MOST = 4
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Let PyTorch use one core in this thread and in those that begin meanwhile.
+    """Let PyTorch use one core in this thread.
 
     Left to itself it would use all cores for every operation: threads that work side by side would wait for one
-    another, and where other programs run, for them.
+    another, and where other programs run, for them. ``torch.set_num_threads`` is not for this: it is for the whole
+    process, and once it has been called, solving a batch of linear systems on several cores gives wrong numbers
+    (PyTorch 2.13 with MKL).
     """
-    torch = sys.modules.get("torch")
-    before = 1 if torch is None else torch.get_num_threads()
-    if torch is not None:
-        torch.set_num_threads(1)
-    try:
+    with _openmp().limit(limits=1):
         yield
-    finally:
-        if torch is not None:
-            torch.set_num_threads(before)
 
 
 @contextmanager
 def workers(count: int) -> Iterator[ThreadPoolExecutor]:
     """Hold so many threads, each on one core."""
-    with one_core(), ThreadPoolExecutor(count) as pool:
+    pool_of_cores = _openmp()
+    with ThreadPoolExecutor(count, initializer=lambda: pool_of_cores.limit(limits=1)) as pool:
         yield pool
+
+
+def _openmp() -> ThreadpoolController:
+    """Return what sets the cores of a thread, for PyTorch's part."""
+    return ThreadpoolController().select(user_api="openmp")
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

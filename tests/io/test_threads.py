@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from fit_avatar.io.threads import MOST, in_threads
+from fit_avatar.io.threads import MOST, in_threads, one_core
 
 
 def test_results_keep_their_order() -> None:
@@ -41,12 +41,21 @@ def test_an_error_comes_out() -> None:
 
 
 def test_pytorch_uses_one_core_in_each_thread_and_as_many_as_before_elsewhere() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        assert set(in_threads(lambda _: torch.get_num_threads(), range(20))) == {1}
-        assert torch.get_num_threads() == 3
+    cores = torch.get_num_threads()
+    assert set(in_threads(lambda _: torch.get_num_threads(), range(20))) == {1}
+    assert torch.get_num_threads() == cores
+    with one_core():
+        assert torch.get_num_threads() == 1
         with ThreadPoolExecutor(1) as other:
-            assert other.submit(torch.get_num_threads).result() == 3
-    finally:
-        torch.set_num_threads(before)
+            assert other.submit(torch.get_num_threads).result() == cores
+    assert torch.get_num_threads() == cores
+
+
+def test_a_batch_of_systems_is_solved_right_afterwards() -> None:
+    """After ``torch.set_num_threads`` it would not be."""
+    matrix = torch.randn(2, 154, 154, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    list(in_threads(torch.linalg.inv, [matrix, matrix]))
+    with one_core():
+        torch.linalg.inv(matrix)
+    for _ in range(5):
+        assert (torch.linalg.solve(matrix, matrix) - torch.eye(154)).abs().max() < 1e-6
