@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fit_avatar.progress import Left, Reporter
 from fit_avatar.stage_costs import Size, cost_of
 
-KNOWN_S = 1.0
+KNOWN_S = 0.5
 """Seconds of work with which the usual speed counts: later, what was measured decides. Chosen by hand."""
 MOST_DONE = 0.95
 """A stage that takes longer than expected counts as done up to this part. Chosen by hand."""
