@@ -67,8 +67,6 @@ DEVIATION_SCALE_RAD = 0.06
 """Beyond this a joint is pulled to the clip's mean pose with constant force: legs step. Chosen on the same."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
-LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
-"""Kernel and gate of the outlines in the last solves."""
 BIAS_IN_NOISE = 1.2
 """How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
 FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0
@@ -76,9 +74,6 @@ FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0
 sides: there, 180 has the head a millimetre better in place, and the face's form half a millimetre worse. Outlines
 show little of a face but its profile, and hair. Earlier, poses rely on a face that follows the outlines. Chosen on
 three rendered clips."""
-OUTLINE_SIGMA_M, HEAD_OUTLINE_SIGMA_M = 0.004, 0.002
-"""Noise of an outline on the consensus shape, and of the head's where neck and head alone are free. Chosen on rendered
-clips: from behind, an outline says best how a head is turned, and hair looks much the same wherever it is turned."""
 HEAD_SCALE_RAD = 0.15
 """Geman–McClure scale of how the head is turned against its face. Chosen on rendered clips."""
 FACE_SIGMA_M, FACE_SCALE_M, FACE_STRIDE = 0.003, 0.006, 4
@@ -218,17 +213,12 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 
-def _pose_terms(
-    outline_kernel_m: Annealed,
-    gate_m: float | Annealed,
-    steps: bool = False,
-    outline_sigma_m: float = OUTLINE_SIGMA_M,
-) -> tuple[Term, ...]:
+def _pose_terms(outline_kernel_m: Annealed, gate_m: float | Annealed, steps: bool = False) -> tuple[Term, ...]:
     """Return the terms of poses on the consensus shape; ``steps``: frames are near enough to tell what a foot does."""
     return tracking_terms(
         keypoint_sigma_m=None,
         keypoint_kernel=4.0,
-        outline_sigma_m=outline_sigma_m,
+        outline_sigma_m=0.004,
         outline_kernel_m=outline_kernel_m,
         outline_options={"gate_m": gate_m},
         deviation_sigma=0.06,
@@ -238,8 +228,9 @@ def _pose_terms(
     )
 
 
-def _pose_from_pictures() -> Solve:
-    """Return the solve that takes what outlines do not show, as turns about a limb's own axis, from the pattern."""
+def _picture_terms() -> tuple[Term, ...]:
+    """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
+    terms = _pose_terms(Annealed(0.012, 0.012), 0.03, steps=True)
     surface = Term(
         surface_reprojection,
         INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,
@@ -247,16 +238,18 @@ def _pose_from_pictures() -> Solve:
         data={"in_metres": True},
         optional=True,
     )
-    terms = (*_pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True), surface)
-    return Solve("pose from the pictures", terms, free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",))
+    return (*terms, surface)
+
+
+def _pose_from_pictures() -> Solve:
+    """Return the solve for what the pictures' pattern shows."""
+    return Solve(
+        "pose from the pictures", _picture_terms(), free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",)
+    )
 
 
 def _head_from_its_face() -> Solve:
-    """Return the solve that turns neck and head so that features lie where each frame shows them.
-
-    Where the face is not seen, outlines say how the head is turned. Points of the surface would rather leave it as it
-    was: those of hair look alike, and the texture in which they are found was made with the head as it was.
-    """
+    """Return the solve that turns neck and head so that features lie where each frame shows them."""
     face = Term(
         face_reprojection,
         FACE_SIGMA_M**-2,
@@ -265,7 +258,7 @@ def _head_from_its_face() -> Solve:
     )
     return Solve(
         "head from its face",
-        (*_pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, outline_sigma_m=HEAD_OUTLINE_SIGMA_M), face),
+        (*_picture_terms(), face),
         free=("body_pose",),
         optimiser=GaussNewton(4),
         moving_joints=("neck", "head"),
