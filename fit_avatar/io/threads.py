@@ -33,8 +33,8 @@ def one_core() -> Iterator[None]:
 @contextmanager
 def workers(count: int) -> Iterator[ThreadPoolExecutor]:
     """Hold so many threads, each on one core."""
-    pool_of_cores = _openmp()
-    with ThreadPoolExecutor(count, initializer=lambda: pool_of_cores.limit(limits=1)) as pool:
+    openmp = _openmp()
+    with ThreadPoolExecutor(count, initializer=lambda: openmp.limit(limits=1)) as pool:
         yield pool
 
 

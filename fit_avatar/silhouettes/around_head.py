@@ -58,10 +58,8 @@ def hat_points(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM)
 
     None is where there is no brim. Arguments are those of :func:`has_brim`.
     """
-    middle, unit, known = _head(keypoints)
-    across, below = (contours.points - middle[..., None, :]).unbind(-1)
-    reach = unit[..., None]
-    near = (across.abs() < config.beside * reach) & (below < config.down_to * reach)
+    across, below, unit, known = _beside_head(keypoints, contours)
+    near = (across.abs() < config.beside * unit) & (below < config.down_to * unit)
     of_hat: Tensor = near & known[..., None] & has_brim(keypoints, contours, config)[..., None, None]
     return of_hat
 
@@ -74,13 +72,11 @@ def has_brim(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM) -
         contours: the outlines of the masks. [..., T, C]
         config: thresholds.
     """
-    middle, unit, known = _head(keypoints)
-    across, below = (contours.points - middle[..., None, :]).unbind(-1)
-    reach = unit[..., None]
-    near = (across.abs() < config.beside * reach) & (below < 0) & (-below < config.above * reach)
+    across, below, unit, known = _beside_head(keypoints, contours)
+    near = (across.abs() < config.beside * unit) & (below < 0) & (-below < config.above * unit)
     down = near & (contours.normals[..., 1] > config.looks_down) & (contours.weights > 0)
     step = (contours.points[..., 1:, :] - contours.points[..., :-1, :]).norm(dim=-1).median(-1).values
-    seen = known & (down.sum(-1) * step > config.least * unit)
+    seen = known & (down.sum(-1) * step > config.least * unit[..., 0])
     worn: Tensor = seen.float().mean(-1) > config.frames
     return worn
 
@@ -106,6 +102,16 @@ def has_hair_beside_neck(keypoints: Tensor, contours: Contours, config: LongHair
     front = known & facing & (shoulders[..., 2].amin(-1) > MIN_CONFIDENCE) & width.isfinite()
     wide: Tensor = torch.where(front, width, torch.nan).nanmedian(-1).values > config.least
     return wide
+
+
+def _beside_head(keypoints: Tensor, contours: Contours) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return how far outlines are to the right of eyes and ears and below [..., T, C], and :func:`_head`'s others.
+
+    The length of the trunk is [..., T, 1], whether it is known [..., T].
+    """
+    middle, unit, known = _head(keypoints)
+    across, below = (contours.points - middle[..., None, :]).unbind(-1)
+    return across, below, unit[..., None], known
 
 
 def _head(keypoints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
