@@ -23,6 +23,7 @@ from fit_avatar.capture.frames import open_frames
 from fit_avatar.capture.inputs import Inputs
 from fit_avatar.capture.kept_pictures import KeptPictures
 from fit_avatar.capture.keypoints import GivenKeypoints, load_keypoints
+from fit_avatar.capture.masking import mask_frames, weigh_frames
 from fit_avatar.capture.mattes import Mattes
 from fit_avatar.capture.moves import STILL, Move, moved_points
 from fit_avatar.capture.observer import Observer
@@ -105,8 +106,8 @@ def observe(
     people_there = people_in(seen.found, seen.masks)
     motion = follow_camera(clip, people_there, seen.cast, camera, how, config.camera_motion, report)
     seen = seen.steadied(steadied, moves, (clip.width, clip.height))
-    masked = observer.mask_frames(seen.found, seen.points, seen.masks, steadied.places, not motion.moves, kept)
-    weights = observer.weigh_frames(masked, candidates=seen.points)
+    masked = mask_frames(observer, seen.found, seen.points, seen.masks, steadied.places, not motion.moves, kept)
+    weights = weigh_frames(observer, masked, candidates=seen.points)
     used = np.array(list(weights), np.int64)
     left_out = tuple(with_titles(observer.left_out, inputs.measured.change, config.presence))
     body = np.stack([masked[index].points[BODY] for index in weights])

@@ -134,7 +134,7 @@ def test_a_frame_that_fails_its_second_decoding_is_replaced(clip: Path, undecoda
 def test_a_frame_that_fails_after_the_person_was_found_is_left_out(
     clip: Path, undecodable: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = sys.modules["fit_avatar.capture.observer"]
+    module = sys.modules["fit_avatar.capture.masking"]
     make_masks = module.MaskRefiner.learn
 
     def learn(*args: object) -> object:
