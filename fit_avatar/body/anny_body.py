@@ -2,7 +2,8 @@
 
 Anny (code Apache-2.0, data CC0) describes adults by a few phenotypes; a principal component
 analysis over many sampled adults turns that into a linear basis with standard-normal betas,
-and its 104 bones merge into SMPL's 24 joints, or into SMPL-H's 52 with fingers.
+and its 104 bones merge into SMPL's 24 joints, or into SMPL-H's 52 with fingers. Its spread
+fingers become those of a relaxed hand.
 
 The result comes with the package (``default_body``); ``tools/build_body.py`` makes it again.
 """
@@ -20,12 +21,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fit_avatar.body import landmarks
+from fit_avatar.body import landmarks, relaxed_hand
 from fit_avatar.body.default_body import FaceShapes
 from fit_avatar.body.joints import FINGERS, SMPLH_JOINTS, SMPLH_PARENTS, is_finger
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.landmarks import FloatArray
 from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
+from fit_avatar.body.relaxed_hand import bent_fingers
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.io.fingerprint import digest
 
@@ -81,27 +83,29 @@ def build_anny_body(num_betas: int, fingers: bool = False) -> Body:
     joints = _joints(names, model.bone_labels, bone_heads)
     centre = joints[:, :1]
     template, shape_basis, betas = _principal_components(vertices - centre, num_betas)
-    joint_template, joint_basis = _regress(joints - centre, betas)
-
     mirror = landmarks.mirror_index(_to_rest_frame(model.template_vertices.numpy()))
-    template, shape_basis = _symmetrise(template, shape_basis, mirror)
+    fingered = _linear(*_regress(_joints(SMPLH_JOINTS, model.bone_labels, bone_heads) - centre, betas))
+    spread = _linear(template, shape_basis), fingered, _merge_weights(model, SMPLH_JOINTS)
+    mesh, fingered, relaxed = _relax_fingers(*spread)
+    mesh = _symmetrised(mesh, mirror)
+    skeleton = fingered if fingers else _linear(*_regress(joints - centre, betas))
+    bind_rotations = relaxed if fingers else _bind_rotations(names, skeleton[0])
+
+    template, joint_template = mesh[0], skeleton[0]
     weights = _merge_weights(model, names)
     skin = landmarks.largest_component(faces, len(template))
-    shapes = template + np.concatenate([np.zeros_like(shape_basis[..., :1]), shape_basis], -1).transpose(2, 0, 1)
-    centres = joint_template + np.concatenate([np.zeros_like(joint_basis[..., :1]), joint_basis], -1).transpose(2, 0, 1)
+    shapes, centres = (np.concatenate([part[:1], part[:1] + part[1:]]) for part in (mesh, skeleton))
     regressor, keypoint_weights = _keypoints(model, names, shapes, weights, centres)
     part_names, parts = landmarks.part_weights(template, weights, names, regressor @ template)
-    bind_rotations = _bind_rotations(names, joint_template)
     landmark_names: tuple[str, ...] = ()
     if fingers:
-        _straighten_fingers(bind_rotations, template, weights, joint_template)
         knuckles = landmarks.joint_regressor(template, weights, joint_template, SMPLH_PARENTS)
         landmark_names, hands = landmarks.hand_landmarks(template, weights, names, joint_template, knuckles)
     return Body(
         template=_f32(template),
-        shape_basis=_f32(shape_basis),
+        shape_basis=_f32(mesh[1:].transpose(1, 2, 0)),
         joint_template=_f32(joint_template),
-        joint_basis=_f32(joint_basis),
+        joint_basis=_f32(skeleton[1:].transpose(1, 2, 0)),
         bind_rotations=_f32(bind_rotations),
         lbs_weights=_f32(weights),
         faces=torch.from_numpy(faces.astype(np.int64)),
@@ -136,7 +140,7 @@ def build_face_shapes() -> FaceShapes:
 
 def recipe_identity() -> str:
     """Return a hash of the source files that decide what the body is."""
-    files = (Path(__file__), Path(landmarks.__file__))
+    files = (Path(__file__), Path(landmarks.__file__), Path(relaxed_hand.__file__))
     return digest([file.read_text(encoding="utf-8") for file in files])
 
 
@@ -249,10 +253,9 @@ def _joint_of_bone(label: str, names: tuple[str, ...]) -> str:
     raise _other_anny(f"its bone {label} is not known")
 
 
-def _symmetrise(template: FloatArray, basis: FloatArray, mirror: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """Return template [V, 3] and basis [V, 3, B], averaged with their mirror images."""
-    flip = np.array([-1.0, 1, 1])
-    return (template + template[mirror] * flip) / 2, (basis + basis[mirror] * flip[:, None]) / 2
+def _symmetrised(mesh: FloatArray, mirror: NDArray[np.int64]) -> FloatArray:
+    """Return mean and directions of the vertices, averaged with their mirror images. [1 + B, V, 3]"""
+    return (mesh + mesh[:, mirror] * [-1, 1, 1]) / 2
 
 
 def _bind_rotations(names: tuple[str, ...], joints: FloatArray) -> FloatArray:
@@ -273,6 +276,40 @@ def _bind_rotations(names: tuple[str, ...], joints: FloatArray) -> FloatArray:
             rotations[joint], direction = turn, towards
         rotations[fingers] = turn
     return rotations
+
+
+def _linear(mean: FloatArray, basis: FloatArray) -> FloatArray:
+    """Return the mean [N, 3] and the directions [N, 3, B] of points, one after the other. [1 + B, N, 3]"""
+    return np.concatenate([mean[None], basis.transpose(2, 0, 1)])
+
+
+def _relax_fingers(
+    mesh: FloatArray, skeleton: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return mesh and joints whose fingers are those of a relaxed hand, and the global rotations from the T-pose.
+
+    Anny's fingers are spread. Turned by fixed rotations, points are linear in the points and joints of before: means
+    and directions alike.
+
+    Args:
+        mesh: mean and directions of the vertices. [1 + B, V, 3]
+        skeleton: those of SMPL-H's 52 joints. [1 + B, J, 3]
+        weights: the vertices' skinning weights. [V, J]
+    """
+    modelled = _bind_rotations(SMPLH_JOINTS, skeleton[0])
+    _straighten_fingers(modelled, mesh[0], weights, skeleton[0])
+    relaxed, places = modelled.copy(), skeleton.copy()
+    bent = bent_fingers()
+    for joint, name in enumerate(SMPLH_JOINTS):
+        if name in bent:
+            parent = SMPLH_PARENTS[joint]
+            relaxed[joint] = relaxed[parent] @ bent[name]
+            turn = relaxed[parent] @ modelled[parent].T
+            places[:, joint] = places[:, parent] + (skeleton[:, joint] - skeleton[:, parent]) @ turn.T
+    turns = relaxed @ modelled.transpose(0, 2, 1)
+    anchors = places - np.einsum("jab,sjb->sja", turns, skeleton)
+    linear = np.einsum("vj,jab->vab", weights, turns)
+    return np.einsum("vab,svb->sva", linear, mesh) + np.einsum("vj,sja->sva", weights, anchors), places, relaxed
 
 
 def _straighten_fingers(rotations: FloatArray, template: FloatArray, weights: FloatArray, joints: FloatArray) -> None:

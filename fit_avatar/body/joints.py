@@ -10,7 +10,9 @@ FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 BODY_JOINTS = SMPL_JOINTS[:22]
 """The joints that all skeletons share: to the wrists, without SMPL's two hands."""
 
-_HANDS = tuple(f"{side}_{finger}{k}" for side in ("left", "right") for finger in FINGERS for k in (1, 2, 3))
+FINGER_JOINTS = tuple(f"{side}_{finger}{k}" for side in ("left", "right") for finger in FINGERS for k in (1, 2, 3))
+"""The 30 joints of fingers, the left hand's first."""
+
 _LEFT_WRIST, _RIGHT_WRIST, _HEAD = (SMPL_JOINTS.index(name) for name in ("left_wrist", "right_wrist", "head"))
 
 
@@ -20,13 +22,13 @@ def _hand_parents(first: int) -> tuple[int, ...]:
     return tuple(wrist if k % 3 == 0 else first + k - 1 for k, wrist in enumerate(wrists))
 
 
-SMPLH_JOINTS = BODY_JOINTS + _HANDS
+SMPLH_JOINTS = BODY_JOINTS + FINGER_JOINTS
 """Names of the 52 joints."""
 
 SMPLH_PARENTS = SMPL_PARENTS[:22] + _hand_parents(22)
 """Parent of each joint; -1 for the root."""
 
-SMPLX_JOINTS = BODY_JOINTS + ("jaw", "left_eye_smplhf", "right_eye_smplhf") + _HANDS
+SMPLX_JOINTS = BODY_JOINTS + ("jaw", "left_eye_smplhf", "right_eye_smplhf") + FINGER_JOINTS
 """Names of the 55 joints."""
 
 SMPLX_PARENTS = SMPL_PARENTS[:22] + (_HEAD, _HEAD, _HEAD) + _hand_parents(25)
@@ -35,4 +37,4 @@ SMPLX_PARENTS = SMPL_PARENTS[:22] + (_HEAD, _HEAD, _HEAD) + _hand_parents(25)
 
 def is_finger(name: str) -> bool:
     """Return whether a joint moves fingers: SMPL's hand, or a finger's joint."""
-    return name.endswith("_hand") or name in _HANDS
+    return name.endswith("_hand") or name in FINGER_JOINTS

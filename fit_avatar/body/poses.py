@@ -9,15 +9,10 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.model import Body
+from fit_avatar.body.relaxed_hand import bent_fingers
 
 ARMS_DOWN_RAD = 0.87
 """Angle between the arms of an A-pose and those of the T-pose: about 50°."""
-
-
-FINGERS_BENT_RAD = {"index": (0.25, 0.45, 0.25), "middle": (0.3, 0.5, 0.25), "ring": (0.35, 0.55, 0.25),
-                    "pinky": (0.4, 0.6, 0.25)}  # fmt: skip
-"""How far the three joints of each finger of a relaxed hand are bent, from the knuckle to the tip.
-Chosen by hand, between straight fingers and what anatomy calls the position of rest (knuckles about 45°)."""
 
 
 def bind_pose(body: Body) -> Tensor:
@@ -49,9 +44,7 @@ def a_pose(body: Body) -> Tensor:
 def _with_relaxed_fingers(body: Body, pose: Tensor) -> Tensor:
     """Bend the fingers of a pose [J−1, 3, 3]; thumbs stay. At zero, palms face down and fingers point along ±x."""
     names, pose = body.joint_names[1:], pose.clone()
-    for side, sign in (("left", -1.0), ("right", 1.0)):
-        for finger, angles in FINGERS_BENT_RAD.items():
-            for k, angle in enumerate(angles, 1):
-                if f"{side}_{finger}{k}" in names:
-                    pose[names.index(f"{side}_{finger}{k}")] = rotation.exp(pose.new_tensor([0.0, 0.0, sign * angle]))
+    for name, turn in bent_fingers().items():
+        if name in names:
+            pose[names.index(name)] = pose.new_tensor(turn)
     return pose

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.constants import places
-from fit_avatar.body.joints import is_finger
+from fit_avatar.body.joints import FINGER_JOINTS
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
 from fit_avatar.capture.types import Camera
@@ -113,7 +113,7 @@ def hand_reprojection(
 
 @cache
 def _fingers(names: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(j for j, name in enumerate(names[1:]) if is_finger(name) and not name.endswith("_hand"))
+    return tuple(j for j, name in enumerate(names[1:]) if name in FINGER_JOINTS)
 
 
 def _relaxed(body: Body) -> tuple[tuple[int, ...], Tensor]:

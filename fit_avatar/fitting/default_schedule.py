@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fit_avatar.body.joints import FINGER_JOINTS
 from fit_avatar.energies import (
     Annealed,
     GemanMcClure,
@@ -25,12 +26,14 @@ from fit_avatar.energies import (
     keypoint_reprojection,
     mean_pose_prior,
     pose_deviation,
+    relaxed_fingers,
     rotation_acceleration,
     shape_prior,
     surface_reprojection,
     surface_shift_prior,
     translation_acceleration,
 )
+from fit_avatar.energies.kernel import Value
 from fit_avatar.fitting.actions import (
     Action,
     ConsensusShape,
@@ -57,6 +60,13 @@ HAND_SIGMA_M, HAND_SCALE_M, INDEPENDENT_HAND = 0.012, 0.02, 0.3
 """Noise of a hand's points, its Geman–McClure scale, and independent pieces of information per point. The points of one
 hand err together, most in how far it tilts from the picture: with more weight the arm turns along. Chosen on rendered
 clips."""
+FIST_M = 0.08
+"""How far the tips of fingers may be from where a relaxed hand has them, about: the hands' first Geman–McClure scale
+where nothing but fingers moves."""
+FINGERS_SIGMA_RAD = 0.4
+"""How far fingers are from relaxed ones, where points of a hand say how they are bent. Chosen by hand."""
+FINGERS_TURN_RAD = 0.03
+"""Usual change of a finger's angular velocity between frames a thirtieth of a second apart. Chosen by hand."""
 FLOOR_SCALE_M = 0.01
 """Geman–McClure scale of how far toes and heels that stand are off the floor. Chosen on two rendered clips."""
 SLIDE_SIGMA_M, SLIDE_SCALE_M = 0.0035, 0.014
@@ -98,7 +108,6 @@ def tracking_terms(
     move_sigma_m: float = 0.01,
     shape_sigma: float = 1.0,
     height_sigma_m: float = 0.002,
-    hands: bool = False,
     floor_sigma_m: float | None = None,
     slide_sigma_m: float | None = None,
     head_sigma_rad: float | None = None,
@@ -122,7 +131,6 @@ def tracking_terms(
         move_sigma_m: usual change of velocity between such frames.
         shape_sigma: spread of the betas.
         height_sigma_m: noise of the given height.
-        hands: take the detector's points of hands, where the body has fingers.
         floor_sigma_m: how far toes and heels that stand are off the floor, such as 0.004; None leaves it out.
         slide_sigma_m: how far a foot that stands drifts in a thirtieth of a second, such as 0.0035; None leaves it
             out.
@@ -158,20 +166,22 @@ def tracking_terms(
         terms.append(Term(feet_on_floor, floor_sigma_m**-2, GemanMcClure(FLOOR_SCALE_M)))
     if slide_sigma_m is not None:
         terms.append(Term(foot_contact, slide_sigma_m**-2, GemanMcClure(SLIDE_SCALE_M)))
-    if hands:
-        terms.append(hand_term())
     return tuple(terms)
 
 
-def hand_term() -> Term:
-    """Return the term of the hands' points, which is left out where none were seen or the body has no fingers."""
-    return Term(
+def hand_terms(scale_m: Value = HAND_SCALE_M) -> tuple[Term, ...]:
+    """Return the terms of the hands' points, which are left out where none were seen or the body has no fingers.
+
+    ``scale_m``: the points' Geman–McClure scale.
+    """
+    points = Term(
         hand_reprojection,
         INDEPENDENT_HAND * HAND_SIGMA_M**-2,
-        GemanMcClure(HAND_SCALE_M),
+        GemanMcClure(scale_m),
         data={"in_metres": True},
         optional=True,
     )
+    return (points, Term(relaxed_fingers, FINGERS_SIGMA_RAD**-2, optional=True))
 
 
 def video_avatar(quality: str = "balanced") -> Schedule:
@@ -210,6 +220,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         )
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
         actions += [FitFace(), _head_from_its_face()]
+    actions.append(_fingers())
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 
@@ -224,7 +235,6 @@ def _pose_terms(outline_kernel_m: Annealed, gate_m: float | Annealed, steps: boo
         deviation_sigma=0.06,
         deviation_kernel=DEVIATION_SCALE_RAD if steps else None,
         slide_sigma_m=SLIDE_SIGMA_M if steps else None,
-        hands=True,
     )
 
 
@@ -245,6 +255,18 @@ def _pose_from_pictures() -> Solve:
     """Return the solve for what the pictures' pattern shows."""
     return Solve(
         "pose from the pictures", _picture_terms(), free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",)
+    )
+
+
+def _fingers() -> Solve:
+    """Return the solve that bends the fingers of hands that are seen, as long as the body has any."""
+    return Solve(
+        "fingers",
+        (*hand_terms(Annealed(FIST_M, HAND_SCALE_M)), Term(rotation_acceleration, FINGERS_TURN_RAD**-2)),
+        free=("body_pose",),
+        optimiser=GaussNewton(8),
+        moving_joints=FINGER_JOINTS,
+        needs=("hands",),
     )
 
 

@@ -18,7 +18,6 @@ from fit_avatar.energies import (
     keypoint_reprojection,
     limb_direction,
     mixture_pose_prior,
-    relaxed_fingers,
     rotation_acceleration,
     self_penetration,
     shape_prior,
@@ -27,7 +26,7 @@ from fit_avatar.energies import (
 from fit_avatar.fitting.actions import Action, ConsensusShape, Initialise, ResolveLimbs, Solve
 from fit_avatar.fitting.actions.consensus_shape import consensus_terms
 from fit_avatar.fitting.actions.solve import POSE
-from fit_avatar.fitting.default_schedule import INDEPENDENT_OUTLINE, hand_term
+from fit_avatar.fitting.default_schedule import INDEPENDENT_OUTLINE, hand_terms
 from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.solvers import GaussNewton
 
@@ -41,8 +40,6 @@ MOVE_SIGMA_M = 0.02
 TOES = 50.0**0.5
 """How strongly toes are held, as fingers are: seen from few sides, one of them took the whole of what an outline lacks
 at the tip of a foot, and stood out like a thorn. Looked at on a rendered walk."""
-FINGERS_SIGMA = 0.4
-"""How far a finger's joint is from that of a relaxed hand, in radians. Chosen by hand."""
 FREE = (*POSE, "betas", "keypoint_bias")
 
 
@@ -82,7 +79,7 @@ def motion_terms(
         Term(keypoint_bias_prior, 0.02**-2),
     ]
     if hands:
-        terms += [hand_term(), Term(relaxed_fingers, FINGERS_SIGMA**-2, optional=True)]
+        terms += hand_terms()
     if slide_sigma_m is not None:
         terms.append(Term(foot_contact, slide_sigma_m**-2))
     if outline_gate_m is None:

@@ -111,7 +111,7 @@ class Unknowns:
             free: names of the unknowns to optimise: ``global_orient``, ``body_pose``, ``transl``, ``betas``,
                 ``offsets``, ``expression``, and of a clip's state ``mean_pose``, ``keypoint_bias`` and
                 ``surface_shift``. By default those of the pose and the betas.
-            frozen_joints: names of joints that keep their rotation.
+            frozen_joints: names of joints that keep their rotation, in every frame and in the mean pose.
             more: further unknowns of your own; terms see them as ``x.<name>``.
 
         Raises:
@@ -127,9 +127,9 @@ class Unknowns:
             if name not in body.joint_names:
                 raise BadInputError(f"there is no joint {name!r} to freeze in the body {body.name}")
         named = {name: replace(u, free=u.free if name in chosen else False) for name, u in named.items()}
-        if frozen_joints and "body_pose" in chosen:
-            mask = [name not in frozen_joints for name in body.joint_names[1:]]
-            named["body_pose"] = replace(named["body_pose"], free=torch.tensor(mask).repeat_interleave(3))
+        moving = torch.tensor([name not in frozen_joints for name in body.joint_names[1:]]).repeat_interleave(3)
+        for name in {"body_pose", "mean_pose"} & set(chosen) if frozen_joints else ():
+            named[name] = replace(named[name], free=moving)
         if "surface_shift" in chosen:
             mask = [name.removeprefix("left_").removeprefix("right_") in CLOTHED for name in body.joint_names]
             named["surface_shift"] = replace(named["surface_shift"], free=torch.tensor(mask).repeat_interleave(6))

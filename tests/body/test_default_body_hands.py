@@ -5,6 +5,7 @@ import torch
 
 from fit_avatar.body import SMPLH_JOINTS, BodyState, load_body, pose_body
 from fit_avatar.body.joints import FINGERS, SMPLH_PARENTS
+from fit_avatar.body.poses import a_pose, bind_pose
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,17 @@ def test_fingers_are_straight_in_the_t_pose(hands):
             chain = [joints[f"{side}_{finger}{k}"] for k in (1, 2, 3)] + [points[f"{side}_hand_{tip}"]]
             steps = torch.stack(chain).diff(dim=0)
             assert (sign * steps[:, 0] > 0.01).all() and steps[:, 1:].abs().max() < 1e-4
+
+
+def test_the_mesh_is_modelled_with_relaxed_hands(hands):
+    torch.testing.assert_close(bind_pose(hands), a_pose(hands), rtol=0, atol=1e-6)
+    joints = dict(zip(SMPLH_JOINTS, hands.joint_template, strict=True))
+    palm = joints["left_middle1"] - joints["left_wrist"]
+    across = joints["left_index1"] - joints["left_pinky1"]
+    down = torch.linalg.cross(palm, across) / torch.linalg.cross(palm, across).norm()  # out of the palm
+    for finger in ("index", "middle", "ring", "pinky"):
+        first, second = (joints[f"left_{finger}{k + 1}"] - joints[f"left_{finger}{k}"] for k in (1, 2))
+        assert 0.1 < first @ down / first.norm() < second @ down / second.norm(), finger
 
 
 def test_each_finger_bends_alone(hands):

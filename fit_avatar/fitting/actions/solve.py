@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
+from fit_avatar.body import Body
+from fit_avatar.body.joints import FINGER_JOINTS
 from fit_avatar.energies import Annealed, Term
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
@@ -24,7 +26,10 @@ AnySolve = TypeVar("AnySolve", bound="Solve")
 
 @dataclass(frozen=True)
 class Solve:
-    """Minimise the sum of terms over what is free. Observed fields come from the capture."""
+    """Minimise the sum of terms over what is free. Observed fields come from the capture.
+
+    Fingers move only where a term looks at hands that were seen: nothing else says how they are bent.
+    """
 
     name: str
     terms: tuple[Term, ...]
@@ -34,7 +39,7 @@ class Solve:
     frozen_joints: tuple[str, ...] = ()
     """Joints that keep their rotation."""
     moving_joints: tuple[str, ...] = ()
-    """If any are named, all others keep theirs."""
+    """If any are named, all others keep theirs; the solve is left out for a body that has none of them."""
     needs: tuple[str, ...] = ()
     """Observations without which the solve is left out, such as ``surface_matches``."""
 
@@ -49,6 +54,9 @@ class Solve:
         if missing:
             logger.info("%s is left out: there is no %s", self.name, ", ".join(missing))
             return state
+        if self.moving_joints and not set(self.moving_joints) & set(context.body.joint_names):
+            logger.info("%s is left out: the body has no such joints", self.name)
+            return state
         solution = self.solved(state, observations, context)
         return replace(
             state, clip=solution.unknowns.clip_state(), solves=(*state.solves, (self.name, solution.summary))
@@ -60,10 +68,16 @@ class Solve:
         """Return where the solve ends, from a state and with given observations."""
         clip = state.clip.with_offsets(context.body) if "offsets" in self.free else state.clip
         free = [name for name in self.free if name != "expression" or clip.expression is not None]
-        still = [n for n in context.body.joint_names[1:] if self.moving_joints and n not in self.moving_joints]
-        unknowns = Unknowns.of(context.body, clip, free, frozen_joints=(*self.frozen_joints, *still))
+        unknowns = Unknowns.of(context.body, clip, free, frozen_joints=self._still(context.body, observations))
         problem = Problem(self.terms, observations)
         return solve(problem, unknowns, optimiser or self.optimiser, context.on_step)
+
+    def _still(self, body: Body, observations: Observations) -> tuple[str, ...]:
+        """Return the joints that keep their rotation."""
+        hands = "hands" in observations and any("hands" in term.energy.observes for term in self.terms)
+        fingers = () if hands else FINGER_JOINTS
+        others = [name for name in body.joint_names[1:] if self.moving_joints and name not in self.moving_joints]
+        return tuple({*self.frozen_joints, *others, *(name for name in body.joint_names if name in fingers)})
 
     # -- editing ----------------------------------------------------------------------------------------------
 
