@@ -1,7 +1,7 @@
 """Where masks show hair that hangs behind head and neck, which the fitted body does not have: carved out of all frames.
 
-Small cubes of space behind the head move as hair there would. What nearly all masks cover, and is not the body, is
-hair.
+Small cubes of space behind the head, in the pose in which the person stands on average, move as hair there would. What
+nearly all masks cover, and is not the body, is hair.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from scipy.ndimage import binary_dilation, label, sum_labels
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from fit_avatar.body import rotation
 from fit_avatar.body.hanging_hair import hair_weights
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import Skeleton, coefficients, local_rotations, pose_skeleton, weighted_sum
+from fit_avatar.body.skinning import Skeleton, blend, coefficients, local_rotations, pose_skeleton, shaped, skin
 from fit_avatar.body.state import BodyState
 from fit_avatar.fitting.observations import Observations
 
@@ -33,6 +34,8 @@ BESIDE_M, ABOVE_M, BELOW_M, BEHIND_M, BEFORE_M = 0.16, 0.24, 0.62, 0.34, -0.03
 before it. Chosen by hand: to the waist, and without what arms hide."""
 COVERED = 0.9
 """A cube is the person's if masks cover it in this share of the frames. Chosen by hand: a head is some degrees off."""
+MOST_FRAMES = 40
+"""More frames show nothing new, and take time. Chosen by hand: one every 9° of a turn."""
 OUTSIDE_M = 0.008
 """What is not so far outside the body is skin and clothes that are fitted badly. Chosen by hand."""
 STANDS_OUT_M = 0.018
@@ -40,50 +43,91 @@ STANDS_OUT_M = 0.018
 between outlines, beside hair."""
 NEAR_HEAD_M = 0.025
 """Hair begins at the head: some of it is so near to it. Chosen by hand."""
+NECK_M = (-0.1, 0.0)
+"""Beside the neck is so far above the joint of the head. Chosen by hand: below the skull, above the shoulders."""
+FEWEST_AT_NECK = 6
+"""Layers that must show hair there. Chosen by hand."""
+WIDER = 1.2
+"""So many times as wide as there hair may be elsewhere. Chosen by hand."""
+END = 5
+"""Layers at the lower end of hair that stands out, whose width it keeps farther down. Chosen by hand."""
 FEWEST_NEAR = 5
 """Cubes, at least, that are. Chosen by hand."""
 
 
 @dataclass(frozen=True)
 class Carved:
-    """The cubes behind a head that are the person's."""
+    """The cubes behind a head that are the person's, in the pose in which they stand on average."""
 
     places: FloatArray
-    """Of their centres in the bind pose. [X, Y, Z, 3] metres"""
+    """Of their centres. [X, Y, Z, 3] metres"""
     filled: BoolArray
     """Which nearly all masks cover. [X, Y, Z]"""
+    body: Body
+    betas: Tensor
+    skeleton: Skeleton
+    """In that pose; T = 1."""
     head: FloatArray
     """The joint of the head. [3]"""
+    rise_m: float
+    """How much higher it is than in the bind pose."""
 
-    def hair(self, body: Body, surface: FloatArray) -> BoolArray | None:
+    def hair(self, offsets: FloatArray) -> BoolArray | None:
         """Return the largest piece outside the body that begins at the head; None if there is none. [X, Y, Z]
 
         Args:
-            body: the body.
-            surface: its vertices in the bind pose. [V, 3]
+            offsets: of the body's vertices. [V, 3]
         """
-        out, far, nearest = self.outside(body, surface)
-        free = np.zeros_like(self.filled)
-        free[self.filled] = out > OUTSIDE_M
-        most = np.zeros(self.filled.shape)
-        most[self.filled] = out
-        free &= binary_dilation(most.max(2) > STANDS_OUT_M)[..., None]
+        out, far, nearest = self.outside(offsets)
+        beyond = np.full(self.filled.shape, -np.inf)
+        beyond[self.filled] = out
+        free = (beyond > OUTSIDE_M) & binary_dilation(beyond.max(2) > STANDS_OUT_M)[..., None]
         at_head = np.zeros_like(self.filled)
-        at_head[self.filled] = (far < NEAR_HEAD_M) & _on_head(body)[nearest]
+        at_head[self.filled] = (far < NEAR_HEAD_M) & _on_head(self.body)[nearest]
         pieces, count = label(free)
         if not count:
             return None
         every = np.arange(1, count + 1)
         size = np.where(sum_labels(at_head & free, pieces, every) >= FEWEST_NEAR, sum_labels(free, pieces, every), 0)
-        return pieces == 1 + size.argmax() if size.any() else None
+        if not size.any():
+            return None
+        return self._slim(_continued(pieces == 1 + size.argmax(), beyond > OUTSIDE_M))
 
-    def outside(self, body: Body, surface: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        """Return of the filled cubes how far outside the surface and from it they are, and the nearest vertices."""
-        skin = np.flatnonzero(body.skin.cpu().numpy())
-        normals, places = vertex_normals(surface, body.faces.cpu().numpy()), self.places[self.filled]
-        far, nearest = cKDTree(surface[skin]).query(places)
-        nearest = skin[nearest]
+    def _slim(self, hair: BoolArray) -> BoolArray:
+        """Return hair that is nowhere much wider than beside the neck, where outlines show its width. [X, Y, Z]
+
+        Above and below, they cannot tell it from the hollows between it and head or shoulder blades.
+        """
+        across, level = self.places[:, 0, 0, 0], self.places[0, :, 0, 1] - self.head[1]
+        at_neck = hair[:, (level > NECK_M[0]) & (level < NECK_M[1])].any(2)  # [X, layers]
+        there = at_neck.any(0)
+        if there.sum() < FEWEST_AT_NECK:
+            return hair
+        ends = at_neck[:, there]
+        left, right = across[ends.argmax(0)], across[len(ends) - 1 - ends[::-1].argmax(0)]
+        middle, half = np.median(left + right) / 2, np.median(right - left) / 2 * WIDER
+        return hair & (np.abs(across - middle) <= half + VOXEL_M / 2)[:, None, None]
+
+    def outside(self, offsets: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+        """Return how far outside the body and from it the n filled cubes are, and the nearest vertices. [n] each"""
+        surface = self._posed(shaped(self.body, self.betas).double() + torch.from_numpy(offsets))
+        own = np.flatnonzero(self.body.skin.cpu().numpy())
+        normals, places = vertex_normals(surface, self.body.faces.cpu().numpy()), self.places[self.filled]
+        far, nearest = cKDTree(surface[own]).query(places)
+        nearest = own[nearest]
         return ((places - surface[nearest]) * normals[nearest]).sum(1), far, nearest
+
+    def in_bind_pose(self, places: FloatArray) -> FloatArray:
+        """Return where hair at some places is in the bind pose. [..., 3] → [..., 3]"""
+        points = torch.from_numpy(places).flatten(0, -2)
+        weights = hair_weights(self.body, self.betas, (points[:, 1] - self.rise_m).to(self.betas))
+        linear, shift = (each[0].double().cpu() for each in blend(self.skeleton, weights))
+        found = torch.linalg.solve(linear, (points - shift)[..., None])[..., 0]
+        return np.asarray(found.view(places.shape).numpy())
+
+    def _posed(self, vertices: Tensor) -> FloatArray:
+        posed = skin(self.skeleton, vertices.to(self.betas), self.body.lbs_weights)[0]
+        return np.asarray(posed.double().cpu().numpy())
 
 
 def carve(body: Body, state: BodyState, seen: Observations) -> Carved:
@@ -94,40 +138,58 @@ def carve(body: Body, state: BodyState, seen: Observations) -> Carved:
         state: its shape and T poses.
         seen: what the T frames show.
     """
+    rotations, level = local_rotations(state), body.joint_names.index("head")
     with torch.no_grad():
-        skeleton = pose_skeleton(body, coefficients(state), local_rotations(state), state.transl)
-        joints = body.joint_template + weighted_sum(body.joint_basis, state.betas)
-    head = joints[body.joint_names.index("head")].double().cpu().numpy()
+        frames = pose_skeleton(body, coefficients(state), rotations, state.transl)
+        usual = pose_skeleton(body, state.betas, _usual(rotations), torch.zeros_like(state.transl[:1]))
+    head = usual.joints[0, level].double().cpu().numpy()
+    rise = float(usual.joints[0, level, 1] - usual.rest_joints[..., level, 1].flatten()[0])
     axes = [
         np.arange(low, high, VOXEL_M) + middle
         for low, high, middle in zip((-BESIDE_M, -BELOW_M, -BEHIND_M), (BESIDE_M, ABOVE_M, BEFORE_M), head, strict=True)
     ]
-    level, places = axes[1], np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-    frames = [t for t in _scattered(len(seen.masks)) if seen.frame_weights[t] > 0]
-    missed, most = np.zeros(places.shape[:3], np.int64).ravel(), (1 - COVERED) * len(frames)
-    left, flat = np.arange(len(missed)), places.reshape(-1, 3)
-    row = np.broadcast_to(np.arange(len(level))[:, None], places.shape[:3]).ravel()
-    maps = _maps(body, state, skeleton, torch.from_numpy(level))
-    for t in frames:
-        pixels = seen.camera.project(torch.from_numpy(_moved(flat[left], maps[t], row[left]))).numpy()
-        missed[left[~_covered(seen.masks[t], pixels)]] += 1
-        left = left[missed[left] <= most]
-    filled = np.zeros(len(missed), bool)
+    places = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    levels = hair_weights(body, state.betas, torch.from_numpy(axes[1] - rise).to(body.template)).cpu()
+    used = torch.nonzero(levels.any(0))[:, 0]
+    weighted, maps = _weighted(levels[:, used], places), _maps(frames, usual, used)
+    chosen = [t for t in _scattered(len(seen.masks)) if seen.frame_weights[t] > 0][:MOST_FRAMES]
+    left, missed, most = np.arange(len(weighted)), np.zeros(len(weighted), np.int64), (1 - COVERED) * len(chosen)
+    for t in chosen:
+        missed += ~_covered(seen.masks[t], seen.camera.project(weighted @ maps[t]).numpy())
+        kept = missed <= most
+        left, missed, weighted = left[kept], missed[kept], weighted[torch.from_numpy(kept)]
+    filled = np.zeros(places[..., 0].size, bool)
     filled[left] = True
-    return Carved(places, filled.reshape(places.shape[:3]), head)
+    return Carved(places, filled.reshape(places.shape[:3]), body, state.betas, usual, head, rise)
 
 
-def _maps(body: Body, state: BodyState, skeleton: Skeleton, heights: Tensor) -> FloatArray:
-    """Return how hair at some heights is carried into every frame: rotation and shift. [Y] → [T, Y, 12]"""
-    weights = hair_weights(body, state.betas, heights.to(body.template)).double()
-    affine = torch.cat([skeleton.skin_rotations.flatten(-2), skeleton.anchors], -1).double()
-    return np.asarray((weights @ affine).cpu().numpy())
+def _usual(rotations: Tensor) -> Tensor:
+    """Return the mean of every joint's rotation, that of the root none. [T, J, 3, 3] → [1, J, 3, 3]"""
+    mean = rotation.nearest(rotations.mean(0, keepdim=True))
+    return torch.cat([torch.eye(3).to(mean)[None, None], mean[:, 1:]], 1)
 
 
-def _moved(places: FloatArray, maps: FloatArray, row: NDArray[np.int64]) -> FloatArray:
-    """Return places in camera coordinates. places [N, 3], maps [Y, 12] of each row [N] → [N, 3]"""
-    own = maps[row]
-    return np.einsum("nij,nj->ni", own[:, :9].reshape(-1, 3, 3), places) + own[:, 9:]
+def _weighted(levels: Tensor, places: FloatArray) -> Tensor:
+    """Return (x, y, z, 1) of places times the weights of k joints at their level. [Y, k], [X, Y, Z, 3] → [N, 4 k]"""
+    whole = torch.nn.functional.pad(torch.from_numpy(places).to(levels), (0, 1), value=1.0)
+    return (levels[:, None, :, None] * whole[:, :, :, None]).flatten(0, 2).flatten(1)
+
+
+def _maps(frames: Skeleton, usual: Skeleton, used: Tensor) -> Tensor:
+    """Return what carries weighted places from the usual pose into every frame, in camera coordinates. [T, 4 k, 3]"""
+    turn = frames.skin_rotations[:, used] @ usual.skin_rotations[:, used].mT
+    shift = frames.joints[:, used] - (turn @ usual.joints[:, used, :, None])[..., 0]
+    return torch.cat([turn.mT, shift[..., None, :]], -2).flatten(1, 2).cpu()
+
+
+def _continued(hair: BoolArray, free: BoolArray) -> BoolArray:
+    """Return hair with what goes on below its lowest layers, no wider than these: it lies on the back. [X, Y, Z]"""
+    low = int(np.flatnonzero(hair.any((0, 2)))[0])
+    columns = hair[:, low : low + END].any((1, 2))
+    below = free & columns[:, None, None]
+    below[:, low + END :] = False
+    pieces, _ = label(hair | below)
+    return np.asarray(pieces == pieces[hair][0])
 
 
 def _covered(mask: BoolArray, pixels: FloatArray) -> BoolArray:

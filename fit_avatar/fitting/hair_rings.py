@@ -20,6 +20,8 @@ FORWARDS = np.array([[[1, 1, 0]]], bool)
 """A cube is added if the one behind it is hair: z looks to the front."""
 FINER = 4
 """Outlines of a layer are found on a grid so many times finer. Chosen by hand."""
+START = 1.0
+"""A ring begins at the rearmost of the places that are nearest to its middle as seen from behind, to so many cubes."""
 FEWEST = 4
 """Rings of a tube, at least. Chosen by hand."""
 
@@ -40,23 +42,22 @@ def rings_around(places: FloatArray, hair: BoolArray, filled: BoolArray) -> Floa
     corner, step = places[0, 0, 0], places[1, 0, 0, 0] - places[0, 0, 0, 0]
     loops, heights = [], []
     for layer in layers:
-        loop = _outline(solid[:, layer], rooted[:, layer])
+        loop = _outline(solid[:, layer])
         if loop is not None:
-            loops.append(corner[[0, 2]] + step * loop)
+            loops.append(loop)
             heights.append(places[0, layer, 0, 1])
     if len(loops) < FEWEST:
         return None
     middles = gaussian_filter1d(np.array([(loop[:, 0].min() + loop[:, 0].max()) / 2 for loop in loops]), 2.0)
     even = np.stack([_evenly(loop, middle) for loop, middle in zip(loops, middles, strict=True)])
-    even = gaussian_filter1d(even, 1.0, axis=0, mode="nearest")
+    even = corner[[0, 2]] + step * gaussian_filter1d(even, 1.0, axis=0, mode="nearest")
     level = np.broadcast_to(np.array(heights)[:, None], even.shape[:2])
     return np.stack([even[..., 0], level, even[..., 1]], -1)
 
 
-def _outline(solid: FloatArray, chosen: BoolArray) -> FloatArray | None:
+def _outline(solid: FloatArray) -> FloatArray | None:
     """Return the outline of the largest piece of a layer [X, Z], in cubes, as (x, z). [N, 2]"""
-    size = (chosen.shape[1] * FINER, chosen.shape[0] * FINER)
-    fine = cv2.resize(solid, size, interpolation=cv2.INTER_LINEAR) > 0.5
+    fine = cv2.resize(solid, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR) > 0.5
     pieces, count = label(fine)
     if not count:
         return None
@@ -72,8 +73,8 @@ def _evenly(loop: FloatArray, middle: float) -> FloatArray:
     area = (loop[:, 0] * after[:, 1] - after[:, 0] * loop[:, 1]).sum()
     if area > 0:  # x to the right and z down the page: against the clock is negative
         loop = loop[::-1]
-    behind = loop[:, 1] <= loop[:, 1].mean()
-    start = np.where(behind, np.abs(loop[:, 0] - middle), np.inf).argmin()
+    aside = np.abs(loop[:, 0] - middle)
+    start = np.where(aside < aside.min() + START, loop[:, 1], np.inf).argmin()
     loop = np.roll(loop, -start, 0)
     loop = gaussian_filter1d(loop, FINER / 2, axis=0, mode="wrap")
     ring = np.concatenate([loop, loop[:1]])

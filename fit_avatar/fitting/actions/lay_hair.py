@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-LEAST_M3 = 1.5e-4
-"""Hair that hangs has this volume outside the body, at least …"""
+LEAST_M3 = 1e-4
+"""Hair that hangs has this volume outside the body and below the joint of the head, at least …"""
 LEAST_FAR_M = 0.04
 """… and is so far from it somewhere."""
 ROUNDS = 2
@@ -46,20 +46,20 @@ class LayHair:
         if clip.offsets is None or PART in body.part_names or not set(JOINTS) <= set(body.joint_names):
             return state
         naked = shaped(body, clip.betas).double().cpu().numpy()
-        offsets = clip.offsets.double().cpu().numpy()
+        offsets = moved = clip.offsets.double().cpu().numpy()
         found = carve(body, clip.body_state(body), state.observations(context.observations))
-        hair = found.hair(body, naked + offsets)
-        if hair is None or not _hangs(found, hair, *found.outside(body, naked + offsets)[:2]):
+        hair = found.hair(offsets)
+        if hair is None or not _hangs(found, hair, offsets):
             logger.info("no hair that hangs")
             return state
-        moved = offsets
         for _ in range(ROUNDS):
-            moved = carried_on(body, offsets, below_hair(body, naked, found.places[hair]))
-            again = found.hair(body, naked + moved)
+            moved = carried_on(body, offsets, below_hair(body, naked, found.in_bind_pose(found.places[hair])))
+            again = found.hair(moved)
             hair = hair if again is None else again
         rings = rings_around(found.places, hair, found.filled)
         if rings is None:
             return state
+        rings = found.in_bind_pose(rings)
         logger.info("hair that hangs, of %.1f litres", hair.sum() * VOXEL_M**3 * 1000)
         betas = tuple(clip.betas.tolist())
         laid = HangingHair(torch.from_numpy(rings).to(clip.offsets), betas)
@@ -68,7 +68,8 @@ class LayHair:
         return replace(state, hair=laid, clip=replace(clip, offsets=wider))
 
 
-def _hangs(found: Carved, hair: BoolArray, outside: FloatArray, far: FloatArray) -> bool:
-    """Return whether a piece outside the body is large enough to be hair that hangs. outside, far [filled]"""
-    own = hair[found.filled]
-    return bool(own.sum() * VOXEL_M**3 > LEAST_M3 and far[own].max() > LEAST_FAR_M)
+def _hangs(found: Carved, hair: BoolArray, offsets: FloatArray) -> bool:
+    """Return whether a piece outside the body is large enough to be hair that hangs. [X, Y, Z], [V, 3]"""
+    low = hair & (found.places[..., 1] < found.head[1])
+    far = found.outside(offsets)[1][hair[found.filled]].max()
+    return bool(low.sum() * VOXEL_M**3 > LEAST_M3 and far > LEAST_FAR_M)
