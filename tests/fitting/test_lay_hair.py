@@ -142,7 +142,7 @@ def test_what_is_carried_on_is_smooth_and_leaves_the_rest(body):
 
 
 def test_the_person_is_filled_and_the_room_is_not(body, person):
-    state, context = seen_as(body, person, body)
+    _, context = seen_as(body, person, body)
     found = carve(body, person, context.observations)
     out, _, _ = found.outside(np.zeros_like(body.template.numpy(), np.float64))
     assert np.percentile(out, 90) < VOXEL_M
