@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from fit_avatar.body.hair import may_have_hair_behind
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import adjacency, graph_laplacian
@@ -24,6 +25,8 @@ LOWEST_M = 0.03
 """The lowest part of hair by which its width there is told. Chosen by hand."""
 BACKWARDS = 0.1
 """The back is what looks no more to the front than this: z of the normal. Chosen by hand."""
+SHEET_M = 0.06
+"""Long hair reaches so far to both sides behind the neck, at least. Chosen by hand."""
 ARMS = ("shoulder", "elbow", "wrist", "hand", "thumb", "index", "middle", "ring", "pinky")
 
 
@@ -48,6 +51,20 @@ def below_hair(body: Body, shape: FloatArray, hair: FloatArray) -> BoolArray:
     backwards = vertex_normals(shape, body.faces.cpu().numpy())[:, 2] < BACKWARDS
     chosen = backwards & (shape[:, 2] < level) & (weights[:, arms].sum(1) < 0.5) & body.skin.cpu().numpy()
     return np.asarray(chosen & (distance < REACH_M))
+
+
+def below_long_hair(body: Body, shape: FloatArray) -> BoolArray:
+    """Return which vertices long hair hides, or has drawn out: the neck all around, and the back between shoulders. [V]
+
+    Args:
+        body: the body.
+        shape: its vertices in the bind pose, without offsets. [V, 3]
+    """
+    neck = may_have_hair_behind(body).cpu().numpy()
+    low, high = shape[neck, 1].min(), shape[neck, 1].max()
+    across, up = np.meshgrid(np.linspace(-SHEET_M, SHEET_M, 9), np.arange(low, high, LOWEST_M / 2))
+    sheet = np.stack([across.ravel(), up.ravel(), np.zeros(across.size)], 1)
+    return np.asarray(neck | below_hair(body, shape, sheet))
 
 
 def carried_on(body: Body, offsets: FloatArray, below: BoolArray) -> FloatArray:

@@ -16,13 +16,12 @@ from scipy.ndimage import binary_dilation, label, sum_labels
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from fit_avatar.body import rotation
-from fit_avatar.body.hanging_hair import hair_weights
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import Skeleton, blend, coefficients, local_rotations, pose_skeleton, shaped, skin
+from fit_avatar.body.skinning import Skeleton, coefficients, local_rotations, pose_skeleton
 from fit_avatar.body.state import BodyState
 from fit_avatar.fitting.observations import Observations
+from fit_avatar.fitting.usual_pose import UsualPose
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -63,14 +62,7 @@ class Carved:
     """Of their centres. [X, Y, Z, 3] metres"""
     filled: BoolArray
     """Which nearly all masks cover. [X, Y, Z]"""
-    body: Body
-    betas: Tensor
-    skeleton: Skeleton
-    """In that pose; T = 1."""
-    head: FloatArray
-    """The joint of the head. [3]"""
-    rise_m: float
-    """How much higher it is than in the bind pose."""
+    pose: UsualPose
 
     def hair(self, offsets: FloatArray) -> BoolArray | None:
         """Return the largest piece outside the body that begins at the head; None if there is none. [X, Y, Z]
@@ -83,7 +75,7 @@ class Carved:
         beyond[self.filled] = out
         free = (beyond > OUTSIDE_M) & binary_dilation(beyond.max(2) > STANDS_OUT_M)[..., None]
         at_head = np.zeros_like(self.filled)
-        at_head[self.filled] = (far < NEAR_HEAD_M) & _on_head(self.body)[nearest]
+        at_head[self.filled] = (far < NEAR_HEAD_M) & _on_head(self.pose.body)[nearest]
         pieces, count = label(free)
         if not count:
             return None
@@ -98,7 +90,7 @@ class Carved:
 
         Above and below, they cannot tell it from the hollows between it and head or shoulder blades.
         """
-        across, level = self.places[:, 0, 0, 0], self.places[0, :, 0, 1] - self.head[1]
+        across, level = self.places[:, 0, 0, 0], self.places[0, :, 0, 1] - self.pose.head[1]
         at_neck = hair[:, (level > NECK_M[0]) & (level < NECK_M[1])].any(2)  # [X, layers]
         there = at_neck.any(0)
         if there.sum() < FEWEST_AT_NECK:
@@ -110,48 +102,41 @@ class Carved:
 
     def outside(self, offsets: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
         """Return how far outside the body and from it the n filled cubes are, and the nearest vertices. [n] each"""
-        surface = self._posed(shaped(self.body, self.betas).double() + torch.from_numpy(offsets))
-        own = np.flatnonzero(self.body.skin.cpu().numpy())
-        normals, places = vertex_normals(surface, self.body.faces.cpu().numpy()), self.places[self.filled]
+        body, surface = self.pose.body, self.pose.surface(offsets)
+        own = np.flatnonzero(body.skin.cpu().numpy())
+        normals, places = vertex_normals(surface, body.faces.cpu().numpy()), self.places[self.filled]
         far, nearest = cKDTree(surface[own]).query(places)
         nearest = own[nearest]
         return ((places - surface[nearest]) * normals[nearest]).sum(1), far, nearest
 
-    def in_bind_pose(self, places: FloatArray) -> FloatArray:
-        """Return where hair at some places is in the bind pose. [..., 3] → [..., 3]"""
-        points = torch.from_numpy(places).flatten(0, -2)
-        weights = hair_weights(self.body, self.betas, (points[:, 1] - self.rise_m).to(self.betas))
-        linear, shift = (each[0].double().cpu() for each in blend(self.skeleton, weights))
-        found = torch.linalg.solve(linear, (points - shift)[..., None])[..., 0]
-        return np.asarray(found.view(places.shape).numpy())
-
-    def _posed(self, vertices: Tensor) -> FloatArray:
-        posed = skin(self.skeleton, vertices.to(self.betas), self.body.lbs_weights)[0]
-        return np.asarray(posed.double().cpu().numpy())
+    def within(self, offsets: FloatArray, margin_m: float) -> BoolArray:
+        """Return which filled cubes are inside the body, or no farther outside than a margin. [X, Y, Z]"""
+        inside = np.zeros_like(self.filled)
+        inside[self.filled] = self.outside(offsets)[0] <= margin_m
+        return inside
 
 
-def carve(body: Body, state: BodyState, seen: Observations) -> Carved:
+def carve(pose: UsualPose, state: BodyState, seen: Observations) -> Carved:
     """Return what masks cover behind the head.
 
     Args:
-        body: the body.
+        pose: the body in which it is looked for.
         state: its shape and T poses.
         seen: what the T frames show.
     """
-    rotations, level = local_rotations(state), body.joint_names.index("head")
+    body = pose.body
     with torch.no_grad():
-        frames = pose_skeleton(body, coefficients(state), rotations, state.transl)
-        usual = pose_skeleton(body, state.betas, _usual(rotations), torch.zeros_like(state.transl[:1]))
-    head = usual.joints[0, level].double().cpu().numpy()
-    rise = float(usual.joints[0, level, 1] - usual.rest_joints[..., level, 1].flatten()[0])
+        frames = pose_skeleton(body, coefficients(state), local_rotations(state), state.transl)
     axes = [
         np.arange(low, high, VOXEL_M) + middle
-        for low, high, middle in zip((-BESIDE_M, -BELOW_M, -BEHIND_M), (BESIDE_M, ABOVE_M, BEFORE_M), head, strict=True)
+        for low, high, middle in zip(
+            (-BESIDE_M, -BELOW_M, -BEHIND_M), (BESIDE_M, ABOVE_M, BEFORE_M), pose.head, strict=True
+        )
     ]
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-    levels = hair_weights(body, state.betas, torch.from_numpy(axes[1] - rise).to(body.template)).cpu()
+    levels = pose.hair_weights(torch.from_numpy(axes[1])).cpu()
     used = torch.nonzero(levels.any(0))[:, 0]
-    weighted, maps = _weighted(levels[:, used], places), _maps(frames, usual, used)
+    weighted, maps = _weighted(levels[:, used], places), _maps(frames, pose.skeleton, used)
     chosen = [t for t in _scattered(len(seen.masks)) if seen.frame_weights[t] > 0][:MOST_FRAMES]
     left, missed, most = np.arange(len(weighted)), np.zeros(len(weighted), np.int64), (1 - COVERED) * len(chosen)
     for t in chosen:
@@ -160,13 +145,7 @@ def carve(body: Body, state: BodyState, seen: Observations) -> Carved:
         left, missed, weighted = left[kept], missed[kept], weighted[torch.from_numpy(kept)]
     filled = np.zeros(places[..., 0].size, bool)
     filled[left] = True
-    return Carved(places, filled.reshape(places.shape[:3]), body, state.betas, usual, head, rise)
-
-
-def _usual(rotations: Tensor) -> Tensor:
-    """Return the mean of every joint's rotation, that of the root none. [T, J, 3, 3] → [1, J, 3, 3]"""
-    mean = rotation.nearest(rotations.mean(0, keepdim=True))
-    return torch.cat([torch.eye(3).to(mean)[None, None], mean[:, 1:]], 1)
+    return Carved(places, filled.reshape(places.shape[:3]), pose)
 
 
 def _weighted(levels: Tensor, places: FloatArray) -> Tensor:

@@ -26,7 +26,7 @@ FEWEST = 4
 """Rings of a tube, at least. Chosen by hand."""
 
 
-def rings_around(places: FloatArray, hair: BoolArray, filled: BoolArray) -> FloatArray | None:
+def rings_around(places: FloatArray, hair: BoolArray, body: BoolArray, inside: BoolArray) -> FloatArray | None:
     """Return closed loops around hair from the top down, seen from above against the clock. [R, AROUND, 3]
 
     None if the hair is lower than some layers.
@@ -34,9 +34,11 @@ def rings_around(places: FloatArray, hair: BoolArray, filled: BoolArray) -> Floa
     Args:
         places: of the cubes' centres: x, y and z grow along the axes. [X, Y, Z, 3] metres
         hair: which of them are hair. [X, Y, Z]
-        filled: which are the person's. [X, Y, Z]
+        body: which are the body, or so near to it that they are not known to be hair. [X, Y, Z]
+        inside: which are inside the body. [X, Y, Z]
     """
-    rooted = binary_dilation(hair, FORWARDS, ROOT) & filled
+    touching = hair | (binary_dilation(hair, FORWARDS, ROOT) & body)
+    rooted = touching | (binary_dilation(touching, iterations=ROOT) & inside)
     solid = gaussian_filter(rooted.astype(np.float64), 1.0)
     layers = np.flatnonzero(rooted.any((0, 2)))[::-EVERY]  # from the top down
     corner, step = places[0, 0, 0], places[1, 0, 0, 0] - places[0, 0, 0, 0]

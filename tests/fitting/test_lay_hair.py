@@ -155,7 +155,8 @@ def test_rings_go_around_what_they_are_laid_around():
     places = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
     away = np.hypot(places[..., 0] - axis[15], places[..., 2] - axis[12])
     hair = (away < 0.04) & (places[..., 1] > axis[5]) & (places[..., 1] < axis[25])
-    rings = rings_around(places, hair, hair)
+    none = np.zeros_like(hair)
+    rings = rings_around(places, hair, none, none)
     assert rings.shape[1:] == (AROUND, 3)
     assert (np.diff(rings[:, 0, 1]) < 0).all()  # from the top down
     radius = np.hypot(rings[2:-2, :, 0] - axis[15], rings[2:-2, :, 2] - axis[12])
@@ -163,7 +164,7 @@ def test_rings_go_around_what_they_are_laid_around():
     x, z = rings[:, :, 0], rings[:, :, 2]
     area = (x * np.roll(z, -1, 1) - np.roll(x, -1, 1) * z).sum(1) / 2
     assert (area < 0).all()  # against the clock, as seen from above
-    assert rings_around(places, hair & (places[..., 1] > axis[22]), hair) is None
+    assert rings_around(places, hair & (places[..., 1] > axis[22]), none, none) is None
 
 
 def test_the_default_method_lays_hair_last():

@@ -9,13 +9,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fit_avatar.body.below_hair import below_hair, carried_on
-from fit_avatar.body.hanging_hair import JOINTS, PART, HangingHair, with_hair
+from fit_avatar.body.below_hair import below_hair, below_long_hair, carried_on
+from fit_avatar.body.hair import degrees_from_front
+from fit_avatar.body.hair_sheet import rim_of, sheet_of
+from fit_avatar.body.hair_tube import tube_of
+from fit_avatar.body.hanging_hair import JOINTS, PART, HangingHair
+from fit_avatar.body.mesh import vertex_normals
+from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped
 from fit_avatar.fitting.actions.action import Context
-from fit_avatar.fitting.behind_head import VOXEL_M, Carved, carve
+from fit_avatar.fitting.behind_head import OUTSIDE_M, VOXEL_M, Carved, carve
 from fit_avatar.fitting.hair_rings import rings_around
 from fit_avatar.fitting.state import FitState
+from fit_avatar.fitting.usual_pose import UsualPose
+from fit_avatar.solvers import ClipState
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +35,12 @@ LEAST_FAR_M = 0.04
 """… and is so far from it somewhere."""
 ROUNDS = 2
 """The surface below hair is found so often, each time below what hair was found above the one before."""
+SIDE_DEG = 85.0
+"""Long hair hangs from so far around the neck on, from the front. Chosen by hand: behind ears that are seen."""
+LIFT_M = 0.003
+"""A sheet lies where outlines have drawn the skin out by so much. Chosen by hand."""
+BELOW_SKIN_M, WITHIN_M = 0.002, 0.005
+"""The edge of a sheet, and its inside, are so far below the skin, which hides them. Chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -45,31 +58,58 @@ class LayHair:
         clip, body = state.single(self.name), context.body
         if clip.offsets is None or PART in body.part_names or not set(JOINTS) <= set(body.joint_names):
             return state
-        naked = shaped(body, clip.betas).double().cpu().numpy()
-        offsets = moved = clip.offsets.double().cpu().numpy()
-        found = carve(body, clip.body_state(body), state.observations(context.observations))
-        hair = found.hair(offsets)
-        if hair is None or not _hangs(found, hair, offsets):
+        seen, poses = state.observations(context.observations), clip.body_state(body)
+        offsets = clip.offsets.double().cpu().numpy()
+        if bool(seen.hair_behind):
+            hair, moved = _long_hair(body, clip, offsets)
+        else:
+            hair, moved = _ponytail(carve(UsualPose.of(body, poses), poses, seen), offsets)
+        if hair is None:
             logger.info("no hair that hangs")
             return state
-        for _ in range(ROUNDS):
-            moved = carried_on(body, offsets, below_hair(body, naked, found.in_bind_pose(found.places[hair])))
-            again = found.hair(moved)
-            hair = hair if again is None else again
-        rings = rings_around(found.places, hair, found.filled)
-        if rings is None:
-            return state
-        rings = found.in_bind_pose(rings)
-        logger.info("hair that hangs, of %.1f litres", hair.sum() * VOXEL_M**3 * 1000)
-        betas = tuple(clip.betas.tolist())
-        laid = HangingHair(torch.from_numpy(rings).to(clip.offsets), betas)
-        added = len(with_hair(body, laid).template) - len(body.template)
-        wider = torch.nn.functional.pad(torch.from_numpy(moved).to(clip.offsets), (0, 0, 0, added))
-        return replace(state, hair=laid, clip=replace(clip, offsets=wider))
+        wider = np.concatenate([moved, np.zeros((len(hair.vertices), 3))])
+        return replace(state, hair=hair, clip=replace(clip, offsets=torch.from_numpy(wider).to(clip.offsets)))
+
+
+def _ponytail(found: Carved, offsets: FloatArray) -> tuple[HangingHair | None, FloatArray]:
+    """Return hair that stands out from the body, if there is any, and the offsets of the body below it. [V, 3]"""
+    pose, moved, hair = found.pose, offsets, found.hair(offsets)
+    if hair is None or not _hangs(found, hair, offsets):
+        return None, offsets
+    naked = shaped(pose.body, pose.betas).double().cpu().numpy()
+    for _ in range(ROUNDS):
+        below = below_hair(pose.body, naked, pose.in_bind_pose(found.places[hair]))
+        moved = carried_on(pose.body, offsets, below)
+        again = found.hair(moved)
+        hair = hair if again is None else again
+    rings = rings_around(found.places, hair, found.within(moved, OUTSIDE_M), found.within(moved, 0.0))
+    if rings is None:
+        return None, offsets
+    logger.info("a ponytail of %.2f litres", 1000 * hair.sum() * VOXEL_M**3)
+    return tube_of(pose.body, torch.from_numpy(pose.in_bind_pose(rings)).to(pose.betas), pose.betas), moved
 
 
 def _hangs(found: Carved, hair: BoolArray, offsets: FloatArray) -> bool:
     """Return whether a piece outside the body is large enough to be hair that hangs. [X, Y, Z], [V, 3]"""
-    low = hair & (found.places[..., 1] < found.head[1])
+    low = hair & (found.places[..., 1] < found.pose.head[1])
     far = found.outside(offsets)[1][hair[found.filled]].max()
     return bool(low.sum() * VOXEL_M**3 > LEAST_M3 and far > LEAST_FAR_M)
+
+
+def _long_hair(body: Body, clip: ClipState, offsets: FloatArray) -> tuple[HangingHair | None, FloatArray]:
+    """Return hair that lies on neck and back, which outlines have made a part of them, and the offsets without it."""
+    naked = shaped(body, clip.betas).double().cpu().numpy()
+    hidden = below_long_hair(body, naked)
+    moved = carried_on(body, offsets, hidden)
+    skin = naked + moved
+    normals = vertex_normals(skin, body.faces.cpu().numpy())
+    lift = ((offsets - moved) * normals).sum(1)
+    over = hidden & (lift > LIFT_M) & (degrees_from_front(body) > SIDE_DEG)
+    rim = rim_of(body, over)
+    outer = np.where((lift > LIFT_M)[:, None], naked + offsets, skin + LIFT_M * normals)
+    outer[rim] = (skin - BELOW_SKIN_M * normals)[rim]
+    sheet = sheet_of(body, over, outer, skin - WITHIN_M * normals, tuple(clip.betas.tolist()))
+    if sheet is None:
+        return None, offsets
+    logger.info("long hair, up to %.0f mm off the skin", 1000 * lift[over].max())
+    return sheet, moved
