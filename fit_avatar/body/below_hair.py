@@ -50,6 +50,8 @@ def below_hair(body: Body, shape: FloatArray, hair: FloatArray) -> BoolArray:
     level = shape[weights[:, head] > 0.9, 2].mean()
     backwards = vertex_normals(shape, body.faces.cpu().numpy())[:, 2] < BACKWARDS
     chosen = backwards & (shape[:, 2] < level) & (weights[:, arms].sum(1) < 0.5) & body.skin.cpu().numpy()
+    if "face" in body.part_names:
+        chosen &= body.part("face").cpu().numpy() < 0.5
     return np.asarray(chosen & (distance < REACH_M))
 
 

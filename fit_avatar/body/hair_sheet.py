@@ -81,14 +81,14 @@ def _patch(faces: IntArray, chosen: BoolArray) -> IntArray:
     if not len(own):
         return own
     piece = connected_components(faces[own], len(chosen))[faces[own, 0]]
-    return own[piece == np.bincount(piece).argmax()]
+    return np.asarray(own[piece == np.bincount(piece).argmax()])
 
 
 def _rim(faces: IntArray) -> IntArray:
     """Return the edges that one triangle alone has, in the order in which it has their ends. [E, 2]"""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     _, which, count = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)
-    return edges[count[which.ravel()] == 1]
+    return np.asarray(edges[count[which.ravel()] == 1])
 
 
 def _edge(count: int) -> tuple[FloatArray, IntArray]:

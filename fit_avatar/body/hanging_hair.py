@@ -28,8 +28,8 @@ STRIP = 0.1
 MARGIN = 0.01
 """Of the strip on all sides, in the texture's width. Chosen by hand."""
 FALL_M = (0.0, 0.25, 0.45)
-"""So far below the joint of the head, a ponytail follows the head alone; the upper back as far as :data:`LOOSE` leaves it to
-it; and, of what the head leaves, the middle of the back alone. Chosen by hand, by where shoulders and blades are."""
+"""So far below the joint of the head, a ponytail follows the head alone; the upper back as far as :data:`LOOSE` leaves
+it to it; and, of what the head leaves, the middle of the back alone. Chosen by hand, by where shoulders are."""
 LOOSE = 0.35
 """Share of the head in how a ponytail moves that hangs down the back. Chosen by hand."""
 NEAREST = 64

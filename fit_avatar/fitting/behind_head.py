@@ -95,10 +95,10 @@ class Carved:
         there = at_neck.any(0)
         if there.sum() < FEWEST_AT_NECK:
             return hair
-        ends = at_neck[:, there]
+        ends: BoolArray = np.asarray(at_neck)[:, there]
         left, right = across[ends.argmax(0)], across[len(ends) - 1 - ends[::-1].argmax(0)]
         middle, half = np.median(left + right) / 2, np.median(right - left) / 2 * WIDER
-        return hair & (np.abs(across - middle) <= half + VOXEL_M / 2)[:, None, None]
+        return np.asarray(hair & (np.abs(across - middle) <= half + VOXEL_M / 2)[:, None, None])
 
     def outside(self, offsets: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
         """Return how far outside the body and from it the n filled cubes are, and the nearest vertices. [n] each"""
@@ -138,7 +138,8 @@ def carve(pose: UsualPose, state: BodyState, seen: Observations) -> Carved:
     used = torch.nonzero(levels.any(0))[:, 0]
     weighted, maps = _weighted(levels[:, used], places), _maps(frames, pose.skeleton, used)
     chosen = [t for t in _scattered(len(seen.masks)) if seen.frame_weights[t] > 0][:MOST_FRAMES]
-    left, missed, most = np.arange(len(weighted)), np.zeros(len(weighted), np.int64), (1 - COVERED) * len(chosen)
+    left: NDArray[np.int64] = np.arange(len(weighted))
+    missed, most = np.zeros_like(left), (1 - COVERED) * len(chosen)
     for t in chosen:
         missed += ~_covered(seen.masks[t], seen.camera.project(weighted @ maps[t]).numpy())
         kept = missed <= most
@@ -164,7 +165,7 @@ def _maps(frames: Skeleton, usual: Skeleton, used: Tensor) -> Tensor:
 def _continued(hair: BoolArray, free: BoolArray) -> BoolArray:
     """Return hair with what goes on below its lowest layers, no wider than these: it lies on the back. [X, Y, Z]"""
     low = int(np.flatnonzero(hair.any((0, 2)))[0])
-    columns = hair[:, low : low + END].any((1, 2))
+    columns: BoolArray = np.asarray(hair[:, low : low + END].any((1, 2)))
     below = free & columns[:, None, None]
     below[:, low + END :] = False
     pieces, _ = label(hair | below)

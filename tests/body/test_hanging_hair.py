@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fit_avatar.body import BodyState, load_body, pose_body, rotation
 from fit_avatar.body.garment import Garment, dressed, is_garment, own_vertices
+from fit_avatar.body.hair_tube import tube_of
 from fit_avatar.body.hanging_hair import FALL_M, LOOSE, STRIP, HangingHair, hair_weights, is_hair, with_hair
 from fit_avatar.body.mesh import neighbours
 from fit_avatar.body.model import Body
@@ -26,7 +27,8 @@ def ponytail(body: Body, rows: int = 12, around: int = 16, betas: tuple[float, .
     angle = -2 * torch.pi * torch.arange(around) / around
     height = level + 0.06 - 0.025 * torch.arange(rows)
     x, z = (0.03 * f(angle).expand(rows, -1) for f in (torch.cos, torch.sin))
-    return HangingHair(torch.stack([x, height[:, None].expand(-1, around), z + behind], -1), betas)
+    rings = torch.stack([x, height[:, None].expand(-1, around), z + behind], -1)
+    return tube_of(body, rings, torch.tensor(betas))
 
 
 def head_of(body: Body, betas: tuple[float, ...] = BETAS) -> Tensor:
@@ -67,10 +69,19 @@ def test_the_body_itself_does_not_change(body, haired):
     assert is_hair(haired).sum() == len(haired.template) - len(body.template)
 
 
-def test_the_rings_are_where_they_were_laid(body, haired):
-    hair = ponytail(body)
-    found = shaped(haired, torch.tensor(BETAS))[is_hair(haired)][1:-1]
-    torch.testing.assert_close(found, hair.rings.flatten(0, 1), atol=1e-6, rtol=0)
+def test_it_is_where_it_was_laid(body, haired):
+    found = shaped(haired, torch.tensor(BETAS))[is_hair(haired)]
+    torch.testing.assert_close(found, ponytail(body).vertices, atol=1e-6, rtol=0)
+
+
+def test_it_grows_with_the_head(body, haired):
+    taller = torch.tensor([0.5, -0.6, 2.0])
+    moved = (shaped(haired, taller) - shaped(haired, torch.tensor(BETAS)))[is_hair(haired)]
+    skin, level = shaped(body, torch.tensor(BETAS)), head_of(body)
+    near = (skin[:, 1] - level).abs() < 0.05
+    beside = (shaped(body, taller) - skin)[near & body.skin].mean(0)
+    assert (moved[1:17] - beside).norm(dim=1).max() < 0.02
+    assert moved.norm(dim=1).max() > 0.005
 
 
 def test_it_is_closed_and_faces_outwards(body, haired):
@@ -125,4 +136,11 @@ def test_it_goes_with_a_garment(body):
 def test_a_body_without_a_head_by_that_name_is_refused(body):
     names = tuple("skull" if name == "head" else name for name in body.joint_names)
     with pytest.raises(BadInputError, match="lacks a joint that hair needs"):
-        with_hair(replace(body, joint_names=names), ponytail(body))
+        hair_weights(replace(body, joint_names=names), torch.tensor(BETAS), torch.zeros(3))
+
+
+def test_hair_goes_to_a_device_whole(body):
+    moved = ponytail(body).to(torch.device("meta"))
+    assert {getattr(moved, name).device.type for name in ("vertices", "faces", "weights", "uvs", "uv_faces")} == {
+        "meta"
+    }

@@ -8,14 +8,17 @@ import torch
 from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import BodyState, load_body, pose_body
-from fit_avatar.body.below_hair import below_hair, carried_on
+from fit_avatar.body.below_hair import below_hair, below_long_hair
+from fit_avatar.body.hair_tube import tube_of
 from fit_avatar.body.hanging_hair import HangingHair, is_hair, with_hair
+from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import local_rotations, shaped
+from fit_avatar.body.skinning import local_rotations, shaped, skin
 from fit_avatar.capture import Capture
 from fit_avatar.fitting import Context, FitState, LayHair, Observations, preset
 from fit_avatar.fitting.behind_head import VOXEL_M, carve
 from fit_avatar.fitting.hair_rings import AROUND, rings_around
+from fit_avatar.fitting.usual_pose import UsualPose
 from fit_avatar.visibility.raster import silhouette
 
 HEAD, THICK_M, LENGTH_M = "head", 0.03, 0.24
@@ -42,7 +45,7 @@ def ponytail(body: Body, person: BodyState) -> HangingHair:
     angle = -2 * torch.pi * torch.arange(24) / 24
     x, z = (THICK_M * f(angle).expand(len(height), -1) for f in (torch.cos, torch.sin))
     rings = torch.stack([x, height[:, None].expand(-1, 24), z + back - THICK_M / 2], -1)
-    return HangingHair(rings.float(), tuple(person.betas.tolist()))
+    return tube_of(body, rings.float(), person.betas)
 
 
 def joint(body: Body, state: BodyState, name: str = HEAD) -> torch.Tensor:
@@ -76,7 +79,7 @@ def test_a_ponytail_is_found_where_it_hangs(body, person, ponytail, with_ponytai
     state, context = with_ponytail
     after = LayHair().run(state, context)
     assert after.hair is not None
-    found, true = after.hair.rings, ponytail.rings
+    found, true = after.hair.vertices, ponytail.vertices
     assert found[..., 1].amin() == pytest.approx(float(true[..., 1].amin()), abs=0.04)
     assert found[..., 1].amax() == pytest.approx(float(true[..., 1].amax()), abs=0.05)
     assert found[..., 2].amin() == pytest.approx(float(true[..., 2].amin()), abs=0.012)
@@ -121,7 +124,7 @@ def test_before_a_shape_nothing_is_laid(body, with_ponytail):
 def test_hair_that_has_drawn_the_back_out_is_taken_out_of_it(body, person, ponytail, with_ponytail):
     state, context = with_ponytail
     naked = shaped(body, person.betas).double().numpy()
-    below = below_hair(body, naked, ponytail.rings.flatten(0, 1).double().numpy())
+    below = below_hair(body, naked, ponytail.vertices.double().numpy())
     middle = below & (np.abs(naked[:, 0]) < 0.03)
     drawn = torch.zeros_like(body.template)
     drawn[torch.from_numpy(middle), 2] = -0.01
@@ -130,20 +133,9 @@ def test_hair_that_has_drawn_the_back_out_is_taken_out_of_it(body, person, ponyt
     assert left.abs().mean() < 0.002
 
 
-def test_what_is_carried_on_is_smooth_and_leaves_the_rest(body):
-    shape = body.template.double().numpy()
-    offsets = 0.01 * shape  # linear in place: between its surroundings it changes evenly
-    below = below_hair(body, shape, np.array([[0.0, y, -0.1] for y in np.arange(0.4, 0.7, 0.02)]))
-    assert 100 < below.sum() < 0.2 * len(below)
-    moved = carried_on(body, np.where(below[:, None], 5.0, offsets), below)
-    np.testing.assert_array_equal(moved[~below], offsets[~below])
-    assert np.abs(moved - offsets).max() < 0.005
-    np.testing.assert_array_equal(carried_on(body, offsets, np.zeros_like(below)), offsets)
-
-
 def test_the_person_is_filled_and_the_room_is_not(body, person):
     _, context = seen_as(body, person, body)
-    found = carve(body, person, context.observations)
+    found = carve(UsualPose.of(body, person), person, context.observations)
     out, _, _ = found.outside(np.zeros_like(body.template.numpy(), np.float64))
     assert np.percentile(out, 90) < VOXEL_M
     assert found.filled[:, :100].any((0, 2)).all()  # up to the neck
@@ -165,6 +157,33 @@ def test_rings_go_around_what_they_are_laid_around():
     area = (x * np.roll(z, -1, 1) - np.roll(x, -1, 1) * z).sum(1) / 2
     assert (area < 0).all()  # against the clock, as seen from above
     assert rings_around(places, hair & (places[..., 1] > axis[22]), none, none) is None
+
+
+def test_long_hair_is_taken_out_of_the_neck_that_it_has_drawn_out(body, person, monkeypatch):
+    state, context = seen_as(body, person, body)
+    naked = shaped(body, person.betas).double().numpy()
+    drawn = 0.02 * vertex_normals(naked, body.faces.numpy()) * below_long_hair(body, naked)[:, None]
+    wide = replace(state, clip=replace(state.clip, offsets=torch.from_numpy(drawn).float()))
+    with monkeypatch.context() as patch:
+        patch.setattr(Observations, "hair_behind", torch.tensor(True))
+        after = LayHair().run(wide, context)
+    assert after.hair is not None
+    assert after.clip.offsets[: len(naked)].norm(dim=1).max() < 0.001
+    outside = after.hair.vertices[: len(after.hair.vertices) // 2].double().numpy()
+    distance = np.linalg.norm(naked[None] - outside[:, None], axis=2).min(1)
+    assert np.median(distance) > 0.012
+    assert LayHair().run(wide, context) is wide  # where outlines do not show it
+
+
+def test_the_pose_in_which_hair_is_compared_is_the_mean(body, person):
+    pose = UsualPose.of(body, person)
+    torch.testing.assert_close(pose.skeleton.rotations[0, 0], torch.eye(3))
+    hair = pose.head + np.array([[0.0, 0.05, -0.1], [0.02, -0.2, -0.12]])
+    bound = pose.in_bind_pose(hair)
+    weights = pose.hair_weights(torch.from_numpy(hair[:, 1]))
+    back = skin(pose.skeleton, torch.from_numpy(bound).float(), weights)[0]
+    np.testing.assert_allclose(back.numpy(), hair, atol=1e-5)
+    assert pose.surface(np.zeros((len(body.template), 3))).shape == (len(body.template), 3)
 
 
 def test_the_default_method_lays_hair_last():
