@@ -14,6 +14,7 @@ from fit_avatar.body.hair_tube import tube_of
 from fit_avatar.body.hanging_hair import STRIP, is_hair, with_hair
 from fit_avatar.body.skinning import local_rotations
 from fit_avatar.capture.source import Source
+from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import Context, FitState, LayHair, Schedule, video_avatar
 from fit_avatar.io.runner import Runner
 from fit_avatar.io.store import Store
@@ -87,3 +88,5 @@ def test_hair_can_be_left_out():
     plan = video_avatar()
     assert plan.with_hair("auto") is plan
     assert not any(isinstance(action, LayHair) for action in plan.with_hair("none").actions)
+    with pytest.raises(BadInputError, match="no kind of hair 'wig': choose one of auto, none"):
+        plan.with_hair("wig")

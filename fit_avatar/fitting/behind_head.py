@@ -16,6 +16,7 @@ from scipy.ndimage import binary_dilation, label, sum_labels
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from fit_avatar.body import rotation
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import Skeleton, coefficients, local_rotations, pose_skeleton
@@ -42,6 +43,8 @@ STANDS_OUT_M = 0.018
 between outlines, beside hair."""
 NEAR_HEAD_M = 0.025
 """Hair begins at the head: some of it is so near to it. Chosen by hand."""
+FEWEST_NEAR = 5
+"""Cubes, at least, that are. Chosen by hand."""
 NECK_M = (-0.1, 0.0)
 """Beside the neck is so far above the joint of the head. Chosen by hand: below the skull, above the shoulders."""
 FEWEST_AT_NECK = 6
@@ -50,8 +53,9 @@ WIDER = 1.2
 """So many times as wide as there hair may be elsewhere. Chosen by hand."""
 END = 5
 """Layers at the lower end of hair that stands out, whose width it keeps farther down. Chosen by hand."""
-FEWEST_NEAR = 5
-"""Cubes, at least, that are. Chosen by hand."""
+SQUARE, FEWEST_VIEWS = 0.85, 3
+"""What is carved is bounded if so many frames, at least, show the person from a side, and as many from in front or
+behind: the cosine of the slant. Chosen by hand: within 30°."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,14 @@ class Carved:
         inside = np.zeros_like(self.filled)
         inside[self.filled] = self.outside(offsets)[0] <= margin_m
         return inside
+
+
+def seen_around(state: BodyState, seen: Observations) -> bool:
+    """Return whether frames bound what is behind a head: some that show a side, and some the front or the back."""
+    root = rotation.exp(state.global_orient)
+    to_camera = -(root.mT @ state.transl[..., None])[..., 0]  # as the body sees it
+    x, z = torch.nn.functional.normalize(to_camera[:, [0, 2]], dim=-1)[seen.frame_weights > 0].abs().unbind(-1)
+    return min(int((x > SQUARE).sum()), int((z > SQUARE).sum())) >= FEWEST_VIEWS
 
 
 def carve(pose: UsualPose, state: BodyState, seen: Observations) -> Carved:

@@ -16,7 +16,7 @@ from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import local_rotations, shaped, skin
 from fit_avatar.capture import Capture
 from fit_avatar.fitting import Context, FitState, LayHair, Observations, preset
-from fit_avatar.fitting.behind_head import VOXEL_M, carve
+from fit_avatar.fitting.behind_head import VOXEL_M, carve, seen_around
 from fit_avatar.fitting.hair_rings import AROUND, rings_around
 from fit_avatar.fitting.usual_pose import UsualPose
 from fit_avatar.visibility.raster import silhouette
@@ -113,6 +113,16 @@ def test_the_masks_are_explained_better(body, person, with_ponytail):
 def test_without_hair_that_hangs_the_state_is_the_same(body, person):
     state, context = seen_as(body, person, body)
     assert LayHair().run(state, context) is state
+
+
+def test_from_in_front_alone_nothing_is_taken_for_hair(body, person, with_ponytail):
+    state, context = with_ponytail
+    assert seen_around(person, context.observations)
+    front = person.global_orient[:1].expand(16, -1)
+    clip = replace(state.clip, rotations=local_rotations(replace(person, global_orient=front)))
+    few = replace(state, clip=clip)
+    assert not seen_around(clip.body_state(body), context.observations)
+    assert LayHair().run(few, context) is few
 
 
 def test_before_a_shape_nothing_is_laid(body, with_ponytail):

@@ -18,7 +18,7 @@ from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped
 from fit_avatar.fitting.actions.action import Context
-from fit_avatar.fitting.behind_head import OUTSIDE_M, VOXEL_M, Carved, carve
+from fit_avatar.fitting.behind_head import OUTSIDE_M, VOXEL_M, Carved, carve, seen_around
 from fit_avatar.fitting.hair_rings import rings_around
 from fit_avatar.fitting.state import FitState
 from fit_avatar.fitting.usual_pose import UsualPose
@@ -30,9 +30,10 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 LEAST_M3 = 1e-4
-"""Hair that hangs has this volume outside the body and below the joint of the head, at least …"""
+"""Hair that hangs has this volume outside the body and below the joint of the head, at least: three rendered ponytails
+have 2.8e-4 to 3.4e-4; three people with hats, three others and three with long hair have none."""
 LEAST_FAR_M = 0.04
-"""… and is so far from it somewhere."""
+"""It is so far from the body somewhere: of the same ponytails 75 to 90 mm. Chosen by hand."""
 ROUNDS = 2
 """The surface below hair is found so often, each time below what hair was found above the one before."""
 SIDE_DEG = 85.0
@@ -60,9 +61,10 @@ class LayHair:
             return state
         seen, poses = state.observations(context.observations), clip.body_state(body)
         offsets = clip.offsets.double().cpu().numpy()
+        hair, moved = None, offsets
         if bool(seen.hair_behind):
             hair, moved = _long_hair(body, clip, offsets)
-        else:
+        elif seen_around(poses, seen):
             hair, moved = _ponytail(carve(UsualPose.of(body, poses), poses, seen), offsets)
         if hair is None:
             logger.info("no hair that hangs")
