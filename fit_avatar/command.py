@@ -82,7 +82,7 @@ def run(
     store.check_folder(config.force)
     device = torch.device(resolve_device(config.device))
     schedule = preset(config.method, config.quality, [load_extension(path) for path in config.extension])
-    schedule = as_schedule(schedule.with_garment(config.garment), init=config.init)
+    schedule = as_schedule(schedule.with_garment(config.garment).with_hair(config.hair), init=config.init)
     known = None if config.avatar is None else Avatar.load(config.avatar)
     options = Options(
         schedule, config.height_m, config.texture_size, config.delight, config.normal_map,
@@ -202,5 +202,5 @@ def _first_look(first: Preview, runner: Runner, body: Body, began: float) -> Run
 def _other_motion(config: Config) -> Schedule | None:
     """Return what fits the person of a video who does not turn, if the preset is left to the program."""
     left_open = config.preset is None and config.method == "video-avatar"
-    motion = preset("motion", config.quality).with_garment(config.garment)
+    motion = preset("motion", config.quality).with_garment(config.garment).with_hair(config.hair)
     return as_schedule(motion, init=config.init) if left_open else None

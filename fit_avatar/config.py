@@ -117,6 +117,9 @@ class Config:
     """Whether a skirt, a dress or a long coat is fitted as a surface of its own around both legs. auto: by the preset
     video-avatar, where the pictures show no gap between legs that stand apart; skirt: in any case; none: never, so that
     the surface of the legs is drawn out to the outlines."""
+    hair: Literal["auto", "none"] = "auto"
+    """Whether a ponytail, or long hair behind neck and back, is a surface of its own. auto: by the preset video-avatar,
+    but for the quality fast, where the masks show it; none: never, so that it is missing or a part of the back."""
     delight: bool = False
     """Remove the lighting of the clip from the texture, as far as the turn separates it from the colours."""
     normal_map: bool = False
@@ -362,7 +365,8 @@ def _decided_by_avatar(config: Config) -> Iterator[str]:
         yield "--avatar moves as the person in a video does: give --video instead of --image"
     usual = Config()
     for name in (
-        "body", "num_betas", "height_m", "shoes", "texture_size", "uv_layout", "garment", "delight", "normal_map"
+        "body", "num_betas", "height_m", "shoes", "texture_size", "uv_layout", "garment", "hair", "delight",
+        "normal_map",
     ):  # fmt: skip
         if getattr(config, name) != getattr(usual, name):
             yield f"--{name.replace('_', '-')} is decided by the avatar that --avatar gives: leave it out"

@@ -15,6 +15,7 @@ from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
 from fit_avatar.body.garment import Garment, dressed
+from fit_avatar.body.hanging_hair import HangingHair, with_hair
 from fit_avatar.body.head_layout import with_larger_head
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.camera_path import CameraMotion
@@ -57,7 +58,7 @@ Watch = Callable[[Body, BodyState], None]
 KEPT: tuple[type, ...] = (
     Capture, Camera, LeftOut, LimbDirections, FitState, ClipState, FocalLength, SurfaceMatches, SolveSummary, TermValue,
     Agreement, Quality, Texture, Relief, Light, EveryFrame, SolvedMotion, Motion, BodyState, Turning, CameraMotion,
-    Cast, CutOff, Garment,
+    Cast, CutOff, Garment, HangingHair,
 )  # fmt: skip
 """The dataclasses that results of stages hold; a cache file can name no other."""
 
@@ -149,7 +150,7 @@ def build(
     fitted, keys = _fit(plan, pictures, body, options, runner, watch)
     if options.known is None and options.uv_layout == "head":
         body = with_larger_head(body)
-    body = dressed(body, fitted.garment)
+    body = with_hair(dressed(body, fitted.garment), fitted.hair)
     capture = calibrated(plan.capture, fitted)
     views = FrameViews(body, fitted.body_state(body), capture)
     avatar = Avatar(
@@ -213,5 +214,6 @@ class _KeptActions:
         for name, summary in after.solves[len(state.solves) :]:
             logger.info("%s\n%s", name, summary)
         if self.watch is not None:
-            self.watch(context.body, after.body_state(context.body))
+            worn = context.wearing(after.garment, after.hair).body
+            self.watch(worn, after.body_state(worn))
         return after

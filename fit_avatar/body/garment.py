@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from fit_avatar.body.hanging_hair import is_hair
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
@@ -114,9 +115,9 @@ def is_garment(body: Body) -> NDArray[np.bool_]:
     return body.part(PART).cpu().numpy() > 0.5
 
 
-def without_garment(body: Body) -> int:
-    """Return how many vertices the body has without its garment, which are the first ones."""
-    return len(body.template) - int(is_garment(body).sum())
+def own_vertices(body: Body) -> int:
+    """Return how many vertices the body has without its garment and hair that hangs, which are the first ones."""
+    return len(body.template) - int((is_garment(body) | is_hair(body)).sum())
 
 
 def cloth(body: Body) -> IntArray:
@@ -153,7 +154,7 @@ def sealed(body: Body, vertices: FloatArray) -> FloatArray:
     So the edge of the cloth is not seen from inside, and the surface goes on without a step. [V, 3]
     """
     own = cloth(body)
-    skin = np.flatnonzero(body.skin.cpu().numpy() & ~is_garment(body))
+    skin = np.flatnonzero(body.skin.cpu().numpy() & ~is_garment(body) & ~is_hair(body))
     if not len(own):
         return vertices
     normals, tree = vertex_normals(vertices, body.faces.cpu().numpy()), cKDTree(vertices[skin])
@@ -172,7 +173,7 @@ def tucked(body: Body, vertices: FloatArray) -> FloatArray:
     if body.covered is None or not len(own):
         return vertices
     normals = vertex_normals(vertices, body.faces.cpu().numpy())[own]
-    below = np.flatnonzero(body.covered.cpu().numpy() & ~is_garment(body))
+    below = np.flatnonzero(body.covered.cpu().numpy() & ~is_garment(body) & ~is_hair(body))
     _, nearest = cKDTree(vertices[own]).query(vertices[below])
     outwards = ((vertices[below] - vertices[own[nearest]]) * normals[nearest]).sum(1)
     moved = vertices.copy()

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body.keypoint_sets import BODY_25
@@ -32,7 +33,14 @@ def may_have_hair_behind(body: Body) -> Tensor:
     low = may_have_hair_beside(body).cpu().numpy() & (template[:, 1] < ears)
     if "face" in body.part_names:
         low &= body.part("face").cpu().numpy() < 0.5
+    return torch.from_numpy(low & (degrees_from_front(body) < BEHIND_DEG)).to(body.template.device)
+
+
+@lru_cache(maxsize=4)
+def degrees_from_front(body: Body) -> NDArray[np.float64]:
+    """Return where vertices are around the axis of the neck: 0 in front, 90 at both sides, 180 behind. [V]"""
+    template = body.template.double().cpu().numpy()
     ends = body.joint_template[[body.joint_names.index(name) for name in JOINTS]].double().cpu().numpy()
     axis = np.interp(template[:, 1], ends[::-1, 1], ends[::-1, 2])
-    around = np.degrees(np.arctan2(np.abs(template[:, 0]), template[:, 2] - axis))
-    return torch.from_numpy(low & (around < BEHIND_DEG)).to(body.template.device)
+    around: NDArray[np.float64] = np.degrees(np.arctan2(np.abs(template[:, 0]), template[:, 2] - axis))
+    return around

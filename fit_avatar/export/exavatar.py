@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.body.garment import without_garment
+from fit_avatar.body.garment import own_vertices
 from fit_avatar.body.joints import BODY_JOINTS, SMPLX_JOINTS
 from fit_avatar.body.keypoint_sets import COCO_WHOLEBODY_133, OPENPOSE_137
 from fit_avatar.body.model import Body
@@ -125,7 +125,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
 
 def _write_person(folder: Path, body: Body, state: BodyState) -> None:
     """Write what is the same in all frames."""
-    vertices, joints = without_garment(body), len(SMPLX_JOINTS)
+    vertices, joints = own_vertices(body), len(SMPLX_JOINTS)
     _write_json(folder / "shape_param.json", first_betas(state, NUM_BETAS).tolist())
     for name, count in (("face", vertices), ("joint", joints), ("locator", joints)):
         _write_json(folder / f"{name}_offset.json", [[0.0] * 3] * count)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from fit_avatar.body.default_body import NAMES, FaceShapes, face_shapes, read_default
-from fit_avatar.body.garment import without_garment
+from fit_avatar.body.garment import own_vertices
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import connected_components
@@ -83,7 +83,7 @@ def face_of(body: Body, rest: RestMesh) -> Face | None:
     if body.name not in NAMES:
         return None
     shapes, template = face_shapes(), read_default(body.name).template.double().numpy()
-    own = without_garment(body)
+    own = own_vertices(body)
     if own != len(template):
         return None
     shapes = FaceShapes(shapes.names, torch.nn.functional.pad(shapes.offsets, (0, 0, 0, len(body.template) - own)))

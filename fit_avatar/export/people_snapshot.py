@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fit_avatar.body.garment import without_garment
+from fit_avatar.body.garment import own_vertices
 from fit_avatar.body.keypoint_sets import COCO_18_IN_BODY_25
 from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.state import BodyState
@@ -68,7 +68,7 @@ def write_people_snapshot(
         "trans": as_array(state.transl),
         "betas": first_betas(state, NUM_BETAS),
     }
-    shape = {"v_personal": as_array(state.offsets)[: without_garment(body)], "betas": poses["betas"]}
+    shape = {"v_personal": as_array(state.offsets)[: own_vertices(body)], "betas": poses["betas"]}
     coco = capture.keypoints[:, list(COCO_18_IN_BODY_25)].reshape(-1, 54)
     masks, camera = capture.masks, capture.camera
     if pictures is not None:

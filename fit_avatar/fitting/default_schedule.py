@@ -41,6 +41,7 @@ from fit_avatar.fitting.actions import (
     FitFace,
     Initialise,
     LayGarment,
+    LayHair,
     MatchSurface,
     MeasureKeypointNoise,
     Solve,
@@ -219,8 +220,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
             face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR, may_hang_behind=True
         )
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
-        actions += [FitFace(), _head_from_its_face()]
-    actions.append(_fingers())
+        actions += [FitFace(), _head_from_its_face(), _fingers(), LayHair()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 

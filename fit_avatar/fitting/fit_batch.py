@@ -34,9 +34,9 @@ def fit_batch(
     """Fit poses and shape to several captures, each as :func:`fit_avatar.fitting.fit` does.
 
     Solves for poses and shape take all clips together that have one length, frame rate and camera, the same kinds of
-    observations, and no garment; any other clip, and what is not such a solve (a consensus shape), goes alone. Every
-    clip has a shape, steps and damping of its own, so that results differ from those of ``fit`` by rounding, and by
-    the steps that a clip goes on to make while others have not yet come to an end.
+    observations, and neither garment nor hair that hangs; any other clip, and what is not such a solve (a consensus
+    shape), goes alone. Every clip has a shape, steps and damping of its own, so that results differ from those of
+    ``fit`` by rounding, and by the steps that a clip goes on to make while others have not yet come to an end.
 
     Args:
         body: the body to fit, the same for all.
@@ -69,7 +69,7 @@ def fit_batch(
 
 
 def _context(body: Body, seen: Observations, state: FitState) -> Context:
-    return Context(body, lambda: seen).wearing(state.garment)
+    return Context(body, lambda: seen).wearing(state.garment, state.hair)
 
 
 def _run(
@@ -113,9 +113,8 @@ def _kind(clip: int, action: Action, state: FitState, context: Context) -> Hasha
     seen = state.observations(context.observations)
     there = frozenset(seen)
     searches = isinstance(action, ResolveLimbs) and action.searches(state, context)
-    alone = (
-        searches or seen.surface_matches is not None or seen.world_from_camera is not None or state.garment is not None
-    )
+    worn = state.garment is not None or state.hair is not None
+    alone = searches or worn or seen.surface_matches is not None or seen.world_from_camera is not None
     if alone or not there.issuperset(action.needs):
         return clip
     intervals = tuple(seen.frame_intervals_s.tolist())

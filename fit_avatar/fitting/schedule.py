@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fit_avatar.energies import Term
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting.actions import Action, ConsensusShape, Context, Initialise, LayGarment, Solve
+from fit_avatar.fitting.actions import Action, ConsensusShape, Context, Initialise, LayGarment, LayHair, Solve
 from fit_avatar.fitting.state import FitState
 
 
@@ -44,7 +44,7 @@ class Schedule:
             run_action: runs one action, such as through a cache; by default its own ``run``.
         """
         for action in self.actions:
-            context = context.wearing(state.garment)
+            context = context.wearing(state.garment, state.hair)
             state = action.run(state, context) if run_action is None else run_action(action, state, context)
         return state if state.key_frames is None else state.on_all_frames(context.observations.times_s)
 
@@ -113,6 +113,21 @@ class Schedule:
                 "the preset video-avatar or motion"
             )
         return replace(self, actions=(*self.actions[:place], LayGarment(garment=kind), *self.actions[place:]))
+
+    def with_hair(self, kind: str) -> Schedule:
+        """Return the schedule with or without the search for hair that hangs.
+
+        Args:
+            kind: ``auto`` leaves it as it is, ``none`` takes :class:`LayHair` out.
+
+        Raises:
+            BadInputError: there is no such kind.
+        """
+        if kind not in ("auto", "none"):
+            raise BadInputError(f"there is no kind of hair {kind!r}: choose one of auto, none")
+        if kind == "auto":
+            return self
+        return replace(self, actions=tuple(action for action in self.actions if not isinstance(action, LayHair)))
 
     def with_weights(self, **weights: Value) -> Schedule:
         """Return the schedule with other weights for some terms, in every solve that has them.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.garment import Garment
+from fit_avatar.body.hanging_hair import HangingHair
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.state import BodyState
@@ -53,6 +54,8 @@ class FitState:
     """Points of the surface in the pictures, of all frames."""
     garment: Garment | None = None
     """What the person wears around both legs; None: nothing, or it is part of the body that is fitted."""
+    hair: HangingHair | None = None
+    """Hair that hangs behind the head; None: there is none, or it is part of the body that is fitted."""
     solves: tuple[tuple[str, SolveSummary], ...] = ()
     """The name of every solve so far, and what it did."""
     warnings: tuple[str, ...] = ()
@@ -128,6 +131,7 @@ class FitState:
             limb_directions=None if self.limb_directions is None else self.limb_directions.to(device),
             limb_precision=None if self.limb_precision is None else self.limb_precision.to(device),
             surface_matches=None if self.surface_matches is None else self.surface_matches.to(device),
+            hair=None if self.hair is None else self.hair.to(device),
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-from fit_avatar.body.garment import is_garment
+from fit_avatar.body.garment import own_vertices
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
@@ -49,12 +49,13 @@ def measure_body(body: Body, state: BodyState) -> tuple[Measurement, ...]:
         posed = pose_body(body, _t_pose(body, state))
     faces = body.faces.cpu().numpy()
     mirror = body.mirror.cpu().numpy()
+    own = np.arange(len(mirror)) < own_vertices(body)  # neither a garment nor hair
     return measure_mesh(
         posed.vertices[0].cpu().double().numpy(),
-        faces[(body.skin.cpu().numpy() & ~is_garment(body))[faces].all(1)],
+        faces[(body.skin.cpu().numpy() & own)[faces].all(1)],
         joints=dict(zip(body.joint_names, posed.joints[0].cpu().double().numpy(), strict=True)),
         not_trunk=on_arm_or_head(body),
-        middle=(mirror == np.arange(len(mirror))) & ~is_garment(body),
+        middle=(mirror == np.arange(len(mirror))) & own,
     )
 
 

@@ -13,9 +13,9 @@ from fit_avatar.body.garment import (
     cloth,
     dressed,
     is_garment,
+    own_vertices,
     sealed,
     tucked,
-    without_garment,
 )
 from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
@@ -61,7 +61,7 @@ def test_the_body_itself_does_not_change(body, skirted):
     assert torch.equal(worn.joints, naked.joints)
     points = [pose_points(b, walking(b), b.keypoint_points) for b in (body, skirted)]
     torch.testing.assert_close(points[0], points[1])
-    assert without_garment(skirted) == len(body.template)
+    assert own_vertices(skirted) == len(body.template)
 
 
 def test_it_is_closed_and_faces_outwards(body, skirted):

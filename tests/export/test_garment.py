@@ -9,7 +9,7 @@ import torch
 import trimesh
 
 from fit_avatar.body.default_body import face_shapes
-from fit_avatar.body.garment import Garment, dressed, is_garment, without_garment
+from fit_avatar.body.garment import Garment, dressed, is_garment, own_vertices
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import pose_body
 from fit_avatar.body.state import BodyState
@@ -98,4 +98,4 @@ def test_what_is_covered_belongs_to_no_region(skirted: Person) -> None:
     assert body.covered is not None
     assert (region[body.covered.numpy()] == -1).all()
     assert (region[is_garment(body) & ~body.covered.numpy()] >= 0).all()
-    assert without_garment(body) < len(region)
+    assert own_vertices(body) < len(region)

@@ -8,6 +8,7 @@ from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
 from fit_avatar.fitting.actions.initialise import Initialise
 from fit_avatar.fitting.actions.keypoint_noise import MeasureKeypointNoise
 from fit_avatar.fitting.actions.lay_garment import LayGarment
+from fit_avatar.fitting.actions.lay_hair import LayHair
 from fit_avatar.fitting.actions.match_surface import MatchSurface
 from fit_avatar.fitting.actions.resolve_limbs import ResolveLimbs
 from fit_avatar.fitting.actions.solve import Solve
@@ -23,6 +24,7 @@ __all__ = [
     "FitFace",
     "Initialise",
     "LayGarment",
+    "LayHair",
     "MatchSurface",
     "MeasureKeypointNoise",
     "ResolveLimbs",
