@@ -67,6 +67,8 @@ DEVIATION_SCALE_RAD = 0.06
 """Beyond this a joint is pulled to the clip's mean pose with constant force: legs step. Chosen on the same."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
+LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
+"""Kernel and gate of the outlines in the last solves."""
 BIAS_IN_NOISE = 1.2
 """How far a detector's idea of a keypoint is from the body's, in its noise: a precise one also means the same place."""
 FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0
@@ -79,6 +81,12 @@ HEAD_SCALE_RAD = 0.15
 FACE_SIGMA_M, FACE_SCALE_M, FACE_STRIDE = 0.003, 0.006, 4
 """Noise of a feature of the face in a frame, its Geman–McClure scale, and of the points every so many-th, which then
 count as independent. Chosen on three rendered clips."""
+FACE_REACH_DEG = 45.0
+"""Up to which turn away from the camera features of a face say how the head is turned. Chosen on the same: with 65° the
+head is .1 to .3° more wrong."""
+HEAD_DEVIATION_RAD, HEAD_TURN_RAD = 0.2, 0.003
+"""How far neck and head stray from the mean pose where they alone are free, and how their angular velocities change in
+a thirtieth of a second: people look around, but smoothly. Chosen on three rendered clips, confirmed on XX."""
 KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
 ROUNDS = {"fast": 1, "balanced": 3, "best": 5}
 
@@ -213,7 +221,13 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 
-def _pose_terms(outline_kernel_m: Annealed, gate_m: float | Annealed, steps: bool = False) -> tuple[Term, ...]:
+def _pose_terms(
+    outline_kernel_m: Annealed,
+    gate_m: float | Annealed,
+    steps: bool = False,
+    deviation_sigma: float = 0.06,
+    turn_sigma: float = 0.02,
+) -> tuple[Term, ...]:
     """Return the terms of poses on the consensus shape; ``steps``: frames are near enough to tell what a foot does."""
     return tracking_terms(
         keypoint_sigma_m=None,
@@ -221,16 +235,16 @@ def _pose_terms(outline_kernel_m: Annealed, gate_m: float | Annealed, steps: boo
         outline_sigma_m=0.004,
         outline_kernel_m=outline_kernel_m,
         outline_options={"gate_m": gate_m},
-        deviation_sigma=0.06,
+        deviation_sigma=deviation_sigma,
         deviation_kernel=DEVIATION_SCALE_RAD if steps else None,
+        turn_sigma=turn_sigma,
         slide_sigma_m=SLIDE_SIGMA_M if steps else None,
         hands=True,
     )
 
 
-def _picture_terms() -> tuple[Term, ...]:
-    """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
-    terms = _pose_terms(Annealed(0.012, 0.012), 0.03, steps=True)
+def _pose_from_pictures() -> Solve:
+    """Return the solve that takes what outlines do not show, as turns about a limb's own axis, from the pattern."""
     surface = Term(
         surface_reprojection,
         INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,
@@ -238,27 +252,29 @@ def _picture_terms() -> tuple[Term, ...]:
         data={"in_metres": True},
         optional=True,
     )
-    return (*terms, surface)
-
-
-def _pose_from_pictures() -> Solve:
-    """Return the solve for what the pictures' pattern shows."""
-    return Solve(
-        "pose from the pictures", _picture_terms(), free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",)
-    )
+    terms = (*_pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True), surface)
+    return Solve("pose from the pictures", terms, free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",))
 
 
 def _head_from_its_face() -> Solve:
-    """Return the solve that turns neck and head so that features lie where each frame shows them."""
+    """Return the solve that turns neck and head so that features lie where each frame shows them.
+
+    Where the face is not seen, outlines and smoothness say how the head is turned. Points of the surface would rather
+    leave it as it was, and so would the mean pose: those of hair look alike, and the texture in which they are found was
+    made with the head as it was.
+    """
+    poses = _pose_terms(
+        LAST_OUTLINE_M, LAST_GATE_M, steps=True, deviation_sigma=HEAD_DEVIATION_RAD, turn_sigma=HEAD_TURN_RAD
+    )
     face = Term(
         face_reprojection,
         FACE_SIGMA_M**-2,
         GemanMcClure(FACE_SCALE_M),
-        data={"in_metres": True, "stride": FACE_STRIDE, "features": True},
+        data={"in_metres": True, "stride": FACE_STRIDE, "features": True, "reach_deg": FACE_REACH_DEG},
     )
     return Solve(
         "head from its face",
-        (*_picture_terms(), face),
+        (*poses, face),
         free=("body_pose",),
         optimiser=GaussNewton(4),
         moving_joints=("neck", "head"),
