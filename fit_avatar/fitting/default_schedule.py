@@ -84,9 +84,10 @@ count as independent. Chosen on three rendered clips."""
 FACE_REACH_DEG = 45.0
 """Up to which turn away from the camera features of a face say how the head is turned. Chosen on the same: with 65° the
 head is .1 to .3° more wrong."""
-HEAD_DEVIATION_RAD, HEAD_TURN_RAD = 0.2, 0.003
-"""How far neck and head stray from the mean pose where they alone are free, and how their angular velocities change in
-a thirtieth of a second: people look around, but smoothly. Chosen on three rendered clips, confirmed on XX."""
+HEAD_LOOSER, HEAD_TURN_RAD = 3.3, 0.003
+"""So many times more freely than elsewhere a head strays from its mean pose where it and the neck alone are free, and
+how their angular velocities change in a thirtieth of a second: people look around, but smoothly. Chosen on three
+rendered clips. A neck that is as free puts the head up to a millimetre farther from its place."""
 KEY_FRAMES = {"fast": 20, "balanced": 30, "best": 45}
 ROUNDS = {"fast": 1, "balanced": 3, "best": 5}
 
@@ -101,6 +102,7 @@ def tracking_terms(
     outline_options: Mapping[str, Any] | None = None,
     deviation_sigma: float = 0.1,
     deviation_kernel: float | None = None,
+    deviation_options: Mapping[str, Any] | None = None,
     mean_sigma: float = 0.3,
     turn_sigma: float = 0.02,
     move_sigma_m: float = 0.01,
@@ -125,6 +127,7 @@ def tracking_terms(
         deviation_sigma: how far a joint strays from the shared mean pose.
         deviation_kernel: beyond this it is pulled back with constant force, for legs that step and arms that move; None
             lets the force grow.
+        deviation_options: further fields of :func:`pose_deviation`.
         mean_sigma: how far the shared mean pose is from an A-pose.
         turn_sigma: usual change of a joint's angular velocity between frames a thirtieth of a second apart.
         move_sigma_m: usual change of velocity between such frames.
@@ -141,7 +144,12 @@ def tracking_terms(
     unit = {"in_noise": True} if sigma is None else {"in_metres": True}
     terms = [
         Term(keypoint_reprojection, (sigma or 1.0) ** -2, GemanMcClure(keypoint_kernel * (sigma or 1.0)), data=unit),
-        Term(pose_deviation, deviation_sigma**-2, None if deviation_kernel is None else Huber(deviation_kernel)),
+        Term(
+            pose_deviation,
+            deviation_sigma**-2,
+            None if deviation_kernel is None else Huber(deviation_kernel),
+            data=dict(deviation_options or {}),
+        ),
         Term(mean_pose_prior, mean_sigma**-2),
         Term(rotation_acceleration, turn_sigma**-2),
         Term(translation_acceleration, move_sigma_m**-2),
@@ -225,7 +233,7 @@ def _pose_terms(
     outline_kernel_m: Annealed,
     gate_m: float | Annealed,
     steps: bool = False,
-    deviation_sigma: float = 0.06,
+    looser: Mapping[str, float] | None = None,
     turn_sigma: float = 0.02,
 ) -> tuple[Term, ...]:
     """Return the terms of poses on the consensus shape; ``steps``: frames are near enough to tell what a foot does."""
@@ -235,8 +243,9 @@ def _pose_terms(
         outline_sigma_m=0.004,
         outline_kernel_m=outline_kernel_m,
         outline_options={"gate_m": gate_m},
-        deviation_sigma=deviation_sigma,
+        deviation_sigma=0.06,
         deviation_kernel=DEVIATION_SCALE_RAD if steps else None,
+        deviation_options={} if looser is None else {"looser": looser},
         turn_sigma=turn_sigma,
         slide_sigma_m=SLIDE_SIGMA_M if steps else None,
         hands=True,
@@ -260,12 +269,9 @@ def _head_from_its_face() -> Solve:
     """Return the solve that turns neck and head so that features lie where each frame shows them.
 
     Where the face is not seen, outlines and smoothness say how the head is turned. Points of the surface would rather
-    leave it as it was, and so would the mean pose: those of hair look alike, and the texture in which they are found was
-    made with the head as it was.
+    leave it as it was, since the texture in which they are found was made so, and so would the mean pose.
     """
-    poses = _pose_terms(
-        LAST_OUTLINE_M, LAST_GATE_M, steps=True, deviation_sigma=HEAD_DEVIATION_RAD, turn_sigma=HEAD_TURN_RAD
-    )
+    poses = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, looser={"head": HEAD_LOOSER}, turn_sigma=HEAD_TURN_RAD)
     face = Term(
         face_reprojection,
         FACE_SIGMA_M**-2,
