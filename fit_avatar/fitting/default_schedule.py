@@ -225,7 +225,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
             face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR, may_hang_behind=True
         )
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
-        actions += [FitFace(), _head_from_its_face()]
+        actions += [FitFace(), _head_from_its_face(), _head_that_looks_around()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 
@@ -252,8 +252,9 @@ def _pose_terms(
     )
 
 
-def _pose_from_pictures() -> Solve:
-    """Return the solve that takes what outlines do not show, as turns about a limb's own axis, from the pattern."""
+def _picture_terms() -> tuple[Term, ...]:
+    """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
+    terms = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True)
     surface = Term(
         surface_reprojection,
         INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,
@@ -261,28 +262,50 @@ def _pose_from_pictures() -> Solve:
         data={"in_metres": True},
         optional=True,
     )
-    terms = (*_pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True), surface)
-    return Solve("pose from the pictures", terms, free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",))
+    return (*terms, surface)
+
+
+def _pose_from_pictures() -> Solve:
+    """Return the solve for what the pictures' pattern shows."""
+    return Solve(
+        "pose from the pictures", _picture_terms(), free=POSE, optimiser=GaussNewton(4), needs=("surface_matches",)
+    )
+
+
+def _face_term(**options: float) -> Term:
+    """Return the term that holds features of the face where each frame shows them."""
+    return Term(
+        face_reprojection,
+        FACE_SIGMA_M**-2,
+        GemanMcClure(FACE_SCALE_M),
+        data={"in_metres": True, "stride": FACE_STRIDE, "features": True, **options},
+    )
 
 
 def _head_from_its_face() -> Solve:
-    """Return the solve that turns neck and head so that features lie where each frame shows them.
+    """Return the solve that turns neck and head so that features lie where each frame shows them."""
+    return Solve(
+        "head from its face",
+        (*_picture_terms(), _face_term()),
+        free=("body_pose",),
+        optimiser=GaussNewton(4),
+        moving_joints=("neck", "head"),
+        needs=("face_468", "face_points"),
+    )
+
+
+def _head_that_looks_around() -> Solve:
+    """Return the solve that lets a head look around, where no hair that hangs hides how it is turned.
 
     Where the face is not seen, outlines and smoothness say how the head is turned. Points of the surface would rather
     leave it as it was, since the texture in which they are found was made so, and so would the mean pose.
     """
     poses = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, looser={"head": HEAD_LOOSER}, turn_sigma=HEAD_TURN_RAD)
-    face = Term(
-        face_reprojection,
-        FACE_SIGMA_M**-2,
-        GemanMcClure(FACE_SCALE_M),
-        data={"in_metres": True, "stride": FACE_STRIDE, "features": True, "reach_deg": FACE_REACH_DEG},
-    )
     return Solve(
-        "head from its face",
-        (*poses, face),
+        "head that looks around",
+        (*poses, _face_term(reach_deg=FACE_REACH_DEG)),
         free=("body_pose",),
         optimiser=GaussNewton(4),
         moving_joints=("neck", "head"),
-        needs=("face_468", "face_points"),
+        needs=("face_468", "face_points", "bare_neck"),
     )
