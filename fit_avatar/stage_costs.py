@@ -76,6 +76,8 @@ COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
         "shape from every frame": Cost(fixed=0.3, frame=0.0033),
         "features of the face": Cost(fixed=0.15),
         "head from its face": Cost(frame=0.0065),
+        "head that looks around": Cost(frame=0.005),
+        "fingers": Cost(),
         "look for hair that hangs": Cost(fixed=0.5),
         "pose from keypoints and directions": Cost(frame=0.018),
         "pose and shape from keypoints": Cost(frame=0.027),

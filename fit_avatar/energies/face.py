@@ -27,6 +27,8 @@ from fit_avatar.errors import BadInputError
 
 UNSEEN, SEEN = 0.2, 0.6
 """Cosine between the skin's normal and the view at which a point has no confidence and all of it. Chosen by hand."""
+FADES_DEG = 10.0
+"""Over so many degrees beyond its reach a face that turns away loses its confidence. Chosen by hand."""
 
 
 def _corners(x: PosedBody, found: FacePoints) -> Tensor:
@@ -54,13 +56,24 @@ def _precision(x: PosedBody, found: FacePoints) -> Tensor:
     return _like(x, relative**-2.0)
 
 
-def _facing(posed: Tensor) -> Tensor:
-    """Return how surely triangles are seen from the camera's centre. [..., 3 N, 3] → [..., N]"""
+def _normals_and_views(posed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the unit normals of triangles, and the directions to the camera's centre. [..., 3 N, 3] → [..., N, 3]"""
     first, second, third = posed.unflatten(-2, (-1, 3)).unbind(-2)
     normals = torch.nn.functional.normalize(torch.linalg.cross(second - first, third - first), dim=-1)
-    views = torch.nn.functional.normalize((first + second + third) / -3, dim=-1)
-    cosine: Tensor = (normals * views).sum(-1)
-    return ((cosine - UNSEEN) / (SEEN - UNSEEN)).clamp(0, 1)
+    return normals, torch.nn.functional.normalize((first + second + third) / -3, dim=-1)
+
+
+def _facing(posed: Tensor) -> Tensor:
+    """Return how surely triangles are seen from the camera's centre. [..., 3 N, 3] → [..., N]"""
+    normals, views = _normals_and_views(posed)
+    return (((normals * views).sum(-1) - UNSEEN) / (SEEN - UNSEEN)).clamp(0, 1)
+
+
+def _within_reach(posed: Tensor, reach_deg: float) -> Tensor:
+    """Return how surely a face looks no farther away from the camera. [..., 3 N, 3] → [..., 1]"""
+    ahead, view = (torch.nn.functional.normalize(v.mean(-2), dim=-1) for v in _normals_and_views(posed))
+    away_deg = (ahead * view).sum(-1, keepdim=True).clamp(-1, 1).acos().rad2deg()
+    return (1 - (away_deg - reach_deg) / FADES_DEG).clamp(0, 1)
 
 
 def _prepare_face(
@@ -70,10 +83,12 @@ def _prepare_face(
     in_metres: bool = False,
     stride: int = 1,
     features: bool = False,
+    reach_deg: float | None = None,
 ) -> Mapping[str, Any]:
     found = (face_points.features() if features else face_points).every(stride)
     corners = _corners(x, found)
-    facing = _facing(x.read_vertices(corners).posed)
+    posed = x.read_vertices(corners).posed
+    facing = _facing(posed) if reach_deg is None else _facing(posed) * _within_reach(posed, reach_deg)
     return {
         "corners": corners,
         "which": torch.from_numpy(found.index).to(facing.device),
@@ -103,7 +118,9 @@ def face_reprojection(
     """Projected points of the skin minus where the detector finds them in the face.
 
     With ``stride`` every so many-th point counts: neighbours err together, so that some 100 tell nearly as much. With
-    ``features`` those of forehead and rim do not count, which the detector guesses.
+    ``features`` those of forehead and rim do not count, which the detector guesses. With ``reach_deg`` a face that is
+    turned farther away from the camera does not count: nearly in profile the detector makes up one that looks more
+    towards it.
 
     Args:
         points: corners of the triangles in which the points lie. [..., T, 3 N, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from fit_avatar.body.poses import a_pose
 from fit_avatar.energies.blocks import Blocks, block_diagonal
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
+from fit_avatar.errors import BadInputError
 
 LOOSE = {
     "shoulder": 1.5, "elbow": 1.5, "collar": 0.7, "head": 1.5, "neck": 1.0, "hip": 1.0, "knee": 1.0,
@@ -45,22 +47,22 @@ def joint_looseness(body: Body) -> Tensor:
 # -- one pose for the clip ------------------------------------------------------------------------------------
 
 
-def _deviation_jacobian(x: PosedBody) -> Blocks:
+def _deviation_jacobian(x: PosedBody, looser: Mapping[str, float] | None = None) -> Blocks:
     residual = between(x.mean_pose, x.rotations[..., 1:, :, :])
-    scale = looseness(x)[..., None]
+    scale = _loosened(x, looser)[..., None]
     own = rotation.right_jacobian_inverse(residual) / scale
     mean = -rotation.right_jacobian_inverse(-residual) / scale
     return Blocks({"body_pose": block_diagonal(own)}, {"mean_pose": block_diagonal(mean)})
 
 
 @energy(jacobian=_deviation_jacobian)
-def pose_deviation(x: PosedBody) -> Tensor:
+def pose_deviation(x: PosedBody, looser: Mapping[str, float] | None = None) -> Tensor:
     """How far each frame's joints are from the clip's mean pose, against their looseness. [..., T, J−1, 3] radians
 
     The mean pose is an unknown that all frames share. Without it limbs are free along the viewing ray, and
-    agreement in 2D says nothing about 3D.
+    agreement in 2D says nothing about 3D. ``looser`` names joints that move so many times as freely as usual.
     """
-    return between(x.mean_pose, x.rotations[..., 1:, :, :]) / looseness(x)
+    return between(x.mean_pose, x.rotations[..., 1:, :, :]) / _loosened(x, looser)
 
 
 def _mean_pose_jacobian(x: PosedBody, pose: Tensor | None = None) -> Blocks:
@@ -79,6 +81,23 @@ def mean_pose_prior(x: PosedBody, pose: Tensor | None = None) -> Tensor:
 
 
 # -- helpers --------------------------------------------------------------------------------------------------
+
+
+def _loosened(x: PosedBody, looser: Mapping[str, float] | None) -> Tensor:
+    """Return how freely each joint but the root moves, some of them more freely than usual. [J−1, 1]
+
+    Raises:
+        BadInputError: the body has no such joint.
+    """
+    if not looser:
+        return looseness(x)
+    for name in looser:
+        if name not in x.body.joint_names[1:]:
+            raise BadInputError(
+                f"pose_deviation is to hold {name!r} less, but the body {x.body.name} has no such joint"
+            )
+    factors = tuple(float(looser.get(name, 1.0)) for name in x.body.joint_names[1:])
+    return looseness(x) * numbers(factors, x.rotations)[:, None]
 
 
 def between(first: Tensor, second: Tensor) -> Tensor:

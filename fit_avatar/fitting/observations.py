@@ -89,7 +89,8 @@ class Observations(Mapping[str, Any]):
         "distance_field",
         "soft_mask",
     )
-    """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found."""
+    """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found, and
+    ``bare_neck``, where no hair hangs behind it."""
     HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces", "frame_indices")
     """Fields that terms do not see as they are."""
 
@@ -160,6 +161,11 @@ class Observations(Mapping[str, Any]):
         """Return whether long hair hangs behind ears that are seen, as the outlines beside the neck show. bool [...]"""
         return has_hair_beside_neck(self.keypoints, self.contours) & (self.ears_hidden is False)
 
+    @property
+    def bare_neck(self) -> Tensor:
+        """Return where no long hair hangs behind ears that are seen, so that outlines show how a head is turned."""
+        return ~self.hair_behind
+
     @cached_property
     def head_pose(self) -> HeadPose:
         """Return how the head is turned, as the points of its face tell it."""
@@ -214,11 +220,13 @@ class Observations(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         if name == "head_pose":
             return self.face_points is not None and "face_468" in self.point_sets
+        if name == "bare_neck":
+            return bool(self.bare_neck.all())
         own = name in _NAMES and getattr(self, str(name)) is not None
         return own or name in self.DERIVED or name in self.point_sets
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in (*_NAMES, *self.DERIVED, "head_pose", *self.point_sets) if name in self)
+        return (name for name in (*_NAMES, *self.DERIVED, "head_pose", "bare_neck", *self.point_sets) if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -12,7 +12,7 @@ from fit_avatar.body import load_body, rotation
 from fit_avatar.body.face_points import NUM_POINTS, default_face_points, face_points
 from fit_avatar.body.skinning import shaped
 from fit_avatar.capture import Camera
-from fit_avatar.energies import PosedBody, find_head_pose, head_turn
+from fit_avatar.energies import PosedBody, face_reprojection, find_head_pose, head_turn, pose_deviation
 from fit_avatar.errors import BadInputError
 
 CAMERA = Camera(1500.0, 1500.0, 540.0, 540.0, 1080, 1080)
@@ -77,17 +77,25 @@ def test_clips_of_a_batch_are_fitted_each_for_itself(body):
     torch.testing.assert_close(pose.rotations[0], pose.rotations[1].flip(0))
 
 
-def _energy(body, pose, pitch: float, yaw: float, **data) -> float:
-    """Return half of the squared residuals where the head strays from the face in all frames alike."""
-    local = torch.eye(3).repeat(len(pose.confidence), len(body.parents), 1, 1)
+def posed(body, pitch: float = 0.0, yaw: float = 0.0, nod: float = 0.0) -> PosedBody:
+    """Return the body turned as the faces are, farther by the same degrees in all frames, with a head that nods."""
+    local = torch.eye(3).repeat(len(TURNS_DEGREES), len(body.parents), 1, 1)
     local[:, 0] = turned(TURNS_DEGREES) @ rotation.exp(torch.deg2rad(torch.tensor([pitch, yaw, 0.0])))
+    if nod:
+        local[:, body.joint_names.index("head")] = rotation.exp(torch.deg2rad(torch.tensor([nod, 0.0, 0.0])))
     values = {
         "global_orient": local[:, :1],
         "body_pose": local[:, 1:],
+        "mean_pose": torch.eye(3).repeat(len(body.parents) - 1, 1, 1),
         "betas": torch.zeros(1, body.num_betas),
         "transl": torch.tensor([0.0, 0.0, 3.0]).expand(len(local), 3),
     }
-    x = PosedBody(body, values)
+    return PosedBody(body, values)
+
+
+def _energy(body, pose, pitch: float, yaw: float, **data) -> float:
+    """Return half of the squared residuals where the head strays from the face in all frames alike."""
+    x = posed(body, pitch, yaw)
     made = head_turn.prepare(x, head_pose=pose, **data)
     residual, confidence = head_turn(x, head_pose=pose, **made)
     return float((confidence * residual.square()).sum())
@@ -115,3 +123,20 @@ def test_a_body_without_a_head_is_refused(body):
     headless = replace(body, joint_names=tuple(name.replace("head", "top") for name in body.joint_names))
     with pytest.raises(BadInputError, match="no joint 'head'"):
         _energy(headless, pose, 0, 0)
+
+
+def test_features_of_a_face_beyond_its_reach_do_not_count(body):
+    x, known = posed(body), {"face_points": face_points(body), "camera": CAMERA, "features": True}
+    every, within = (face_reprojection.prepare(x, **known, **some)["confidence"] for some in ({}, {"reach_deg": 45.0}))
+    assert (every[:6].sum(-1) > 0).all(), "the sixth is seen from the side"
+    torch.testing.assert_close(within[:5], every[:5])
+    assert within[5:].max() == 0
+
+
+def test_a_looser_joint_strays_farther_at_the_same_cost(body):
+    x, place = posed(body, nod=20.0), body.joint_names.index("head") - 1
+    usual, looser = pose_deviation(x), pose_deviation(x, looser={"head": 3.0})
+    torch.testing.assert_close(looser[:, place], usual[:, place] / 3)
+    assert usual[:, place].abs().max() > 0.1
+    with pytest.raises(BadInputError, match="to hold 'tail' less"):
+        pose_deviation(x, looser={"tail": 2.0})

@@ -196,6 +196,9 @@ CASES = [
     Case(e.face_landmark_rays, "T 51 3", face, free=(*POSE_AND_SHAPE, "expression"), kind="expressive"),
     Case(e.face_reprojection, "T 12 2", face_mesh),
     Case(e.face_reprojection, "T 4 2", lambda w: {**face_mesh(w), "stride": 3}, name="face_reprojection of a third"),
+    Case(
+        e.face_reprojection, "T 12 2", lambda w: {**face_mesh(w), "reach_deg": 175.0}, name="face_reprojection in reach"
+    ),
     Case(e.face_reprojection, "T 12 2", face_mesh, free=SHIFTED, name="face_reprojection against the bones"),
     Case(
         e.face_reprojection,
@@ -262,6 +265,14 @@ CASES = [
         name="face_rays by area",
     ),
     Case(e.pose_deviation, "T J-1 3", free=(*POSE, "mean_pose"), zero=None),
+    Case(
+        e.pose_deviation,
+        "T J-1 3",
+        lambda w: {"looser": {w.body.joint_names[2]: 3.0}},
+        free=(*POSE, "mean_pose"),
+        zero=None,
+        name="pose_deviation with a looser joint",
+    ),
     Case(
         e.mean_pose_prior,
         "1 J-1 3",

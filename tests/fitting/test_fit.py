@@ -124,10 +124,20 @@ def test_schedules_are_data():
         whole = [isinstance(action, UseAllFrames) for action in actions].index(True)
         assert type(actions[whole - 1]) is ConsensusShape and type(actions[whole + 1]) is Solve
         last = actions[whole + 2 :]
-        kinds = [] if quality == "fast" else [MatchSurface, Solve, ConsensusShape, FitFace, Solve]
+        kinds = [] if quality == "fast" else [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve]
         assert [type(action) for action in last] == kinds
         assert all(action.needs == ("surface_matches",) for action in last[1:2])
         assert not any(isinstance(action, MatchSurface) for action in actions[:whole])
+
+
+def test_a_head_looks_around_where_no_hair_hangs_behind_the_neck():
+    held, free = video_avatar().solves[-2:]
+    assert (held.name, free.name) == ("head from its face", "head that looks around")
+    assert set(free.needs) - set(held.needs) == {"bare_neck"}
+    assert held.term("surface_reprojection") and "surface_reprojection" not in {term.name for term in free.terms}
+    assert free.term("rotation_acceleration").weight > 10 * held.term("rotation_acceleration").weight
+    assert free.term("pose_deviation").data["looser"]["head"] > 1
+    assert not {"head from its face", free.name} & {solve.name for solve in video_avatar("fast").solves}
 
 
 def test_key_frames_give_a_shape_and_all_frames_a_pose(body):

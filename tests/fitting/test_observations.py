@@ -64,7 +64,7 @@ def test_the_turns_of_a_camera_are_observed_unless_it_went_around():
 def test_a_mapping_of_what_is_there():
     seen = observations()
     names = {"keypoints", "contours", "camera", "frame_intervals_s", "contact", "distance_field", "soft_mask"}
-    names |= {"hat", "hair_behind"}
+    names |= {"hat", "hair_behind", "bare_neck"}
     assert set(seen) == names and len(seen) == len(names)
     assert seen["keypoints"] is seen.keypoints and "height_m" not in seen and "masks" not in seen
     with pytest.raises(KeyError):
@@ -74,7 +74,8 @@ def test_a_mapping_of_what_is_there():
 @pytest.mark.parametrize(("ears_hidden", "behind"), [(False, True), (True, False), (None, False)])
 def test_hair_hangs_behind_ears_that_are_seen(monkeypatch, ears_hidden, behind):
     monkeypatch.setattr("fit_avatar.fitting.observations.has_hair_beside_neck", lambda *_: torch.tensor(True))
-    assert observations(ears_hidden=ears_hidden).hair_behind.item() == behind
+    seen = observations(ears_hidden=ears_hidden)
+    assert seen.hair_behind.item() == behind and ("bare_neck" in seen) != behind
 
 
 def test_terms_may_ask_for_points_by_the_name_of_their_set(body):

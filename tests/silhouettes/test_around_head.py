@@ -22,6 +22,8 @@ def test_a_hat_has_a_brim_and_a_head_has_none(changes, worn):
 
 def test_a_brim_must_be_seen_in_enough_frames():
     keypoints, outlines = person(brim_px=12)
+    keypoints[3:, FACE, 2] = 0.1
+    assert has_brim(keypoints, outlines), "what is not seen says nothing"
     keypoints[1:, FACE, 2] = 0.1
     assert not has_brim(keypoints, outlines)
 
