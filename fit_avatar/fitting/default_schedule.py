@@ -129,7 +129,8 @@ def tracking_terms(
         shape_sigma: spread of the betas.
         height_sigma_m: noise of the given height.
         hands: take the detector's points of hands, where the body has fingers.
-        floor_sigma_m: how far the lowest place of a foot that stands is off the floor, such as 0.002; None leaves it out.
+        floor_sigma_m: how far the lowest place of a foot that stands is off the floor, such as 0.002; None leaves it
+            out.
         slide_sigma_m: how far a foot that stands drifts in a thirtieth of a second, such as 0.0035; None leaves it
             out.
         step_sigma_m: how much a foot's velocity along the floor changes in a thirtieth of a second, such as 0.003;
