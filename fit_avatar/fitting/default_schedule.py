@@ -70,6 +70,8 @@ the camera hardly moves in the picture, and seems to stand. Chosen on three rend
 but the body is pulled along."""
 DEVIATION_SCALE_RAD = 0.06
 """Beyond this a joint is pulled to the clip's mean pose with constant force: legs step. Chosen on the same."""
+OF_LEGS = ("feet_on_floor", "straight_steps")
+"""Terms that say nothing where only the head moves."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve."""
 BIAS_IN_NOISE = 1.2
@@ -271,7 +273,7 @@ def _head_from_its_face() -> Solve:
     )
     return Solve(
         "head from its face",
-        (*_picture_terms(), face),
+        (*(term for term in _picture_terms() if term.name not in OF_LEGS), face),
         free=("body_pose",),
         optimiser=GaussNewton(4),
         moving_joints=("neck", "head"),
