@@ -62,8 +62,8 @@ FLOOR_SIGMA_M, FLOOR_SCALE_M = 0.002, 0.01
 """How far the lowest place of a foot that stands is off the floor, and its Geman–McClure scale. Chosen on a rendered
 clip, in which it halves how far one foot is wrongly before the other where both stand: 15 to 6 mm."""
 STEP_SIGMA_M = 0.003
-"""How much a swinging foot's velocity along the floor changes in a thirtieth of a second. With it, one foot is 12
-instead of 22 mm wrongly before the other. Chosen on a rendered clip; 2 and 5 mm are as good on another."""
+"""How much a swinging foot's velocity along the floor changes in a thirtieth of a second. Chosen on a rendered clip, in
+which one foot is wrongly before the other by 13 instead of 22 mm with it; on another 5 mm does as well."""
 SLIDE_SIGMA_M, SLIDE_SCALE_M = 0.0035, 0.014
 """How far a foot that stands drifts in a thirtieth of a second, and its Geman–McClure scale: a foot that swings towards
 the camera hardly moves in the picture, and seems to stand. Chosen on three rendered people: with 1.4 mm it slides less,
