@@ -15,7 +15,7 @@ from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Capture
 from fit_avatar.capture.masks import GivenMasks
-from fit_avatar.energies.contact import LEAST_STANDING
+from fit_avatar.energies.steps import LEAST_STANDING
 from fit_avatar.evaluate import (
     ClipDistance,
     Mesh,

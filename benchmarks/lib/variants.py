@@ -13,11 +13,9 @@ from fit_avatar.fitting import (
     Schedule,
     Solve,
     preset,
-    tracking_terms,
     video_avatar,
 )
 from fit_avatar.fitting.actions.consensus_shape import OUTLINE_SIGMA_M
-from fit_avatar.fitting.actions.solve import POSE
 
 Change = Callable[[Schedule], Schedule]
 
@@ -28,8 +26,6 @@ HELD_BY = {
     "surface_shift_prior": "surface_shift",
 }
 """Unknowns that nothing else holds: they stay at their start where the term is left out."""
-FLOOR_SIGMA_M = 0.004
-"""How far toes and heels that stand are off the floor, in the variant ``floor``."""
 TRUE_JOINTS = "true-joints"
 """The bound: the schedule with the true joints in 3D added, which takes the truth of a clip."""
 
@@ -78,16 +74,6 @@ def without_late_keypoints(plan: Schedule) -> Schedule:
     return plan.with_each(Solve, less)
 
 
-def on_floor(plan: Schedule) -> Schedule:
-    """Put feet on one floor in the last solves, in which poses alone are free."""
-    term = tracking_terms(floor_sigma_m=FLOOR_SIGMA_M)[-1]
-
-    def standing(solve: Solve) -> Solve:
-        return solve.with_terms(term) if set(solve.free) == set(POSE) else solve
-
-    return plan.with_each(Solve, standing)
-
-
 def without_pictures(plan: Schedule) -> Schedule:
     """Leave out the correspondences of the surface in the pictures: outlines and keypoints remain."""
 
@@ -105,7 +91,6 @@ VARIANTS: dict[str, Change] = {
     "without-smoothness": without("rotation_acceleration", "translation_acceleration"),
     "no-late-keypoints": without_late_keypoints,
     "without-pictures": without_pictures,
-    "floor": on_floor,
     "smoother": smooth_over(0.02),
     "rougher": smooth_over(0.008),
     "every-frame": lambda plan: plan.with_action("initialise", Initialise()),

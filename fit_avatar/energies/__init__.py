@@ -14,7 +14,6 @@ from fit_avatar.energies.collision import Capsules, fit_capsules, self_penetrati
 from fit_avatar.energies.cone import Planes, Rays, cone_planes, cone_rays
 from fit_avatar.energies.contact import (
     estimate_contact,
-    feet_on_floor,
     feet_on_ground,
     fit_ground,
     foot_contact,
@@ -61,6 +60,7 @@ from fit_avatar.energies.silhouette import (
     silhouette_overlap,
     soft_masks,
 )
+from fit_avatar.energies.steps import feet_on_floor, straight_steps
 from fit_avatar.energies.surface import (
     edge_length,
     laplacian,
@@ -150,6 +150,7 @@ __all__ = [
     "silhouette_overlap",
     "sliding_prior",
     "soft_masks",
+    "straight_steps",
     "surface_reprojection",
     "surface_shift_prior",
     "symmetry",

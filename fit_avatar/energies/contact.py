@@ -11,7 +11,6 @@ from torch import Tensor
 from fit_avatar.body.constants import numbers, places
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
-from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
@@ -27,15 +26,6 @@ STANDING_M = 0.02
 """How far a standing point is off the ground that is fitted."""
 LEAST_CONTACT = 2.0
 """Below as many standing points in all, nothing is known about the ground."""
-LIFTED_M = (0.1, 0.05, 0.025, 0.012, 0.012, 0.012)
-"""A point that is higher above the floor than this counts little as one that stands: in each of the rounds in which the
-floor is fitted anew, to the points near it. Chosen by hand."""
-
-STANDS_M = 0.1 / REFERENCE_RATE_HZ
-"""A foot that moves less than this in a thirtieth of a second stands. Chosen by hand."""
-LEAST_STANDING = 0.08
-"""Feet that stand in a smaller part of the time are on no floor that is still before the camera, as on a turntable. Of
-people who step around they stood in 0.14 to 0.33, of people who slide around in 0 to 0.03. Chosen on rendered clips."""
 
 
 @energy(vector=True, observes=("contact", "frame_intervals_s"), contact="T-1 6", frame_intervals_s="T-1")
@@ -73,7 +63,7 @@ def ground_plane(x: PosedBody, plane: Tensor | None = None, contact: Tensor | No
         ground = ground[None]
     length = ground[..., :3].norm(dim=-1, keepdim=True)
     height = ((feet * ground[..., None, :3]).sum(-1) + ground[..., 3:]) / length
-    stands = height.new_zeros(()) if contact is None else _at_frames(contact)
+    stands = height.new_zeros(()) if contact is None else at_frames(contact)
     return height, torch.where(height.detach() < 0, torch.ones_like(height), stands.expand_as(height))
 
 
@@ -84,22 +74,23 @@ def fit_ground(feet: Tensor, stands: Tensor) -> Tensor:
     own above it, for a keypoint is not on the sole. Linear least squares; all zeros if too few points stand.
 
     Args:
-        feet: positions in :data:`FEET`'s order. [..., T, 6, 3]
-        stands: how surely each stands. [..., T, 6]
+        feet: positions of some kinds of points, those of the left foot first, as in :data:`FEET`. [..., T, 2 kinds, 3]
+        stands: how surely each stands. [..., T, 2 kinds]
 
     Returns:
-        (n, d) for each point, with n · p + d its height above where it would stand. [..., 1, 6, 4]
+        (n, d) for each point, with n · p + d its height above where it would stand. [..., 1, 2 kinds, 4]
     """
     weight = stands.flatten(-2)
     total = weight.sum(-1, keepdim=True)
     middle = (weight[..., None] * feet.flatten(-3, -2)).sum(-2) / total.clamp_min(LEAST_CONTACT)
     away = feet - middle[..., None, None, :]
-    kinds = torch.eye(3, dtype=feet.dtype, device=feet.device).repeat(2, 1)
-    design = torch.cat([away[..., ::2], kinds.expand(*feet.shape[:-1], 3)], -1).flatten(-3, -2)  # [..., 6 T, 5]
+    count = feet.shape[-2] // 2
+    kinds = torch.eye(count, dtype=feet.dtype, device=feet.device).repeat(2, 1)
+    design = torch.cat([away[..., ::2], kinds.expand(*feet.shape[:-1], count)], -1).flatten(-3, -2)
     normal = torch.einsum("...nk,...n,...nl->...kl", design, weight, design)
-    expected = numbers((STANDING_M / STEEP, STANDING_M / STEEP, STANDING_M, STANDING_M, STANDING_M), feet).square()
+    expected = numbers((STANDING_M / STEEP,) * 2 + (STANDING_M,) * count, feet).square()
     up = torch.einsum("...nk,...n,...n->...k", design, weight, -away[..., 1].flatten(-2))
-    slope, height = torch.linalg.solve(normal + expected.diag(), up).split([2, 3], -1)
+    slope, height = torch.linalg.solve(normal + expected.diag(), up).split([2, count], -1)
     n = torch.stack([-slope[..., 0], torch.full_like(slope[..., 0], -1.0), -slope[..., 1]], -1)
     d = -(n * middle).sum(-1, keepdim=True) - torch.cat([height, height], -1)
     planes = torch.cat([n[..., None, :].expand(*d.shape, 3), d[..., None]], -1)
@@ -107,7 +98,7 @@ def fit_ground(feet: Tensor, stands: Tensor) -> Tensor:
 
 
 def _ground(x: PosedBody, contact: Tensor) -> Mapping[str, Any]:
-    return {"ground": fit_ground(x.keypoints[..., places(FEET, x.keypoints), :].detach(), _at_frames(contact))}
+    return {"ground": fit_ground(x.keypoints[..., places(FEET, x.keypoints), :].detach(), at_frames(contact))}
 
 
 @energy(prepare=_ground, makes=("ground",), observes=("contact",), contact="T-1 6")
@@ -124,53 +115,7 @@ def feet_on_ground(x: PosedBody, contact: Tensor, ground: Tensor) -> tuple[Tenso
     """
     height = (x.keypoints[..., places(FEET, x.keypoints), :] * ground[..., :3]).sum(-1) + ground[..., 3]
     below = (height.detach() < 0).to(height)
-    return height, torch.maximum(below, _at_frames(contact).expand_as(height))
-
-
-def _soles(x: PosedBody) -> PosedPoints:
-    """Return toes and heels of the body itself, wherever a detector sees them."""
-    return x.read_points(x.body.keypoint_points.take(places(FEET, x.body.template)))
-
-
-def _floor(x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None) -> Mapping[str, Any]:
-    feet = _soles(x).posed.detach()
-    if world_from_camera is not None:
-        return {"floor": feet.new_zeros(*feet.shape[:-3], 1, 6, 4), "stands": feet.new_zeros(feet.shape[:-1])}
-    stands = feet.new_ones(feet.shape[:-1])
-    for lifted in LIFTED_M:
-        floor = fit_ground(feet, stands)
-        height = (feet * floor[..., :3]).sum(-1) + floor[..., 3]
-        stands = (1 + (height.clamp_min(0) / lifted) ** 2).pow(-2)
-    stands = torch.where(height < 0, 1.0, stands)
-    step = standing_part(feet, frame_intervals_s)[..., None, None] >= LEAST_STANDING
-    return {"floor": floor, "stands": stands * step}
-
-
-def standing_part(feet: Tensor, frame_intervals_s: Tensor) -> Tensor:
-    """Return in which part of the time feet stand, 0 for a single frame. [..., T, 6, 3], [T−1] → [...]"""
-    if feet.shape[-3] < 2:
-        return feet.new_zeros(feet.shape[:-3])
-    middles = feet.unflatten(-2, (2, 3)).mean(-2)
-    moved = (middles[..., 1:, :, :] - middles[..., :-1, :, :]).norm(dim=-1)
-    stands = moved < STANDS_M * REFERENCE_RATE_HZ * frame_intervals_s[..., None]
-    part: Tensor = stands.to(feet).mean((-2, -1))
-    return part
-
-
-@energy(reads=_soles, prepare=_floor, makes=("floor", "stands"), observes=("frame_intervals_s", "world_from_camera"))
-def feet_on_floor(points: Tensor, floor: Tensor, stands: Tensor) -> tuple[Tensor, Tensor]:
-    """Height of toes and heels above the floor on which most of them stand. [..., T, 6] metres
-
-    A camera that looks down by 20° sees 3 mm of height as 8 mm of depth, which outlines of feet hardly show. Unlike
-    :func:`feet_on_ground` it asks no detector what stands: in a turn most points do. The floor is fitted anew before
-    every step. Nothing is known before a camera that turns, and of feet that never stand (:data:`LEAST_STANDING`).
-
-    Args:
-        points: big toe, small toe and heel of the left foot, then of the right one. [..., T, 6, 3]
-        floor: made by the preparation; see :func:`fit_ground`. [..., 1, 6, 4]
-        stands: how surely each point stands, made by the preparation: 1 below the floor. [..., T, 6]
-    """
-    return (points * floor[..., :3]).sum(-1) + floor[..., 3], stands
+    return height, torch.maximum(below, at_frames(contact).expand_as(height))
 
 
 def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None, still: float = STILL) -> Tensor:
@@ -203,7 +148,7 @@ def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None,
     return sure
 
 
-def _at_frames(contact: Tensor) -> Tensor:
+def at_frames(contact: Tensor) -> Tensor:
     """Return the contact of every frame, the larger one of before and after. [..., T−1, n] → [..., T, n]"""
     none = contact.new_zeros(*contact.shape[:-2], 1, contact.shape[-1])
     return torch.maximum(torch.cat([none, contact], -2), torch.cat([contact, none], -2))

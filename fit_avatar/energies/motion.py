@@ -134,11 +134,14 @@ def joint_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
 
     Source: after Rempe et al. 2021 (HuMoR), the joints' smoothness of their test-time optimisation.
     """
-    difference = x.joints[..., 1:, :, :] - x.joints[..., :-1, :, :]
-    velocity = difference / _reference_frames(frame_intervals_s)[..., None, None]
-    return (velocity[..., 1:, :, :] - velocity[..., :-1, :, :]) / _acceleration_interval(frame_intervals_s)[
-        ..., None, None
-    ]
+    return acceleration(x.joints, frame_intervals_s)
+
+
+def acceleration(points: Tensor, frame_intervals_s: Tensor) -> Tensor:
+    """Return how points' velocities change in a thirtieth of a second. [..., T, N, 3], [..., T−1] → [..., T−2, N, 3]"""
+    velocity = (points[..., 1:, :, :] - points[..., :-1, :, :]) / _reference_frames(frame_intervals_s)[..., None, None]
+    change = velocity[..., 1:, :, :] - velocity[..., :-1, :, :]
+    return change / _acceleration_interval(frame_intervals_s)[..., None, None]
 
 
 # -- helpers --------------------------------------------------------------------------------------------------

@@ -372,19 +372,53 @@ def test_the_ground_is_where_feet_stand_also_where_it_slopes(body):
     torch.testing.assert_close(confidence[:, 0], torch.tensor([0.0, 0.7, 0.7]))
 
 
-def test_the_floor_is_found_where_most_feet_stand_without_a_detector(sticks):
+def test_one_floor_is_below_the_lowest_places_of_feet_that_stand(sticks):
+    """It slopes; a jump and a frame that is too low have no contact."""
     places = torch.rand(12, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.6, 0.0, 0.6])
-    places[5, 1], places[9, 1] = -0.2, 0.02  # a jump by 20 cm, and a frame that is 2 cm too low
-    x, floor = posed_body(sticks, frames=12, transl=places + torch.tensor([0.0, 0.0, 3.0])), e.feet_on_floor
-    slow = torch.full((11,), 10.0)  # seconds: nobody seems to move
-    height, confidence = floor(x, **floor.prepare(x, slow))
-    stands = height[[t for t in range(12) if t not in (5, 9)]]
-    low = stands.mean(0).abs() < 0.01  # keypoints of this body lie at various heights
-    assert low.sum() == 5 and (stands - stands.mean(0)).abs().max() < 5e-3
-    torch.testing.assert_close(height[5] - stands.mean(0), torch.full((6,), 0.2), atol=6e-3, rtol=0)
-    assert confidence[5].max() < 1e-3 and confidence[9, low].min() == 1 and height[9, low].max() < -0.01
-    for made in (floor.prepare(x, slow, torch.eye(3).expand(12, 3, 3)), floor.prepare(x, slow / 300)):
+    places[:, 1] = 0.05 * places[:, 0]
+    places[5, 1] -= 0.2
+    places[9, 1] += 0.02
+    contact = torch.full((11, 6), 0.5)
+    contact[[4, 5, 8, 9]] = 0.0
+    pitched = {"left_ankle": [8.0, 0.0, 0.0]}
+    x = posed_body(sticks, pitched, frames=12, transl=places + torch.tensor([0.0, 0.0, 3.0]))
+    floor, slow = e.feet_on_floor, torch.full((11,), 10.0)  # seconds: nobody seems to move
+    made = floor.prepare(x, contact, slow)
+    height, confidence = floor(x, **made)
+    feet = made["soles"].unflatten(-1, (2, -1))
+    for i, side in enumerate(("left", "right")):
+        columns = [sticks.joint_names.index(f"{side}_{name}") for name in ("ankle", "foot")]
+        own = torch.nonzero(sticks.lbs_weights[:, columns].sum(1) > 0.5)[:, 0]
+        lowest = x.vertices[0, own, 1].topk(feet.shape[-1]).values.min()
+        assert torch.isin(feet[:, i], own).all() and (x.vertices[0, feet[0, i], 1] >= lowest - 1e-6).all()
+    stands = [t for t in range(12) if t not in (5, 9)]
+    assert confidence[stands].min() == 1 and height[stands].abs().max() < 0.02
+    usual = height[stands].mean(0)  # one foot is pitched, so that the floor is between their lowest places
+    assert (height[stands] - usual).abs().max() < 5e-3 and (usual[0] - usual[1]).abs() > 1e-3
+    torch.testing.assert_close(height[5] - usual, torch.full((2,), 0.2), atol=8e-3, rtol=0)
+    assert confidence[5].max() == 0 and confidence[9].max() == 1 and height[9].min() < -0.01
+    for made in (floor.prepare(x, contact, slow, torch.eye(3).expand(12, 3, 3)), floor.prepare(x, contact, slow / 300)):
         assert not floor(x, **made)[1].any()  # before a camera that turns, and of feet that never stand
+
+
+def test_a_swinging_foot_may_rise_but_not_go_forth_and_back(sticks):
+    steady = torch.tensor([0.03, 0.0, 0.01]) * torch.arange(9.0)[:, None] + torch.tensor([0.0, 0.0, 3.0])
+    contact, bump = torch.full((8, 6), 0.5), 0.05 * torch.sin(torch.linspace(0, math.pi, 9))
+    term, slow, second = e.straight_steps, torch.full((8,), 10.0), torch.full((8,), 1 / 30)
+    found = {}
+    for name, axis in (("steady", None), ("rises", 1), ("detour", 2)):
+        way = steady.clone()
+        if axis is not None:
+            way[:, axis] -= bump
+        x = posed_body(sticks, frames=9, transl=way)
+        made = term.prepare(x, contact, slow)
+        change, confidence = term(x, **made, frame_intervals_s=second)
+        assert confidence.min() == 1 and change.shape == (7, 2, 3)
+        found[name] = change.abs().max().item()
+    assert found["steady"] < 1e-5 and found["rises"] < 1e-3 and found["detour"] > 5e-3
+    assert not term(x, **term.prepare(x, contact, second), frame_intervals_s=second)[1].any()  # nobody stands
+    turning = term.prepare(x, contact, slow, torch.eye(3).expand(9, 3, 3))
+    assert not term(x, **turning, frame_intervals_s=second)[1].any()
 
 
 def test_feet_slide_only_where_they_move(body):
