@@ -72,13 +72,12 @@ FINGERS_TURN_RAD = 0.03
 FLOOR_SIGMA_M, FLOOR_SCALE_M = 0.002, 0.01
 """How far the lowest place of a foot that stands is off the floor, and its Geman–McClure scale. Chosen on a rendered
 clip, in which it halves how far one foot is wrongly before the other where both stand: 15 to 6 mm."""
-STEP_SIGMA_M = 0.003
-"""How much a swinging foot's velocity along the floor changes in a thirtieth of a second. Chosen on a rendered clip, in
-which one foot is wrongly before the other by 13 instead of 22 mm with it; on another 5 mm does as well."""
-SLIDE_SIGMA_M, SLIDE_SCALE_M = 0.0035, 0.014
+STEP_SIGMA_M = 0.005
+"""How much a swinging foot's velocity along the floor changes in a thirtieth of a second. Chosen on two rendered clips:
+with 3 mm, as well as with 5, one foot is less wrongly before the other, but feet that stand slide more."""
+SLIDE_SIGMA_M, SLIDE_SCALE_M = 0.0025, 0.014
 """How far a foot that stands drifts in a thirtieth of a second, and its Geman–McClure scale: a foot that swings towards
-the camera hardly moves in the picture, and seems to stand. Chosen on three rendered people: with 1.4 mm it slides less,
-but the body is pulled along."""
+the camera hardly moves in the picture, and seems to stand. Chosen on two rendered clips, beside the terms above."""
 DEVIATION_SCALE_RAD = 0.06
 """Beyond this a joint is pulled to the clip's mean pose with constant force: legs step. Chosen on the same."""
 SURFACE_SHIFT_M = 0.005
@@ -151,9 +150,9 @@ def tracking_terms(
         height_sigma_m: noise of the given height.
         floor_sigma_m: how far the lowest place of a foot that stands is off the floor, such as 0.002; None leaves it
             out.
-        slide_sigma_m: how far a foot that stands drifts in a thirtieth of a second, such as 0.0035; None leaves it
+        slide_sigma_m: how far a foot that stands drifts in a thirtieth of a second, such as 0.0025; None leaves it
             out.
-        step_sigma_m: how much a foot's velocity along the floor changes in a thirtieth of a second, such as 0.003;
+        step_sigma_m: how much a foot's velocity along the floor changes in a thirtieth of a second, such as 0.005;
             None leaves it out.
         head_sigma_rad: noise of how the face says that the head is turned, such as 0.035; None leaves it out. It helps
             where hair pulls the head, but where only the front of a turn shows the face, its back may follow worse.
