@@ -32,6 +32,7 @@ from fit_avatar.texture.config import TEXTURE, TextureConfig
 from fit_avatar.texture.detail import KeyFrame, paint_detail
 from fit_avatar.texture.face import FacePainter
 from fit_avatar.texture.hands import hand_outliers
+from fit_avatar.texture.hanging_hair import hair_outliers
 from fit_avatar.texture.inpaint import Origin, inpaint_unseen, pad_islands
 from fit_avatar.texture.relief import Relief, find_relief
 from fit_avatar.texture.texels import nearest_inside
@@ -134,6 +135,7 @@ def bake(
     return_free_memory()
     rejected = _barely_seen(body, atlas, support > 0, config.min_island)
     rejected |= hand_outliers(body, atlas, colours, support, config.hands)
+    rejected |= hair_outliers(body, atlas, colours, support, config.hanging_hair)
     support = np.where(rejected, 0, support).astype(np.float32)
     if painter is not None and painter.aligns:
         colours, support = painter.paint(atlas, geometry, capture, face_crops, lighting, colours, support)

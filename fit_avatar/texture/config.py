@@ -10,6 +10,7 @@ from fit_avatar.appearance.person_crop import CROP, CropConfig
 from fit_avatar.texture.detail import DETAIL, DetailConfig
 from fit_avatar.texture.face_config import FACE, FaceConfig
 from fit_avatar.texture.hands import HANDS, HandsConfig
+from fit_avatar.texture.hanging_hair import HANGING_HAIR, HangingHairConfig
 from fit_avatar.texture.inpaint import INPAINTING, InpaintingConfig
 from fit_avatar.texture.relief import RELIEF, ReliefConfig
 from fit_avatar.texture.view_selection import VIEW_SELECTION, ViewSelectionConfig
@@ -32,6 +33,7 @@ class TextureConfig:
     view_selection: ViewSelectionConfig = VIEW_SELECTION
     detail: DetailConfig = DETAIL
     hands: HandsConfig = HANDS
+    hanging_hair: HangingHairConfig = HANGING_HAIR
     face: FaceConfig = FACE
     inpainting: InpaintingConfig = INPAINTING
     relief: ReliefConfig = RELIEF
