@@ -18,6 +18,7 @@ from fit_avatar.fitting import (
     FitFace,
     FitState,
     Initialise,
+    LayHair,
     MatchSurface,
     Observations,
     Schedule,
@@ -29,6 +30,7 @@ from fit_avatar.visibility.raster import silhouette
 
 FRAMES = 8
 FAST = video_avatar("fast")
+PICTURES = ("match the surface in the pictures", "pose from the pictures")
 FROM_KEYPOINTS, FROM_OUTLINES = (FAST.action(name) for name in ("pose from keypoints", "pose and shape from outlines"))
 
 
@@ -124,15 +126,16 @@ def test_schedules_are_data():
         whole = [isinstance(action, UseAllFrames) for action in actions].index(True)
         assert type(actions[whole - 1]) is ConsensusShape and type(actions[whole + 1]) is Solve
         last = actions[whole + 2 :]
-        kinds = [] if quality == "fast" else [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve]
-        assert [type(action) for action in last] == kinds
+        kinds = (
+            [] if quality == "fast" else [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve, Solve, LayHair]
+        )
+        assert [type(action) for action in last] == ([] if quality == "fast" else kinds)
         assert all(action.needs == ("surface_matches",) for action in last[1:2])
         assert not any(isinstance(action, MatchSurface) for action in actions[:whole])
 
 
 def test_a_head_looks_around_where_no_hair_hangs_behind_the_neck():
-    held, free = video_avatar().solves[-2:]
-    assert (held.name, free.name) == ("head from its face", "head that looks around")
+    held, free = (video_avatar().action(name) for name in ("head from its face", "head that looks around"))
     assert set(free.needs) - set(held.needs) == {"bare_neck"}
     assert held.term("surface_reprojection") and "surface_reprojection" not in {term.name for term in free.terms}
     assert free.term("rotation_acceleration").weight > 10 * held.term("rotation_acceleration").weight
@@ -166,7 +169,7 @@ def test_what_pictures_show_turns_what_outlines_leave(body):
         asked.append((state, camera))
         return SurfaceMatches(torch.cat([points, torch.ones_like(points[..., :1])], -1), vertices)
 
-    matching, posing = video_avatar().actions[-5:-3]
+    matching, posing = (video_avatar().action(name) for name in PICTURES)
     done = run(body, observations, matching, posing, state=start, match_surface=match)
     name, summary = done.solves[-1]
     assert name == posing.name and "surface_reprojection" in str(summary)
@@ -179,7 +182,7 @@ def test_what_pictures_show_turns_what_outlines_leave(body):
 def test_without_pictures_what_needs_them_is_left_out_and_said(body, caplog):
     _, observations = observe(body)
     start = run(body, observations, Initialise())
-    matching, posing = video_avatar().actions[-5:-3]
+    matching, posing = (video_avatar().action(name) for name in PICTURES)
     blind = run(body, observations, matching, posing, state=start)
     assert torch.equal(blind.clip.rotations, start.clip.rotations) and not blind.solves
     (sentence,) = blind.warnings
