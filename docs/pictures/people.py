@@ -12,6 +12,7 @@ import torch
 
 from fit_avatar import Avatar
 from fit_avatar.body import rotation
+from fit_avatar.body.hanging_hair import is_hair
 from fit_avatar.capture import Camera, read_frames
 from fit_avatar.visibility import rasterize
 from lib.synthetic_person import person_folder, write_person
@@ -56,7 +57,7 @@ class Made:
     def face(self, t: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the face in a fitted frame, and the avatar's as the same camera would see it. BGR"""
         camera, body = self.avatar.capture.camera, self.avatar.body
-        head = part_of(body, ("head",)) & body.skin
+        head = part_of(body, ("head",)) & body.skin & ~torch.from_numpy(is_hair(body))
         seen = camera.project(self.avatar.posed().vertices[t][head])
         side = float(np.ptp(seen[:, 1].numpy())) * ROOM
         left, top = ((seen.amax(0) + seen.amin(0)) / 2 - side / 2).tolist()
