@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.body.model import Body
+from fit_avatar.texture.outliers import far_from_usual
 
 FloatArray = NDArray[np.float32]
 
@@ -57,7 +58,5 @@ def hand_outliers(
     palm = (fingers[on_hands] < 0.3) & (support[on_hands] > np.median(support[on_hands]))
     if palm.sum() < config.min_palm_texels:
         return outliers
-    centre = np.median(hue[palm], axis=0)
-    spread = 1.4826 * np.median(np.abs(hue[palm] - centre), axis=0) + config.min_deviation
-    outliers[on_hands] = (np.abs(hue - centre) > config.max_deviation * spread).any(axis=1)
+    outliers[on_hands] = far_from_usual(hue, palm, config.max_deviation, config.min_deviation)
     return outliers

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fit_avatar.appearance.atlas import Atlas
 from fit_avatar.body.hanging_hair import is_hair
 from fit_avatar.body.model import Body
+from fit_avatar.texture.outliers import far_from_usual
 
 FloatArray = NDArray[np.float32]
 
@@ -48,13 +49,11 @@ def hair_outliers(
         [N]
     """
     outliers = np.zeros(len(support), bool)
-    of_hair = is_hair(body)[atlas.arrays.faces].all(axis=1)[atlas.arrays.face]
-    seen = np.flatnonzero(of_hair & (support > 0))
+    of_hair: NDArray[np.bool_] = is_hair(body)[atlas.arrays.faces].min(axis=1)
+    seen = np.flatnonzero(of_hair[atlas.arrays.face] & (support > 0))
     if len(seen) < config.min_texels:
         return outliers
     logarithm = np.log(np.maximum(colours[seen], config.darkest))
     best = support[seen] >= np.median(support[seen])
-    centre = np.median(logarithm[best], axis=0)
-    spread = 1.4826 * np.median(np.abs(logarithm[best] - centre), axis=0) + config.min_deviation
-    outliers[seen] = (np.abs(logarithm - centre) > config.max_deviation * spread).any(axis=1)
+    outliers[seen] = far_from_usual(logarithm, best, config.max_deviation, config.min_deviation)
     return outliers
