@@ -246,7 +246,10 @@ def video_avatar(quality: str = "balanced") -> Schedule:
             face=FINAL_FACE, may_hide_ears=True, face_below_hair=FINAL_FACE_BELOW_HAIR, may_hang_behind=True
         )
         actions.append(ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1)))
-        actions += [FitFace(), _head_from_its_face(), _head_that_looks_around(), _fingers(), LayHair()]
+        actions += [FitFace(), _head_from_its_face(), _head_that_looks_around()]
+    actions.append(_fingers())
+    if quality != "fast":
+        actions.append(LayHair())
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 

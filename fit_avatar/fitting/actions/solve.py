@@ -75,9 +75,9 @@ class Solve:
     def _still(self, body: Body, observations: Observations) -> tuple[str, ...]:
         """Return the joints that keep their rotation."""
         hands = any("hands" in term.energy.observes for term in self.terms) and "hands" in observations
-        fingers = () if hands else FINGER_JOINTS
-        others = [name for name in body.joint_names[1:] if self.moving_joints and name not in self.moving_joints]
-        return tuple({*self.frozen_joints, *others, *(name for name in body.joint_names if name in fingers)})
+        names = body.joint_names[1:]
+        others = [name for name in names if self.moving_joints and name not in self.moving_joints]
+        return (*self.frozen_joints, *others, *(name for name in names if name in FINGER_JOINTS and not hands))
 
     # -- editing ----------------------------------------------------------------------------------------------
 
