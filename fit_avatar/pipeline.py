@@ -14,8 +14,8 @@ from typing import Any
 from fit_avatar.appearance.light import Light
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion
-from fit_avatar.body.garment import Garment, dressed
-from fit_avatar.body.hanging_hair import HangingHair, with_hair
+from fit_avatar.body.garment import Garment
+from fit_avatar.body.hanging_hair import HangingHair
 from fit_avatar.body.head_layout import with_larger_head
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.camera_path import CameraMotion
@@ -150,7 +150,7 @@ def build(
     fitted, keys = _fit(plan, pictures, body, options, runner, watch)
     if options.known is None and options.uv_layout == "head":
         body = with_larger_head(body)
-    body = with_hair(dressed(body, fitted.garment), fitted.hair)
+    body = fitted.worn(body)
     capture = calibrated(plan.capture, fitted)
     views = FrameViews(body, fitted.body_state(body), capture)
     avatar = Avatar(
@@ -214,6 +214,6 @@ class _KeptActions:
         for name, summary in after.solves[len(state.solves) :]:
             logger.info("%s\n%s", name, summary)
         if self.watch is not None:
-            worn = context.wearing(after.garment, after.hair).body
+            worn = after.worn(context.body)
             self.watch(worn, after.body_state(worn))
         return after

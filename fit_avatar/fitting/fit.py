@@ -67,7 +67,7 @@ def fit(
 ) -> FitState:
     """Fit poses and shape to a capture.
 
-    Of a person in a skirt the state is that of ``fit_avatar.body.dressed(body, state.garment)``.
+    Of a person in a skirt, or with hair that hangs, the state is that of ``state.worn(body)``.
 
     Frames that show the person in part have no weight, unless the schedule takes them (``Schedule.partial``).
 

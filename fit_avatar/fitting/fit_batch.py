@@ -69,7 +69,7 @@ def fit_batch(
 
 
 def _context(body: Body, seen: Observations, state: FitState) -> Context:
-    return Context(body, lambda: seen).wearing(state.garment, state.hair)
+    return Context(body, lambda: seen).wearing(state)
 
 
 def _run(

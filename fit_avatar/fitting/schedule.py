@@ -44,7 +44,7 @@ class Schedule:
             run_action: runs one action, such as through a cache; by default its own ``run``.
         """
         for action in self.actions:
-            context = context.wearing(state.garment, state.hair)
+            context = context.wearing(state)
             state = action.run(state, context) if run_action is None else run_action(action, state, context)
         return state if state.key_frames is None else state.on_all_frames(context.observations.times_s)
 

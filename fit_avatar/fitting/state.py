@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
-from fit_avatar.body.garment import Garment
-from fit_avatar.body.hanging_hair import HangingHair
+from fit_avatar.body.garment import Garment, dressed
+from fit_avatar.body.hanging_hair import HangingHair, with_hair
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.state import BodyState
@@ -116,6 +116,10 @@ class FitState:
                 f"{action!r} follows one hypothesis, but there are {self.hypotheses}: put ChooseHypothesis before it"
             )
         return self.clip
+
+    def worn(self, body: Body) -> Body:
+        """Return the body with its garment and hair; the body itself if there are none, or it has them."""
+        return with_hair(dressed(body, self.garment), self.hair)
 
     def body_state(self, body: Body) -> BodyState:
         """Return shape and poses as they are exported, of the first hypothesis where there are several."""

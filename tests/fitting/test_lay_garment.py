@@ -137,7 +137,7 @@ def test_the_actions_that_follow_fit_the_dressed_body(in_a_skirt):
     plan = preset("video-avatar")
     plan = replace(plan, actions=(LayGarment(), ConsensusShape("consensus shape")))
     after = plan.run(state, context)
-    worn = context.wearing(after.garment).body
+    worn = after.worn(context.body)
     assert after.clip.offsets.shape == worn.template.shape
     own = torch.from_numpy(is_garment(worn))
     assert after.clip.offsets[own].norm(dim=1).mean() < 0.02
@@ -150,7 +150,7 @@ def test_offsets_that_were_there_are_kept(in_a_skirt):
     after = LayGarment().run(thick, context)
     count = len(context.body.template)
     assert torch.equal(after.clip.offsets[:count], thick.clip.offsets)
-    assert len(after.clip.offsets) == len(context.wearing(after.garment).body.template)
+    assert len(after.clip.offsets) == len(after.worn(context.body).template)
 
 
 def test_a_schedule_takes_the_decision():

@@ -89,18 +89,18 @@ def test_a_ponytail_is_found_where_it_hangs(body, person, ponytail, with_ponytai
 def test_the_state_is_that_of_the_body_with_hair(body, person, with_ponytail):
     state, context = with_ponytail
     after = LayHair().run(state, context)
-    worn = context.wearing(after.garment, after.hair).body
+    worn = after.worn(context.body)
     assert len(after.clip.offsets) == len(worn.template)
     assert not after.clip.offsets[torch.from_numpy(is_hair(worn))].any()
     posed = pose_body(worn, after.clip.body_state(worn))
     assert posed.vertices.isfinite().all()
-    assert LayHair(name="again").run(after, context.wearing(after.garment, after.hair)) is after
+    assert LayHair(name="again").run(after, context.wearing(after)) is after
 
 
 def test_the_masks_are_explained_better(body, person, with_ponytail):
     state, context = with_ponytail
     after = LayHair().run(state, context)
-    worn, masks = context.wearing(None, after.hair).body, context.observations.masks
+    worn, masks = after.worn(context.body), context.observations.masks
 
     def missed(one: Body, clip) -> int:
         vertices = pose_body(one, clip.body_state(one)).vertices

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
-from fit_avatar.body.garment import Garment, dressed
-from fit_avatar.body.hanging_hair import HangingHair, with_hair
 from fit_avatar.body.model import Body
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.fitting.observations import Observations
@@ -37,9 +35,9 @@ class Context:
         """Return what all frames show; :meth:`FitState.observations` returns it for the fitted ones, as seen now."""
         return self.observe()
 
-    def wearing(self, garment: Garment | None, hair: HangingHair | None = None) -> Context:
-        """Return the context of a fit of the body with a garment, and with hair that hangs."""
-        body = with_hair(dressed(self.body, garment), hair)
+    def wearing(self, state: FitState) -> Context:
+        """Return the context of a fit of the body with what the state says that it wears."""
+        body = state.worn(self.body)
         if body is self.body:
             return self
         match = self.match_surface

@@ -79,7 +79,7 @@ class LayGarment(Solve):
         dressed = replace(state, garment=garment, warnings=(*state.warnings, *told))
         if clip.offsets is None:
             return dressed
-        body = context.wearing(garment).body
+        body = dressed.worn(context.body)
         wider = torch.nn.functional.pad(clip.offsets, (0, 0, 0, len(body.template) - len(context.body.template)))
         return replace(dressed, clip=replace(clip, offsets=wider))
 
