@@ -36,6 +36,9 @@ class FaceFeaturesConfig:
     """… and across it, which outlines tell better."""
     smooth_m: float = 0.03
     """Over this distance features shift together."""
+    broad_m: float = 0.02
+    """Of the Gaussian that makes lips, lids and nostrils part of the face around them: along *its* surface shifts go,
+    and not along each fold of it, whose two sides would come apart."""
     own_m: float = 0.0007
     """How far each point shifts by itself: where the detector has it on this face."""
     neck_rad: float = 0.035
@@ -81,9 +84,13 @@ class _Surface:
         size = 3 * len(self.places)
         return smooth.reshape(size, size) + config.own_m**2 * torch.eye(size, dtype=torch.float64)
 
-    def freely(self, config: FaceFeaturesConfig) -> Tensor:
-        """Return how far each point usually shifts, as a symmetric matrix. [N, 3, 3]"""
-        across = self.normals[:, :, None] * self.normals[:, None, :]
+    def freely(self, config: FaceFeaturesConfig, others: Tensor | None = None) -> Tensor:
+        """Return how far the points, or other places [M, 3], usually shift, as symmetric matrices. [M, 3, 3]"""
+        apart = torch.cdist(self.places if others is None else others, self.places) / config.broad_m
+        nearest = apart.amin(1, keepdim=True)
+        share = torch.exp((nearest.square() - apart.square()) / 2)
+        outwards = torch.nn.functional.normalize(share @ self.normals, dim=-1)
+        across = outwards[:, :, None] * outwards[:, None, :]
         return config.along_m * (torch.eye(3, dtype=torch.float64) - across) + config.across_m * across
 
     def nearness(self, others: Tensor, config: FaceFeaturesConfig) -> Tensor:
@@ -233,12 +240,12 @@ def _moved(turns: Tensor, middle: Tensor, pivots: Tensor) -> tuple[Tensor, Tenso
 
 
 def _spread(surface: _Surface, shift: Tensor, precision: Tensor, rest: Tensor, config: FaceFeaturesConfig) -> Tensor:
-    """Return the shift of every vertex of the surface [V, 3]; each goes along the surface at the nearest point."""
+    """Return the shift of every vertex of the surface. [V, 3]"""
     freely = surface.freely(config)
     sources = torch.einsum("nij,nj->ni", freely, (precision @ shift.flatten()).view_as(shift))
     out = torch.zeros_like(rest)
     distance = torch.cdist(rest, surface.places)
-    near, nearest = torch.nonzero(distance.amin(1) < 4 * config.smooth_m)[:, 0], distance.argmin(1)
+    near = torch.nonzero(distance.amin(1) < 4 * config.smooth_m)[:, 0]
     smooth = surface.nearness(rest[near], config) @ sources
-    out[near] = torch.einsum("vij,vj->vi", freely[nearest[near]], smooth)
+    out[near] = torch.einsum("vij,vj->vi", surface.freely(config, rest[near]), smooth)
     return out
