@@ -32,11 +32,11 @@ class FaceFeaturesConfig:
 
     along_m: float = 0.006
     """How far features usually lie beside those of the fitted surface, along it …"""
-    across_m: float = 0.0007
+    across_m: float = 0.0004
     """… and across it, which outlines tell better."""
     smooth_m: float = 0.03
     """Over this distance features shift together."""
-    broad_m: float = 0.02
+    broad_m: float = 0.012
     """Of the Gaussian that makes lips, lids and nostrils part of the face around them: along *its* surface shifts go,
     and not along each fold of it, whose two sides would come apart."""
     own_m: float = 0.0007

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import cKDTree
 
 from fit_avatar.body import Body, BodyState
 from fit_avatar.body.default_body import read_default
@@ -71,6 +72,18 @@ def test_features_come_to_lie_where_the_person_has_them(body, state, person, nod
     assert whole > 0.003
     assert left < 0.55 * whole  # what is across the surface stays
     assert float(shift[body.template[:, 1] < body.template[:, 1].max() - 0.5].abs().max()) == 0
+
+
+def test_lips_stay_shut_and_nothing_gets_kinks(body, state, person):
+    """Places that are near each other shift alike, on whichever side of a fold they lie: by a few tenths at most of
+    how far they are apart."""
+    shift = shift_of_features(body, state, POINTS, seen(body, state, person), CAMERA)
+    assert shift is not None and float(shift.norm(dim=1).max()) > 0.003
+    template, moved = body.template.double().numpy(), shift.double().numpy()
+    on_face = np.flatnonzero(cKDTree(POINTS.features().on(template)).query(template)[0] < 0.01)
+    first, second = on_face[cKDTree(template[on_face]).query_pairs(0.005, output_type="ndarray")].T
+    apart = np.linalg.norm(template[first] - template[second], axis=1).clip(0.001)
+    assert (np.linalg.norm(moved[first] - moved[second], axis=1) / apart).max() < 0.4
 
 
 def test_a_face_that_fits_stays(body, state):
