@@ -3,7 +3,7 @@
 Anny (code Apache-2.0, data CC0) describes adults by a few phenotypes; a principal component
 analysis over many sampled adults turns that into a linear basis with standard-normal betas,
 and its 104 bones merge into SMPL's 24 joints, or into SMPL-H's 52 with fingers. Its spread
-fingers become those of a relaxed hand.
+fingers become those of a relaxed hand, and its naked trunk gets the plain skin of one that is dressed.
 
 The result comes with the package (``default_body``); ``tools/build_body.py`` makes it again.
 """
@@ -21,12 +21,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fit_avatar.body import landmarks, relaxed_hand
+from fit_avatar.body import landmarks, plain_trunk, relaxed_hand
 from fit_avatar.body.default_body import FaceShapes
 from fit_avatar.body.joints import FINGERS, SMPLH_JOINTS, SMPLH_PARENTS, is_finger
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.landmarks import FloatArray
 from fit_avatar.body.model import SMPL_JOINTS, SMPL_PARENTS, Body
+from fit_avatar.body.plain_trunk import without_marks
 from fit_avatar.body.relaxed_hand import bent_fingers
 from fit_avatar.errors import MissingDependencyError
 from fit_avatar.io.fingerprint import digest
@@ -87,7 +88,7 @@ def build_anny_body(num_betas: int, fingers: bool = False) -> Body:
     fingered = _linear(*_regress(_joints(SMPLH_JOINTS, model.bone_labels, bone_heads) - centre, betas))
     spread = _linear(template, shape_basis), fingered, _merge_weights(model, SMPLH_JOINTS)
     mesh, fingered, relaxed = _relax_fingers(*spread)
-    mesh = _symmetrised(mesh, mirror)
+    mesh = _symmetrised(without_marks(mesh, faces), mirror)
     skeleton = fingered if fingers else _linear(*_regress(joints - centre, betas))
     bind_rotations = relaxed if fingers else _bind_rotations(names, skeleton[0])
 
@@ -140,7 +141,7 @@ def build_face_shapes() -> FaceShapes:
 
 def recipe_identity() -> str:
     """Return a hash of the source files that decide what the body is."""
-    files = (Path(__file__), Path(landmarks.__file__), Path(relaxed_hand.__file__))
+    files = (Path(__file__), Path(landmarks.__file__), Path(plain_trunk.__file__), Path(relaxed_hand.__file__))
     return digest([file.read_text(encoding="utf-8") for file in files])
 
 
