@@ -86,8 +86,8 @@ SURFACE_SHIFT_M = 0.005
 too high is put nearer to the camera or farther from it instead, since that looks the same."""
 SWAY_SIGMA_M, SWAY_SCALE_M = 0.001, 0.01
 """How much the velocity of neck and head against the pelvis changes in a thirtieth of a second, and its Geman–McClure
-scale: trunks sway slowly, whatever feet do. Of four rendered people it was .2 to .6 mm,
-and 2 to 4 in their fits without the term. With .5 instead, heads of two are .2 mm nearer to their place."""
+scale: trunks sway slowly, whatever feet do. Of four rendered people it was .2 to .6 mm, and 2 to 4 in their fits
+without this. With .5 mm instead, heads of two are a little nearer to their place."""
 LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
 """Kernel and gate of the outlines in the last solves."""
 BIAS_IN_NOISE = 1.2
