@@ -89,7 +89,7 @@ def compared(avatar: Avatar, views: FrameViews, options: Options, runner: Runner
         known, partial = options.known is not None, options.schedule.partial
         told = diagnose(*given, agreement, shape_known=known, any_motion=partial)
     limbs = limb_trust(*given)
-    worn = hat_warnings(avatar.capture)
+    worn = hat_warnings(*given)
     doubtful = (*told, *limb_warnings(limbs), *hand_warnings(*given), *arm_warnings(*given), *worn)
     return replace(avatar, agreement=agreement, limbs=limbs, warnings=(*avatar.warnings, *doubtful))
 

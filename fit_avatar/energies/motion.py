@@ -129,12 +129,22 @@ def joint_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
 
 
 @energy(observes=("frame_intervals_s",), frame_intervals_s="T-1")
-def joint_acceleration(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
+def joint_acceleration(
+    x: PosedBody, frame_intervals_s: Tensor, joints: tuple[str, ...] | None = None, against_root: bool = False
+) -> Tensor:
     """Change of every joint's velocity in space. [..., T−2, J, 3] metres
+
+    ``joints`` names those that count; any that the body lacks are left out. ``against_root`` takes their velocity
+    against the root's, so that a body may accelerate as a whole, and turn, but not sway back and forth.
 
     Source: after Rempe et al. 2021 (HuMoR), the joints' smoothness of their test-time optimisation.
     """
-    return acceleration(x.joints, frame_intervals_s)
+    moving = x.joints
+    if joints is not None:
+        moving = moving[..., [x.body.joint_names.index(name) for name in joints if name in x.body.joint_names], :]
+    if against_root:
+        moving = moving - x.joints[..., :1, :]
+    return acceleration(moving, frame_intervals_s)
 
 
 def acceleration(points: Tensor, frame_intervals_s: Tensor) -> Tensor:

@@ -421,6 +421,19 @@ def test_a_swinging_foot_may_rise_but_not_go_forth_and_back(sticks):
     assert not term(x, **turning, frame_intervals_s=second)[1].any()
 
 
+def test_a_body_may_accelerate_as_a_whole_but_not_sway(body):
+    steps = torch.arange(9.0)
+    way = torch.stack([0.05 * (steps % 2), 0 * steps, 3 + 0.02 * (steps % 3)], -1)
+    nods = [[float(i % 2), 0.0, 0.0] for i in range(9)]
+    found = {}
+    for name, pose in (("moves", {}), ("sways", {"spine1": nods})):
+        x = posed_body(body, pose, frames=9, transl=way)
+        change = e.joint_acceleration(x, torch.full((8,), 1 / 30), joints=("neck", "head"), against_root=True)
+        assert change.shape == (7, 2, 3)
+        found[name] = change.abs().max().item()
+    assert found["moves"] < 1e-5 and found["sways"] > 0.01
+
+
 def test_feet_slide_only_where_they_move(body):
     x = posed_body(body, frames=2, transl=torch.tensor([[0.0, 0.0, 3.0], [0.03, 0.0, 3.0]]))
     for interval_s, metres in ((1 / 30, 0.03), (4 / 30, 0.015)):

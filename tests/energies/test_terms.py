@@ -308,6 +308,13 @@ CASES = [
     Case(e.translation_acceleration, "T-2 3", shaken_timing, zero=None, name="translation_acceleration in the world"),
     Case(e.joint_velocity, "T-1 J 3", timing, zero=None),
     Case(e.joint_acceleration, "T-2 J 3", timing, zero=None),
+    Case(
+        e.joint_acceleration,
+        "T-2 1 3",
+        lambda w: {**timing(w), "joints": (w.body.joint_names[2], "no joint"), "against_root": True},
+        zero=None,
+        name="joint_acceleration of one joint against the root",
+    ),
     Case(e.foot_contact, "T-1 6 3", lambda w: {**contact(w), **timing(w)}, zero=None),
     Case(e.feet_on_ground, "T 6", contact, zero=None, least_frames=2),
     Case(e.feet_on_floor, "T 2", slow, zero=None, least_frames=2),
