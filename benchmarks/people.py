@@ -31,8 +31,8 @@ def main(
     Args:
         out: the folder.
         people: how many, of each that is worn.
-        wear: what they wear instead of the seed's clothes: long_hair, ponytail, hat, skirt, dress, coat, boots,
-            barefoot, shoes, or several joined with +. "all" is each of them alone.
+        wear: what they wear instead of the seed's clothes: long_hair, ponytail, hat, skirt, dress, long_dress,
+            coat, boots, barefoot, shoes, or several joined with +. "all" is each of them alone.
         steps: they step around, as people do; without, their feet slide around.
         frames: in each clip.
         size: width and height in pixels.

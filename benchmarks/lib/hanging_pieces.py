@@ -132,6 +132,11 @@ def dress(on: Wearer, rng: np.random.Generator) -> Piece:
     return around_legs(on, rng, TOP, top=0.07, end=1.45, flare=0.10)
 
 
+def long_dress(on: Wearer, rng: np.random.Generator) -> Piece:
+    """Return the lower part of a long dress, from the waist to just above the ankles."""
+    return around_legs(on, rng, TOP, top=0.07, end=1.85, flare=0.06)
+
+
 def coat(on: Wearer, rng: np.random.Generator) -> Piece:
     """Return the lower part of a coat, to the knee, open in front."""
     return around_legs(on, rng, TOP, top=0.06, end=1.05, flare=0.12, opening=0.07)
@@ -158,7 +163,7 @@ def around_legs(
     angles = np.linspace(0, 2 * np.pi, 97)
     centre = np.array([0.0, joint["pelvis"][2]])
     step = rows[0] - rows[1]
-    radius = np.stack([hull_radius(on.band(y - 0.015, y + 0.015), centre, angles) for y in rows]) + CLOTH_M + 0.004
+    radius = np.stack([hull_radius(around(on, y), centre, angles) for y in rows]) + CLOTH_M + 0.004
     for i in range(1, len(rows)):
         radius[i] = np.maximum(radius[i], radius[i - 1] - 0.02 * step)
     radius = gaussian_filter(radius, (1.5, 2.0), mode=("nearest", "wrap"))
@@ -180,6 +185,12 @@ def around_legs(
     upper = np.clip((vertices[:, 1] - joint["pelvis"][1]) / top, 0, 1)[:, None]
     trunk = upper * on.near(vertices, ~on.arms & (on.surface[:, 1] > joint["pelvis"][1])) + (1 - upper) * hips
     return piece(vertices, faces, low[:, None] * legs + (1 - low[:, None]) * trunk, label)
+
+
+def around(on: Wearer, height: float) -> Array:
+    """Return the points of the legs near a height: more where the mesh is coarse, as on shanks. [N, 3]"""
+    points = on.band(height - 0.015, height + 0.015)
+    return points if len(points) else on.band(height - 0.04, height + 0.04)
 
 
 def long_hair(on: Wearer, rng: np.random.Generator) -> Piece:
@@ -330,6 +341,6 @@ def piece(vertices: Array, faces: NDArray[np.int64], weights: Array, label: int)
 
 
 PIECES: dict[str, Callable[[Wearer, np.random.Generator], Piece]] = {
-    function.__name__: function for function in (long_hair, ponytail, hat, skirt, dress, coat, shoes, boots)
+    function.__name__: function for function in (long_hair, ponytail, hat, skirt, dress, long_dress, coat, shoes, boots)
 }
 """What makes each piece."""

@@ -44,6 +44,7 @@ ITEMS: dict[str, Callable[[Outfit], Outfit]] = {
     "hat": lambda o: o.with_piece("hat"),
     "skirt": lambda o: replace(o, jacket=False, hem_m=-0.02, trouser=0.15).with_piece("skirt"),
     "dress": lambda o: replace(o, jacket=False, hem_m=0.0, sleeve=0.45, trouser=0.15).with_piece("dress"),
+    "long_dress": lambda o: replace(o, jacket=False, hem_m=0.0, sleeve=0.45, trouser=0.15).with_piece("long_dress"),
     "coat": lambda o: replace(o, jacket=True, hem_m=0.02, trouser=1.96).with_piece("coat"),
     "boots": lambda o: replace(o, own_feet=True).with_piece("boots"),
     "barefoot": lambda o: replace(o, own_feet=True),

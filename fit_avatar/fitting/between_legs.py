@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.skinning import coefficients, local_rotations, pose_body, pose_skeleton
+from fit_avatar.body.skinning import (
+    coefficients,
+    local_rotations,
+    pose_body,
+    pose_skeleton,
+    shaped,
+    weighted_sum,
+)
 from fit_avatar.body.state import BodyState
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.visibility.raster import silhouette
@@ -25,8 +32,13 @@ GAP = 0.08
 """A level tells something where the body leaves so much between the axes of its legs free. Chosen by hand."""
 CLOSED = 0.5
 """Cloth closes a level if less than this share of the gap is seen. Chosen by hand."""
+STILL_CLOSED = 0.3
+"""The hem is where less than this share of the gap is closed. Outlines draw a hem that was laid too low up by some
+centimetres, but not one that was laid too high down. Chosen on a rendered skirt and three rendered dresses."""
 FEWEST = 3
 """Frames, and levels above the hem, that must tell something. Chosen by hand."""
+NEAR_HIPS_M = 0.06
+"""So near to the hip joints the depth of the hips is measured. Chosen by hand."""
 BELOW_HIPS_M, BELOW_HEM_M = 0.15, 0.03
 """Outlines are taken for the cloth's from so far below the hip joints to so far below the hem: above, they are the
 hips', which hold the pelvis. Chosen on a rendered skirt and a rendered dress."""
@@ -49,19 +61,26 @@ class BetweenLegs:
     @property
     def hem(self) -> float | None:
         """Return where the gap opens: 0 at the hip joints, 1 at the knees, 2 at the ankles; None: it is not known."""
-        told = np.flatnonzero(np.isfinite(self.closed))
-        if self.frames < FEWEST or len(told) < FEWEST:
-            return None
-        opened = told[self.closed[told] < CLOSED]
-        return float(LEVELS[opened[0]]) if len(opened) else float(LEVELS[-1])
+        return self._opens(STILL_CLOSED)
 
     @property
     def is_skirt(self) -> bool:
         """Return whether cloth closes the gap well below the crotch."""
-        hem = self.hem
-        if hem is None or hem < SHORTEST:
+        end = self._opens(CLOSED)
+        if end is None or end < SHORTEST:
             return False
-        return int(np.isfinite(self.closed[hem > LEVELS]).sum()) >= FEWEST
+        return int(np.isfinite(self.closed[end > LEVELS]).sum()) >= FEWEST
+
+    def _opens(self, share: float) -> float | None:
+        """Return where less than a share of the gap is closed, between two levels; None where too little tells."""
+        told = np.flatnonzero(np.isfinite(self.closed))
+        if self.frames < FEWEST or len(told) < FEWEST:
+            return None
+        opened = np.flatnonzero(self.closed[told] < share)
+        if not len(opened):
+            return float(LEVELS[-1])
+        first, last = told[max(opened[0] - 1, 0)], told[opened[0]]
+        return float(np.interp(-share, -self.closed[[first, last]], LEVELS[[first, last]]))
 
 
 def look_between_legs(body: Body, state: BodyState, seen: Observations) -> BetweenLegs:
@@ -78,10 +97,11 @@ def look_between_legs(body: Body, state: BodyState, seen: Observations) -> Betwe
     joints = posed.joints[:, [body.joint_names.index(name) for name in names]]
     across = joints[:, 0] - joints[:, 1]
     broad = (across[:, 0].abs() > FACING * across.norm(dim=-1)) & (seen.frame_weights > 0)
+    nearer = _before_axes(body, state, joints)
     free: NDArray[np.float64] = np.zeros((2, len(LEVELS)))  # of the body, and of the mask there
     for t in torch.nonzero(broad)[:, 0].tolist():
         drawn = silhouette(posed.vertices[t], body.faces, seen.camera, cull_backfaces=True).cpu().numpy()
-        axes = seen.camera.project(joints[t]).double().cpu().numpy().reshape(3, 2, 2)
+        axes = seen.camera.project(joints[t] + nearer[t]).double().cpu().numpy().reshape(3, 2, 2)
         rows, columns, inside = _pixels(axes, drawn.shape)
         gap = ~drawn[rows, columns] & inside
         told = gap.mean(1, keepdims=True) > GAP
@@ -89,6 +109,24 @@ def look_between_legs(body: Body, state: BodyState, seen: Observations) -> Betwe
         free[1] += (gap & told & ~seen.masks[t][rows, columns]).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return BetweenLegs(1 - free[1] / free[0], int(broad.sum()))
+
+
+def _before_axes(body: Body, state: BodyState, joints: Tensor) -> Tensor:
+    """Return the way from the legs' axes to where cloth hangs in front of them, level and to the camera. [T, 1, 3]
+
+    A hem is seen there, not at the axes: a camera that looks down on it by 15° sees it 4 cm lower. Cloth hangs from
+    where the hips are deepest. joints [T, 6, 3]: hips, knees and ankles, left and right.
+    """
+    skin = shaped(body, state.betas)[body.skin]
+    hips = [body.joint_names.index(f"{side}_hip") for side in ("left", "right")]
+    middle = (body.joint_template + weighted_sum(body.joint_basis, state.betas))[hips].mean(0)
+    around = skin[(skin[:, 1] - middle[1]).abs() < NEAR_HIPS_M]
+    around = around[(around[:, 0] - middle[0]).abs() < NEAR_HIPS_M, 2]
+    depth = (around.amax() - around.amin()) / 2 if len(around) else around.new_zeros(())
+    up = torch.nn.functional.normalize(joints[:, :2].mean(1) - joints[:, 4:].mean(1), dim=-1)
+    to_camera = -joints.mean(1)
+    level = to_camera - (to_camera * up).sum(-1, keepdim=True) * up
+    return (depth * torch.nn.functional.normalize(level, dim=-1))[:, None]
 
 
 def beside_cloth(body: Body, state: BodyState, seen: Observations, hem: float) -> Observations:

@@ -54,6 +54,21 @@ def test_the_assembled_solve_finds_the_minimum():
     assert least <= 1.001 * solve(problem, start(), LBFGS(300)).summary.energy_after
 
 
+def test_a_stiff_part_does_not_end_the_solve_for_the_rest():
+    """As the toes in the cap of a shoe, which outlines would draw out of it."""
+    stiff, rest = SKIN[:20], SKIN[20:]
+    held = Term(thickness, 1e4, data={"vertices": stiff, "normals": NORMALS[:20], "thickness_m": 0.03}, name="held")
+
+    def solved(linear_solver: SparseOffsets) -> torch.Tensor:
+        problem = Problem([measured(0.02), held, *regularisers()])
+        optimiser = GaussNewton(6, damping=0.0, linear_solver=linear_solver)
+        return solve(problem, start(), optimiser).unknowns.values["offsets"][0, rest]
+
+    exact = solved(SparseOffsets(tolerance=1e-12, max_products=3000))
+    last = video_avatar().action("shape from every frame").optimiser.linear_solver
+    assert (solved(last) - exact).norm(dim=-1).mean() < 1e-4
+
+
 def test_priors_count_more_with_fewer_frames(monkeypatch):
     weights = {}
     monkeypatch.setattr(
@@ -89,9 +104,12 @@ def test_eyes_move_with_the_skin_around_them():
         with_loose_parts_carried(BODY, replace(clip, offsets=None))
 
 
-def test_the_last_shape_of_the_default_method_holds_the_face():
+def test_the_last_shape_of_the_default_method_holds_face_and_toes():
     shapes = [action for action in video_avatar().actions if isinstance(action, ConsensusShape)]
     held = [action.term("offset_prior").data["multipliers"] for action in shapes]
     assert held[-1].face > 10 * held[0].face
     assert {multipliers.face for multipliers in held[:-1]} == {held[0].face}
-    assert replace(held[-1], face=held[0].face) == held[0]
+    assert held[-1].toes > 5 * held[0].toes
+    assert replace(held[-1], face=held[0].face, toes=held[0].toes) == held[0]
+    fast = [action for action in video_avatar("fast").actions if isinstance(action, ConsensusShape)]
+    assert fast[-1].term("laplacian").data["multipliers"].toes == held[-1].toes

@@ -58,10 +58,11 @@ def in_trousers(body: Body, person: BodyState) -> tuple[FitState, Context]:
 
 @pytest.mark.parametrize("hem", [0.7, 1.3, 1.9])
 def test_the_hem_is_found(body, person, hem):
+    """Where cloth hangs, which is nearer to the camera than the legs: at their axes it would seem 0.05 to 0.1 lower."""
     state, context = seen_as(body, person, dressed(body, Garment(hem, tuple(person.betas.tolist()))))
     found = LayGarment().run(state, context).garment
     assert found is not None
-    assert found.hem == pytest.approx(hem, abs=0.12)
+    assert found.hem == pytest.approx(hem, abs=0.03)
 
 
 def test_legs_alone_are_no_skirt(in_trousers):

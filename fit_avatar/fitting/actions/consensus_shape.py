@@ -63,9 +63,12 @@ def consensus_terms(
     )
 
 
-def consensus_optimiser(matchings: int) -> GaussNewton:
-    """Return the optimiser of the offsets: three robust re-weightings after each matching of the outlines."""
-    return GaussNewton(3 * matchings, damping=0.0, refresh=3, linear_solver=SparseOffsets())
+def consensus_optimiser(matchings: int, tolerance: float = 1e-3) -> GaussNewton:
+    """Return the optimiser of the offsets: three robust re-weightings after each matching of the outlines.
+
+    ``tolerance``: of the linear solver, see :class:`~fit_avatar.solvers.SparseOffsets`.
+    """
+    return GaussNewton(3 * matchings, damping=0.0, refresh=3, linear_solver=SparseOffsets(tolerance))
 
 
 @dataclass(frozen=True)
