@@ -320,6 +320,13 @@ CASES = [
     Case(e.body_height, "1", tall),
     Case(e.surface_shift_prior, "1 J 6", free=("surface_shift",)),
     Case(e.keypoint_bias_prior, "1 K 3", free=("keypoint_bias",)),
+    Case(
+        e.keypoint_bias_prior,
+        "1 K 3",
+        lambda w: {"nearer": 2.0, "in_noise": True, "keypoint_offsets": w.posed_body.keypoint_bias.flatten(0, -3)[0]},
+        free=("keypoint_bias",),
+        name="keypoint_bias_prior of a detector that is known",
+    ),
     Case(e.laplacian, "1 V 3", zero=None, free=ON_SURFACE),
     Case(e.laplacian, "1 V 3", by_part(e.ALLDIECK_LAPLACIAN), zero=None, free=ON_SURFACE, name="laplacian by part"),
     Case(e.laplacian, "1 V 3", by_area(e.CONSENSUS_LAPLACIAN), zero=None, free=ON_SURFACE, name="laplacian by area"),
