@@ -76,8 +76,9 @@ def _bias_jacobian(
     keypoint_noise_m: Tensor | float = 0.03,
     keypoint_offsets: Tensor | None = None,
 ) -> Blocks:
-    scale = 1.0 if nearer is None or keypoint_offsets is None else nearer
-    identity = scale * identity_block(x.keypoint_bias.flatten(-2))
+    identity = identity_block(x.keypoint_bias.flatten(-2))
+    if nearer is not None and keypoint_offsets is not None:
+        identity = identity * _nearness(keypoint_offsets, nearer).expand(-1, 3).flatten()
     return Blocks(shared={"keypoint_bias": identity / _of_points(keypoint_noise_m) if in_noise else identity})
 
 
@@ -97,15 +98,21 @@ def keypoint_bias_prior(
         nearer: where it is known where the detector usually sees keypoints, they are near there, and so many times
             nearer than to the body's; None: near the body's anyway.
         keypoint_noise_m: the detector's noise.
-        keypoint_offsets: where the detector usually sees them, from the body's, in the bind pose. [K, 3] metres
+        keypoint_offsets: where the detector usually sees them, from the body's, in the bind pose; zeros where that is
+            not known. [K, 3] metres
 
     Returns:
         [..., 1, K, 3]
     """
     strayed = x.keypoint_bias
     if nearer is not None and keypoint_offsets is not None:
-        strayed = nearer * (strayed - keypoint_offsets)
+        strayed = (strayed - keypoint_offsets) * _nearness(keypoint_offsets, nearer)
     return strayed / _of_points(keypoint_noise_m) if in_noise else strayed
+
+
+def _nearness(offsets: Tensor, nearer: float) -> Tensor:
+    """Return how many times nearer keypoints are to where they usually are, by their offsets [K, 3]. [K, 1]"""
+    return numbers((1.0, nearer), offsets)[(offsets != 0).any(-1, keepdim=True).long()]
 
 
 def _of_points(noise: Tensor | float) -> Tensor | float:

@@ -85,8 +85,8 @@ class Observations(Mapping[str, Any]):
     built_in_detector: bool = False
     """Whether the built-in detector found the keypoints."""
     keypoint_offsets: Tensor | None = None
-    """Where the detector usually sees keypoints, from the body's, in the bind pose; None: nobody has measured it.
-    [K, 3] metres"""
+    """Where the detector usually sees keypoints, from the body's, in the bind pose, zeros where that is not known;
+    None: of no keypoint. [K, 3] metres"""
 
     DERIVED: ClassVar[tuple[str, ...]] = (
         "frame_intervals_s",
