@@ -1,12 +1,15 @@
 """Measure where the built-in detector sees keypoints on rendered people: ``fit_avatar/body/keypoint_offsets.py``.
 
-    python benchmarks/people.py PEOPLE --people 8 --first 40 --steps
+    python benchmarks/people.py PEOPLE --people 8 --first 40 --frames 48 --size 720 --steps
+    python benchmarks/people.py PEOPLE --people 1 --first 48 --frames 48 --size 720 --steps --wear skirt dress coat \
+        boots
     python tools/build_keypoint_offsets.py PEOPLE
 
 Pose and shape of these people are known. An offset that all frames share, in the axes that the keypoint's joint would
 have in a T-pose, is a small robust least squares over the frames of a turn, with left and right mirrored onto each
 other. The table is the mean over people; beside it are printed how far people stray from it, and how far each one's
-offsets are from the mean of the others, which is what the table is worth for somebody new.
+offsets are from the mean of the others, which is what the table is worth for somebody new: what is not much nearer
+than zero is left out.
 """
 
 from __future__ import annotations
@@ -86,7 +89,10 @@ def main(people: tyro.conf.Positional[Path]) -> None:
     Args:
         people: the folder with their clips.
     """
-    each = np.stack([offsets_of(note.parent) for note in sorted(people.glob("*/recipe.json"))])
+    notes = sorted(people.glob("*/recipe.json"))
+    if len(notes) < 2:
+        sys.exit(f"{people} holds {len(notes)} clips of benchmarks/people.py: two or more are needed")
+    each = np.stack([offsets_of(note.parent) for note in notes])
     print(f"{len(each)} people; metres across, up, forward; mm: spread; distance from zero → from the others' mean")
     for k, name in enumerate(BODY_25):
         if name.startswith("right") or np.isnan(each[:, k]).any():
