@@ -6,8 +6,10 @@ The body is the default one with more shape coefficients than a fit has. Everyth
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -86,22 +88,28 @@ def write_person(
 
     ``wear`` as in ``lib.outfits``; ``steps``: the feet step around instead of sliding around.
     """
-    recipe = {"format": FORMAT, "seed": seed, "frames": frames, "size": size, "wear": wear}
+    recipe: dict[str, Any] = {"format": FORMAT, "seed": seed, "frames": frames, "size": size, "wear": wear}
     if steps:
         recipe["steps"] = True
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text())["recipe"] == recipe:
         return folder
-    body = load_body(NUM_BETAS)
-    person = make_person(body, seed, wear)
-    state = make_motion(body, person, seed, frames)
-    if steps:
-        state = stepping(body, state, upwards(state)).state
+    body, person, state = recorded_motion(recipe)
     focal = 1.39 * size
     camera = Camera(focal, focal, size / 2, size / 2, size, size)
     write_clip(folder, body, person, state, camera, upwards(state), seed, round(frames / TURN_S))
     note.write_text(json.dumps({"recipe": recipe, "about": person.about}, indent=1))
     return folder
+
+
+def recorded_motion(recipe: Mapping[str, Any]) -> tuple[Body, Person, BodyState]:
+    """Return who is in a clip, and how they move in it, by the recipe that is kept beside it."""
+    body = load_body(NUM_BETAS)
+    person = make_person(body, recipe["seed"], recipe["wear"])
+    state = make_motion(body, person, recipe["seed"], recipe["frames"])
+    if recipe.get("steps"):
+        state = stepping(body, state, upwards(state)).state
+    return body, person, state
 
 
 def person_folder(out: Path, seed: int, wear: str = "", steps: bool = False) -> Path:

@@ -69,18 +69,50 @@ def _bone(shift: Tensor) -> Tensor:
     return numbers((1.0, 1.0, 1.0, BONE_M, BONE_M, BONE_M), shift)
 
 
-def _bias_jacobian(x: PosedBody, in_noise: bool = False, keypoint_noise_m: Tensor | float = 0.03) -> Blocks:
+def _bias_jacobian(
+    x: PosedBody,
+    in_noise: bool = False,
+    nearer: float | None = None,
+    keypoint_noise_m: Tensor | float = 0.03,
+    keypoint_offsets: Tensor | None = None,
+) -> Blocks:
     identity = identity_block(x.keypoint_bias.flatten(-2))
+    if nearer is not None and keypoint_offsets is not None:
+        identity = identity * _nearness(keypoint_offsets, nearer).expand(-1, 3).flatten()
     return Blocks(shared={"keypoint_bias": identity / _of_points(keypoint_noise_m) if in_noise else identity})
 
 
-@energy(observes=("keypoint_noise_m",), jacobian=_bias_jacobian)
-def keypoint_bias_prior(x: PosedBody, in_noise: bool = False, keypoint_noise_m: Tensor | float = 0.03) -> Tensor:
-    """The detector's idea of a keypoint is near the body's, and differs the same way in all frames.
+@energy(observes=("keypoint_noise_m", "keypoint_offsets"), jacobian=_bias_jacobian)
+def keypoint_bias_prior(
+    x: PosedBody,
+    in_noise: bool = False,
+    nearer: float | None = None,
+    keypoint_noise_m: Tensor | float = 0.03,
+    keypoint_offsets: Tensor | None = None,
+) -> Tensor:
+    """The detector's idea of a keypoint is near the body's, or the usual one, and differs the same way in all frames.
 
-    → [..., 1, K, 3] metres, or with ``in_noise`` in units of the detector's noise.
+    Args:
+        x: the posed body.
+        in_noise: whether in units of the detector's noise, not metres.
+        nearer: where it is known where the detector usually sees keypoints, they are near there, and so many times
+            nearer than to the body's; None: near the body's anyway.
+        keypoint_noise_m: the detector's noise.
+        keypoint_offsets: where the detector usually sees them, from the body's, in the bind pose; zeros where that is
+            not known. [K, 3] metres
+
+    Returns:
+        [..., 1, K, 3]
     """
-    return x.keypoint_bias / _of_points(keypoint_noise_m) if in_noise else x.keypoint_bias
+    strayed = x.keypoint_bias
+    if nearer is not None and keypoint_offsets is not None:
+        strayed = (strayed - keypoint_offsets) * _nearness(keypoint_offsets, nearer)
+    return strayed / _of_points(keypoint_noise_m) if in_noise else strayed
+
+
+def _nearness(offsets: Tensor, nearer: float) -> Tensor:
+    """Return how many times nearer keypoints are to where they usually are, by their offsets [K, 3]. [K, 1]"""
+    return numbers((1.0, nearer), offsets)[(offsets != 0).any(-1, keepdim=True).long()]
 
 
 def _of_points(noise: Tensor | float) -> Tensor | float:

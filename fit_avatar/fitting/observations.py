@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body.face_points import FacePoints, face_points
+from fit_avatar.body.keypoint_offsets import usual_offsets
 from fit_avatar.body.model import Body
+from fit_avatar.capture.detectors import DETECTORS
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies.contact import estimate_contact
@@ -80,6 +82,11 @@ class Observations(Mapping[str, Any]):
     """Whether the person wears shoes or socks; None: that is not known."""
     ears_hidden: bool | None = None
     """Whether hair or a cap covers both ears; None: that is not known."""
+    built_in_detector: bool = False
+    """Whether the built-in detector found the keypoints."""
+    keypoint_offsets: Tensor | None = None
+    """Where the detector usually sees keypoints, from the body's, in the bind pose, zeros where that is not known;
+    None: of no keypoint. [K, 3] metres"""
 
     DERIVED: ClassVar[tuple[str, ...]] = (
         "frame_intervals_s",
@@ -91,7 +98,15 @@ class Observations(Mapping[str, Any]):
     )
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found, and
     ``bare_neck``, where no hair hangs behind it."""
-    HIDDEN: ClassVar[tuple[str, ...]] = ("times_s", "frame_weights", "masks", "point_sets", "pieces", "frame_indices")
+    HIDDEN: ClassVar[tuple[str, ...]] = (
+        "times_s",
+        "frame_weights",
+        "masks",
+        "point_sets",
+        "pieces",
+        "frame_indices",
+        "built_in_detector",
+    )
     """Fields that terms do not see as they are."""
 
     @classmethod
@@ -120,6 +135,7 @@ class Observations(Mapping[str, Any]):
             world_from_camera=None if turns is None else torch.from_numpy(turns).float().to(device),
             shoes=capture.shoes,
             ears_hidden=capture.ears_hidden,
+            built_in_detector=capture.sources.get("keypoints") == DETECTORS["mediapipe"],
         ).with_limbs(capture)
 
     def with_limbs(self, capture: Capture) -> Observations:
@@ -201,10 +217,11 @@ class Observations(Mapping[str, Any]):
         )  # fmt: skip
 
     def for_body(self, body: Body) -> Observations:
-        """Return the observations without landmarks that a body does not have, and with what is known of its face."""
+        """Return the observations without landmarks that a body does not have, and with what is known of the others."""
         landmarks = " ".join(body.landmark_names)
         return replace(
             self,
+            keypoint_offsets=usual_offsets(body) if self.built_in_detector else None,
             face=self.face if "face" in landmarks else None,
             hands=self.hands if "hand" in landmarks else None,
             face_points=face_points(body),

@@ -491,6 +491,20 @@ def test_height_is_that_of_the_skin(body):
     assert e.body_height(x, 1.6).item() == pytest.approx(0.1, abs=1e-5)
 
 
+def test_a_known_detector_is_nearer_to_its_usual_places_than_to_the_bodys(body):
+    bias, offsets = torch.zeros(1, 25, 3), torch.zeros(25, 3)
+    bias[0, :2, 1] = 0.03
+    offsets[0, 1] = 0.02
+    x = copy.copy(posed_body(body))
+    x._values = {**x._values, "keypoint_bias": bias}
+    known = e.keypoint_bias_prior(x, nearer=2.0, keypoint_offsets=offsets)
+    assert known[0, :2, 1].tolist() == pytest.approx([0.02, 0.03])  # twice 10 mm; of the second nothing is known
+    in_noise = e.keypoint_bias_prior(x, in_noise=True, nearer=2.0, keypoint_noise_m=0.01, keypoint_offsets=offsets)
+    torch.testing.assert_close(in_noise, known / 0.01)
+    for fields in ({"keypoint_offsets": offsets}, {"nearer": 2.0}):
+        torch.testing.assert_close(e.keypoint_bias_prior(x, **fields), bias)
+
+
 def test_surface_terms_vanish_where_they_should(body):
     naked = posed_body(body)
     even = body.template * torch.tensor([0.02, 0.0, 0.0]) + torch.tensor([0.0, 0.01, 0.0])

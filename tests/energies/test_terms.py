@@ -160,6 +160,13 @@ def tall(world: World) -> dict:
     return {"height_m": float((naked.amax(-1) - naked.amin(-1)).flatten()[0])}
 
 
+def known_detector(world: World) -> dict:
+    """A detector whose ways are known of every other keypoint."""
+    offsets = 0.02 * torch.ones(25, 3).double()
+    offsets[::2] = 0
+    return {"nearer": 2.0, "in_noise": True, "keypoint_offsets": offsets}
+
+
 def ground(world: World) -> dict:
     return {"plane": torch.tensor([0.1, -2.0, 0.05, 0.5]).double(), **contact(world)}
 
@@ -327,6 +334,14 @@ CASES = [
     Case(e.body_height, "1", tall),
     Case(e.surface_shift_prior, "1 J 6", free=("surface_shift",)),
     Case(e.keypoint_bias_prior, "1 K 3", free=("keypoint_bias",)),
+    Case(
+        e.keypoint_bias_prior,
+        "1 K 3",
+        known_detector,
+        zero=None,
+        free=("keypoint_bias",),
+        name="keypoint_bias_prior of a detector that is known",
+    ),
     Case(e.laplacian, "1 V 3", zero=None, free=ON_SURFACE),
     Case(e.laplacian, "1 V 3", by_part(e.ALLDIECK_LAPLACIAN), zero=None, free=ON_SURFACE, name="laplacian by part"),
     Case(e.laplacian, "1 V 3", by_area(e.CONSENSUS_LAPLACIAN), zero=None, free=ON_SURFACE, name="laplacian by area"),

@@ -138,3 +138,10 @@ def test_keypoints_that_are_no_numbers_say_nothing():
     seen = Observations.of(capture, torch.device("cpu")).keypoints
     assert seen.isfinite().all() and seen[..., 2].sum() == 72
     assert seen[[0, 1, 2], [4, 5, 6], 2].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("found_by", "known"), [("MediaPipe", True), ("OpenPose", False), ("keypoints", False)])
+def test_where_keypoints_are_usually_seen_is_known_of_the_built_in_detector_alone(found_by, known):
+    seen = observations(sources={"keypoints": found_by}).for_body(load_body())
+    assert ("keypoint_offsets" in seen) == known and "built_in_detector" not in seen
+    assert not known or seen["keypoint_offsets"].shape == (25, 3)
