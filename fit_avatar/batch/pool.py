@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from fit_avatar.batch.interruption import remembered_interruption
 from fit_avatar.batch.outcome import Outcome
 from fit_avatar.batch.task import CHECK_S, Died, Run, Task, attempts
 
@@ -26,9 +24,8 @@ def run_here(tasks: Sequence[Task], jobs: int, retries: int, cards: Sequence[str
     """
     waiting, again = deque(tasks), deque[Task]()
     free, running = deque(range(jobs)), dict[int, Run]()
-    with remembered_interruption() as check, _ended(running):
+    try:
         while waiting or again or running:
-            check()
             while free and waiting:
                 place = free.popleft()
                 running[place] = _start(waiting.popleft(), cards, place)
@@ -49,13 +46,6 @@ def run_here(tasks: Sequence[Task], jobs: int, retries: int, cards: Sequence[str
                 yield outcome
             if not over:
                 time.sleep(CHECK_S)
-
-
-@contextlib.contextmanager
-def _ended(running: Mapping[int, Run]) -> Iterator[None]:
-    """End what runs at the end."""
-    try:
-        yield
     finally:
         for run in running.values():
             run.ask_to_stop()
