@@ -141,7 +141,8 @@ def joint_acceleration(
     """
     moving = x.joints
     if joints is not None:
-        moving = moving[..., [x.body.joint_names.index(name) for name in joints if name in x.body.joint_names], :]
+        chosen = [x.body.joint_names.index(name) for name in joints if name in x.body.joint_names]
+        moving = torch.cat([x.joints[..., :0, :], *(x.joints[..., j : j + 1, :] for j in chosen)], -2)
     if against_root:
         moving = moving - x.joints[..., :1, :]
     return acceleration(moving, frame_intervals_s)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,9 @@ def test_an_ended_batch_leaves_no_process_behind(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     folder, out = clips(a="ask a process", b="good"), tmp_path / "out"
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), str(out), *STAND_IN], stderr=subprocess.PIPE)
+    command = [sys.executable, "-c", SCRIPT, str(folder), str(out), *STAND_IN]
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's jobs in the background ignore Ctrl-C
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=heard)
     pid = out / "clips" / "a" / "pid"
     wait_for(lambda: pid.exists() and pid.read_text() != "")
     wait_for(lambda: (out / "outcomes" / "b.json").exists())
