@@ -86,7 +86,7 @@ def assert_same_results(one: Path, other: Path) -> None:
         assert (one / file).read_bytes() == (other / file).read_bytes(), file
     for here, there in zip(read_frames(one / "overlay.mp4"), read_frames(other / "overlay.mp4"), strict=True):
         off = here[1].astype(float) - there[1]  # a pixel of an edge may be rounded otherwise; the encoder spreads it
-        assert np.abs(off).mean() < 0.5
+        assert np.abs(off).mean() < 0.5 and np.abs(off).max() < 30
     kept, of_other = (sorted(file.relative_to(each) for file in each.rglob("[!.]*.npz")) for each in (one, other))
     assert len(kept) > 6 and kept == of_other  # beside temporary files of a process that was killed while it wrote
     for file in kept:
