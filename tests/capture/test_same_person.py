@@ -30,7 +30,7 @@ class Estimator:
             return None
         there = Region(near[0][0], 50.0, near[0][1])
         empty = np.zeros((1, 1), np.float32)
-        return Pose(empty, empty, empty, region, there)
+        return Pose(np.zeros((33, 4), np.float32), empty, empty, region, there)
 
 
 def places(*frames: Estimator) -> list[float]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.capture.blazepose.pose import Pose, PoseEstimator
 from fit_avatar.capture.blazepose.region import Region
+from fit_avatar.capture.blazepose.second_look import SecondLook
 
 MOST_PEOPLE = 3
 """So many people are looked at in a frame. Chosen by hand."""
@@ -41,6 +42,7 @@ class SamePerson:
     beside: list[Pose] = field(default_factory=list, init=False)
     """Everybody else in the last frame."""
     _last: Region | None = field(default=None, init=False)
+    _again: SecondLook = field(default_factory=SecondLook, init=False)
 
     def find(self, picture: NDArray[np.uint8]) -> Pose | None:
         """Estimate the pose of the person in a BGR picture [H, W, 3]; ``None`` if there is nobody."""
@@ -63,6 +65,8 @@ class SamePerson:
             return None
         chosen = max(poses, key=self._size)
         self.beside = [pose for pose in poses if pose is not chosen]
+        if not self.others:
+            chosen = self._again.at(picture, chosen, self.estimator)
         self._last = chosen.next_region
         return chosen
 
