@@ -18,10 +18,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from fit_avatar.body.hanging_hair import is_hair
-from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
-from fit_avatar.body.tube import AROUND, INSIDE, RING_M, UNDER, Tube, laid_around, outside, seen
+from fit_avatar.body.tube import AROUND, INSIDE, RING_M, Tube, laid_around, outside, seen
 from fit_avatar.errors import BadInputError
 
 FloatArray = NDArray[np.float64]
@@ -42,12 +41,6 @@ OVERLAP_M = (0.02, 0.005)
 """Skin is covered from so far below the first ring, to so far above the hem. Chosen by hand."""
 STRIP = 0.2
 """Share of the texture's width that the garment gets; the body's own layout is narrowed by it. Chosen by hand."""
-BELOW_M = 0.006
-"""Covered skin stays so far below the cloth, so that it does not come through where both bend. Chosen by hand."""
-SEAL_M = 0.004
-"""The first ring is so far below the skin. Chosen by hand."""
-SEAL = (1.0, 0.75, 0.5, 0.25)
-"""Shares by which the first rings are drawn there. Chosen by hand."""
 INFLUENCES = 4
 """Joints that a vertex of a garment follows at most, as in the files of most formats."""
 FADE_M = 0.06
@@ -124,61 +117,6 @@ def cloth(body: Body) -> IntArray:
     """Return the vertices of a garment from its first ring to the hem, without what closes it inside. [R · AROUND]"""
     own = np.flatnonzero(is_garment(body))
     return own[outside(len(own))]
-
-
-def closed(body: Body, offsets: FloatArray) -> FloatArray:
-    """Return offsets with those of what closes a garment inside taken from its first ring and from the hem. [V, 3]
-
-    Hardly any outline shows these vertices; left to themselves they would come out in front of the hem or below it.
-    """
-    own = np.flatnonzero(is_garment(body))
-    if not len(own):
-        return offsets
-    moved, shown = offsets.copy(), outside(len(own))
-    hem, lip = own[shown][-AROUND:], own[shown.stop :][:AROUND]
-    moved[hem, 1] = (moved[hem, 1] + moved[lip, 1]) / 2  # the lip is what outlines draw up or down
-    for rings, ring, inwards, centre in (
-        (own[1 : shown.start], own[shown][:AROUND], INSIDE[::-1], own[0]),
-        (own[shown.stop : -1], own[shown][-AROUND:], [share for share, _ in UNDER], own[-1]),
-    ):
-        shift = moved[ring].mean(0)
-        scale = 1 - np.array(inwards)[:, None, None]
-        moved[rings] = (shift + scale * (moved[ring] - shift)).reshape(-1, 3)
-        moved[centre] = shift
-    return moved
-
-
-def sealed(body: Body, vertices: FloatArray) -> FloatArray:
-    """Return the surface in the bind pose with the first rings of the cloth drawn onto the skin, the first below it.
-
-    So the edge of the cloth is not seen from inside, and the surface goes on without a step. [V, 3]
-    """
-    own = cloth(body)
-    skin = np.flatnonzero(body.skin.cpu().numpy() & ~is_garment(body) & ~is_hair(body))
-    if not len(own):
-        return vertices
-    normals, tree = vertex_normals(vertices, body.faces.cpu().numpy()), cKDTree(vertices[skin])
-    moved = vertices.copy()
-    for ring, share in enumerate(SEAL):
-        at = own[ring * AROUND : (ring + 1) * AROUND]
-        nearest = skin[tree.query(vertices[at])[1]]
-        outwards = ((vertices[at] - vertices[nearest]) * normals[nearest]).sum(1)
-        moved[at] -= share * np.maximum(outwards + SEAL_M, 0.0)[:, None] * normals[nearest]
-    return moved
-
-
-def tucked(body: Body, vertices: FloatArray) -> FloatArray:
-    """Return the surface in the bind pose with covered skin moved inwards until it lies below the cloth. [V, 3]"""
-    own = cloth(body)
-    if body.covered is None or not len(own):
-        return vertices
-    normals = vertex_normals(vertices, body.faces.cpu().numpy())[own]
-    below = np.flatnonzero(body.covered.cpu().numpy() & ~is_garment(body) & ~is_hair(body))
-    _, nearest = cKDTree(vertices[own]).query(vertices[below])
-    outwards = ((vertices[below] - vertices[own[nearest]]) * normals[nearest]).sum(1)
-    moved = vertices.copy()
-    moved[below] -= np.maximum(outwards + BELOW_M, 0.0)[:, None] * normals[nearest]
-    return moved
 
 
 def _pair(body: Body, name: str) -> list[int]:

@@ -253,7 +253,8 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions.append(Solve(name, terms, free=free, optimiser=GaussNewton(8)))
     if quality == "fast":  # it is the last shape
         final = consensus_optimiser(2, FINAL_TOLERANCE)
-        actions.append(ConsensusShape("final consensus shape", consensus_terms(FINAL_TOES), optimiser=final))
+        shape = consensus_terms(FINAL_TOES)
+        actions.append(ConsensusShape("final consensus shape", shape, optimiser=final, waistband=True))
     else:
         actions.append(ConsensusShape("final consensus shape"))
     actions.append(UseAllFrames())
@@ -269,9 +270,8 @@ def video_avatar(quality: str = "balanced") -> Schedule:
             face_below_hair=FINAL_FACE_BELOW_HAIR,
             may_hang_behind=True,
         )
-        actions.append(
-            ConsensusShape("shape from every frame", shape, optimiser=consensus_optimiser(1, FINAL_TOLERANCE))
-        )
+        final = consensus_optimiser(1, FINAL_TOLERANCE)
+        actions.append(ConsensusShape("shape from every frame", shape, optimiser=final, waistband=True))
         actions += [FitFace(), _head_from_its_face(), _head_that_looks_around()]
     actions.append(_fingers())
     if quality != "fast":

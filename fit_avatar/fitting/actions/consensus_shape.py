@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from fit_avatar.body.garment import closed, sealed, tucked
+from fit_avatar.body.garment_on_skin import closed, sealed, tucked
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import skin_attachment
 from fit_avatar.body.part_multipliers import CONSENSUS_LAPLACIAN, CONSENSUS_OFFSETS
@@ -89,6 +89,8 @@ class ConsensusShape(Solve):
     """Terms that count more where fewer frames leave wider gaps between outlines: times (prior_frames / T)²."""
     prior_frames: int = 30
     """Number of frames for which the weights of the priors are given; chosen on the rendered clips."""
+    waistband: bool = False
+    """Whether a garment's upper edge lies just above the skin, for a last shape, or is hidden below it."""
 
     def solved(
         self, state: FitState, observations: Observations, context: Context, optimiser: Optimiser | None = None
@@ -103,7 +105,7 @@ class ConsensusShape(Solve):
         """Return the state with new offsets."""
         after = super().run(state, context)
         carried = with_loose_parts_carried(context.body, after.clip)
-        return replace(after, clip=with_skin_below_cloth(context.body, carried))
+        return replace(after, clip=with_skin_below_cloth(context.body, carried, self.waistband))
 
 
 def _scaled(term: Term, factor: float) -> float | Annealed:
@@ -122,11 +124,14 @@ def with_loose_parts_carried(body: Body, clip: ClipState) -> ClipState:
     return replace(clip, offsets=moved.to(clip.offsets))
 
 
-def with_skin_below_cloth(body: Body, clip: ClipState) -> ClipState:
-    """Return the clip with the skin that a garment covers below the cloth; the same one where there is no garment."""
+def with_skin_below_cloth(body: Body, clip: ClipState, waistband: bool = False) -> ClipState:
+    """Return the clip with the skin that a garment covers below the cloth; the same one where there is no garment.
+
+    ``waistband``: the upper edge of the garment lies just above the skin.
+    """
     if body.covered is None or clip.offsets is None:
         return clip
     naked = shaped(body, clip.betas).double().cpu().numpy()
-    cloth = sealed(body, naked + clip.offsets.double().cpu().numpy()) - naked
+    cloth = sealed(body, naked + clip.offsets.double().cpu().numpy(), waistband) - naked
     moved = tucked(body, naked + closed(body, cloth))
     return replace(clip, offsets=torch.from_numpy(moved - naked).to(clip.offsets))
