@@ -17,7 +17,8 @@ from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.source import Source
 from fit_avatar.capture.video import probe
 from fit_avatar.capture.working_size import working_size
-from fit_avatar.config import Config, resolve_device, validate
+from fit_avatar.config import Config, resolve_device
+from fit_avatar.config_check import validate
 from fit_avatar.errors import NoPersonError
 from fit_avatar.export import EXTRAS, check_body, check_installed
 from fit_avatar.fitting import Schedule, as_schedule, load_extension, preset

@@ -18,7 +18,8 @@ from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, Motion, pose_body
 from fit_avatar.capture import Capture
 from fit_avatar.capture.cast import Cast
-from fit_avatar.config import Config, validate
+from fit_avatar.config import Config
+from fit_avatar.config_check import validate
 from fit_avatar.errors import NoPersonError
 from fit_avatar.export import check_installed
 from fit_avatar.export.scene import with_motion, world_from_camera, write_scene
