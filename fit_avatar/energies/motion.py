@@ -12,12 +12,14 @@ the person and not the camera's. [..., T, 3, 3]
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.energies.blocks import Blocks, block_diagonal
-from fit_avatar.energies.pose import LEAST_LOOSE, LOOSE_ROOT, between, looseness
+from fit_avatar.energies.pose import LEAST_LOOSE, LOOSE_ROOT, between, looseness, of_both_sides
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
@@ -45,12 +47,15 @@ def rotation_velocity(x: PosedBody, frame_intervals_s: Tensor) -> Tensor:
 
 
 def _rotation_acceleration_jacobian(
-    x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None
+    x: PosedBody,
+    frame_intervals_s: Tensor,
+    world_from_camera: Tensor | None = None,
+    looser: Mapping[str, float] | None = None,
 ) -> Blocks:
     before, after = _slopes(x, frame_intervals_s, world_from_camera)
     first, second, third = -before[..., :-1, :, :, :], before[..., 1:, :, :, :], after[..., 1:, :, :, :]
     second = second - after[..., :-1, :, :, :]
-    scale = _with_root(x)[..., None] * _acceleration_interval(frame_intervals_s)[..., None, None, None, None]
+    scale = _with_root(x, looser)[..., None] * _acceleration_interval(frame_intervals_s)[..., None, None, None, None]
     return _rotation_blocks(torch.stack([first, second, third], -4) / scale)
 
 
@@ -60,11 +65,20 @@ def _rotation_acceleration_jacobian(
     frame_intervals_s="T-1",
     world_from_camera="T 3 3",
 )
-def rotation_acceleration(x: PosedBody, frame_intervals_s: Tensor, world_from_camera: Tensor | None = None) -> Tensor:
-    """Change of every joint's angular velocity, against its looseness. [..., T−2, J, 3] radians"""
+def rotation_acceleration(
+    x: PosedBody,
+    frame_intervals_s: Tensor,
+    world_from_camera: Tensor | None = None,
+    looser: Mapping[str, float] | None = None,
+) -> Tensor:
+    """Change of every joint's angular velocity, against its looseness. [..., T−2, J, 3] radians
+
+    ``looser`` names joints of both sides, such as "elbow", that move so many times as freely as usual; below 1 they
+    move more steadily. Any that the body lacks are left out.
+    """
     velocity = _turned(x, world_from_camera) / _reference_frames(frame_intervals_s)[..., None, None]
     change = velocity[..., 1:, :, :] - velocity[..., :-1, :, :]
-    return change / (_with_root(x) * _acceleration_interval(frame_intervals_s)[..., None, None])
+    return change / (_with_root(x, looser) * _acceleration_interval(frame_intervals_s)[..., None, None])
 
 
 # -- translation ----------------------------------------------------------------------------------------------
@@ -205,7 +219,9 @@ def _stencil(x: PosedBody, rates: Tensor) -> Tensor:
     return whole.expand(*x.transl.shape[:-2], *whole.shape[-4:])
 
 
-def _with_root(x: PosedBody) -> Tensor:
+def _with_root(x: PosedBody, looser: Mapping[str, float] | None = None) -> Tensor:
     """Return the looseness of all joints, not too small, so that smoothness binds none entirely. [J, 1]"""
     loose = looseness(x).clamp_min(LEAST_LOOSE)
+    if looser:
+        loose = loose * of_both_sides(x, looser)
     return torch.cat([loose.new_full((1, 1), LOOSE_ROOT), loose])

@@ -44,6 +44,15 @@ def joint_looseness(body: Body) -> Tensor:
     return numbers(_looseness(body.joint_names[1:]), body.template)[:, None]
 
 
+def of_both_sides(x: PosedBody, factors: Mapping[str, float]) -> Tensor:
+    """Return a factor for each joint but the root, 1 for those that are not named. [J−1, 1]
+
+    factors: by the joints' names without their side, such as "elbow"; those that the body lacks are left out.
+    """
+    bases = [name.removeprefix("left_").removeprefix("right_") for name in x.body.joint_names[1:]]
+    return numbers(tuple(float(factors.get(base, 1.0)) for base in bases), x.rotations)[:, None]
+
+
 # -- one pose for the clip ------------------------------------------------------------------------------------
 
 

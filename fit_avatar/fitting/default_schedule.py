@@ -7,6 +7,7 @@ A term's weight is 1/σ².
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fit_avatar.body.joints import FINGER_JOINTS
@@ -88,6 +89,12 @@ SWAY_SIGMA_M, SWAY_SCALE_M = 0.001, 0.01
 """How much the velocity of neck and head against the pelvis changes in a thirtieth of a second, and its Geman–McClure
 scale: trunks sway slowly, whatever feet do. Of four rendered people it was .2 to .6 mm, and 2 to 4 in their fits
 without this. With .5 mm instead, heads of two are a little nearer to their place."""
+STEADY = 0.05
+"""So many times as freely as elsewhere the angular velocities of arms change: arms held away from the body sway slowly.
+Where a view does not show how far they are before or behind the body, this carries it over from views that do. With it,
+an elbow's changes by some .0015 rad in a thirtieth of a second; those of four rendered people did by about .001, and by
+six times as much in their fits without it. Chosen on these four: with .1 and .03 hands are as near to their place."""
+STEADY_ARMS = MappingProxyType(dict.fromkeys(("collar", "shoulder", "elbow", "wrist"), STEADY))
 LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
 """Kernel and gate of the outlines in the last solves."""
 BIAS_IN_NOISE = 1.2
@@ -135,6 +142,7 @@ def tracking_terms(
     deviation_options: Mapping[str, Any] | None = None,
     mean_sigma: float = 0.3,
     turn_sigma: float = 0.02,
+    turn_options: Mapping[str, Any] | None = None,
     move_sigma_m: float = 0.01,
     shape_sigma: float = 1.0,
     height_sigma_m: float = 0.002,
@@ -160,6 +168,7 @@ def tracking_terms(
         deviation_options: further fields of :func:`pose_deviation`.
         mean_sigma: how far the shared mean pose is from an A-pose.
         turn_sigma: usual change of a joint's angular velocity between frames a thirtieth of a second apart.
+        turn_options: further fields of :func:`rotation_acceleration`.
         move_sigma_m: usual change of velocity between such frames.
         shape_sigma: spread of the betas.
         height_sigma_m: noise of the given height.
@@ -183,7 +192,7 @@ def tracking_terms(
             data=dict(deviation_options or {}),
         ),
         Term(mean_pose_prior, mean_sigma**-2),
-        Term(rotation_acceleration, turn_sigma**-2),
+        Term(rotation_acceleration, turn_sigma**-2, data=dict(turn_options or {})),
         Term(translation_acceleration, move_sigma_m**-2),
         Term(shape_prior, shape_sigma**-2),
         Term(keypoint_bias_prior, keypoint_bias_m**-2, data={"nearer": NEARER})
@@ -229,12 +238,14 @@ def hand_terms(scale_m: Value = HAND_SCALE_M) -> tuple[Term, ...]:
 def video_avatar(quality: str = "balanced") -> Schedule:
     """Return the default schedule of a quality: ``fast``, ``balanced`` or ``best``."""
     rounds = ROUNDS[quality]
-    first = tracking_terms(keypoint_kernel=6.0, move_sigma_m=0.03)
+    steady = {"looser": dict(STEADY_ARMS)}
+    first = tracking_terms(keypoint_kernel=6.0, turn_options=steady, move_sigma_m=0.03)
     outlines = tracking_terms(
         keypoint_sigma_m=None,
         keypoint_kernel=4.0,
         outline_sigma_m=0.008,
         outline_options={"inside_looseness": 3.0},
+        turn_options=steady,
     )
     actions: list[Action] = [
         Initialise(key_frames=KEY_FRAMES[quality]),
@@ -301,6 +312,7 @@ def _pose_terms(
         deviation_kernel=DEVIATION_SCALE_RAD if steps else None,
         deviation_options={} if looser is None else {"looser": looser},
         turn_sigma=turn_sigma,
+        turn_options={"looser": dict(STEADY_ARMS)},
         slide_sigma_m=SLIDE_SIGMA_M if steps else None,
         floor_sigma_m=FLOOR_SIGMA_M if floor else None,
         step_sigma_m=STEP_SIGMA_M if floor else None,

@@ -296,6 +296,19 @@ def test_a_camera_that_shakes_does_not_accelerate_the_person(body):
         assert term(x, steps, turns).abs().max() < 1e-4
 
 
+def test_a_joint_that_moves_more_steadily_costs_more_and_others_the_same(body):
+    bends = [[0.0, 0.0, 0.0], [9.0, -4.0, 3.0], [-5.0, 8.0, -6.0], [7.0, 2.0, -8.0]]
+    pose = {f"{side}_{name}": bends for side in ("left", "right") for name in ("elbow", "knee")}
+    x, steps = posed_body(body, frames=4, pose=pose), torch.full((3,), 1 / 30)
+    usual, steady = (
+        e.rotation_acceleration(x, steps, looser=looser) for looser in (None, {"elbow": 0.05, "tail": 2.0})
+    )
+    elbows, knees = (torch.tensor([each.endswith(name) for each in body.joint_names]) for name in ("elbow", "knee"))
+    assert usual[:, elbows].abs().min() > 0.05 and usual[:, knees].abs().min() > 0.05
+    torch.testing.assert_close(steady[:, elbows], 20 * usual[:, elbows])
+    torch.testing.assert_close(steady[:, ~elbows], usual[:, ~elbows])
+
+
 def test_accelerations_count_in_thirtieths_of_a_second_at_any_frame_rate(body):
     def acceleration(rate_hz):
         times = torch.arange(5) / rate_hz

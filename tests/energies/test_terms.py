@@ -309,6 +309,13 @@ CASES = [
     Case(e.depth_order, "T 6", lambda w: {**overlaps(w), **sizes(w)}, zero=None, name="depth_order of other sizes"),
     Case(e.rotation_velocity, "T-1 J 3", timing, zero=None),
     Case(e.rotation_acceleration, "T-2 J 3", timing, zero=None),
+    Case(
+        e.rotation_acceleration,
+        "T-2 J 3",
+        lambda w: {**timing(w), "looser": {"hip": 0.1, "spine1": 2.0}},
+        zero=None,
+        name="rotation_acceleration of steadier joints",
+    ),
     Case(e.translation_velocity, "T-1 3", timing),
     Case(e.translation_acceleration, "T-2 3", timing),
     Case(e.rotation_acceleration, "T-2 J 3", shaken_timing, zero=None, name="rotation_acceleration in the world"),

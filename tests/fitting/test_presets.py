@@ -10,7 +10,7 @@ from synthetic import CAMERA, turning_person
 
 from fit_avatar.body import load_body, pose_body
 from fit_avatar.capture import Capture
-from fit_avatar.energies import Annealed, Huber, Term, joint_limits, joint_positions
+from fit_avatar.energies import Annealed, Huber, Term, joint_limits, joint_positions, pose_deviation
 from fit_avatar.errors import BadInputError
 from fit_avatar.evaluate import pa_mpjpe
 from fit_avatar.fitting import PRESETS, Schedule, Solve, fit, load_extension, preset, schedule_to_json
@@ -44,6 +44,13 @@ def test_solves_are_edited_by_names():
     with pytest.raises(BadInputError, match="has no term 'bending_prior'"):
         heavier.term("bending_prior")
     assert "free: global_orient, body_pose, transl, betas" in str(stage)
+
+
+def test_a_printed_schedule_shows_names_and_tables_but_no_arrays():
+    term = Term(
+        pose_deviation, 1.0, data={"joints": ("neck", "head"), "looser": {"head": 3.3}, "pose": torch.zeros(23, 3)}
+    )
+    assert "pose_deviation: weight 1 (joints=('neck', 'head'), looser={'head': 3.3})" in str(Solve("one", (term,)))
 
 
 def edited(change):

@@ -125,5 +125,15 @@ class Solve:
 
 
 def _options(data: Mapping[str, Any]) -> str:
-    shown = [f"{name}={value}" for name, value in data.items() if isinstance(value, (int, float, str, Annealed))]
+    """Return a term's options in brackets: numbers and names, and lists and tables of them; arrays are left out."""
+    shown = [f"{name}={value}" for name, value in data.items() if _is_short(value)]
     return f" ({', '.join(shown)})" if shown else ""
+
+
+def _is_short(value: Any) -> bool:
+    """Return whether a value says what it is in a few words."""
+    if isinstance(value, Mapping):
+        return all(map(_is_short, value.values()))
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_short, value))
+    return isinstance(value, (int, float, str, Annealed))
