@@ -41,6 +41,7 @@ from fit_avatar.fitting.actions import (
     ConsensusShape,
     EstimateFocalLength,
     FitFace,
+    GrowBrim,
     Initialise,
     LayGarment,
     LayHair,
@@ -275,7 +276,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions += [FitFace(), _head_from_its_face(), _head_that_looks_around()]
     actions.append(_fingers())
     if quality != "fast":
-        actions.append(LayHair())
+        actions += [GrowBrim(), LayHair()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 
