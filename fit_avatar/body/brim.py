@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fit_avatar.body.ears import flat_ear_offsets
@@ -117,8 +116,9 @@ def _around(places: FloatArray, middle: FloatArray) -> tuple[FloatArray, FloatAr
 
 def _above_eyes(body: Body, state: BodyState, joint: FloatArray, around: FloatArray) -> FloatArray:
     """Return the least height at which a brim begins, at some angles. [V] → [V]"""
-    eyes = body.keypoint_points.take(torch.tensor(EYES))
-    height = (eyes.template + eyes.basis @ state.betas.to(eyes.basis))[:, 1].mean().item() - joint[1]
+    points = body.keypoint_points
+    eyes = points.template[EYES] + points.basis[EYES] @ state.betas.to(points.basis)
+    height = eyes[:, 1].mean().item() - joint[1]
     beyond = np.maximum(np.degrees(np.abs(around)) - FACE_DEG, 0.0)
     return np.asarray(height + ABOVE_EYES_M - SLOPE_M * beyond)
 
