@@ -78,6 +78,7 @@ COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
         "head from its face": Cost(frame=0.0065),
         "head that looks around": Cost(frame=0.005),
         "fingers": Cost(),
+        "look for the brim of a hat": Cost(),
         "look for hair that hangs": Cost(fixed=0.5),
         "pose from keypoints and directions": Cost(frame=0.018),
         "pose and shape from keypoints": Cost(frame=0.027),

@@ -42,6 +42,7 @@ from fit_avatar.fitting.actions import (
     ConsensusShape,
     EstimateFocalLength,
     FitFace,
+    GrowBrim,
     Initialise,
     LayGarment,
     LayHair,
@@ -286,7 +287,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions += [FitFace(), _head_from_its_face(), _head_that_looks_around()]
     actions.append(_fingers())
     if quality != "fast":
-        actions.append(LayHair())
+        actions += [GrowBrim(), LayHair()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 

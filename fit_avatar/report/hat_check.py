@@ -1,4 +1,4 @@
-"""Whether a hat, a cap or hair hides the head, so that the avatar has only a part of it or holds it less exactly."""
+"""Whether a hat, a cap or hair hides the head, so that the avatar holds it less exactly."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def hat_warnings(body: Body, state: BodyState, capture: Capture, config: CrownCo
     if brim or lift > config.max_lift_m:
         worn = "wears a hat" if brim else f"wears a cap, or hair {1000 * lift:.0f} mm above the skull"
         return (
-            f"The person {worn}: the avatar's head has the form of its crown, but no brim, and since it hides "
+            f"The person {worn}: the avatar's head has that form, as far as outlines show it, and since it hides "
             "the skull, the head may be tipped wrongly by some degrees. Film without a hat for a head that is right.",
         )
     if capture.ears_hidden or is_hair(body).any():

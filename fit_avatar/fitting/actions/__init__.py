@@ -5,6 +5,7 @@ from fit_avatar.fitting.actions.choose_hypothesis import ChooseHypothesis
 from fit_avatar.fitting.actions.consensus_shape import ConsensusShape
 from fit_avatar.fitting.actions.fit_face import FitFace
 from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
+from fit_avatar.fitting.actions.grow_brim import GrowBrim
 from fit_avatar.fitting.actions.initialise import Initialise
 from fit_avatar.fitting.actions.keypoint_noise import MeasureKeypointNoise
 from fit_avatar.fitting.actions.lay_garment import LayGarment
@@ -22,6 +23,7 @@ __all__ = [
     "Context",
     "EstimateFocalLength",
     "FitFace",
+    "GrowBrim",
     "Initialise",
     "LayGarment",
     "LayHair",
