@@ -143,6 +143,15 @@ def test_a_head_looks_around_where_no_hair_hangs_behind_the_neck():
     assert not {"head from its face", free.name} & {solve.name for solve in video_avatar("fast").solves}
 
 
+@pytest.mark.parametrize("quality", ["fast", "balanced"])
+def test_arms_sway_slowly_in_every_solve_of_a_turn_that_moves_them(quality):
+    moving = [solve for solve in video_avatar(quality).solves if solve.moves_body and not solve.moving_joints]
+    assert len(moving) >= 4
+    for solve in moving:
+        steady = solve.term("rotation_acceleration").data["looser"]
+        assert set(steady) == {"collar", "shoulder", "elbow", "wrist"} and max(steady.values()) < 0.2
+
+
 def test_key_frames_give_a_shape_and_all_frames_a_pose(body):
     clip, observations = observe(body)
     observations.frame_weights[3] = 0
