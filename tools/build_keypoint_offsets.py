@@ -10,6 +10,8 @@ have in a T-pose, is a small robust least squares over the frames of a turn, wit
 other. The table is the mean over people; beside it are printed how far people stray from it, and how far each one's
 offsets are from the mean of the others, which is what the table is worth for somebody new: what is not much nearer
 than zero is left out.
+
+What is left of an offset changes with the side that a person shows. A second table holds how, with its spread.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
+from fit_avatar.body.keypoint_offsets import MIRRORED_WAVES, WAVES, View
 from fit_avatar.body.keypoint_sets import BODY_25, BODY_25_MIRROR
 from fit_avatar.body.skinning import local_rotations, pose_points, pose_skeleton
 from fit_avatar.capture import observe
@@ -41,8 +44,8 @@ ROUNDS = 20
 """Of re-weighting."""
 
 
-def offset(turns: FloatArray, places: FloatArray, seen: FloatArray, focal: float) -> FloatArray:
-    """Return the offset of one keypoint that explains best where it is seen, in metres. [3]
+def offset(turns: FloatArray, places: FloatArray, seen: FloatArray, focal: float) -> tuple[FloatArray, FloatArray]:
+    """Return the offset of one keypoint that explains best where it is seen, and what is left, in metres. [3], [T, 2]
 
     Args:
         turns: from the T-pose's axes to the camera's. [T, 3, 3]
@@ -59,11 +62,33 @@ def offset(turns: FloatArray, places: FloatArray, seen: FloatArray, focal: float
         found = np.linalg.lstsq((slopes * root[..., None]).reshape(-1, 3), (wanted * root).ravel(), rcond=None)[0]
         left = ((wanted - slopes @ found) ** 2).sum(-1)
         weight = seen[:, 2] * (SCALE_M**2 / (SCALE_M**2 + left)) ** 2
+    return found, wanted - slopes @ found
+
+
+def views(view: View, left: FloatArray, confidence: FloatArray) -> FloatArray:
+    """Return how the side that is shown moves one keypoint, in metres. [WAVES]
+
+    Args:
+        view: of T frames.
+        left: how far it is detected from its usual place, to the right and down. [T, 2] metres
+        confidence: [T]
+    """
+    waves = view.waves.double().numpy()
+    axes = [axis.double().numpy()[:, :2] for axis in (view.up, view.right)]
+    rows = np.concatenate([axes[0][..., None] * waves[:, None], axes[1][..., None] * waves[:, None, 1:]], -1)
+    weight, found = confidence, np.zeros(WAVES)
+    for _ in range(ROUNDS):
+        root = np.sqrt(weight)[:, None]
+        found = np.linalg.lstsq((rows * root[..., None]).reshape(-1, WAVES), (left * root).ravel(), rcond=None)[0]
+        weight = confidence * (SCALE_M**2 / (SCALE_M**2 + ((left - rows @ found) ** 2).sum(-1))) ** 2
     return found
 
 
-def offsets_of(folder: Path) -> FloatArray:
-    """Return the offsets of all keypoints of one person, both sides alike; NaN where they are not seen. [25, 3]"""
+def offsets_of(folder: Path) -> tuple[FloatArray, FloatArray]:
+    """Return offsets and views of all keypoints of one person, both sides alike; NaN where they are not seen.
+
+    [25, 3] and [25, WAVES]
+    """
     truth = read_clip(folder)
     body, _, state = recorded_motion(json.loads((folder / "recipe.json").read_text())["recipe"])
     capture = observe(folder / "video.mp4", camera=truth.camera, frames=10**6)
@@ -74,17 +99,20 @@ def offsets_of(folder: Path) -> FloatArray:
     places = pose_points(body, state, points).double().numpy()[frames]
     strayed = capture.keypoints.astype(np.float64)
     strayed[..., :2] -= truth.camera.project(places)
-    found = np.full((len(BODY_25), 3), np.nan)
+    view = View.of(local_rotations(state)[frames, 0], skeleton.joints[frames, 0])
+    found, waves = np.full((len(BODY_25), 3), np.nan), np.full((len(BODY_25), WAVES), np.nan)
     for k in range(len(BODY_25)):
         sure = strayed[:, k, 2] > LEAST_CONFIDENCE
         if sure.sum() >= LEAST_FRAMES:
-            found[k] = offset(turned[sure, k], places[sure, k], strayed[sure, k], truth.camera.fx)
-    mirrored = found[list(BODY_25_MIRROR)] * [-1, 1, 1]
-    return np.asarray((found + mirrored) / 2)
+            found[k], left = offset(turned[sure, k], places[sure, k], strayed[sure, k], truth.camera.fx)
+            shown = View(view.up[sure], view.right[sure], view.angle[sure])
+            waves[k] = views(shown, left, strayed[sure, k, 2])
+    other = list(BODY_25_MIRROR)
+    return (found + found[other] * [-1, 1, 1]) / 2, (waves + waves[other] * MIRRORED_WAVES) / 2
 
 
 def main(people: tyro.conf.Positional[Path]) -> None:
-    """Print the table.
+    """Print the tables.
 
     Args:
         people: the folder with their clips.
@@ -92,7 +120,8 @@ def main(people: tyro.conf.Positional[Path]) -> None:
     notes = sorted(people.glob("*/recipe.json"))
     if len(notes) < 2:
         sys.exit(f"{people} holds {len(notes)} clips of benchmarks/people.py: two or more are needed")
-    each = np.stack([offsets_of(note.parent) for note in notes])
+    both = [offsets_of(note.parent) for note in notes]
+    each, waves = (np.stack(some) for some in zip(*both, strict=True))
     print(f"{len(each)} people; metres across, up, forward; mm: spread; distance from zero → from the others' mean")
     for k, name in enumerate(BODY_25):
         if name.startswith("right") or np.isnan(each[:, k]).any():
@@ -104,6 +133,11 @@ def main(people: tyro.conf.Positional[Path]) -> None:
         numbers = ", ".join(f"{value:.3f}" for value in mean + 0.0)
         print(f'    "{name}": ({numbers}),  # ± {" ".join(f"{1000 * s:.0f}" for s in spread)};', end=" ")
         print(f"{1000 * zero:.0f} → {1000 * new:.0f}")
+    print("by the side that is shown; metres ± their spread")
+    for k, name in enumerate(BODY_25):
+        if not name.startswith("right") and not np.isnan(waves[:, k]).any():
+            mean, spread = waves[:, k].mean(0), waves[:, k].std(0, ddof=1)
+            print(f'    "{name}":', ", ".join(f"{m:.4f} ± {s:.4f}" for m, s in zip(mean, spread, strict=True)))
 
 
 if __name__ == "__main__":

@@ -38,19 +38,23 @@ def _keypoint_unit(
     in_metres: bool = False,
     in_noise: bool = False,
     keypoint_noise_m: Tensor | float = 0.03,
+    by_view: bool = False,
+    keypoint_views: Tensor | None = None,
 ) -> Mapping[str, Any]:
-    """Make the size of a pixel, in metres or in units of the detector's noise."""
-    if in_noise:
-        return {"pixel_size": metres_per_pixel(x, camera) / keypoint_noise_m}
-    return {"pixel_size": metres_per_pixel(x, camera) if in_metres else None}
+    """Make the size of a pixel, in metres or in units of the detector's noise, and how far the view moves points."""
+    size = metres_per_pixel(x, camera) if in_metres or in_noise else None
+    if in_noise and size is not None:
+        size = size / keypoint_noise_m
+    moved = x.view.moved(keypoint_views) if by_view and keypoint_views is not None else None
+    return {"pixel_size": size, "moved": moved}
 
 
 @energy(
     vector=True,
-    observes=("keypoints", "camera", "keypoint_noise_m"),
+    observes=("keypoints", "camera", "keypoint_noise_m", "keypoint_views"),
     reads=PosedBody.read_keypoints,
     prepare=_keypoint_unit,
-    makes=("pixel_size",),
+    makes=("pixel_size", "moved"),
     keypoints="T K 3",
 )
 def keypoint_reprojection(
@@ -60,6 +64,7 @@ def keypoint_reprojection(
     pixel_size: Tensor | None = None,
     only: Sequence[str] = (),
     without: Sequence[str] = (),
+    moved: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Projected minus detected keypoints, with the detector's confidence.
 
@@ -71,13 +76,17 @@ def keypoint_reprojection(
             detector's noise ``keypoint_noise_m``.
         only: names of the keypoints that alone count, by default all.
         without: names of keypoints that do not.
+        moved: made by the preparation where ``by_view`` is set and ``keypoint_views`` are known: how far from its usual
+            place the side that is shown lets the detector see each keypoint
+            (:func:`fit_avatar.body.keypoint_offsets.usual_views`). [..., T, K, 3] metres
 
     Returns:
         [..., T, K, 2] pixels, metres or units of noise, and the confidence.
 
     Source: Bogo et al. 2016 (SMPLify), section 3.2.
     """
-    residual = camera.project(points) - keypoints[..., :2]
+    seen = points if moved is None else points + moved
+    residual = camera.project(seen) - keypoints[..., :2]
     counted = numbers(_counted(tuple(only), tuple(without)), keypoints)
     return scaled(residual, pixel_size), keypoints[..., 2] * counted
 

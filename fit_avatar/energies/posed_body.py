@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.body.constants import places
+from fit_avatar.body.keypoint_offsets import View
 from fit_avatar.body.model import Body
 from fit_avatar.body.points import Points
 from fit_avatar.body.skinning import Skeleton, pose_offsets, pose_skeleton, shaped, skin, surface_shifted, weighted_sum
@@ -114,6 +115,11 @@ class PosedBody:
     def keypoints(self) -> Tensor:
         """The body's keypoints (BODY_25) in camera coordinates. [..., T, K, 3] metres"""
         return self.read_keypoints().posed
+
+    @property
+    def view(self) -> View:
+        """From which side each frame shows the person, a constant where derivatives are concerned. [..., T]"""
+        return View.of(self._values["global_orient"][..., 0, :, :].detach(), self.joints[..., 0, :].detach())
 
     @cached_property
     def landmarks(self) -> Tensor:

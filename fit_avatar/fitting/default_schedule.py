@@ -184,7 +184,7 @@ def tracking_terms(
             where hair pulls the head, but where only the front of a turn shows the face, its back may follow worse.
     """
     sigma = keypoint_sigma_m
-    unit = {"in_noise": True} if sigma is None else {"in_metres": True}
+    unit = {"in_noise": True, "by_view": True} if sigma is None else {"in_metres": True, "by_view": True}
     terms = [
         Term(keypoint_reprojection, (sigma or 1.0) ** -2, GemanMcClure(keypoint_kernel * (sigma or 1.0)), data=unit),
         Term(

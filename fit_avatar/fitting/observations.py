@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fit_avatar.body.face_points import FacePoints, face_points
-from fit_avatar.body.keypoint_offsets import usual_offsets
+from fit_avatar.body.keypoint_offsets import usual_offsets, usual_views
 from fit_avatar.body.model import Body
 from fit_avatar.capture.detectors import DETECTORS
 from fit_avatar.capture.types import Camera, Capture
@@ -87,6 +87,8 @@ class Observations(Mapping[str, Any]):
     keypoint_offsets: Tensor | None = None
     """Where the detector usually sees keypoints, from the body's, in the bind pose, zeros where that is not known;
     None: of no keypoint. [K, 3] metres"""
+    keypoint_views: Tensor | None = None
+    """How that changes with the side that the person shows; see :func:`usual_views`. [K, 5] metres"""
 
     DERIVED: ClassVar[tuple[str, ...]] = (
         "frame_intervals_s",
@@ -222,6 +224,7 @@ class Observations(Mapping[str, Any]):
         return replace(
             self,
             keypoint_offsets=usual_offsets(body) if self.built_in_detector else None,
+            keypoint_views=usual_views(body) if self.built_in_detector else None,
             face=self.face if "face" in landmarks else None,
             hands=self.hands if "hand" in landmarks else None,
             face_points=face_points(body),

@@ -167,6 +167,14 @@ def known_detector(world: World) -> dict:
     return {"nearer": 2.0, "in_noise": True, "keypoint_offsets": offsets}
 
 
+def seen_by_side(world: World) -> dict:
+    """A detector that sees keypoints elsewhere from other sides."""
+    views = 0.01 * torch.arange(25 * 5).double().reshape(25, 5).sin()
+    detected = world.detected(world.posed_body.keypoints + world.posed_body.view.moved(views))
+    unit = {"in_metres": True, "by_view": True, "keypoint_views": views}
+    return {"keypoints": detected, "camera": CAMERA, **unit}
+
+
 def ground(world: World) -> dict:
     return {"plane": torch.tensor([0.1, -2.0, 0.05, 0.5]).double(), **contact(world)}
 
@@ -176,6 +184,7 @@ SHIFTED = (*POSE_AND_SHAPE, "surface_shift")
 SURFACE = (*POSE_AND_SHAPE, "offsets")
 CASES = [
     Case(e.keypoint_reprojection, "T K 2", keypoints, free=BIASED),
+    Case(e.keypoint_reprojection, "T K 2", seen_by_side, free=BIASED, name="keypoint_reprojection by the side"),
     Case(
         e.keypoint_reprojection,
         "T K 2",

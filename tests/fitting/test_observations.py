@@ -144,4 +144,5 @@ def test_keypoints_that_are_no_numbers_say_nothing():
 def test_where_keypoints_are_usually_seen_is_known_of_the_built_in_detector_alone(found_by, known):
     seen = observations(sources={"keypoints": found_by}).for_body(load_body())
     assert ("keypoint_offsets" in seen) == known and "built_in_detector" not in seen
-    assert not known or seen["keypoint_offsets"].shape == (25, 3)
+    assert ("keypoint_views" in seen) == known
+    assert not known or (seen["keypoint_offsets"].shape == (25, 3) and seen["keypoint_views"].shape == (25, 5))
