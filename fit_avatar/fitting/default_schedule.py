@@ -90,12 +90,12 @@ SWAY_SIGMA_M, SWAY_SCALE_M = 0.001, 0.01
 """How much the velocity of neck and head against the pelvis changes in a thirtieth of a second, and its Geman–McClure
 scale: trunks sway slowly, whatever feet do. Of four rendered people it was .2 to .6 mm, and 2 to 4 in their fits
 without this. With .5 mm instead, heads of two are a little nearer to their place."""
-STEADY = 0.05
+STEADY = 0.1
 """So many times as freely as elsewhere the angular velocities of arms change: arms held away from the body sway slowly.
 Where a view does not show how far they are before or behind the body, this carries it over from views that do. With it,
-an elbow's changes by some .0015 rad in a thirtieth of a second; those of four rendered people did by about .001, and by
-six times as much in their fits without it. Chosen on these four: with .1 and .03 hands are as near to their place. With
-two of them played twice as fast, hands still gain by it; four times as fast, they lose 4 to 7 mm, and 2 with .1."""
+an elbow's may change by .003 rad in a thirtieth of a second; those of four rendered people did by about .001, and by
+six times as much in their fits without it. With .05 their hands are as near to their place. With two of them played
+twice as fast, hands gain by it; four times as fast, they lose 2 mm, and with .05 4 to 7."""
 STEADY_ARMS = MappingProxyType(dict.fromkeys(("collar", "shoulder", "elbow", "wrist"), STEADY))
 LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
 """Kernel and gate of the outlines in the last solves."""
