@@ -26,6 +26,7 @@ PEOPLE = {
     "demo": None,
     "skirt": (2, "skirt+ponytail"),
     "dress": (5, "dress+boots"),
+    "hat": (4, "hat+coat"),
 }
 """Seed and clothes of ``benchmarks/people.py``; None: the bundled clip."""
 QUARTERS_DEG = (0.0, 90.0, 180.0, 270.0)
