@@ -19,7 +19,7 @@ from fit_avatar.fitting.actions import (
     UseAllFrames,
 )
 from fit_avatar.fitting.batch import some_frames, stack_captures
-from fit_avatar.fitting.default_schedule import tracking_terms, video_avatar
+from fit_avatar.fitting.default_schedule import video_avatar
 from fit_avatar.fitting.fit import AnySchedule, as_schedule, fit
 from fit_avatar.fitting.fit_batch import fit_batch
 from fit_avatar.fitting.motion import MotionConfig, SolvedMotion, solve_motion
@@ -31,6 +31,7 @@ from fit_avatar.fitting.schedule import Schedule
 from fit_avatar.fitting.schedule_file import load_extension, read_schedule, schedule_from_json, schedule_to_json
 from fit_avatar.fitting.state import FitState, FocalLength, calibrated
 from fit_avatar.fitting.track_schedule import SHAPE, track
+from fit_avatar.fitting.tracking_terms import tracking_terms
 from fit_avatar.fitting.turning import Turning, measure_turning
 
 __all__ = [

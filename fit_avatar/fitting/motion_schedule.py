@@ -26,8 +26,8 @@ from fit_avatar.energies import (
 from fit_avatar.fitting.actions import Action, ConsensusShape, Initialise, ResolveLimbs, Solve
 from fit_avatar.fitting.actions.consensus_shape import consensus_terms
 from fit_avatar.fitting.actions.solve import POSE
-from fit_avatar.fitting.default_schedule import INDEPENDENT_OUTLINE, hand_terms
 from fit_avatar.fitting.schedule import Schedule
+from fit_avatar.fitting.tracking_terms import INDEPENDENT_OUTLINE, hand_terms
 from fit_avatar.solvers import GaussNewton
 
 INDEPENDENT_DIRECTION = 0.3

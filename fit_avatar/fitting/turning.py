@@ -11,9 +11,10 @@ from torch import Tensor
 from fit_avatar.body.model import Body
 from fit_avatar.energies.projection import metres_per_pixel
 from fit_avatar.fitting.actions import Context, Initialise, Solve
-from fit_avatar.fitting.default_schedule import KEY_FRAMES, tracking_terms
+from fit_avatar.fitting.default_schedule import KEY_FRAMES
 from fit_avatar.fitting.observations import Observations
 from fit_avatar.fitting.state import FitState
+from fit_avatar.fitting.tracking_terms import tracking_terms
 from fit_avatar.solvers import GaussNewton, Unknowns
 
 

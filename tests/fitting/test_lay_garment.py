@@ -15,7 +15,7 @@ from fit_avatar.capture import Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import ConsensusShape, Context, FitState, LayGarment, Observations, preset
 from fit_avatar.fitting.between_legs import beside_cloth, look_between_legs
-from fit_avatar.fitting.default_schedule import tracking_terms
+from fit_avatar.fitting.tracking_terms import tracking_terms
 from fit_avatar.solvers import GaussNewton
 from fit_avatar.visibility.raster import silhouette
 
