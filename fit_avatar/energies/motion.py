@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fit_avatar.body import rotation
 from fit_avatar.energies.blocks import Blocks, block_diagonal
-from fit_avatar.energies.pose import LEAST_LOOSE, LOOSE_ROOT, between, looseness, of_both_sides
+from fit_avatar.energies.pose import LEAST_LOOSE, LOOSE_ROOT, between, joint_factors, looseness
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
@@ -73,7 +73,7 @@ def rotation_acceleration(
 ) -> Tensor:
     """Change of every joint's angular velocity, against its looseness. [..., T−2, J, 3] radians
 
-    ``looser`` names joints of both sides, such as "elbow", that move so many times as freely as usual; below 1 they
+    ``looser`` names joints, or both sides' as "elbow", that move so many times as freely as usual; below 1 they
     move more steadily. Any that the body lacks are left out.
     """
     velocity = _turned(x, world_from_camera) / _reference_frames(frame_intervals_s)[..., None, None]
@@ -223,5 +223,5 @@ def _with_root(x: PosedBody, looser: Mapping[str, float] | None = None) -> Tenso
     """Return the looseness of all joints, not too small, so that smoothness binds none entirely. [J, 1]"""
     loose = looseness(x).clamp_min(LEAST_LOOSE)
     if looser:
-        loose = loose * of_both_sides(x, looser)
+        loose = loose * joint_factors(x, looser)
     return torch.cat([loose.new_full((1, 1), LOOSE_ROOT), loose])

@@ -44,13 +44,19 @@ def joint_looseness(body: Body) -> Tensor:
     return numbers(_looseness(body.joint_names[1:]), body.template)[:, None]
 
 
-def of_both_sides(x: PosedBody, factors: Mapping[str, float]) -> Tensor:
+def joint_factors(x: PosedBody, factors: Mapping[str, float]) -> Tensor:
     """Return a factor for each joint but the root, 1 for those that are not named. [J−1, 1]
 
-    factors: by the joints' names without their side, such as "elbow"; those that the body lacks are left out.
+    factors: by the joints' names, such as "head", or by those of both sides, such as "elbow"; any that the body lacks
+        are left out.
     """
-    bases = [name.removeprefix("left_").removeprefix("right_") for name in x.body.joint_names[1:]]
-    return numbers(tuple(float(factors.get(base, 1.0)) for base in bases), x.rotations)[:, None]
+    names = x.body.joint_names[1:]
+    found = (factors.get(name, factors.get(_without_side(name), 1.0)) for name in names)
+    return numbers(tuple(map(float, found)), x.rotations)[:, None]
+
+
+def _without_side(joint: str) -> str:
+    return joint.removeprefix("left_").removeprefix("right_")
 
 
 # -- one pose for the clip ------------------------------------------------------------------------------------
@@ -69,7 +75,8 @@ def pose_deviation(x: PosedBody, looser: Mapping[str, float] | None = None) -> T
     """How far each frame's joints are from the clip's mean pose, against their looseness. [..., T, J−1, 3] radians
 
     The mean pose is an unknown that all frames share. Without it limbs are free along the viewing ray, and
-    agreement in 2D says nothing about 3D. ``looser`` names joints that move so many times as freely as usual.
+    agreement in 2D says nothing about 3D. ``looser`` names joints, of one or of both sides, that move so many times as
+    freely as usual.
     """
     return between(x.mean_pose, x.rotations[..., 1:, :, :]) / _loosened(x, looser)
 
@@ -100,13 +107,13 @@ def _loosened(x: PosedBody, looser: Mapping[str, float] | None) -> Tensor:
     """
     if not looser:
         return looseness(x)
+    known = {*x.body.joint_names[1:], *map(_without_side, x.body.joint_names[1:])}
     for name in looser:
-        if name not in x.body.joint_names[1:]:
+        if name not in known:
             raise BadInputError(
                 f"pose_deviation is to hold {name!r} less, but the body {x.body.name} has no such joint"
             )
-    factors = tuple(float(looser.get(name, 1.0)) for name in x.body.joint_names[1:])
-    return looseness(x) * numbers(factors, x.rotations)[:, None]
+    return looseness(x) * joint_factors(x, looser)
 
 
 def between(first: Tensor, second: Tensor) -> Tensor:
