@@ -70,6 +70,7 @@ from fit_avatar.energies.surface import (
     symmetry,
 )
 from fit_avatar.energies.term import Energy, Term, energy
+from fit_avatar.energies.turning_along import still_legs
 
 __all__ = [
     "ALLDIECK_LAPLACIAN",
@@ -150,6 +151,7 @@ __all__ = [
     "silhouette_overlap",
     "sliding_prior",
     "soft_masks",
+    "still_legs",
     "straight_steps",
     "surface_reprojection",
     "surface_shift_prior",

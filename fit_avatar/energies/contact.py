@@ -13,6 +13,7 @@ from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
+from fit_avatar.energies.turning_along import steps_of
 
 FEET = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name in ("big_toe", "small_toe", "heel")]
 """The keypoints of the feet: big toe, small toe and heel of the left foot, then of the right one."""
@@ -28,21 +29,45 @@ LEAST_CONTACT = 2.0
 """Below as many standing points in all, nothing is known about the ground."""
 
 
-@energy(vector=True, observes=("contact", "frame_intervals_s"), contact="T-1 6", frame_intervals_s="T-1")
-def foot_contact(x: PosedBody, contact: Tensor, frame_intervals_s: Tensor) -> tuple[Tensor, Tensor]:
+def _steps(x: PosedBody, where_stepping: bool = False) -> Mapping[str, Any]:
+    if not where_stepping:
+        return {"steps": None}
+    steps = steps_of(x)
+    return {"steps": torch.minimum(steps[..., 1:], steps[..., :-1])}
+
+
+@energy(
+    vector=True,
+    prepare=_steps,
+    makes=("steps",),
+    observes=("contact", "frame_intervals_s"),
+    contact="T-1 6",
+    frame_intervals_s="T-1",
+)
+def foot_contact(
+    x: PosedBody, contact: Tensor, frame_intervals_s: Tensor, steps: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """How far a foot's keypoints move from frame to frame; the confidence is that of their contact.
 
     The movement is that of a thirtieth of a second if the foot drifts at random, so that a second is held as strongly
     at any frame rate: it is divided by the square root of the interval in thirtieths.
 
-    contact: of each keypoint in :data:`FEET`'s order, 0…1 [..., T−1, 6]; see :func:`estimate_contact`
-    → [..., T−1, 6, 3] metres
+    Args:
+        x: the posed body.
+        contact: of each keypoint in :data:`FEET`'s order, 0…1; see :func:`estimate_contact`. [..., T−1, 6]
+        frame_intervals_s: seconds between neighbouring frames. [..., T−1]
+        steps: made by the preparation with the option ``where_stepping``: 0 where feet turn along with the person, as
+            on a turntable, however slowly (:func:`steps_of`). [..., T−1]
+
+    Returns:
+        [..., T−1, 6, 3] metres
 
     Source: after Rempe et al. 2021 (HuMoR), the contact term of their test-time optimisation.
     """
     feet = x.keypoints[..., places(FEET, x.keypoints), :]
     drift = (frame_intervals_s * REFERENCE_RATE_HZ).sqrt()[..., None, None]
-    return (feet[..., 1:, :, :] - feet[..., :-1, :, :]) / drift, contact
+    moved = (feet[..., 1:, :, :] - feet[..., :-1, :, :]) / drift
+    return moved, contact if steps is None else contact * steps[..., None]
 
 
 @energy(observes=("contact",), contact="T-1 6", plane="4")

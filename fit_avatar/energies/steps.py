@@ -3,8 +3,8 @@
 A camera looks down on feet: by 20°, 3 mm of height are 8 mm of depth. Where a foot stands, its height says how far away
 it is. Where it swings, it is lifted, and in the picture that is the same as a foot farther away; a person's usual pose
 prefers the latter, since a straight leg that swings back bends less than one that is lifted. But then the foot would go
-forth and back within a third of a second. Residuals in metres. Nothing is known of people who never stand still, as on
-a turntable (:data:`LEAST_STANDING`), nor before a camera that turns.
+forth and back within a third of a second. Residuals in metres. Nothing is known of people who never stand still
+(:data:`LEAST_STANDING`), nor where feet turn along as on a turntable (:func:`steps_of`), nor of a camera that turns.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from fit_avatar.energies.motion import REFERENCE_RATE_HZ, acceleration
 from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
+from fit_avatar.energies.turning_along import steps_of
 
 LIFTED_M = (0.1, 0.05, 0.025, 0.012, 0.012, 0.012)
 """A foot that is higher above the floor than this counts little as one that stands: in each of the rounds in which the
@@ -35,8 +36,8 @@ that stood had .37, those that moved .11: detectors are sure of neither. Of thre
 STANDS_M = 0.1 / REFERENCE_RATE_HZ
 """A foot that moves less than this in a thirtieth of a second stands. Chosen by hand."""
 LEAST_STANDING = 0.08
-"""Feet that stand in a smaller part of the time are on no floor that is still before the camera, as on a turntable. Of
-people who step around they stood in 0.14 to 0.33, of people who slide around in 0 to 0.03. Chosen on rendered clips."""
+"""Feet that stand in a smaller part of the time are on no floor that is still before the camera. Of people who step
+around they stood in 0.14 to 0.33. Chosen on rendered clips."""
 
 
 def standing_part(feet: Tensor, frame_intervals_s: Tensor) -> Tensor:
@@ -55,11 +56,12 @@ def _keypoints(x: PosedBody) -> Tensor:
     return x.read_points(x.body.keypoint_points.take(places(FEET, x.body.template))).posed
 
 
-def _stepping(feet: Tensor, frame_intervals_s: Tensor, world_from_camera: Tensor | None) -> Tensor:
-    """Return 1 for clips of people who step before a camera that does not turn, else 0. [...]"""
+def _stepping(x: PosedBody, feet: Tensor, frame_intervals_s: Tensor, world_from_camera: Tensor | None) -> Tensor:
+    """Return where people step, before a camera that does not turn, from 0 to 1. [..., T]"""
     if world_from_camera is not None:
-        return feet.new_zeros(feet.shape[:-3])
-    return (standing_part(feet, frame_intervals_s) >= LEAST_STANDING).to(feet)
+        return feet.new_zeros(feet.shape[:-2])
+    stand = standing_part(feet, frame_intervals_s) >= LEAST_STANDING
+    return steps_of(x) * stand.to(feet)[..., None]
 
 
 # -- the floor ------------------------------------------------------------------------------------------------
@@ -103,7 +105,7 @@ def _floor(
             sure = stands * (1 + (height.clamp_min(0) / lifted) ** 2).pow(-2)
         upwards = (surface * floor[..., :1, :3]).sum(-1)
     below = (height < 0).to(stands)  # no foot is below the floor, whether it stands or not
-    steps = _stepping(feet, frame_intervals_s, world_from_camera)[..., None, None]
+    steps = _stepping(x, feet, frame_intervals_s, world_from_camera)[..., None]
     return {"soles": index[lowest], "floor": floor, "stands": torch.maximum(stands, below) * steps}
 
 
@@ -142,7 +144,7 @@ def _upwards(
 ) -> Mapping[str, Any]:
     feet = _keypoints(x).detach()
     ground = fit_ground(feet, at_frames(contact))[..., 0, :3]  # [..., 1, 3]
-    steps = _stepping(feet, frame_intervals_s, world_from_camera)
+    steps = _stepping(x, feet, frame_intervals_s, world_from_camera)[..., 1:-1]
     return {"upwards": torch.nn.functional.normalize(ground, dim=-1), "steps": steps}
 
 
@@ -162,11 +164,11 @@ def straight_steps(x: PosedBody, upwards: Tensor, steps: Tensor, frame_intervals
     Args:
         x: the posed body.
         upwards: the floor's normal, made by the preparation. [..., 1, 3]
-        steps: 1 for people who step, made by the preparation. [...]
+        steps: 1 where the person steps, made by the preparation. [..., T−2]
         frame_intervals_s: seconds between neighbouring frames. [..., T−1]
     """
     feet = _keypoints(x).unflatten(-2, (2, 3)).mean(-2)
     normal = upwards[..., None, :]
     along = feet - (feet * normal).sum(-1, keepdim=True) * normal
     change = acceleration(along, frame_intervals_s)
-    return change, steps[..., None, None].expand(change.shape[:-1])
+    return change, steps[..., None].expand(change.shape[:-1])

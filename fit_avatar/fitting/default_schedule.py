@@ -59,6 +59,8 @@ STEP_SIGMA_M = 0.005
 with 3 mm, as well as with 5, one foot is less wrongly before the other, but feet that stand slide more."""
 DEVIATION_SCALE_RAD = 0.06
 """Beyond this a joint is pulled to the clip's mean pose with constant force: legs step. Chosen on the same."""
+LEG_SIGMA_RAD = 0.035
+"""How far the joints of a leg that does not step stray from the clip's mean pose."""
 SURFACE_SHIFT_M = 0.005
 """How far the surface around a joint moves against the joint in one solve. Where it cannot, a head that is a millimetre
 too high is put nearer to the camera or farther from it instead, since that looks the same."""
@@ -120,7 +122,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         Solve("pose and shape from outlines", outlines, optimiser=GaussNewton(16)),
         LayGarment(terms=outlines, optimiser=GaussNewton(16)),
     ]
-    pose = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03))
+    pose = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03), legs=True)
     free = (*(name for name in POSE_AND_SHAPE if name != "betas"), "surface_shift")
     for i in range(1, rounds + 1):
         actions.append(ConsensusShape(f"consensus shape {i}/{rounds}"))
@@ -134,7 +136,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     else:
         actions.append(ConsensusShape("final consensus shape"))
     actions.append(UseAllFrames())
-    every = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03), steps=True, floor=True)
+    every = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03), steps=True, floor=True, legs=True)
     every = (*every, *_shift_and_sway())
     actions.append(Solve("pose of every frame", every, free=(*POSE, "surface_shift"), optimiser=GaussNewton(8)))
     if quality != "fast":
@@ -160,12 +162,14 @@ def _pose_terms(
     gate_m: float | Annealed,
     steps: bool = False,
     floor: bool = False,
+    legs: bool = False,
     looser: Mapping[str, float] | None = None,
     turn_sigma: float = 0.02,
 ) -> tuple[Term, ...]:
     """Return the terms of poses on the consensus shape.
 
-    ``steps``: frames are near enough to tell what a foot does, and, with ``floor``, legs may be moved by it.
+    ``steps``: frames are near enough to tell what a foot does, and, with ``floor``, legs may be moved by it. ``legs``:
+    those that do not step are held.
     """
     return tracking_terms(
         keypoint_sigma_m=None,
@@ -181,6 +185,7 @@ def _pose_terms(
         slide_sigma_m=SLIDE_SIGMA_M if steps else None,
         floor_sigma_m=FLOOR_SIGMA_M if floor else None,
         step_sigma_m=STEP_SIGMA_M if floor else None,
+        leg_sigma_rad=LEG_SIGMA_RAD if legs else None,
     )
 
 
@@ -197,7 +202,7 @@ def _shift_and_sway() -> tuple[Term, Term]:
 
 def _picture_terms(floor: bool = False) -> tuple[Term, ...]:
     """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
-    terms = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, floor=floor)
+    terms = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, floor=floor, legs=floor)
     surface = Term(
         surface_reprojection,
         INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,

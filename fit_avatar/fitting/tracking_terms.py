@@ -27,6 +27,7 @@ from fit_avatar.energies import (
     relaxed_fingers,
     rotation_acceleration,
     shape_prior,
+    still_legs,
     straight_steps,
     translation_acceleration,
 )
@@ -75,6 +76,7 @@ def tracking_terms(
     floor_sigma_m: float | None = None,
     slide_sigma_m: float | None = None,
     step_sigma_m: float | None = None,
+    leg_sigma_rad: float | None = None,
     head_sigma_rad: float | None = None,
 ) -> tuple[Term, ...]:
     """Return the terms that track a turning person over a clip.
@@ -103,6 +105,8 @@ def tracking_terms(
         slide_sigma_m: how far a foot that stands drifts in a thirtieth of a second, such as 0.0025; None leaves it
             out.
         step_sigma_m: how much a foot's velocity along the floor changes in a thirtieth of a second, such as 0.005;
+            None leaves it out.
+        leg_sigma_rad: how far the joints of legs that do not step stray from the mean pose, beside ``deviation_sigma``;
             None leaves it out.
         head_sigma_rad: noise of how the face says that the head is turned, such as 0.035; None leaves it out. It helps
             where hair pulls the head, but where only the front of a turn shows the face, its back may follow worse.
@@ -140,9 +144,12 @@ def tracking_terms(
     if floor_sigma_m is not None:
         terms.append(Term(feet_on_floor, floor_sigma_m**-2, GemanMcClure(FLOOR_SCALE_M)))
     if slide_sigma_m is not None:
-        terms.append(Term(foot_contact, slide_sigma_m**-2, GemanMcClure(SLIDE_SCALE_M)))
+        stepping = {"where_stepping": True}
+        terms.append(Term(foot_contact, slide_sigma_m**-2, GemanMcClure(SLIDE_SCALE_M), data=stepping))
     if step_sigma_m is not None:
         terms.append(Term(straight_steps, step_sigma_m**-2))
+    if leg_sigma_rad is not None:
+        terms.append(Term(still_legs, leg_sigma_rad**-2))
     return tuple(terms)
 
 

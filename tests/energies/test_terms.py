@@ -294,6 +294,7 @@ CASES = [
         zero=None,
         name="pose_deviation with a looser joint",
     ),
+    Case(e.still_legs, "T J-1 3", free=(*POSE, "mean_pose"), zero=None),
     Case(
         e.mean_pose_prior,
         "1 J-1 3",
@@ -339,6 +340,13 @@ CASES = [
         name="joint_acceleration of one joint against the root",
     ),
     Case(e.foot_contact, "T-1 6 3", lambda w: {**contact(w), **timing(w)}, zero=None),
+    Case(
+        e.foot_contact,
+        "T-1 6 3",
+        lambda w: {**contact(w), **timing(w), "where_stepping": True},
+        zero=None,
+        name="foot_contact where people step",
+    ),
     Case(e.feet_on_ground, "T 6", contact, zero=None, least_frames=2),
     Case(e.feet_on_floor, "T 2", slow, zero=None, least_frames=2),
     Case(e.straight_steps, "T-2 2 3", slow, zero=None, least_frames=3),

@@ -34,3 +34,12 @@ def test_a_leg_that_steps_is_pulled_back_with_constant_force():
     force = [float(kernel.weight(torch.tensor(angle**2)) * angle) for angle in (0.03, 0.06, 0.3, 0.6)]
     assert force[0] < force[1]
     torch.testing.assert_close(torch.tensor(force[1:]), torch.tensor(force[1]).expand(3))
+
+
+def test_feet_that_turn_along_are_not_held_in_place():
+    assert term("foot_contact").data["where_stepping"]
+
+
+def test_legs_that_do_not_step_are_held_on_the_consensus_shape():
+    held = [solve.name for solve in video_avatar().solves if "still_legs" in {term.name for term in solve.terms}]
+    assert held == [*(f"pose with the consensus shape {i}/3" for i in (1, 2, 3)), *EVERY_FRAME]
