@@ -26,7 +26,7 @@ cuts through the skin, which is no even line. Looked at on rendered skirts and d
 
 
 def closed(body: Body, offsets: FloatArray) -> FloatArray:
-    """Return offsets with those of what closes a garment inside, and of its lining, taken from the cloth outside. [V, 3]
+    """Return offsets with those of a garment's lining, and of what closes it, taken from the cloth outside. [V, 3]
 
     Hardly any outline shows these vertices; left to themselves they would come out in front of the hem or below it.
     """

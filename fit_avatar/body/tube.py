@@ -30,8 +30,8 @@ LIPS = ((0.5, 0.15), (1.0, 0.85))
 LIP = len(LIPS)
 """Rings below the hem whose faces look down: outlines show them."""
 LINED_M = 0.28
-"""The lining goes up by so much, where the cloth is long enough: who looks up from 35° below the horizon does not see
-the end of it."""
+"""The lining goes up by so much, where the cloth is long enough: below 40 cm of cloth from front to back, its end is
+not seen from 35° below the horizon."""
 LINED = 9
 """Rings of the lining: up to twice as far apart as outside. Chosen by hand."""
 UNLINED_M = 0.15
