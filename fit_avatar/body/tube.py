@@ -89,7 +89,7 @@ def _lined(rings: int) -> FloatArray:
     """Return how far above the hem lips and lining are, in rings. [LIP + LINED]"""
     most = min(LINED_M / RING_M, max(rings - 1 - UNLINED_M / RING_M, 3.5))
     lip = LIPS[-1][1]
-    return np.r_[[up for _, up in LIPS], lip + (most - lip) * np.arange(1, LINED + 1) / LINED]
+    return np.concatenate([[up for _, up in LIPS], lip + (most - lip) * np.arange(1, LINED + 1) / LINED])
 
 
 def _between(places: FloatArray, rings: int) -> FloatArray:
