@@ -41,6 +41,9 @@ ENDS = (0.3, 0.6, 0.9)
 they close. Chosen by hand."""
 UNDER = LIP + LINED + len(ENDS)
 """Rings below the hem, or behind it."""
+NARROW = 0.4
+"""Texture for the way between two rings that are hidden, as a share of that between two outside. Chosen by hand: a
+short skirt has as much for its outside as without a lining."""
 LOOSE_M = 0.006
 """Cloth starts so far outside the hull. Chosen by hand."""
 SECTION = 48
@@ -178,7 +181,9 @@ def _connected(rings: int) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
         [quads(seam), caps(seam, (1 + size + np.arange(AROUND), 1 + size + AROUND + np.arange(AROUND)))]
     )
     # A row of texture for each centre, so that the triangles of the caps have area there, too.
-    across = np.repeat((1 + np.arange(rings)) / (rings + 1), AROUND + 1)
+    widths = np.full(rings + 1, NARROW)
+    widths[len(INSIDE) + 1 : rings - UNDER] = 1
+    across = np.repeat(np.cumsum(widths)[:-1] / widths.sum(), AROUND + 1)
     along = np.tile(np.arange(AROUND + 1) / AROUND, rings)
     between = (np.arange(AROUND) + 0.5) / AROUND
     uvs = np.concatenate(

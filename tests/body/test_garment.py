@@ -154,6 +154,9 @@ def test_its_place_in_the_texture_is_its_own(body, skirted):
     area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     assert (area.abs() > 1e-9).all()
     assert (area > 0).all() or (area < 0).all()  # no triangle is turned over
+    count = int(is_garment(skirted).sum())
+    outer = np.isin(skirted.faces[own] - int(np.argmax(is_garment(skirted))), np.arange(count)[outside(count)]).all(1)
+    assert area[outer].abs().sum() > 0.7 * area.abs().sum(), "most of it is for what is seen"
 
 
 def test_covered_skin_is_not_where_outlines_are_looked_for(body, skirted):
