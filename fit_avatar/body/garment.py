@@ -1,8 +1,8 @@
 """A skirt, dress or coat: a body with one more closed surface around both legs, carried by the same skeleton.
 
 The tube starts inside the hips and ends at the hem. Its rings lie on the convex hull of what they go around, so that it
-is closed between the legs; below, the surface turns inwards and up, and closes. Shape and skinning come from the hips
-and legs nearby, spread out over the tube: the cloth between the legs follows both.
+is closed between the legs; at the hem it turns in and goes up again as a lining, which closes above the crotch. Shape
+and skinning come from the hips and legs nearby, spread out over the tube: the cloth between the legs follows both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 from fit_avatar.body.hanging_hair import is_hair
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
-from fit_avatar.body.tube import AROUND, INSIDE, RING_M, Tube, laid_around, outside, seen
+from fit_avatar.body.tube import AROUND, RING_M, Tube, follows, laid_around, outside, seen
 from fit_avatar.errors import BadInputError
 
 FloatArray = NDArray[np.float64]
@@ -134,9 +134,9 @@ def _moved_by(body: Body, joints: tuple[str, ...]) -> NDArray[np.bool_]:
 
 
 def _taken(skin: FloatArray, legs: NDArray[np.bool_], tube: Tube) -> csr_matrix:
-    """Return what the tube takes of each skin vertex's shape and skinning; rows sum to one. [G, V]"""
-    index = np.flatnonzero(legs)
-    distance, nearest = cKDTree(skin[index]).query(tube.vertices, k=min(NEAREST, len(index)))
+    """Return what the outside of the tube takes of each skin vertex's shape and skinning; rows sum to one. [O, V]"""
+    index, outer = np.flatnonzero(legs), tube.vertices[outside(len(tube.vertices))]
+    distance, nearest = cKDTree(skin[index]).query(outer, k=min(NEAREST, len(index)))
     share = np.exp(-(distance**2 - distance[:, :1] ** 2) / (2 * NEAR_M**2))
     share /= share.sum(1, keepdims=True)
     count, each = share.shape
@@ -167,23 +167,23 @@ def _strongest(weights: Tensor) -> Tensor:
 
 
 def _spread(values: FloatArray) -> FloatArray:
-    """Return values of a tube's vertices averaged around its rings, and a little from ring to ring. [G, C]"""
-    rings = values[1:-1].reshape(-1, AROUND, values.shape[1])
+    """Return values of the outside averaged around its rings, and a little from ring to ring. [R · AROUND, C]"""
+    rings = values.reshape(-1, AROUND, values.shape[1])
     falls, widths = np.array(SPREAD).T
-    widths = np.interp((np.arange(len(rings)) - len(INSIDE)) * RING_M, falls, widths)
+    widths = np.interp(np.arange(len(rings)) * RING_M, falls, widths)
     rings = np.stack([gaussian_filter1d(r, w, axis=0, mode="wrap") for r, w in zip(rings, widths, strict=True)])
     rings = gaussian_filter1d(rings, 2.0, axis=0, mode="nearest")
-    flat = rings.reshape(-1, values.shape[1])
-    return np.concatenate([rings[0].mean(0, keepdims=True), flat, rings[-1].mean(0, keepdims=True)])
+    return np.asarray(rings.reshape(values.shape))
 
 
 def _joined(body: Body, betas: Tensor, tube: Tube, taken: csr_matrix, covered: Tensor) -> Body:
     """Return the body with the tube."""
     like, count = body.template, len(body.template)
+    lining = follows(len(tube.vertices))
 
     def carried(values: Tensor) -> Tensor:
         found = taken @ values.flatten(1).double().cpu().numpy()
-        spread = _spread(found)
+        spread = lining @ _spread(found)
         shape = (len(spread), *values.shape[1:])
         return torch.from_numpy(spread).to(values).reshape(shape)
 

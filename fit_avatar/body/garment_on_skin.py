@@ -10,7 +10,7 @@ from fit_avatar.body.garment import cloth, is_garment
 from fit_avatar.body.hanging_hair import is_hair
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.tube import AROUND, INSIDE, UNDER, outside
+from fit_avatar.body.tube import AROUND, follows, outside
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ cuts through the skin, which is no even line. Looked at on rendered skirts and d
 
 
 def closed(body: Body, offsets: FloatArray) -> FloatArray:
-    """Return offsets with those of what closes a garment inside taken from its first ring and from the hem. [V, 3]
+    """Return offsets with those of a garment's lining, and of what closes it, taken from the cloth outside. [V, 3]
 
     Hardly any outline shows these vertices; left to themselves they would come out in front of the hem or below it.
     """
@@ -36,14 +36,7 @@ def closed(body: Body, offsets: FloatArray) -> FloatArray:
     moved, shown = offsets.copy(), outside(len(own))
     hem, lip = own[shown][-AROUND:], own[shown.stop :][:AROUND]
     moved[hem, 1] = (moved[hem, 1] + moved[lip, 1]) / 2  # the lip is what outlines draw up or down
-    for rings, ring, inwards, centre in (
-        (own[1 : shown.start], own[shown][:AROUND], INSIDE[::-1], own[0]),
-        (own[shown.stop : -1], own[shown][-AROUND:], [share for share, _ in UNDER], own[-1]),
-    ):
-        shift = moved[ring].mean(0)
-        scale = 1 - np.array(inwards)[:, None, None]
-        moved[rings] = (shift + scale * (moved[ring] - shift)).reshape(-1, 3)
-        moved[centre] = shift
+    moved[own] = follows(len(own)) @ moved[own[shown]]
     return moved
 
 

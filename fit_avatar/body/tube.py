@@ -1,4 +1,7 @@
-"""A closed tube of triangles around the skin of both legs, in rings on the convex hull of what they go around."""
+"""A closed tube of triangles around the skin of both legs, in rings on the convex hull of what they go around.
+
+It is hollow from below, as skirts are: at the hem it turns in and goes up again as a lining.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.sparse import csr_matrix, kron, vstack
 from scipy.spatial import ConvexHull
 
 FloatArray = NDArray[np.float64]
@@ -19,10 +23,27 @@ RING_M = 0.014
 INSIDE = (0.04, 0.5, 0.9)
 """Shares of the radius by which the rings above the first one go in, before the centre closes them: hidden by the
 body. Chosen by hand."""
-UNDER = ((0.012, 0.002), (0.03, 0.012), (0.07, 0.03), (0.3, 0.045), (0.6, 0.05), (0.9, 0.05))
-"""The rings below the hem: shares of the radius by which they go in, and metres by which they go up. By hand."""
-LIP = 2
-"""Rings below the hem whose faces look down: outlines show them. Chosen by hand."""
+THICK_M = 0.004
+"""Between the outside and the lining behind it. Chosen by hand: thinner than what the skin below keeps free."""
+LIPS = ((0.5, 0.15), (1.0, 0.85))
+"""The rings that turn in at the hem: shares of the thickness, and places in rings above the hem. Chosen by hand."""
+LIP = len(LIPS)
+"""Rings below the hem whose faces look down: outlines show them."""
+LINED_M = 0.28
+"""The lining goes up by so much, where the cloth is long enough: below 40 cm of cloth from front to back, its end is
+not seen from 35° below the horizon."""
+LINED = 9
+"""Rings of the lining: up to twice as far apart as outside. Chosen by hand."""
+UNLINED_M = 0.15
+"""It ends so far below the first ring, below the crotch. Chosen by hand."""
+ENDS = (0.3, 0.6, 0.9)
+"""Shares of the radius by which the rings above the lining go in, before the centre closes them: legs go through what
+they close. Chosen by hand."""
+UNDER = LIP + LINED + len(ENDS)
+"""Rings below the hem, or behind it."""
+NARROW = 0.4
+"""Texture for the way between two rings that are hidden, as a share of that between two outside. Chosen by hand: a
+short skirt has as much for its outside as without a lining."""
 LOOSE_M = 0.006
 """Cloth starts so far outside the hull. Chosen by hand."""
 SECTION = 48
@@ -31,7 +52,7 @@ SECTION = 48
 
 @dataclass(frozen=True)
 class Tube:
-    """Rings from the top to the centre of the underside; the first and the last vertex are centres."""
+    """Rings from the top to the hem and up again behind it; the first and the last vertex are centres."""
 
     vertices: FloatArray  # [G, 3]
     faces: IntArray  # [F, 3]
@@ -42,12 +63,41 @@ class Tube:
 
 def outside(count: int) -> slice:
     """Return which of the vertices of a tube are seen from outside."""
-    return slice(1 + len(INSIDE) * AROUND, count - 1 - len(UNDER) * AROUND)
+    return slice(1 + len(INSIDE) * AROUND, count - 1 - UNDER * AROUND)
 
 
 def seen(count: int) -> slice:
     """Return these and the lip of the hem, which outlines show from the side."""
-    return slice(1 + len(INSIDE) * AROUND, count - 1 - (len(UNDER) - LIP) * AROUND)
+    return slice(1 + len(INSIDE) * AROUND, count - 1 - (UNDER - LIP) * AROUND)
+
+
+def follows(count: int) -> csr_matrix:
+    """Return what the vertices of a tube take of those outside: the lining of what is before it. [G, R · AROUND]
+
+    Rows sum to one. What closes the tube goes on from the ring where it begins, evenly to that ring's mean.
+    """
+    rings = (outside(count).stop - outside(count).start) // AROUND
+    ring, mean = np.eye(AROUND), np.full((AROUND, AROUND), 1 / AROUND)
+    before = np.eye(rings)
+    behind = _between(rings - 1 - _lined(rings), rings)
+    parts = [kron(before[:1], mean[:1])]
+    parts += [kron(before[:1], (1 - share) * ring + share * mean) for share in INSIDE[::-1]]
+    parts += [kron(before, ring), kron(behind, ring)]
+    parts += [kron(behind[-1:], (1 - share) * ring + share * mean) for share in ENDS]
+    parts += [kron(behind[-1:], mean[:1])]
+    return csr_matrix(vstack(parts))
+
+
+def _lined(rings: int) -> FloatArray:
+    """Return how far above the hem lips and lining are, in rings. [LIP + LINED]"""
+    most = min(LINED_M / RING_M, max(rings - 1 - UNLINED_M / RING_M, 3.5))
+    lip = LIPS[-1][1]
+    return np.concatenate([[up for _, up in LIPS], lip + (most - lip) * np.arange(1, LINED + 1) / LINED])
+
+
+def _between(places: FloatArray, rings: int) -> FloatArray:
+    """Return the shares of rings that places between them take. [N] → [N, rings]"""
+    return np.stack([np.interp(places, np.arange(rings), row) for row in np.eye(rings)], 1)
 
 
 def laid_around(skin: FloatArray, top: float, hem: float, slope: float = 0.0) -> Tube:
@@ -68,9 +118,15 @@ def laid_around(skin: FloatArray, top: float, hem: float, slope: float = 0.0) ->
     radii = np.maximum.accumulate(radii)  # cloth hangs straight down from what is widest
     radii = gaussian_filter1d(gaussian_filter1d(radii, 2, axis=0, mode="nearest"), 1.5, axis=1, mode="wrap") + LOOSE_M
     slopes = slope * np.linspace(0, 1, count)
+    behind = _between(count - 1 - _lined(count), count)
+    thick = THICK_M * np.r_[[share for share, _ in LIPS], np.ones(LINED)]
+    lining = list(
+        zip(behind @ radii - thick[:, None], behind @ heights, behind @ centres, behind @ slopes, strict=True)
+    )
+    end, *place = lining[-1]
     rings = [(radii[0] * (1 - inwards), heights[0], centres[0], 0.0) for inwards in INSIDE[::-1]]
-    rings += list(zip(radii, heights, centres, slopes, strict=True))
-    rings += [(radii[-1] * (1 - inwards), hem + up, centres[-1], slope) for inwards, up in UNDER]
+    rings += [*zip(radii, heights, centres, slopes, strict=True), *lining]
+    rings += [(end * (1 - inwards), *place) for inwards in ENDS]
     x, z = np.cos(angles), np.sin(angles)
     points = [np.stack([r * x, y + tilt * r * z, middle + r * z], 1) for r, y, middle, tilt in rings]
     ends = [np.array([[0.0, y, middle]]) for _, y, middle, _ in (rings[0], rings[-1])]
@@ -125,7 +181,9 @@ def _connected(rings: int) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
         [quads(seam), caps(seam, (1 + size + np.arange(AROUND), 1 + size + AROUND + np.arange(AROUND)))]
     )
     # A row of texture for each centre, so that the triangles of the caps have area there, too.
-    across = np.repeat((1 + np.arange(rings)) / (rings + 1), AROUND + 1)
+    widths = np.full(rings + 1, NARROW)
+    widths[len(INSIDE) + 1 : rings - UNDER] = 1
+    across = np.repeat(np.cumsum(widths)[:-1] / widths.sum(), AROUND + 1)
     along = np.tile(np.arange(AROUND + 1) / AROUND, rings)
     between = (np.arange(AROUND) + 0.5) / AROUND
     uvs = np.concatenate(

@@ -18,7 +18,7 @@ from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import pose_points
-from fit_avatar.body.tube import AROUND
+from fit_avatar.body.tube import AROUND, LINED, LIP, THICK_M, follows, outside
 from fit_avatar.errors import BadInputError
 
 BETAS = (0.5, -0.6, 0.4)
@@ -74,6 +74,33 @@ def test_it_is_closed_and_faces_outwards(body, skirted):
     assert ((normals * outwards).sum(1) > 0).all()
 
 
+@pytest.mark.parametrize(("hem", "deep"), [(0.45, 0.04), (0.9, 0.2), (1.45, 0.25)])
+def test_it_is_hollow_from_below(body, hem, deep):
+    """What closes it is far above the hem, and between them a lining lies behind the cloth."""
+    worn = dressed(body, Garment(hem, BETAS))
+    surface = (worn.template + worn.shape_basis[..., :3] @ torch.tensor(BETAS)).double().numpy()
+    own = surface[is_garment(worn)]
+    outer, shown = outside(len(own)), own[outside(len(own))]
+    assert own[-1, 1] > shown[-AROUND:, 1].max() + deep
+    lining = own[outer.stop + LIP * AROUND :][: LINED * AROUND]
+    normals = vertex_normals(surface, worn.faces.numpy())[is_garment(worn)][outer]
+    nearest = ((lining[:, None] - shown[None]) ** 2).sum(-1).argmin(1)
+    behind = ((shown[nearest] - lining) * normals[nearest]).sum(1)
+    assert behind.min() > THICK_M / 2
+    assert behind.max() < 2 * THICK_M
+
+
+def test_lining_and_ends_follow_the_outside(skirted):
+    count = int(is_garment(skirted).sum())
+    taken, outer = follows(count), outside(count)
+    np.testing.assert_allclose(taken.sum(1), 1)
+    np.testing.assert_array_equal(taken[outer].toarray(), np.eye(outer.stop - outer.start))
+    hem = np.zeros(outer.stop - outer.start)
+    hem[-AROUND:] = 1
+    lip = (taken @ hem)[outer.stop :].reshape(-1)[: 3 * AROUND].reshape(3, AROUND)
+    assert (np.diff(lip, axis=0) < 0).all(), "the higher, the less it follows the hem"
+
+
 def test_it_is_symmetric(skirted):
     flip = torch.tensor([-1.0, 1.0, 1.0])
     assert torch.equal(skirted.mirror[skirted.mirror], torch.arange(len(skirted.mirror)))
@@ -127,6 +154,9 @@ def test_its_place_in_the_texture_is_its_own(body, skirted):
     area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     assert (area.abs() > 1e-9).all()
     assert (area > 0).all() or (area < 0).all()  # no triangle is turned over
+    count = int(is_garment(skirted).sum())
+    outer = np.isin(skirted.faces[own] - int(np.argmax(is_garment(skirted))), np.arange(count)[outside(count)]).all(1)
+    assert area[outer].abs().sum() > 0.7 * area.abs().sum(), "most of it is for what is seen"
 
 
 def test_covered_skin_is_not_where_outlines_are_looked_for(body, skirted):

@@ -9,7 +9,7 @@ from fit_avatar.body.garment import Garment, cloth, dressed, is_garment
 from fit_avatar.body.garment_on_skin import closed, sealed, tucked
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.tube import AROUND
+from fit_avatar.body.tube import AROUND, LINED, LIP, outside
 
 BETAS = (0.5, -0.6, 0.4)
 
@@ -61,7 +61,7 @@ def test_the_first_ring_is_drawn_below_the_skin_or_just_above(skirted, waistband
     assert np.array_equal(moved[skin], wide[skin])
 
 
-def test_the_underside_follows_the_hem(skirted):
+def test_the_lining_follows_the_cloth(skirted):
     offsets = np.zeros(skirted.template.shape)
     offsets[cloth(skirted)] = [0.0, 0.05, 0.0]
     offsets[seen_by_outlines(skirted)] = [0.0, 0.05, 0.0]
@@ -69,6 +69,22 @@ def test_the_underside_follows_the_hem(skirted):
     own = np.flatnonzero(is_garment(skirted))
     np.testing.assert_allclose(moved[own, 1], 0.05)
     assert not moved[~is_garment(skirted)].any()
+
+
+def test_a_hem_drawn_in_has_its_lining_behind_it(skirted):
+    """Where outlines draw the hem alone in, the lining gives way, and the top stays."""
+    surface = (skirted.template + skirted.shape_basis[..., :3] @ torch.tensor(BETAS)).double().numpy()
+    at, own = cloth(skirted), np.flatnonzero(is_garment(skirted))
+    low = at[surface[at, 1] < surface[at[-AROUND:], 1].max() + 0.1]
+    offsets = np.zeros(surface.shape)
+    offsets[low] = surface[low] * [-0.1, 0, -0.1]
+    moved = surface + closed(skirted, offsets)
+    outer = moved[at]
+    lining = moved[own[outside(len(own)).stop + LIP * AROUND :][: LINED * AROUND]]
+    normals = vertex_normals(moved, skirted.faces.numpy())[at]
+    nearest = ((lining[:, None] - outer[None]) ** 2).sum(-1).argmin(1)
+    assert (((outer[nearest] - lining) * normals[nearest]).sum(1) > 0).all()
+    np.testing.assert_array_equal(moved[own[-1]], surface[own[-1]])
 
 
 def seen_by_outlines(skirted: Body) -> np.ndarray:
