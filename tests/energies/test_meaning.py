@@ -63,6 +63,20 @@ def test_contour_distance_counts_pixels_outward(body):
     assert inside.item() == pytest.approx(-4.0 / 3, abs=1e-4)
 
 
+def test_outlines_are_compared_with_the_shape_that_follows_them(sticks):
+    """And pull one that holds the face against them as they would pull that."""
+    x, camera, outlines, head, _ = head_with_a_ponytail(sticks, gap_px=0)
+    follows = 0.03 * head[:, None] * torch.tensor([1.0, 0.0, 0.0])
+
+    def distance(x, **given):
+        made = e.contour_distance.prepare(x, outlines, camera, stride=1, in_metres=True, **given)
+        return e.contour_distance(x, made["match"], camera, made["pixel_size"], moved=made["moved"])[0]
+
+    held, followed = distance(x), distance(x.with_offsets(follows))
+    assert (held - followed).abs().max() > 0.02
+    torch.testing.assert_close(distance(x, outline_offsets=follows), followed, atol=1e-6, rtol=0)
+
+
 def test_outlines_do_not_pull_what_is_outside_of_the_picture(body):
     x = posed_body(body)
     points = CAMERA.project(x.vertices)
