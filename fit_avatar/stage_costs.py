@@ -75,7 +75,6 @@ COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
         "pose from the pictures": Cost(frame=0.011),
         "shape from every frame": Cost(fixed=0.3, frame=0.0033),
         "features of the face": Cost(fixed=0.15),
-        "head from its face": Cost(frame=0.0065),
         "head that looks around": Cost(frame=0.005),
         "fingers": Cost(),
         "look for the brim of a hat": Cost(),

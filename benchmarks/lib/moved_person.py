@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from fit_avatar.body import Body, BodyState, load_body, pose_body, rotation
-from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.body.poses import a_pose
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera
@@ -37,7 +37,6 @@ TILT_RAD = 0.08
 """The camera looks down by so much."""
 BEHIND = 0.05
 """The wall is so much of the picture's height above the farthest step."""
-SOLES = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name in ("big_toe", "small_toe", "heel")]
 TOUCH_M, STILL_M_S = 0.03, 0.6
 """A point of a foot stands where it is about so near to the floor and so slow; retargeted feet slide a little."""
 
@@ -52,7 +51,7 @@ def placed(body: Body, person: Person, motion: HumanMotion) -> BodyState:
     joints = pose_body(body, state).joints
     leg = sum(float((joints[0, a] - joints[0, b]).norm()) for a, b in ((1, 4), (4, 7)))
     places = leg * (motion.places - motion.places[0])
-    points = pose_points(body, state, body.keypoint_points)[:, SOLES].double().numpy() + places[:, None]
+    points = pose_points(body, state, body.keypoint_points)[:, list(BODY_25_FEET)].double().numpy() + places[:, None]
     lowest = pose_body(body, state).vertices[..., 1].amin(1).double().numpy() + places[:, 1]
     if motion.planted is None:
         stands = standing(points, np.percentile(lowest, 20))

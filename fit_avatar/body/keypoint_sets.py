@@ -14,6 +14,9 @@ BODY_25_MIRROR = (
 )  # fmt: skip
 """Index of each BODY_25 point's left–right counterpart."""
 
+BODY_25_FEET = (19, 20, 21, 22, 23, 24)
+"""BODY_25 index of big toe, small toe and heel of the left foot, then of the right one."""
+
 _FACE = tuple(f"face_{k}" for k in range(70))
 _LEFT_HAND, _RIGHT_HAND = (tuple(f"{side}_hand_{k}" for k in range(21)) for side in ("left", "right"))
 _FEET = (

@@ -9,14 +9,11 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.constants import numbers, places
-from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 from fit_avatar.energies.turning_along import steps_of
-
-FEET = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name in ("big_toe", "small_toe", "heel")]
-"""The keypoints of the feet: big toe, small toe and heel of the left foot, then of the right one."""
 
 STILL = 0.005
 """How far a standing foot seems to move in a thirtieth of a second, as a part of the person's height: about 8 mm."""
@@ -54,7 +51,7 @@ def foot_contact(
 
     Args:
         x: the posed body.
-        contact: of each keypoint in :data:`FEET`'s order, 0…1; see :func:`estimate_contact`. [..., T−1, 6]
+        contact: of each keypoint in ``BODY_25_FEET``'s order, 0…1; see :func:`estimate_contact`. [..., T−1, 6]
         frame_intervals_s: seconds between neighbouring frames. [..., T−1]
         steps: made by the preparation with the option ``where_stepping``: 0 where feet turn along with the person, as
             on a turntable, however slowly (:func:`steps_of`). [..., T−1]
@@ -64,7 +61,7 @@ def foot_contact(
 
     Source: after Rempe et al. 2021 (HuMoR), the contact term of their test-time optimisation.
     """
-    feet = x.keypoints[..., places(FEET, x.keypoints), :]
+    feet = x.keypoints[..., places(BODY_25_FEET, x.keypoints), :]
     drift = (frame_intervals_s * REFERENCE_RATE_HZ).sqrt()[..., None, None]
     moved = (feet[..., 1:, :, :] - feet[..., :-1, :, :]) / drift
     return moved, contact if steps is None else contact * steps[..., None]
@@ -82,7 +79,7 @@ def ground_plane(x: PosedBody, plane: Tensor | None = None, contact: Tensor | No
             unit vector. By default the unknown ``x.plane``. [4] or [..., 1, 4]
         contact: as for :func:`foot_contact`; without it only penetration counts. [..., T−1, 6]
     """
-    feet = x.keypoints[..., places(FEET, x.keypoints), :]
+    feet = x.keypoints[..., places(BODY_25_FEET, x.keypoints), :]
     ground = x.plane if plane is None else plane
     if ground.dim() == 1:
         ground = ground[None]
@@ -99,7 +96,7 @@ def fit_ground(feet: Tensor, stands: Tensor) -> Tensor:
     own above it, for a keypoint is not on the sole. Linear least squares; all zeros if too few points stand.
 
     Args:
-        feet: positions of some kinds of points, those of the left foot first, as in :data:`FEET`. [..., T, 2 kinds, 3]
+        feet: positions of some kinds of points, those of the left foot first, as in ``BODY_25_FEET``. [..., T, 2 kinds, 3]
         stands: how surely each stands. [..., T, 2 kinds]
 
     Returns:
@@ -123,7 +120,7 @@ def fit_ground(feet: Tensor, stands: Tensor) -> Tensor:
 
 
 def _ground(x: PosedBody, contact: Tensor) -> Mapping[str, Any]:
-    return {"ground": fit_ground(x.keypoints[..., places(FEET, x.keypoints), :].detach(), at_frames(contact))}
+    return {"ground": fit_ground(x.keypoints[..., places(BODY_25_FEET, x.keypoints), :].detach(), at_frames(contact))}
 
 
 @energy(prepare=_ground, makes=("ground",), observes=("contact",), contact="T-1 6")
@@ -138,7 +135,7 @@ def feet_on_ground(x: PosedBody, contact: Tensor, ground: Tensor) -> tuple[Tenso
         contact: as for :func:`foot_contact`. [..., T−1, 6]
         ground: made by the preparation; see :func:`fit_ground`. [..., 1, 6, 4]
     """
-    height = (x.keypoints[..., places(FEET, x.keypoints), :] * ground[..., :3]).sum(-1) + ground[..., 3]
+    height = (x.keypoints[..., places(BODY_25_FEET, x.keypoints), :] * ground[..., :3]).sum(-1) + ground[..., 3]
     below = (height.detach() < 0).to(height)
     return height, torch.maximum(below, at_frames(contact).expand_as(height))
 
@@ -157,7 +154,7 @@ def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None,
     Returns:
         [..., T−1, 6] in [0, 1], 0 for keypoints that were not seen.
     """
-    feet, confidence = keypoints[..., places(FEET, keypoints), :].split([2, 1], -1)
+    feet, confidence = keypoints[..., places(BODY_25_FEET, keypoints), :].split([2, 1], -1)
     seen = keypoints[..., 2:] > 0.1
     top = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], torch.inf)).amin((-3, -2))[..., 1]
     bottom = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], -torch.inf)).amax((-3, -2))[..., 1]

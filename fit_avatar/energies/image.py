@@ -130,16 +130,23 @@ def _match_and_unit(
     stride: int = 2,
     spacing_m: float = 0.015,
     hat: Tensor | None = None,
+    outline_offsets: Tensor | None = None,
 ) -> Mapping[str, Any]:
     """Match the outlines (every ``stride``-th point of them) to the rim, and make the size of a pixel.
 
-    A hat's outline pulls nothing: it is higher and wider than a head, and tipped two heads by 6 and 10°.
+    A hat's outline pulls nothing: it is higher and wider than a head, and tipped two heads by 6 and 10°. Where the
+    shape does not follow the outlines everywhere, the surface that does (``outline_offsets``) is matched, and
+    ``moved`` is how far it lies from the shape.
     """
     size = metres_per_pixel(x, camera)
-    match = match_outlines(x, contours.every(stride), camera, value_at(gate_m, progress) / size, rim, spacing_m)
+    follows = x if outline_offsets is None else x.with_offsets(outline_offsets)
+    match = match_outlines(follows, contours.every(stride), camera, value_at(gate_m, progress) / size, rim, spacing_m)
     if hat is not None and hat.any():
         match = replace(match, confidence=match.confidence * ~hat[..., ::stride])
-    return {"match": match, "pixel_size": size if in_metres else None}
+    moved = None
+    if follows is not x:
+        moved = follows.read_vertices(match.vertices).posed - x.read_vertices(match.vertices).posed
+    return {"match": match, "pixel_size": size if in_metres else None, "moved": moved}
 
 
 def _matched_vertices(x: PosedBody, match: OutlineMatch) -> PosedPoints:
@@ -147,22 +154,32 @@ def _matched_vertices(x: PosedBody, match: OutlineMatch) -> PosedPoints:
 
 
 @energy(
-    observes=("contours", "camera", "hat"),
+    observes=("contours", "camera", "hat", "outline_offsets"),
     reads=_matched_vertices,
     prepare=_match_and_unit,
-    makes=("match", "pixel_size"),
+    makes=("match", "pixel_size", "moved"),
 )
 def contour_distance(
-    points: Tensor, match: OutlineMatch, camera: Camera, pixel_size: Tensor | None = None, inside_looseness: float = 1.0
+    points: Tensor,
+    match: OutlineMatch,
+    camera: Camera,
+    pixel_size: Tensor | None = None,
+    inside_looseness: float = 1.0,
+    moved: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Distance of rim vertices from their outline points along the outline's normal, positive outside.
 
     A body without clothes is inside the outline rather than on it, so the residual is divided by
-    ``inside_looseness`` there. points [..., T, C, 3] → [..., T, C] pixels or metres
+    ``inside_looseness`` there. points, and moved, which is made by the preparation, [..., T, C, 3] → [..., T, C] pixels
+    or metres
+
+    A shape that holds the face within hair is not where the outlines are. ``outline_offsets`` are those of the shape
+    before it, which follows them everywhere, and its rim is compared; else a head would be turned towards the hair.
 
     Source: after Alldieck et al. 2018, section 3.1, without a renderer.
     """
-    distance = ((camera.project(points) - match.contours.points) * match.contours.normals).sum(-1)
+    rim = points if moved is None else points + moved
+    distance = ((camera.project(rim) - match.contours.points) * match.contours.normals).sum(-1)
     distance = torch.where(distance < 0, distance / inside_looseness, distance)
     return scaled(distance[..., None], pixel_size)[..., 0], match.confidence
 

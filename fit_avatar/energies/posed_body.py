@@ -126,6 +126,10 @@ class PosedBody:
         """The landmarks of hands and face in camera coordinates. [..., T, L, 3] metres"""
         return self.read_points(self.body.landmark_points).posed
 
+    def with_offsets(self, offsets: Tensor) -> PosedBody:
+        """Return the same poses with other offsets. [V, 3]"""
+        return PosedBody(self.body, {**self._values, "offsets": offsets})
+
     # -- points that a term reads -----------------------------------------------------------------------------
 
     def read_keypoints(self) -> PosedPoints:

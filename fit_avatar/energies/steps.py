@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from fit_avatar.body.constants import places
+from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.body.model import Body
-from fit_avatar.energies.contact import FEET, at_frames, fit_ground
+from fit_avatar.energies.contact import at_frames, fit_ground
 from fit_avatar.energies.motion import REFERENCE_RATE_HZ, acceleration
 from fit_avatar.energies.points import PosedPoints
 from fit_avatar.energies.posed_body import PosedBody
@@ -53,7 +54,7 @@ def standing_part(feet: Tensor, frame_intervals_s: Tensor) -> Tensor:
 
 def _keypoints(x: PosedBody) -> Tensor:
     """Return toes and heels of the body itself, wherever a detector sees them. [..., T, 6, 3]"""
-    return x.read_points(x.body.keypoint_points.take(places(FEET, x.body.template))).posed
+    return x.read_points(x.body.keypoint_points.take(places(BODY_25_FEET, x.body.template))).posed
 
 
 def _stepping(x: PosedBody, feet: Tensor, frame_intervals_s: Tensor, world_from_camera: Tensor | None) -> Tensor:

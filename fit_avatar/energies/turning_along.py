@@ -16,14 +16,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from fit_avatar.body.constants import numbers, places
-from fit_avatar.body.keypoint_sets import BODY_25
+from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.energies.blocks import Blocks
 from fit_avatar.energies.pose import pose_deviation
 from fit_avatar.energies.posed_body import PosedBody
 from fit_avatar.energies.term import energy
 
-SOLES = [BODY_25.index(f"{side}_{name}") for side in ("left", "right") for name in ("big_toe", "small_toe", "heel")]
-"""Keypoints whose middles are the left and the right foot."""
 LEGS = ("hip", "knee", "ankle", "foot")
 NEIGHBOURS_RAD = 0.8
 """Frames count together if the person turns by about this between them, as the standard deviation of a Gaussian: feet
@@ -86,7 +84,7 @@ def steps_of(x: PosedBody) -> Tensor:
     pelvis = x.joints[..., 0, :].detach()
     if pelvis.shape[-2] < 2:
         return torch.ones_like(pelvis[..., 0])
-    soles = x.read_points(x.body.keypoint_points.take(places(SOLES, x.body.template))).posed.detach()
+    soles = x.read_points(x.body.keypoint_points.take(places(BODY_25_FEET, x.body.template))).posed.detach()
     found = departure(x.rotations[..., 0, :, :].detach(), pelvis, soles.unflatten(-2, (2, 3)).mean(-2))
     return ((found - ALONG) / (STEPS - ALONG)).clamp(0.0, 1.0)
 

@@ -151,8 +151,9 @@ def video_avatar(quality: str = "balanced") -> Schedule:
             may_hang_behind=True,
         )
         final = consensus_optimiser(1, FINAL_TOLERANCE)
-        actions.append(ConsensusShape("shape from every frame", shape, optimiser=final, waistband=True))
-        actions += [FitFace(), _head_from_its_face(), _head_that_looks_around()]
+        name = "shape from every frame"
+        actions.append(ConsensusShape(name, shape, optimiser=final, holds_face=True, waistband=True))
+        actions += [FitFace(), _head_that_looks_around()]
     actions.append(_fingers())
     if quality != "fast":
         actions += [GrowBrim(), LayHair()]
@@ -202,9 +203,9 @@ def _shift_and_sway() -> tuple[Term, Term]:
     return (Term(surface_shift_prior, SURFACE_SHIFT_M**-2), sway)
 
 
-def _picture_terms(floor: bool = False) -> tuple[Term, ...]:
-    """Return the terms that take what outlines do not show, as turns about a limb's own axis, from the pattern."""
-    terms = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, floor=floor, legs=floor)
+def _pose_from_pictures() -> Solve:
+    """Return the solve for what outlines do not show: turns about a limb's own axis, from the pictures' pattern."""
+    poses = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, floor=True, legs=True)
     surface = Term(
         surface_reprojection,
         INDEPENDENT_SURFACE * SURFACE_SIGMA_M**-2,
@@ -212,13 +213,8 @@ def _picture_terms(floor: bool = False) -> tuple[Term, ...]:
         data={"in_metres": True},
         optional=True,
     )
-    return (*terms, surface)
-
-
-def _pose_from_pictures() -> Solve:
-    """Return the solve for what the pictures' pattern shows."""
-    terms = (*_picture_terms(floor=True), *_shift_and_sway())
     free = (*POSE, "surface_shift")
+    terms = (*poses, surface, *_shift_and_sway())
     return Solve("pose from the pictures", terms, free=free, optimiser=GaussNewton(4), needs=("surface_matches",))
 
 
@@ -234,28 +230,6 @@ def _fingers() -> Solve:
     )
 
 
-def _face_term(**options: float) -> Term:
-    """Return the term that holds features of the face where each frame shows them."""
-    return Term(
-        face_reprojection,
-        FACE_SIGMA_M**-2,
-        GemanMcClure(FACE_SCALE_M),
-        data={"in_metres": True, "stride": FACE_STRIDE, "features": True, **options},
-    )
-
-
-def _head_from_its_face() -> Solve:
-    """Return the solve that turns neck and head so that features lie where each frame shows them."""
-    return Solve(
-        "head from its face",
-        (*_picture_terms(), _face_term()),
-        free=("body_pose",),
-        optimiser=GaussNewton(4),
-        moving_joints=("neck", "head"),
-        needs=("face_468", "face_points"),
-    )
-
-
 def _head_that_looks_around() -> Solve:
     """Return the solve that lets a head look around, where no hair that hangs hides how it is turned.
 
@@ -263,9 +237,15 @@ def _head_that_looks_around() -> Solve:
     leave it as it was, since the texture in which they are found was made so, and so would the mean pose.
     """
     poses = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, looser={"head": HEAD_LOOSER}, turn_sigma=HEAD_TURN_RAD)
+    face = Term(
+        face_reprojection,
+        FACE_SIGMA_M**-2,
+        GemanMcClure(FACE_SCALE_M),
+        data={"in_metres": True, "stride": FACE_STRIDE, "features": True, "reach_deg": FACE_REACH_DEG},
+    )
     return Solve(
         "head that looks around",
-        (*poses, _face_term(reach_deg=FACE_REACH_DEG)),
+        (*poses, face),
         free=("body_pose",),
         optimiser=GaussNewton(4),
         moving_joints=("neck", "head"),

@@ -52,6 +52,9 @@ class FitState:
     """Their precision, per radian. [all frames, 10]"""
     surface_matches: SurfaceMatches | None = None
     """Points of the surface in the pictures, of all frames."""
+    outline_offsets: Tensor | None = None
+    """Offsets that follow the outlines everywhere, where those of the clip hold the face against them; None: those of
+    the clip do. [V, 3] metres"""
     garment: Garment | None = None
     """What the person wears around both legs; None: nothing, or it is part of the body that is fitted."""
     hair: HangingHair | None = None
@@ -95,7 +98,11 @@ class FitState:
         if self.limb_directions is not None:
             whole = replace(whole, limb_directions=self.limb_directions, limb_precision=self.limb_precision)
         seen = replace(
-            whole, camera=camera, keypoint_noise_m=self.keypoint_noise_m, surface_matches=self.surface_matches
+            whole,
+            camera=camera,
+            keypoint_noise_m=self.keypoint_noise_m,
+            surface_matches=self.surface_matches,
+            outline_offsets=self.outline_offsets,
         )
         return seen.frames(self.key_frames)
 
@@ -135,6 +142,7 @@ class FitState:
             limb_directions=None if self.limb_directions is None else self.limb_directions.to(device),
             limb_precision=None if self.limb_precision is None else self.limb_precision.to(device),
             surface_matches=None if self.surface_matches is None else self.surface_matches.to(device),
+            outline_offsets=None if self.outline_offsets is None else self.outline_offsets.to(device),
             hair=None if self.hair is None else self.hair.to(device),
         )
 

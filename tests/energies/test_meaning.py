@@ -18,7 +18,7 @@ from fit_avatar.body import rotation
 from fit_avatar.body.hair import may_have_hair_behind
 from fit_avatar.body.mesh import vertex_areas, vertex_normals
 from fit_avatar.body.state import BodyState
-from fit_avatar.energies.contact import FEET
+from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.energies.image import OutlineMatch, match_outlines
 from fit_avatar.energies.surface import shaped_mesh
 from fit_avatar.errors import BadInputError
@@ -61,6 +61,20 @@ def test_contour_distance_counts_pixels_outward(body):
     )
     assert outside.item() == pytest.approx(4.0, abs=1e-4)
     assert inside.item() == pytest.approx(-4.0 / 3, abs=1e-4)
+
+
+def test_outlines_are_compared_with_the_shape_that_follows_them(sticks):
+    """And pull one that holds the face against them as they would pull that."""
+    x, camera, outlines, head, _ = head_with_a_ponytail(sticks, gap_px=0)
+    follows = 0.03 * head[:, None] * torch.tensor([1.0, 0.0, 0.0])
+
+    def distance(x, **given):
+        made = e.contour_distance.prepare(x, outlines, camera, stride=1, in_metres=True, **given)
+        return e.contour_distance(x, made["match"], camera, made["pixel_size"], moved=made["moved"])[0]
+
+    held, followed = distance(x), distance(x.with_offsets(follows))
+    assert (held - followed).abs().max() > 0.02
+    torch.testing.assert_close(distance(x, outline_offsets=follows), followed, atol=1e-6, rtol=0)
 
 
 def test_outlines_do_not_pull_what_is_outside_of_the_picture(body):

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from toy_body import toy_body
 
 from fit_avatar.body import BodyState
 from fit_avatar.body.operators import skin_attachment
+from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.energies import Term, cone_planes
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import ConsensusShape, video_avatar
+from fit_avatar.fitting import ConsensusShape, Context, FitState, Observations, video_avatar
 from fit_avatar.fitting.actions.consensus_shape import consensus_terms, with_loose_parts_carried
 from fit_avatar.solvers import LBFGS, ClipState, GaussNewton, Problem, SparseOffsets, Unknowns, solve
 
@@ -102,6 +104,29 @@ def test_eyes_move_with_the_skin_around_them():
     assert carry.shape == (len(BODY.template),) * 2
     with pytest.raises(BadInputError, match="without offsets"):
         with_loose_parts_carried(BODY, replace(clip, offsets=None))
+
+
+@pytest.mark.parametrize("holds_face", [False, True])
+def test_offsets_that_follow_the_outlines_are_kept_where_a_shape_holds_the_face(holds_face):
+    capture = Capture(
+        np.arange(2), np.zeros((2, 25, 3), np.float32), np.ones((2, 8, 8), bool), Camera(8.0, 8.0, 4.0, 4.0, 8, 8),
+        np.ones(2, np.float32), 30.0,
+    )  # fmt: skip
+    seen, zero = Observations.of(capture, torch.device("cpu")), torch.zeros_like(BODY.template)
+    start = FitState.upright(BODY, 2)
+    start = replace(start, clip=replace(start.clip, offsets=zero))
+    context = Context(BODY, lambda: seen)
+    own = (measured(0.02), *regularisers())
+    after = ConsensusShape("shape", own, holds_face=holds_face).run(start, context)
+    assert after.clip.offsets.abs().max() > 0.01
+    if not holds_face:
+        assert after.outline_offsets is None
+        return
+    assert torch.equal(after.outline_offsets, zero)
+    assert torch.equal(after.observations(context.observations)["outline_offsets"], zero)
+    again = ConsensusShape("shape", own, holds_face=True).run(after, context)
+    assert torch.equal(again.outline_offsets, zero)
+    assert ConsensusShape("shape", own).run(again, context).outline_offsets is None
 
 
 def test_the_last_shape_of_the_default_method_holds_face_and_toes():

@@ -89,6 +89,8 @@ class ConsensusShape(Solve):
     """Terms that count more where fewer frames leave wider gaps between outlines: times (prior_frames / T)²."""
     prior_frames: int = 30
     """Number of frames for which the weights of the priors are given; chosen on the rendered clips."""
+    holds_face: bool = False
+    """Whether the terms hold the face against the outlines: solves after it compare these with the shape before."""
     waistband: bool = False
     """Whether a garment's upper edge lies just above the skin, for a last shape, or is hidden below it."""
 
@@ -105,7 +107,12 @@ class ConsensusShape(Solve):
         """Return the state with new offsets."""
         after = super().run(state, context)
         carried = with_loose_parts_carried(context.body, after.clip)
-        return replace(after, clip=with_skin_below_cloth(context.body, carried, self.waistband))
+        followed = state.clip.offsets if state.outline_offsets is None else state.outline_offsets
+        return replace(
+            after,
+            clip=with_skin_below_cloth(context.body, carried, self.waistband),
+            outline_offsets=followed if self.holds_face else None,
+        )
 
 
 def _scaled(term: Term, factor: float) -> float | Annealed:

@@ -70,7 +70,8 @@ class LayHair:
             logger.info("no hair that hangs")
             return state
         wider = np.concatenate([moved, np.zeros((len(hair.vertices), 3))])
-        return replace(state, hair=hair, clip=replace(clip, offsets=torch.from_numpy(wider).to(clip.offsets)))
+        widened = replace(clip, offsets=torch.from_numpy(wider).to(clip.offsets))
+        return replace(state, hair=hair, clip=widened, outline_offsets=None)
 
 
 def _ponytail(found: Carved, offsets: FloatArray) -> tuple[HangingHair | None, FloatArray]:

@@ -59,7 +59,10 @@ class Solve:
             return state
         solution = self.solved(state, observations, context)
         return replace(
-            state, clip=solution.unknowns.clip_state(), solves=(*state.solves, (self.name, solution.summary))
+            state,
+            clip=solution.unknowns.clip_state(),
+            outline_offsets=None if "offsets" in self.free else state.outline_offsets,
+            solves=(*state.solves, (self.name, solution.summary)),
         )
 
     def solved(
