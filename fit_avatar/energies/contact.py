@@ -96,7 +96,7 @@ def fit_ground(feet: Tensor, stands: Tensor) -> Tensor:
     own above it, for a keypoint is not on the sole. Linear least squares; all zeros if too few points stand.
 
     Args:
-        feet: positions of some kinds of points, those of the left foot first, as in ``BODY_25_FEET``. [..., T, 2 kinds, 3]
+        feet: positions of some kinds of points, those of the left foot first. [..., T, 2 kinds, 3]
         stands: how surely each stands. [..., T, 2 kinds]
 
     Returns:

@@ -16,15 +16,17 @@ from world import CAMERA
 from fit_avatar import energies as e
 from fit_avatar.body import rotation
 from fit_avatar.body.hair import may_have_hair_behind
+from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.body.mesh import vertex_areas, vertex_normals
 from fit_avatar.body.state import BodyState
-from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.energies.image import OutlineMatch, match_outlines
 from fit_avatar.energies.surface import shaped_mesh
 from fit_avatar.errors import BadInputError
 from fit_avatar.silhouettes import Contours, extract_contours
 from fit_avatar.solvers.unknowns import Unknown, Unknowns
 from fit_avatar.visibility import silhouette
+
+FEET = list(BODY_25_FEET)
 
 
 def posed_body(body, pose=None, frames=1, offsets=None, transl=None, orient=None):
