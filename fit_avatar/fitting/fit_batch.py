@@ -114,7 +114,8 @@ def _kind(clip: int, action: Action, state: FitState, context: Context) -> Hasha
     there = frozenset(seen)
     searches = isinstance(action, ResolveLimbs) and action.searches(state, context)
     worn = state.garment is not None or state.hair is not None
-    alone = searches or worn or seen.surface_matches is not None or seen.world_from_camera is not None
+    own = (seen.surface_matches, seen.outline_offsets, seen.world_from_camera)
+    alone = searches or worn or any(each is not None for each in own)
     if alone or not there.issuperset(action.needs):
         return clip
     intervals = tuple(seen.frame_intervals_s.tolist())
