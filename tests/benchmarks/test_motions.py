@@ -9,12 +9,13 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from fit_avatar.body import Body, load_body, pose_body
+from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.body.skinning import pose_points
 from fit_avatar.evaluate import iou
 from fit_avatar.visibility.raster import silhouette
 from lib.dressed_person import Person, make_person
 from lib.motions import CURVES, FPS, HumanMotion
-from lib.moved_person import MARGIN, SOLES, filmed, floor_under, held, placed, write_moved_person
+from lib.moved_person import MARGIN, filmed, floor_under, held, placed, write_moved_person
 from lib.recordings import JOINTS
 from lib.true_clip import read_clip
 
@@ -53,7 +54,7 @@ def test_people_stand_on_the_floor_and_do_not_slide(anny: Body, person: Person, 
     state = placed(anny, person, motion)
     lowest = pose_body(anny, state).vertices[..., 1].amin(1)
     assert lowest.abs().amax() < 0.015
-    soles = pose_points(anny, state, anny.keypoint_points)[:, SOLES].numpy()
+    soles = pose_points(anny, state, anny.keypoint_points)[:, list(BODY_25_FEET)].numpy()
     speed = FPS * np.linalg.norm(np.diff(soles[..., [0, 2]], axis=0), axis=-1)
     assert speed.min(1).max() < 0.6
     assert np.median(speed.min(1)) < 0.08
