@@ -127,7 +127,7 @@ class PosedBody:
         return self.read_points(self.body.landmark_points).posed
 
     def with_offsets(self, offsets: Tensor) -> PosedBody:
-        """Return the same poses with other offsets. [V, 3]"""
+        """Return the same poses with other offsets. [V, 3] metres, of all clips alike"""
         return PosedBody(self.body, {**self._values, "offsets": offsets})
 
     # -- points that a term reads -----------------------------------------------------------------------------

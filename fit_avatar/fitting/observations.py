@@ -87,11 +87,11 @@ class Observations(Mapping[str, Any]):
     keypoint_offsets: Tensor | None = None
     """Where the detector usually sees keypoints, from the body's, in the bind pose, zeros where that is not known;
     None: of no keypoint. [K, 3] metres"""
+    keypoint_views: Tensor | None = None
+    """How that changes with the side that the person shows; see :func:`usual_views`. [K, 5] metres"""
     outline_offsets: Tensor | None = None
     """Offsets that follow the outlines everywhere, as of :class:`~fit_avatar.fitting.state.FitState`; None: the shape
     does. [V, 3] metres"""
-    keypoint_views: Tensor | None = None
-    """How that changes with the side that the person shows; see :func:`usual_views`. [K, 5] metres"""
 
     DERIVED: ClassVar[tuple[str, ...]] = (
         "frame_intervals_s",

@@ -10,9 +10,9 @@ from toy_body import toy_body
 from fit_avatar.body import BodyState
 from fit_avatar.body.operators import skin_attachment
 from fit_avatar.capture.types import Camera, Capture
-from fit_avatar.energies import Term, cone_planes
+from fit_avatar.energies import Term, cone_planes, pose_deviation, surface_shift_prior
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import ConsensusShape, Context, FitState, Observations, video_avatar
+from fit_avatar.fitting import ConsensusShape, Context, FitState, Observations, Solve, video_avatar
 from fit_avatar.fitting.actions.consensus_shape import consensus_terms, with_loose_parts_carried
 from fit_avatar.solvers import LBFGS, ClipState, GaussNewton, Problem, SparseOffsets, Unknowns, solve
 
@@ -124,6 +124,10 @@ def test_offsets_that_follow_the_outlines_are_kept_where_a_shape_holds_the_face(
         return
     assert torch.equal(after.outline_offsets, zero)
     assert torch.equal(after.observations(context.observations)["outline_offsets"], zero)
+    shift = Solve("poses", (Term(surface_shift_prior, 1.0),), free=("transl", "surface_shift"))
+    assert shift.run(after, context).outline_offsets is None, "it moves the offsets"
+    pose = Solve("poses", (Term(pose_deviation, 1.0),), free=("body_pose",))
+    assert torch.equal(pose.run(after, context).outline_offsets, zero)
     again = ConsensusShape("shape", own, holds_face=True).run(after, context)
     assert torch.equal(again.outline_offsets, zero)
     assert ConsensusShape("shape", own).run(again, context).outline_offsets is None

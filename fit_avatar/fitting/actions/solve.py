@@ -61,7 +61,7 @@ class Solve:
         return replace(
             state,
             clip=solution.unknowns.clip_state(),
-            outline_offsets=None if "offsets" in self.free else state.outline_offsets,
+            outline_offsets=None if {"offsets", "surface_shift"} & set(self.free) else state.outline_offsets,
             solves=(*state.solves, (self.name, solution.summary)),
         )
 
