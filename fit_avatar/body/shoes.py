@@ -16,6 +16,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 from torch import Tensor
 
+from fit_avatar.body.even_disc import spread_evenly
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import adjacency, connected_components, dilated, smoothed
@@ -92,6 +93,25 @@ def _shoe_offsets(body: Body, betas: tuple[float, ...]) -> Tensor:
         shod = _soled(mesh, shod, outwards, foot)
         shod = shod + THICK_M * _smoothstep(foot, (0.5, 1.0))[:, None] * outwards
     return torch.from_numpy(shod - rest)
+
+
+def evenly_capped(body: Body, vertices: FloatArray) -> FloatArray:
+    """Return a shod body with the vertices of its toes slid apart on the surface of the shoes, whose tips they share.
+
+    Args:
+        body: whose vertices they are.
+        vertices: of the body in shoes, in the bind pose. [V, 3] metres
+
+    Returns:
+        [V, 3]
+    """
+    mesh, weights = _Mesh.of(body), body.lbs_weights.double().cpu().numpy()
+    for side in ("left", "right"):
+        if f"{side}_foot" in body.joint_names:
+            toes = weights[:, body.joint_names.index(f"{side}_foot")] * body.skin.cpu().numpy() > TOES
+            toes &= _beside_others(mesh, toes)
+            vertices = spread_evenly(vertices, mesh.faces[toes[mesh.faces].any(1)], mesh.average)
+    return vertices
 
 
 def _capped(mesh: _Mesh, vertices: FloatArray, foot: FloatArray, toes: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,6 +15,7 @@ from fit_avatar.fitting.actions import (
     MeasureKeypointNoise,
     ResolveLimbs,
     Solve,
+    SpreadToes,
     StartFrom,
     UseAllFrames,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Schedule",
     "Solve",
     "SolvedMotion",
+    "SpreadToes",
     "StartFrom",
     "Turning",
     "UseAllFrames",

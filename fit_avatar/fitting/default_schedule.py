@@ -32,6 +32,7 @@ from fit_avatar.fitting.actions import (
     MatchSurface,
     MeasureKeypointNoise,
     Solve,
+    SpreadToes,
     UseAllFrames,
 )
 from fit_avatar.fitting.actions.consensus_shape import consensus_optimiser, consensus_terms
@@ -154,7 +155,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         name = "shape from every frame"
         actions.append(ConsensusShape(name, shape, optimiser=final, holds_face=True, waistband=True))
         actions += [FitFace(), _head_that_looks_around()]
-    actions.append(_fingers())
+    actions += [_fingers(), SpreadToes()]
     if quality != "fast":
         actions += [GrowBrim(), LayHair()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))

@@ -24,6 +24,7 @@ from fit_avatar.fitting import (
     Observations,
     Schedule,
     Solve,
+    SpreadToes,
     UseAllFrames,
     video_avatar,
 )
@@ -127,8 +128,8 @@ def test_schedules_are_data():
         whole = [isinstance(action, UseAllFrames) for action in actions].index(True)
         assert type(actions[whole - 1]) is ConsensusShape and type(actions[whole + 1]) is Solve
         last = actions[whole + 2 :]
-        kinds = [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve, GrowBrim, LayHair]
-        assert [type(action) for action in last] == ([Solve] if quality == "fast" else kinds)
+        kinds = [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve, SpreadToes, GrowBrim, LayHair]
+        assert [type(action) for action in last] == ([Solve, SpreadToes] if quality == "fast" else kinds)
         assert quality == "fast" or last[1].needs == ("surface_matches",)
         assert video_avatar(quality).action("fingers") in last
         assert not any(isinstance(action, MatchSurface) for action in actions[:whole])

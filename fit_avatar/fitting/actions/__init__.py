@@ -13,6 +13,7 @@ from fit_avatar.fitting.actions.lay_hair import LayHair
 from fit_avatar.fitting.actions.match_surface import MatchSurface
 from fit_avatar.fitting.actions.resolve_limbs import ResolveLimbs
 from fit_avatar.fitting.actions.solve import Solve
+from fit_avatar.fitting.actions.spread_toes import SpreadToes
 from fit_avatar.fitting.actions.start_from import StartFrom
 from fit_avatar.fitting.actions.use_all_frames import UseAllFrames
 
@@ -31,6 +32,7 @@ __all__ = [
     "MeasureKeypointNoise",
     "ResolveLimbs",
     "Solve",
+    "SpreadToes",
     "StartFrom",
     "UseAllFrames",
     "identity",
