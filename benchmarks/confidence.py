@@ -14,7 +14,6 @@ from typing import Literal
 
 import tyro
 
-from fit_avatar.body import load_body
 from fit_avatar.io.runner import Runner
 from fit_avatar.progress import Silent
 from lib.chosen_clips import chosen_clips
@@ -61,13 +60,12 @@ def predicted(job: Job) -> Prediction:
     """Return confidence and errors of one clip, fitted unless it is already."""
     file = job.out / "fits" / f"{job.name}.pkl"
     if file.exists():
-        state, capture = pickle.loads(file.read_bytes())
+        body, state, capture = pickle.loads(file.read_bytes())
     else:
         avatar = fitted(job, read_clip(job.clip), observed_clip(job), Runner(None, Silent()))
-        state, capture = avatar.state, avatar.capture
+        body, state, capture = avatar.body, avatar.state, avatar.capture
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(pickle.dumps((state, capture)))
-    body = load_body(job.num_betas)
+        file.write_bytes(pickle.dumps((body, state, capture)))
     surfaces = compare_surfaces(body, state, capture.frame_indices, read_clip(job.clip))
     return predict(job.clip.name, body, state, capture, surfaces)
 

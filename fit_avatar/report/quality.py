@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from fit_avatar.body.garment import is_garment
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 from fit_avatar.body.operators import smoothed
@@ -50,7 +51,7 @@ class QualityConfig:
     rim_distance: float = 0.003
     """Rim vertices are at most this far from the contour of the drawn body, as a fraction of the picture's longer
     side."""
-    half_error_m: float = 0.010
+    half_error_m: float = 0.0075
     """Expected error that halves the confidence, in metres."""
     rings: int = 3
     """The distance of a contour that is reported is shared with vertices this many edges away."""
@@ -116,7 +117,8 @@ def measure_quality(
     joints = np.asarray((body.joint_template + weighted_sum(body.joint_basis, state.betas)).detach().cpu())
     limbs = limb_differences(body, rest, joints, limb_trust(body, state, capture), config.expected)
     away = from_pelvis(body, rest, joints)
-    expected = expected_error(around, steepness(frontal, config), away, limbs, config.expected)
+    steep, cloth = steepness(frontal, config), is_garment(body)
+    expected = expected_error(around, steep, away, limbs, cloth, config.expected)
     return Quality(seen_by, frontal, error, expected, confidence(seen_by, expected, config))
 
 

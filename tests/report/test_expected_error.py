@@ -21,17 +21,19 @@ def trust(**off_deg):
     return [LimbTrust(name, 9, 9, 0, off, 0, None, 0) for name, off in degrees.items()]
 
 
-def expected(contour=0.0, steep=1.0, away=0.0, limb=0.0):
-    return float(expected_error(*(np.array([value], np.float32) for value in (contour, steep, away, limb)))[0])
+def expected(contour=0.0, steep=1.0, away=0.0, limb=0.0, cloth=False):
+    parts = (np.array([value], np.float32) for value in (contour, steep, away, limb))
+    return float(expected_error(*parts, np.array([cloth]))[0])
 
 
 def test_the_parts_add_up_as_squares():
     assert expected() == 0
-    assert expected(contour=0.003) == pytest.approx(0.003)
-    assert expected(contour=np.nan) == pytest.approx(EXPECTED_ERROR.no_contour_m)
+    assert expected(contour=0.006) == pytest.approx(0.003)
+    assert expected(contour=np.nan) == pytest.approx(EXPECTED_ERROR.no_contour_m / 2)
     assert expected(steep=0.0) == pytest.approx(EXPECTED_ERROR.grazing_m)
     assert expected(away=2.0) == pytest.approx(2 * EXPECTED_ERROR.per_metre)
-    assert expected(contour=0.003, steep=0.0) == pytest.approx(0.005)
+    assert expected(contour=0.006, steep=0.0) == pytest.approx(0.005)
+    assert expected(cloth=True) == pytest.approx(EXPECTED_ERROR.cloth_m)
 
 
 def test_hands_are_farther_from_the_pelvis_than_elbows():
