@@ -77,6 +77,7 @@ COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
         "features of the face": Cost(fixed=0.15),
         "head that looks around": Cost(frame=0.005),
         "fingers": Cost(),
+        "hair over the ears": Cost(),
         "look for the brim of a hat": Cost(),
         "look for hair that hangs": Cost(fixed=0.5),
         "pose from keypoints and directions": Cost(frame=0.018),
