@@ -232,6 +232,28 @@ def test_long_hair_is_taken_out_of_the_neck_that_it_has_drawn_out(body, person, 
     assert LayHair().run(wide, context) is wide  # where outlines do not show it
 
 
+def test_long_hair_goes_down_to_the_skin_smoothly(body, person, monkeypatch):
+    state, context = seen_as(body, person, body)
+    naked = shaped(body, person.betas).double().numpy()
+    normals = vertex_normals(naked, body.faces.numpy())
+    hidden = below_long_hair(body, naked)
+    thick = np.clip((naked[:, 1] - naked[hidden, 1].min()) / 0.1, 0, 1)  # less and less towards its lower end
+    drawn = 0.015 * (hidden * thick)[:, None] * normals
+    wide = replace(state, clip=replace(state.clip, offsets=torch.from_numpy(drawn).float()))
+    with monkeypatch.context() as patch:
+        patch.setattr(Observations, "hair_behind", torch.tensor(True))
+        hair = LayHair().run(wide, context).hair
+    outside = hair.vertices[: len(hair.vertices) // 2].double().numpy()
+    nearest = np.linalg.norm(naked[None] - outside[:, None], axis=2).argmin(1)
+    off = ((outside - naked[nearest]) * normals[nearest]).sum(1)
+    assert off.max() > 0.01 and off.min() == pytest.approx(-0.002, abs=0.0015)
+    faces = hair.faces[(hair.faces < len(outside)).all(1)].numpy()
+    low = (outside[:, 1] < naked[hidden, 1].min() + 0.08) & (normals[nearest, 2] < -0.6)
+    over = off[faces[low[faces].all(1)]]
+    edge = (over > 0).any(1) & (over < 0).any(1)  # where it comes out of the skin
+    assert edge.sum() > 5 and np.median(over[edge].max(1)) < 0.005  # no step
+
+
 def test_the_pose_in_which_hair_is_compared_is_the_mean(body, person):
     pose = UsualPose.of(body, person)
     torch.testing.assert_close(pose.skeleton.rotations[0, 0], torch.eye(3))
