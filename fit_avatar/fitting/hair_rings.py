@@ -126,7 +126,7 @@ class _Tail:
         rear = np.where(there, hair.any(0).argmax(1).astype(np.float64), np.nan)
         layers = np.flatnonzero(there)
         width, depth = float(np.median(right - left)), float(np.median(deep))
-        top = max(int(longest[-1]), int(layers[-1] + 1 - TIED * depth))
+        top = max(int(longest[-1]), int(layers[-1] - TIED * depth))
         return cls((int(longest[0]), int(longest[-1])), top, width, depth, middle, rear, int(layers[0]))
 
     def no_wider(self, hair: BoolArray) -> BoolArray:
