@@ -78,6 +78,7 @@ COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
         "head that looks around": Cost(frame=0.005),
         "fingers": Cost(),
         "even triangles at the toes": Cost(fixed=0.1),
+        "hair over the ears": Cost(),
         "look for the brim of a hat": Cost(),
         "look for hair that hangs": Cost(fixed=0.5),
         "pose from keypoints and directions": Cost(frame=0.018),

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
 from scipy.sparse import csr_matrix, diags, identity
 from scipy.sparse.linalg import splu
 from torch import Tensor
@@ -16,6 +17,7 @@ from fit_avatar.body.operators import adjacency, dilated
 from fit_avatar.body.skinning import shaped
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 PART = "ears"
 """Name of the part that is flattened."""
@@ -23,6 +25,10 @@ EAR = 0.5
 """Vertices that belong to it by more than this are. Chosen by hand."""
 RIM = 4
 """The head's curvature is taken from so many rings of vertices around it. Chosen by hand."""
+CELL_M = 0.006
+"""What hair adds over ears is looked at once in a square of this side: an ear has one every millimetre. By hand."""
+STIFF = 1e-4
+"""Smoothing of the thin plate through that. Chosen by hand: what one vertex in an ear does beside others is noise."""
 
 
 def flat_ear_offsets(body: Body, betas: Tensor) -> Tensor:
@@ -75,6 +81,46 @@ def _flat_ear_offsets(body: Body, betas: tuple[float, ...]) -> Tensor:
         flat[own, 0] = (bulge + carried(rest[:, 0] - bulge))[own]
     offsets[torch.from_numpy(inner)] = torch.from_numpy(flat[inner] - rest[inner])
     return offsets
+
+
+def even_over_ears(body: Body, betas: Tensor, offsets: FloatArray) -> FloatArray:
+    """Return offsets that are even over ears below hair: what hair adds to flat ears is a thin plate. [V, 3]
+
+    The many small triangles of an ear stay smooth then. Other vertices keep their offsets.
+
+    Args:
+        body: whose ears are covered.
+        betas: its shape. [B]
+        offsets: [V, 3] metres
+    """
+    flat = flat_ear_offsets(body, betas).double().cpu().numpy()
+    film = shaped(body, betas).double().cpu().numpy() + flat
+    ear, around = ears_and_rim(body), ears_and_rim(body, RIM)
+    even = offsets.copy()
+    for side in (-1, 1):
+        own, there = (np.flatnonzero(some & (side * film[:, 0] > 0)) for some in (ear, around))
+        if not len(own) or len(there) == len(own):
+            continue
+        _, cell = np.unique(np.floor(film[there, 1:] / CELL_M), axis=0, return_inverse=True)
+        mean = _means(np.hstack([film[there, 1:], (offsets - flat)[there]]), cell.ravel())
+        plate = RBFInterpolator(mean[:, :2], mean[:, 2:], kernel="thin_plate_spline", smoothing=STIFF)
+        even[own] = flat[own] + plate(film[own, 1:])
+    return even
+
+
+def ears_and_rim(body: Body, rings: int = 0) -> BoolArray:
+    """Return which vertices of the skin are those of ears, or at most so many edges away. [V]"""
+    skin = body.skin.cpu().numpy()
+    if PART not in body.part_names:
+        return np.zeros_like(skin)
+    ears = (body.part(PART) > EAR).cpu().numpy() & skin
+    return np.asarray(dilated(ears, adjacency(body.faces.cpu().numpy(), len(skin)), rings) & skin)
+
+
+def _means(values: FloatArray, group: NDArray[np.int64]) -> FloatArray:
+    """Return the means of the rows of each group. [N, K], [N] → [G, K]"""
+    count = np.bincount(group)
+    return np.stack([np.bincount(group, column) / count for column in values.T], 1)
 
 
 def _quadratic(points: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""A closed tube of triangles around hair, of horizontal rings from the top down."""
+"""A closed tube of triangles around hair, of rings from the head down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tube_of(body: Body, rings: Tensor, betas: Tensor) -> HangingHair:
 
     Args:
         body: that it follows.
-        rings: closed loops from the top down in the bind pose, seen from above against the clock. [R, N, 3]
+        rings: closed loops from the head down in the bind pose, against the clock as the head sees them. [R, N, 3]
         betas: the shape of the body. [B]
 
     Raises:
@@ -41,8 +41,7 @@ def tube_of(body: Body, rings: Tensor, betas: Tensor) -> HangingHair:
 def _end(last: Tensor, before: Tensor) -> Tensor:
     """Return the vertex that closes a tube: half a step beyond its last ring. [N, 3] each → [3]"""
     centre = last.mean(0)
-    step = (centre - before.mean(0))[1] / 2
-    return torch.stack([centre[0], centre[1] + step, centre[2]])
+    return centre + (centre - before.mean(0)) / 2
 
 
 def _connected(rows: int, around: int) -> tuple[IntArray, FloatArray, IntArray]:

@@ -23,6 +23,7 @@ from fit_avatar.energies import (
 from fit_avatar.fitting.actions import (
     Action,
     ConsensusShape,
+    CoverEars,
     EstimateFocalLength,
     FitFace,
     GrowBrim,
@@ -157,7 +158,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions += [FitFace(), _head_that_looks_around()]
     actions += [_fingers(), SpreadToes()]
     if quality != "fast":
-        actions += [GrowBrim(), LayHair()]
+        actions += [CoverEars(), GrowBrim(), LayHair()]
     return Schedule("video-avatar", "a clip of a person turning around; body, clothes and motion", tuple(actions))
 
 

@@ -125,6 +125,7 @@ def _kind(clip: int, action: Action, state: FitState, context: Context) -> Hasha
         intervals,
         tuple(seen.masks.shape),
         seen.shoes,
+        seen.ears_hidden,
         state.hypotheses,
         state.clip.offsets is None,
     )

@@ -62,6 +62,12 @@ class UsualPose:
         found = torch.linalg.solve(linear, (points - shift)[..., None])[..., 0]
         return np.asarray(found.view(places.shape).numpy())
 
+    def surface_in_bind_pose(self, surface: FloatArray) -> FloatArray:
+        """Return where the body's vertices are in the bind pose, of where they are in this one. [V, 3] → [V, 3]"""
+        linear, shift = (each[0].double().cpu() for each in blend(self.skeleton, self.body.lbs_weights))
+        found = torch.linalg.solve(linear, (torch.from_numpy(surface) - shift)[..., None])[..., 0]
+        return np.asarray(found.numpy())
+
     @property
     def _index(self) -> int:
         return self.body.joint_names.index("head")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fit_avatar.body import load_body
-from fit_avatar.body.ears import flat_ear_offsets
+from fit_avatar.body.ears import ears_and_rim, even_over_ears, flat_ear_offsets
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
 
@@ -58,3 +58,18 @@ def test_normals_go_on_over_the_rim(body, rest, offsets):
 def test_both_sides_are_alike(body, rest, offsets):
     flip = torch.tensor([-1.0, 1.0, 1.0])
     assert (offsets[body.mirror] * flip - offsets).abs().max() < 0.002
+
+
+def lifted(rest: torch.Tensor) -> np.ndarray:
+    """Return what hair adds all around: 3 cm at ears, less above and below. [V, 3]"""
+    lift = 0.03 * torch.exp(-(((rest[:, 1:2] - rest[:, 1:2].mean()) / 0.5) ** 2))
+    return (lift * torch.tensor([1.0, 0.0, 0.0]) * rest[:, :1].sign()).double().numpy()
+
+
+def test_what_hair_adds_is_even_over_ears(body, rest, offsets):
+    ears, smooth = ears_and_rim(body), offsets.double().numpy() + lifted(rest)
+    assert ears.sum() == ((body.part("ears") > 0.5) & body.skin).sum() < ears_and_rim(body, 4).sum()
+    noise = 0.001 * np.random.default_rng(0).standard_normal(smooth.shape) * ears[:, None]
+    even = even_over_ears(body, BETAS, smooth + noise)
+    assert np.abs(even - smooth)[ears].max() < 0.002 and np.abs(even - smooth)[ears].mean() < 0.0004
+    assert (even == smooth)[~ears].all()

@@ -15,6 +15,7 @@ from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import (
     ConsensusShape,
     Context,
+    CoverEars,
     FitFace,
     FitState,
     GrowBrim,
@@ -128,7 +129,7 @@ def test_schedules_are_data():
         whole = [isinstance(action, UseAllFrames) for action in actions].index(True)
         assert type(actions[whole - 1]) is ConsensusShape and type(actions[whole + 1]) is Solve
         last = actions[whole + 2 :]
-        kinds = [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve, SpreadToes, GrowBrim, LayHair]
+        kinds = [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve, SpreadToes, CoverEars, GrowBrim, LayHair]
         assert [type(action) for action in last] == ([Solve, SpreadToes] if quality == "fast" else kinds)
         assert quality == "fast" or last[1].needs == ("surface_matches",)
         assert video_avatar(quality).action("fingers") in last

@@ -157,8 +157,8 @@ def test_rings_go_around_what_they_are_laid_around():
     places = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
     away = np.hypot(places[..., 0] - axis[15], places[..., 2] - axis[12])
     hair = (away < 0.04) & (places[..., 1] > axis[5]) & (places[..., 1] < axis[25])
-    none = np.zeros_like(hair)
-    rings = rings_around(places, hair, none, none)
+    none, before = np.zeros_like(hair), (places[..., 2] > axis[12] + 0.03) & (away > 0.045)  # so that it is not free
+    rings = rings_around(places, hair, before, none)
     assert rings.shape[1:] == (AROUND, 3)
     assert (np.diff(rings[:, 0, 1]) < 0).all()  # from the top down
     radius = np.hypot(rings[2:-2, :, 0] - axis[15], rings[2:-2, :, 2] - axis[12])
@@ -166,7 +166,54 @@ def test_rings_go_around_what_they_are_laid_around():
     x, z = rings[:, :, 0], rings[:, :, 2]
     area = (x * np.roll(z, -1, 1) - np.roll(x, -1, 1) * z).sum(1) / 2
     assert (area < 0).all()  # against the clock, as seen from above
-    assert rings_around(places, hair & (places[..., 1] > axis[22]), none, none) is None
+    assert rings_around(places, hair & (places[..., 1] > axis[22]), before, none) is None
+
+
+@pytest.fixture(scope="module")
+def tied() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return cubes, a slanted tail behind a round head, above a back, with the wedge between it and the head."""
+    axis = VOXEL_M * np.arange(70)
+    places = np.stack(np.meshgrid(axis[:40], axis, axis[:50], indexing="ij"), -1)
+    x, y, z = np.moveaxis(places, -1, 0)
+    inside = np.hypot(np.hypot(x - 0.12, y - 0.34), z - 0.25) < 0.1
+    inside |= (y < 0.16) & (z > 0.14)
+    slant = x - 0.12 - 0.1 * (y - 0.2)
+    hair = (np.hypot(slant, z - 0.12) < 0.025) & (y > 0.06) & (y < 0.36)
+    wedge = (np.abs(slant) < 0.045) & (z > 0.1) & (z < 0.25) & (y > 0.29) & (y < 0.36)
+    beside = (np.abs(slant) < 0.06) & (z > 0.11) & (z < 0.14) & (y > 0.06) & (y < 0.16)
+    return places, (hair | wedge | beside) & ~inside, inside
+
+
+def test_a_tail_begins_inside_the_head(tied):
+    places, hair, inside = tied
+    rings = rings_around(places, hair, inside, inside)
+    assert np.hypot(*(rings[0].mean(0) - [0.13, 0.34, 0.25])[1:]) < 0.1  # inside the head
+    assert np.ptp(rings[0, :, 2]) < 0.003 and np.ptp(rings[0, :, 1]) > 0.03  # looks to the front
+    assert rings[:, :, 1].max() == pytest.approx(0.36, abs=0.012)
+    step = np.linalg.norm(np.diff(rings.mean(1), axis=0), axis=1)
+    assert step.max() < 0.03
+    assert np.linalg.norm(np.diff(rings, axis=0), axis=-1).min() > 0.001  # no triangle without an area
+
+
+def test_a_tail_is_no_wider_than_where_it_hangs_free(tied):
+    places, hair, inside = tied
+    rings = rings_around(places, hair, inside, inside)
+    level, width = rings[:, :, 1].mean(1), np.ptp(rings[:, :, 0], axis=1)
+    free = np.median(width[(level > 0.2) & (level < 0.26)])
+    assert free == pytest.approx(0.05, abs=0.008)
+    assert width.max() < free + 2 * VOXEL_M and width[-1] < 0.7 * free
+    assert width[0] == pytest.approx(0.8 * free, abs=0.006)  # tied
+    middle = rings[:, :, 0].mean(1)
+    upright = level[1:-1], middle[1:-1]
+    assert np.polyfit(*upright, 1)[0] == pytest.approx(0.1, abs=0.05)
+
+
+def test_a_tail_that_lies_on_the_back_all_along_stays_as_it_is(tied):
+    places, hair, inside = tied
+    low = hair & (places[..., 1] < 0.16)
+    rings = rings_around(places, low, inside, inside)
+    assert np.ptp(rings[:, :, 1], axis=1).max() == 0  # horizontal
+    assert np.ptp(rings[3, :, 0]) > 0.1
 
 
 def test_long_hair_is_taken_out_of_the_neck_that_it_has_drawn_out(body, person, monkeypatch):
@@ -183,6 +230,28 @@ def test_long_hair_is_taken_out_of_the_neck_that_it_has_drawn_out(body, person, 
     distance = np.linalg.norm(naked[None] - outside[:, None], axis=2).min(1)
     assert np.median(distance) > 0.012
     assert LayHair().run(wide, context) is wide  # where outlines do not show it
+
+
+def test_long_hair_goes_down_to_the_skin_smoothly(body, person, monkeypatch):
+    state, context = seen_as(body, person, body)
+    naked = shaped(body, person.betas).double().numpy()
+    normals = vertex_normals(naked, body.faces.numpy())
+    hidden = below_long_hair(body, naked)
+    thick = np.clip((naked[:, 1] - naked[hidden, 1].min()) / 0.1, 0, 1)  # less and less towards its lower end
+    drawn = 0.015 * (hidden * thick)[:, None] * normals
+    wide = replace(state, clip=replace(state.clip, offsets=torch.from_numpy(drawn).float()))
+    with monkeypatch.context() as patch:
+        patch.setattr(Observations, "hair_behind", torch.tensor(True))
+        hair = LayHair().run(wide, context).hair
+    outside = hair.vertices[: len(hair.vertices) // 2].double().numpy()
+    nearest = np.linalg.norm(naked[None] - outside[:, None], axis=2).argmin(1)
+    off = ((outside - naked[nearest]) * normals[nearest]).sum(1)
+    assert off.max() > 0.01 and off.min() == pytest.approx(-0.002, abs=0.0015)
+    faces = hair.faces[(hair.faces < len(outside)).all(1)].numpy()
+    low = (outside[:, 1] < naked[hidden, 1].min() + 0.08) & (normals[nearest, 2] < -0.6)
+    over = off[faces[low[faces].all(1)]]
+    edge = (over > 0).any(1) & (over < 0).any(1)  # where it comes out of the skin
+    assert edge.sum() > 5 and np.median(over[edge].max(1)) < 0.005  # no step
 
 
 def test_the_pose_in_which_hair_is_compared_is_the_mean(body, person):

@@ -3,6 +3,7 @@
 from fit_avatar.fitting.actions.action import Action, Context, identity
 from fit_avatar.fitting.actions.choose_hypothesis import ChooseHypothesis
 from fit_avatar.fitting.actions.consensus_shape import ConsensusShape
+from fit_avatar.fitting.actions.cover_ears import CoverEars
 from fit_avatar.fitting.actions.fit_face import FitFace
 from fit_avatar.fitting.actions.focal_length import EstimateFocalLength
 from fit_avatar.fitting.actions.grow_brim import GrowBrim
@@ -22,6 +23,7 @@ __all__ = [
     "ChooseHypothesis",
     "ConsensusShape",
     "Context",
+    "CoverEars",
     "EstimateFocalLength",
     "FitFace",
     "GrowBrim",

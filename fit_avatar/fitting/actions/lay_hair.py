@@ -16,6 +16,7 @@ from fit_avatar.body.hair_tube import tube_of
 from fit_avatar.body.hanging_hair import JOINTS, PART, HangingHair
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
+from fit_avatar.body.operators import adjacency, dilated
 from fit_avatar.body.skinning import shaped
 from fit_avatar.fitting.actions.action import Context
 from fit_avatar.fitting.behind_head import OUTSIDE_M, VOXEL_M, Carved, carve, seen_around
@@ -39,7 +40,9 @@ ROUNDS = 2
 SIDE_DEG = 85.0
 """Long hair hangs from so far around the neck on, from the front. Chosen by hand: behind ears that are seen."""
 LIFT_M = 0.003
-"""A sheet lies where outlines have drawn the skin out by so much. Chosen by hand."""
+"""A sheet lies where outlines have drawn the skin out by so much; less, and it sinks below it. Chosen by hand."""
+THINS = 2
+"""Around that, so many rings of vertices lead down to the skin. By hand: without them its edge was like a saw."""
 BELOW_SKIN_M, WITHIN_M = 0.002, 0.005
 """The edge of a sheet, and its inside, are so far below the skin, which hides them. Chosen by hand."""
 
@@ -107,9 +110,11 @@ def _long_hair(body: Body, clip: ClipState, offsets: FloatArray) -> tuple[Hangin
     skin = naked + moved
     normals = vertex_normals(skin, body.faces.cpu().numpy())
     lift = ((offsets - moved) * normals).sum(1)
-    over = hidden & (lift > LIFT_M) & (degrees_from_front(body) > SIDE_DEG)
+    thick = dilated(hidden & (lift > LIFT_M), adjacency(body.faces.cpu().numpy(), len(lift)), THINS)
+    over = thick & body.skin.cpu().numpy() & (degrees_from_front(body) > SIDE_DEG)
     rim = rim_of(body, over)
-    outer = np.where((lift > LIFT_M)[:, None], naked + offsets, skin + LIFT_M * normals)
+    sunk = BELOW_SKIN_M * (1 - np.clip(lift / LIFT_M, 0, 1))
+    outer = skin + np.where(lift[:, None] > 0, offsets - moved, 0.0) - sunk[:, None] * normals
     outer[rim] = (skin - BELOW_SKIN_M * normals)[rim]
     sheet = sheet_of(body, over, outer, skin - WITHIN_M * normals, tuple(clip.betas.tolist()))
     if sheet is None:
