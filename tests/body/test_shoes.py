@@ -10,7 +10,7 @@ import torch
 from scipy.spatial import ConvexHull
 
 from fit_avatar.body import load_body
-from fit_avatar.body.shoes import THICK_M, TOE_ROOM_M, shoe_offsets
+from fit_avatar.body.shoes import THICK_M, TOE_BOX_M, TOE_ROOM_M, shoe_offsets
 from fit_avatar.body.skinning import shaped
 
 
@@ -67,6 +67,23 @@ def test_a_shoe_is_larger_than_the_foot_all_around_but_not_much(default, feet):
         assert naked[:, axis].min() - 2 * THICK_M < shod[:, axis].min() < naked[:, axis].min()
     assert shod[:, 0].max() > naked[:, 0].max()
     assert 0.5 * TOE_ROOM_M < shod[:, 2].max() - naked[:, 2].max() < 2 * (TOE_ROOM_M + THICK_M)
+
+
+def height_behind_tip(vertices, behind=0.02):
+    """Height of a foot in a slice behind its tip, over its lowest place."""
+    near = np.abs(vertices[:, 2] - vertices[:, 2].max() + behind) < 0.006
+    return vertices[near, 1].max() - vertices[:, 1].min()
+
+
+def test_toes_have_room_above_them(default, feet):
+    naked, shod = (height_behind_tip(vertices[left_foot(default)]) for vertices in feet)
+    assert naked < 0.75 * TOE_BOX_M
+    assert TOE_BOX_M < shod + THICK_M < TOE_BOX_M + 3 * THICK_M
+
+
+def test_the_tip_of_a_shoe_is_no_edge(default, feet):
+    naked, shod = (height_behind_tip(vertices[left_foot(default)], 0.005) for vertices in feet)
+    assert shod > naked + 2 * THICK_M
 
 
 def test_nothing_else_moves_and_both_feet_move_alike(default):
