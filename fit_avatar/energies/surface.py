@@ -34,13 +34,14 @@ def _prepare_laplacian(
     multipliers: PartMultipliers | None = None,
     by_area: bool = False,
     may_wear_shoes: bool = False,
+    toe_box: bool = False,
     may_hide_ears: bool = False,
     shoes: bool = False,
     ears_hidden: bool = False,
 ) -> Mapping[str, Any]:
     mesh = shaped_mesh(x)
     scale = _scale(x, multipliers, mesh.areas**-0.5 if by_area else None)
-    worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden)
+    worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden, toe_box)
     return {"operator": mesh.laplacian, "scale": scale, "worn": worn}
 
 
@@ -55,21 +56,22 @@ def _prepare_prior(
     multipliers: PartMultipliers | None = None,
     by_area: bool = False,
     may_wear_shoes: bool = False,
+    toe_box: bool = False,
     may_hide_ears: bool = False,
     below_hair: PartMultipliers | None = None,
     shoes: bool = False,
     ears_hidden: bool = False,
 ) -> Mapping[str, Any]:
-    worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden)
+    worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden, toe_box)
     held = below_hair if below_hair is not None and ears_hidden else multipliers
     return {**_prepare_scale(x, held, by_area), "worn": worn}
 
 
-def _worn(x: PosedBody, shoes: bool, ears_hidden: bool) -> Tensor | None:
+def _worn(x: PosedBody, shoes: bool, ears_hidden: bool, toe_box: bool) -> Tensor | None:
     """Return the offsets of shoes and of ears below hair at the present betas; None without either. [V, 3]"""
     betas, worn = x.betas.flatten(0, -2).mean(0), None
     if shoes:
-        worn = shoe_offsets(x.body, betas)
+        worn = shoe_offsets(x.body, betas, toe_box)
     if ears_hidden:
         ears = flat_ear_offsets(x.body, betas)
         worn = ears if worn is None else worn + ears
@@ -103,7 +105,7 @@ def laplacian(x: PosedBody, operator: Tensor, scale: Tensor | None = None, worn:
             (:class:`~fit_avatar.body.part_multipliers.PartMultipliers`) and ``by_area``. [V]
         worn: offsets that need not be smooth: those of feet in shoes (:mod:`fit_avatar.body.shoes`) and of ears below
             hair (:mod:`fit_avatar.body.ears`). Made by the preparation with ``may_wear_shoes`` and ``may_hide_ears``,
-            for a person who is observed to have them so. [V, 3]
+            for a person who is observed to have them so; with ``toe_box`` shoes have a blunt tip. [V, 3]
 
     Source: Alldieck et al. 2018, section 3.3.
     """
@@ -144,8 +146,8 @@ def offset_prior(x: PosedBody, scale: Tensor | None = None, worn: Tensor | None 
     """Clothes are thin: the surface is near the body. [..., 1, V, 3] metres, or with ``by_area`` m · √m²
 
     scale [V] and worn [V, 3], to which the offsets are near, are made by the preparation from ``multipliers``,
-    ``by_area``, ``may_wear_shoes`` and ``may_hide_ears``, as for :func:`laplacian`. A person whose ears are observed to
-    be hidden has the multipliers ``below_hair``.
+    ``by_area``, ``may_wear_shoes``, ``toe_box`` and ``may_hide_ears``, as for :func:`laplacian`. A person whose ears
+    are observed to be hidden has the multipliers ``below_hair``.
 
     Source: Alldieck et al. 2018, section 3.3.
     """

@@ -135,7 +135,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions.append(Solve(name, terms, free=free, optimiser=GaussNewton(8)))
     if quality == "fast":  # it is the last shape
         final = consensus_optimiser(2, FINAL_TOLERANCE)
-        shape = consensus_terms(FINAL_TOES)
+        shape = consensus_terms(FINAL_TOES, toe_box=True)
         actions.append(ConsensusShape("final consensus shape", shape, optimiser=final, waistband=True))
     else:
         actions.append(ConsensusShape("final consensus shape"))
@@ -147,6 +147,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         actions += [MatchSurface(), _pose_from_pictures()]
         shape = consensus_terms(
             toes=FINAL_TOES,
+            toe_box=True,
             face=FINAL_FACE,
             may_hide_ears=True,
             face_below_hair=FINAL_FACE_BELOW_HAIR,

@@ -10,7 +10,7 @@ import torch
 from scipy.spatial import ConvexHull
 
 from fit_avatar.body import load_body
-from fit_avatar.body.shoes import THICK_M, TOE_ROOM_M, shoe_offsets
+from fit_avatar.body.shoes import BLUNT_ROOM_M, THICK_M, TOE_BOX_M, TOE_ROOM_M, shoe_offsets
 from fit_avatar.body.skinning import shaped
 
 
@@ -19,12 +19,21 @@ def default():
     return load_body(4)
 
 
-@pytest.fixture(scope="module", params=[(0.0, 0.0, 0.0, 0.0), (1.5, -1.0, 0.5, 1.0)])
-def feet(request, default):
+BETAS = [(0.0, 0.0, 0.0, 0.0), (1.5, -1.0, 0.5, 1.0)]
+
+
+@pytest.fixture(scope="module", params=[(betas, toe_box) for betas in BETAS for toe_box in (False, True)])
+def shape(request):
+    """Betas, and whether the shoe has a toe box."""
+    return torch.tensor(request.param[0]), request.param[1]
+
+
+@pytest.fixture(scope="module")
+def feet(shape, default):
     """The naked and the shod vertices of one shape."""
-    betas = torch.tensor(request.param)
+    betas, toe_box = shape
     naked = shaped(default, betas).double().numpy()
-    return naked, naked + shoe_offsets(default, betas).double().numpy()
+    return naked, naked + shoe_offsets(default, betas, toe_box).double().numpy()
 
 
 def left_foot(body):
@@ -61,12 +70,30 @@ def test_the_sole_is_flat(default, feet):
     assert shod < 0.004 and shod < 0.6 * naked
 
 
-def test_a_shoe_is_larger_than_the_foot_all_around_but_not_much(default, feet):
+def test_a_shoe_is_larger_than_the_foot_all_around_but_not_much(default, shape, feet):
+    room = BLUNT_ROOM_M if shape[1] else TOE_ROOM_M
     naked, shod = (vertices[left_foot(default)] for vertices in feet)
     for axis in range(3):
         assert naked[:, axis].min() - 2 * THICK_M < shod[:, axis].min() < naked[:, axis].min()
     assert shod[:, 0].max() > naked[:, 0].max()
-    assert 0.5 * TOE_ROOM_M < shod[:, 2].max() - naked[:, 2].max() < 2 * (TOE_ROOM_M + THICK_M)
+    assert 0.5 * room < shod[:, 2].max() - naked[:, 2].max() < 2 * (room + THICK_M)
+
+
+def height_behind_tip(vertices, behind=0.02):
+    """Height of a foot in a slice behind its tip, over its lowest place."""
+    near = np.abs(vertices[:, 2] - vertices[:, 2].max() + behind) < 0.006
+    return vertices[near, 1].max() - vertices[:, 1].min()
+
+
+@pytest.mark.parametrize("betas", BETAS)
+def test_a_toe_box_is_high_and_its_tip_no_edge(default, betas):
+    betas = torch.tensor(betas)
+    naked = shaped(default, betas).double().numpy()
+    low, high = (naked + shoe_offsets(default, betas, box).double().numpy() for box in (False, True))
+    naked, low, high = (vertices[left_foot(default)] for vertices in (naked, low, high))
+    assert height_behind_tip(naked) < 0.75 * TOE_BOX_M
+    assert TOE_BOX_M < height_behind_tip(high) + THICK_M < TOE_BOX_M + 3 * THICK_M
+    assert height_behind_tip(high, 0.005) > height_behind_tip(low, 0.005) + THICK_M
 
 
 def test_nothing_else_moves_and_both_feet_move_alike(default):

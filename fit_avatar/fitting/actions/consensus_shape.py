@@ -32,6 +32,7 @@ ASYMMETRY_SIGMA_M = 0.0173
 def consensus_terms(
     toes: float = 1.0,
     face: float = CONSENSUS_OFFSETS.face,
+    toe_box: bool = False,
     may_hide_ears: bool = False,
     face_below_hair: float | None = None,
     may_hang_behind: bool = False,
@@ -41,13 +42,15 @@ def consensus_terms(
     Args:
         toes: multiplies how strongly toes are held.
         face: multiplies how near the face is held to the body's.
+        toe_box: shoes are as high at their tips as true ones. For a last shape: poses are no better with it, and one
+            person's feet worse.
         may_hide_ears: ears that hair is observed to cover are flat. For a last shape: poses rely on a head with ears.
         face_below_hair: the same as ``face`` where hair is observed to cover the ears; None: no other.
         may_hang_behind: long hair that is observed to hang behind the neck leaves front and sides of it as they are.
             For a last shape, too.
     """
     by_area = {"by_area": True}
-    worn = {**by_area, "may_wear_shoes": True, "may_hide_ears": may_hide_ears}
+    worn = {**by_area, "may_wear_shoes": True, "toe_box": toe_box, "may_hide_ears": may_hide_ears}
     smooth, near = replace(CONSENSUS_LAPLACIAN, toes=toes), replace(CONSENSUS_OFFSETS, toes=toes, face=face)
     below_hair = {} if face_below_hair is None else {"below_hair": replace(near, face=face_below_hair)}
     return (
