@@ -65,10 +65,17 @@ def _hands_that_stick_out(
 ) -> Mapping[str, Any]:
     """Choose vertices of hands, tell how surely each hand sticks out [..., T, 2], and make the size of a pixel."""
     chosen, size = vertices_of_hands(x.body, spacing_m), metres_per_pixel(x, camera)
-    beyond = beyond_mask.at(camera.project(x.read_vertices(chosen).posed.detach()))
-    mean = (beyond.unflatten(-1, (2, len(chosen) // 2)).mean(-1) * size[..., None]) ** 4
-    sure = mean / (mean + usual_m**4).clamp_min(torch.finfo(mean.dtype).tiny)
+    ways = ways_back(beyond_mask, camera.project(x.read_vertices(chosen).posed.detach()))
+    far = (ways.unflatten(-2, (2, len(chosen) // 2)).mean(-2).norm(dim=-1) * size[..., None]) ** 4
+    sure = far / (far + usual_m**4).clamp_min(torch.finfo(far.dtype).tiny)
     return {"chosen": chosen, "sure": sure, "pixel_size": size if in_metres else None}
+
+
+def ways_back(beyond_mask: DistanceField, pixels: Tensor) -> Tensor:
+    """Return the way from each place to the mask, about; zero within. [..., T, N, 2] → [..., T, N, 2] pixels"""
+    steps = 0.5 * beyond_mask.stride * torch.eye(2).to(pixels)
+    slopes = [(beyond_mask.at(pixels + step) - beyond_mask.at(pixels - step)) / beyond_mask.stride for step in steps]
+    return -beyond_mask.at(pixels)[..., None] * torch.stack(slopes, -1)
 
 
 def vertices_of_hands(body: Body, spacing_m: float) -> Tensor:
@@ -98,8 +105,9 @@ def hands_within(
 ) -> tuple[Tensor, Tensor]:
     """How far the vertices of a hand that sticks out of the mask are beyond it; zero within.
 
-    Masks lack fingers here and there, and relaxed ones are not the person's. So a hand counts by how surely it sticks
-    out: by half where the mean of its surface is ``usual_m`` beyond the mask, and hardly at half of that.
+    Masks lack fingers here and there, and relaxed ones are not the person's: then a hand sticks out to both sides. So
+    a hand counts by how surely it is displaced: by half where its vertices' ways to the mask are ``usual_m`` in the
+    mean of the vectors, and hardly at half of that.
 
     Args:
         points: vertices of the left and of the right hand, as many of each. [..., T, 2 N, 3]

@@ -78,7 +78,7 @@ six times as much in their fits without it. With .05 their hands are as near to 
 twice as fast, hands gain by it; four times as fast, they lose 2 mm, and with .05 4 to 7."""
 STEADY_ARMS = MappingProxyType(dict.fromkeys(("collar", "shoulder", "elbow", "wrist"), STEADY))
 HANDS_SIGMA_M = 0.004
-"""Noise of how far hands are beyond the masks."""
+"""Noise of how far hands are beyond the masks, where all frames are solved for."""
 LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
 """Kernel and gate of the outlines in the last solves."""
 FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0
@@ -117,7 +117,6 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         outline_sigma_m=0.008,
         outline_options={"inside_looseness": 3.0},
         turn_options=steady,
-        within_sigma_m=HANDS_SIGMA_M,
     )
     actions: list[Action] = [
         Initialise(key_frames=KEY_FRAMES[quality]),
@@ -192,7 +191,7 @@ def _pose_terms(
         floor_sigma_m=FLOOR_SIGMA_M if floor else None,
         step_sigma_m=STEP_SIGMA_M if floor else None,
         leg_sigma_rad=LEG_SIGMA_RAD if legs else None,
-        within_sigma_m=HANDS_SIGMA_M if legs else None,
+        within_sigma_m=HANDS_SIGMA_M if floor else None,
     )
 
 

@@ -42,7 +42,7 @@ hand err together, most in how far it tilts from the picture: with more weight t
 clips."""
 FINGERS_SIGMA_RAD = 0.4
 """How far fingers are from relaxed ones, where points of a hand say how they are bent. Chosen by hand."""
-WITHIN_SCALE_M, USUALLY_BEYOND_M = 0.05, 0.003
+WITHIN_SCALE_M, USUALLY_BEYOND_M = 0.05, 0.0015
 """The Geman–McClure scale of how far hands are beyond the mask, and how far they may be. Chosen on rendered clips."""
 FLOOR_SIGMA_M, FLOOR_SCALE_M = 0.002, 0.01
 """How far the lowest place of a foot that stands is off the floor, and its Geman–McClure scale. Chosen on a rendered
