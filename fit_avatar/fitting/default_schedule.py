@@ -78,7 +78,7 @@ six times as much in their fits without it. With .05 their hands are as near to 
 twice as fast, hands gain by it; four times as fast, they lose 2 mm, and with .05 4 to 7."""
 STEADY_ARMS = MappingProxyType(dict.fromkeys(("collar", "shoulder", "elbow", "wrist"), STEADY))
 HANDS_SIGMA_M = 0.004
-"""Noise of how far hands are beyond the masks, where all frames are solved for."""
+"""Noise of how far hands that stick out are beyond the masks: that of the outlines."""
 LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
 """Kernel and gate of the outlines in the last solves."""
 FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0

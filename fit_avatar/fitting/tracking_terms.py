@@ -43,7 +43,8 @@ clips."""
 FINGERS_SIGMA_RAD = 0.4
 """How far fingers are from relaxed ones, where points of a hand say how they are bent. Chosen by hand."""
 WITHIN_SCALE_M, USUALLY_BEYOND_M = 0.05, 0.0015
-"""The Geman–McClure scale of how far hands are beyond the mask, and how far they may be. Chosen on rendered clips."""
+"""The Geman–McClure scale of how far vertices of hands are beyond the mask, and of how far a hand is to one side of it,
+on the whole, for it to count by half. Chosen on three rendered clips, of which one has masks that lack fingers."""
 FLOOR_SIGMA_M, FLOOR_SCALE_M = 0.002, 0.01
 """How far the lowest place of a foot that stands is off the floor, and its Geman–McClure scale. Chosen on a rendered
 clip, in which it halves how far one foot is wrongly before the other where both stand: 15 to 6 mm."""
