@@ -22,6 +22,7 @@ from fit_avatar.energies.contact import (
 from fit_avatar.energies.directions import limb_direction
 from fit_avatar.energies.face import face_rays, face_reprojection
 from fit_avatar.energies.hands import hand_reprojection, relaxed_fingers
+from fit_avatar.energies.hands_within import distance_beyond, hands_within
 from fit_avatar.energies.head import HeadPose, find_head_pose, head_turn
 from fit_avatar.energies.image import contour_distance, keypoint_reprojection
 from fit_avatar.energies.kernel import Annealed, GemanMcClure, Huber
@@ -101,6 +102,7 @@ __all__ = [
     "cone_rays",
     "contour_distance",
     "depth_order",
+    "distance_beyond",
     "distance_field",
     "edge_length",
     "energy",
@@ -119,6 +121,7 @@ __all__ = [
     "gaussian_prior",
     "ground_plane",
     "hand_reprojection",
+    "hands_within",
     "head_turn",
     "joint_acceleration",
     "joint_limits",

@@ -73,6 +73,7 @@ def stacked_observations(each: Sequence[Observations]) -> Observations:
         masks=np.stack([one.masks for one in each]),
         height_m=height_m,
         frame_weights=torch.stack([one.frame_weights for one in each]),
+        alone=all(one.alone for one in each),
         keypoint_noise_m=_noise(each),
         face=together("face"),
         hands=together("hands"),

@@ -79,6 +79,8 @@ an elbow's may change by .003 rad in a thirtieth of a second; those of four rend
 six times as much in their fits without it. With .05 their hands are as near to their place. With two of them played
 twice as fast, hands gain by it; four times as fast, they lose 2 mm, and with .05 4 to 7."""
 STEADY_ARMS = MappingProxyType(dict.fromkeys(("collar", "shoulder", "elbow", "wrist"), STEADY))
+HANDS_SIGMA_M = 0.004
+"""Noise of how far hands that stick out are beyond the masks: that of the outlines."""
 LAST_OUTLINE_M, LAST_GATE_M = Annealed(0.012, 0.012), 0.03
 """Kernel and gate of the outlines in the last solves."""
 FINAL_FACE, FINAL_FACE_BELOW_HAIR = 80.0, 400.0
@@ -192,6 +194,7 @@ def _pose_terms(
         floor_sigma_m=FLOOR_SIGMA_M if floor else None,
         step_sigma_m=STEP_SIGMA_M if floor else None,
         leg_sigma_rad=LEG_SIGMA_RAD if legs else None,
+        within_sigma_m=HANDS_SIGMA_M if floor else None,
     )
 
 

@@ -19,6 +19,7 @@ from fit_avatar.capture.detectors import DETECTORS
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.correspondence.matches import SurfaceMatches
 from fit_avatar.energies.contact import estimate_contact
+from fit_avatar.energies.hands_within import distance_beyond
 from fit_avatar.energies.head import HeadPose, find_head_pose
 from fit_avatar.energies.motion import CUT, REFERENCE_RATE_HZ
 from fit_avatar.energies.silhouette import DistanceField, distance_field, soft_masks
@@ -82,6 +83,8 @@ class Observations(Mapping[str, Any]):
     """Whether the person wears shoes or socks; None: that is not known."""
     ears_hidden: bool | None = None
     """Whether hair or a cap covers both ears; None: that is not known."""
+    alone: bool = True
+    """Whether the clip shows nobody else."""
     built_in_detector: bool = False
     """Whether the built-in detector found the keypoints."""
     keypoint_offsets: Tensor | None = None
@@ -99,6 +102,7 @@ class Observations(Mapping[str, Any]):
         "hat",
         "hair_behind",
         "distance_field",
+        "beyond_mask",
         "soft_mask",
     )
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found, and
@@ -110,6 +114,7 @@ class Observations(Mapping[str, Any]):
         "point_sets",
         "pieces",
         "frame_indices",
+        "alone",
         "built_in_detector",
     )
     """Fields that terms do not see as they are."""
@@ -140,6 +145,7 @@ class Observations(Mapping[str, Any]):
             world_from_camera=None if turns is None else torch.from_numpy(turns).float().to(device),
             shoes=capture.shoes,
             ears_hidden=capture.ears_hidden,
+            alone=capture.other_people is None,
             built_in_detector=capture.sources.get("keypoints") == DETECTORS["mediapipe"],
         ).with_limbs(capture)
 
@@ -198,6 +204,13 @@ class Observations(Mapping[str, Any]):
     def distance_field(self) -> DistanceField:
         """Return signed distances to the masks' outlines."""
         return distance_field(self.masks, FIELD_STRIDE)
+
+    @cached_property
+    def beyond_mask(self) -> DistanceField:
+        """Return how far places are beyond the masks, zero in frames without weight and beside other people."""
+        field = distance_beyond(self.masks).to(self.device)
+        counts = (self.frame_weights > 0) & self.alone
+        return replace(field, values=field.values * counts[..., None, None])
 
     @cached_property
     def soft_mask(self) -> Tensor:

@@ -42,6 +42,10 @@ def fields(world: World) -> dict:
     return {"distance_field": e.distance_field(world.masks, 2), "camera": CAMERA, "spacing_m": SPACING}
 
 
+def beyond(world: World) -> dict:
+    return {"beyond_mask": e.distance_beyond(world.masks, 2), "camera": CAMERA, "spacing_m": 0.0}
+
+
 def part_fields(world: World) -> dict:
     return {"part_fields": e.distance_field(world.part_masks, 2), "camera": CAMERA, "spacing_m": SPACING}
 
@@ -264,6 +268,16 @@ CASES = [
         away=0.1,
         free=SURFACE,
         name="silhouette_distance of the surface in metres",
+    ),
+    Case(e.hands_within, "T 136", beyond, zero=2.0, kind="sticks", away=0.15),
+    Case(
+        e.hands_within,
+        "T 136",
+        lambda w: {**beyond(w), "in_metres": True, "usual_m": 0.01},
+        zero=0.02,
+        kind="sticks",
+        away=0.15,
+        name="hands_within in metres, where hands stick out",
     ),
     Case(e.silhouette_overlap, "T 15 20", overlap, zero=0.15, away=0.02, free=POSE_AND_SHAPE),
     Case(e.part_segmentation, "T N", part_fields, zero=1.5, kind="sticks", away=0.15),

@@ -69,7 +69,7 @@ def test_every_observation_has_one_row_for_each_clip(body, captures):
     _, observed = stack_captures(body, captures, 1.7)
     for name in ("keypoints", "soft_mask"):
         assert len(observed[name]) == 2
-    assert len(observed["distance_field"].values) == 2
+    assert len(observed["distance_field"].values) == len(observed["beyond_mask"].values) == 2
     torch.testing.assert_close(observed["keypoints"][1], torch.from_numpy(captures[1].keypoints))
     assert observed["contours"].points.shape[:2] == observed["contours"].weights.shape[:2] == (2, FRAMES)
     torch.testing.assert_close(observed["height_m"], torch.full((2, 1), 1.7))

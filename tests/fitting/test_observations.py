@@ -61,10 +61,20 @@ def test_the_turns_of_a_camera_are_observed_unless_it_went_around():
     assert observations().contact.max() > 0 and pan.contact.max() == 0  # a foot that stands moves before the camera
 
 
+def test_masks_say_nothing_about_hands_in_bad_frames_and_beside_others():
+    weights = np.ones(FRAMES, np.float32)
+    weights[2] = 0
+    seen = observations(weights)
+    assert (seen.beyond_mask.values.amax((1, 2)) > 0).tolist() == [True, True, False] + 5 * [True]
+    assert len(seen.frames(torch.tensor([0, 2])).beyond_mask.values) == 2
+    others = np.zeros((FRAMES, 20, 16), bool)
+    assert observations(other_people=others).beyond_mask.values.max() == 0
+
+
 def test_a_mapping_of_what_is_there():
     seen = observations()
     names = {"keypoints", "contours", "camera", "frame_intervals_s", "contact", "distance_field", "soft_mask"}
-    names |= {"hat", "hair_behind", "bare_neck"}
+    names |= {"beyond_mask", "hat", "hair_behind", "bare_neck"}
     assert set(seen) == names and len(seen) == len(names)
     assert seen["keypoints"] is seen.keypoints and "height_m" not in seen and "masks" not in seen
     with pytest.raises(KeyError):
