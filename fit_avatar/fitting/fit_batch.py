@@ -126,6 +126,7 @@ def _kind(clip: int, action: Action, state: FitState, context: Context) -> Hasha
         tuple(seen.masks.shape),
         seen.shoes,
         seen.ears_hidden,
+        seen.alone,
         state.hypotheses,
         state.clip.offsets is None,
     )
