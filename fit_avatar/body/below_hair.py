@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from fit_avatar.body.hair import may_have_hair_behind
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.operators import adjacency, graph_laplacian
+from fit_avatar.body.operators import adjacency, graph_laplacian, harmonic
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -77,10 +76,8 @@ def carried_on(body: Body, offsets: FloatArray, below: BoolArray) -> FloatArray:
         offsets: [V, 3] metres.
         below: the vertices. [V]
     """
-    inner, outer = np.flatnonzero(below), np.flatnonzero(~below)
-    if not len(inner) or not len(outer):
+    inner = np.flatnonzero(below)
+    if not len(inner) or below.all():
         return offsets
     rows = graph_laplacian(adjacency(body.faces.cpu().numpy(), len(offsets)))[inner]
-    moved = offsets.copy()
-    moved[inner] = splu(rows[:, inner].tocsc()).solve(-(rows[:, outer] @ offsets[outer]))
-    return moved
+    return harmonic(offsets, rows, inner)

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
-from scipy.sparse import csr_matrix, diags, identity
-from scipy.sparse.linalg import splu
+from scipy.sparse import csr_matrix, identity
 from torch import Tensor
 
 from fit_avatar.body.model import Body
-from fit_avatar.body.operators import adjacency, dilated
+from fit_avatar.body.operators import adjacency, average, dilated, harmonic
 from fit_avatar.body.skinning import shaped
 
 FloatArray = NDArray[np.float64]
@@ -53,21 +52,12 @@ def _flat_ear_offsets(body: Body, betas: tuple[float, ...]) -> Tensor:
         return offsets
     rest = shaped(body, body.template.new_tensor(betas)).double().cpu().numpy()
     chosen = ((body.part(PART) > EAR) & body.skin).cpu().numpy()
-    inner, outer = np.flatnonzero(chosen), np.flatnonzero(~chosen)
+    inner = np.flatnonzero(chosen)
     if not len(inner):
         return offsets
     neighbours = adjacency(body.faces.cpu().numpy(), len(rest))
-    degree = np.maximum(np.asarray(neighbours.sum(axis=1)).ravel(), 1)
-    uneven = csr_matrix(identity(len(rest)) - diags(1 / degree) @ neighbours)[inner]
-    solver = splu(uneven[:, inner].tocsc())
-
-    def carried(values: FloatArray) -> FloatArray:
-        """Return values of all vertices carried on over the ears: there each is the mean of its neighbours."""
-        found = values.copy()
-        found[inner] = solver.solve(-(uneven[:, outer] @ values[outer]))
-        return found
-
-    flat = carried(rest)  # a soap film over the rim, which is bulged as the head is
+    uneven = csr_matrix(identity(len(rest)) - average(neighbours))[inner]
+    flat = harmonic(rest, uneven, inner)  # a soap film over the rim, which is bulged as the head is
     for side in (-1, 1):
         own, rim = (
             np.flatnonzero(some & (side * rest[:, 0] > 0))
@@ -78,7 +68,7 @@ def _flat_ear_offsets(body: Body, betas: tuple[float, ...]) -> Tensor:
         middle = rest[rim].mean(0)
         curve, *_ = np.linalg.lstsq(_quadratic(rest[rim] - middle), rest[rim, 0], rcond=None)
         bulge = _quadratic(flat - middle) @ curve
-        flat[own, 0] = (bulge + carried(rest[:, 0] - bulge))[own]
+        flat[own, 0] = (bulge + harmonic(rest[:, 0] - bulge, uneven, inner))[own]
     offsets[torch.from_numpy(inner)] = torch.from_numpy(flat[inner] - rest[inner])
     return offsets
 

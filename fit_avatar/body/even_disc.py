@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags, identity
-from scipy.sparse.linalg import splu
+from scipy.sparse import csr_matrix, diags, eye
+
+from fit_avatar.body.operators import average, harmonic, rim_edges
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,7 +18,7 @@ ROUNDS = 6
 
 
 def spread_evenly(
-    vertices: FloatArray, faces: IntArray, average: csr_matrix, least_mm2: float = LEAST_MM2, rounds: int = ROUNDS
+    vertices: FloatArray, faces: IntArray, neighbours: csr_matrix, least_mm2: float = LEAST_MM2, rounds: int = ROUNDS
 ) -> FloatArray:
     """Return the inner vertices of a disc slid along it, so that triangles which had shrunk there get room.
 
@@ -28,7 +29,7 @@ def spread_evenly(
     Args:
         vertices: of a mesh. [V, 3] metres
         faces: of the disc. [F, 3]
-        average: mean over the neighbours of each vertex; rows sum to one. [V, V]
+        neighbours: 1 where two vertices share an edge. [V, V]
         least_mm2: the triangles' area that is wanted.
         rounds: of laying out.
 
@@ -37,34 +38,34 @@ def spread_evenly(
     """
     rim = _rim(faces)
     inner = np.setdiff1d(faces, rim)
-    if not len(rim) or not len(inner) or len(np.unique(faces)) - _edges(faces) + len(faces) != 1:
+    if not len(rim) or not len(inner) or _is_no_disc(faces, rim):
         return vertices
     used = np.concatenate([inner, rim])
     number = np.zeros(len(vertices), np.int64)
     number[used] = np.arange(len(used))
     disc, surface = number[faces], vertices[used]
-    weights, circle = csr_matrix(average[inner][:, used]), _circle(vertices[rim])
+    weights, circle = average(neighbours[inner][:, used]), _circle(vertices[rim])
     where = _embedded(weights, circle)
-    surface = _smooth(surface, weights, _areas_at(surface, disc)[: len(inner)] < 1e-6 * least_mm2)
+    small = np.flatnonzero(_areas_at(surface, disc)[: len(inner)] < 1e-6 * least_mm2)
+    surface = harmonic(surface, _laplacian(weights)[small], small)  # dents, too small to be seen, would grow
     places = surface
     for _ in range(rounds):
-        weights = _row_sums_to_one(weights @ diags(1 / _stretch(places, disc, 1e-6 * least_mm2)))
+        weights = average(weights @ diags(1 / _stretch(places, disc, 1e-6 * least_mm2)))
         places = _interpolated(surface, where, disc, _embedded(weights, circle))
     moved = vertices.copy()
     moved[inner] = places[: len(inner)]
     return moved
 
 
-def _edges(faces: IntArray) -> int:
-    """Return how many edges triangles have."""
-    return len(np.unique(np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0))
+def _is_no_disc(faces: IntArray, rim: IntArray) -> bool:
+    """Tell it by Euler's number: edges are those of the rim, and half of the triangles' other sides."""
+    edges = (3 * len(faces) + len(rim)) / 2
+    return len(np.unique(faces)) - edges + len(faces) != 1
 
 
 def _rim(faces: IntArray) -> IntArray:
     """Return the vertices of the rim in order; none if it is not one closed line. [R]"""
-    directed = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
-    pairs = {(a, b) for a, b in directed.tolist()}
-    follows = {a: b for a, b in pairs if (b, a) not in pairs}
+    follows = dict(rim_edges(faces).tolist())
     if not follows:
         return np.zeros(0, np.int64)
     line = [min(follows)]
@@ -83,24 +84,12 @@ def _circle(rim: FloatArray) -> FloatArray:
 def _embedded(weights: csr_matrix, circle: FloatArray) -> FloatArray:
     """Return each inner vertex in the weighted mean of its neighbours. [N, N + R], [R, 2] → [N + R, 2]"""
     inner = weights.shape[0]
-    held = identity(inner, format="csc") - weights[:, :inner].tocsc()
-    return np.concatenate([splu(held).solve(weights[:, inner:] @ circle), circle])
+    return harmonic(np.concatenate([np.zeros((inner, 2)), circle]), _laplacian(weights), np.arange(inner))
 
 
-def _row_sums_to_one(weights: csr_matrix) -> csr_matrix:
-    return csr_matrix(diags(1 / np.asarray(weights.sum(1)).ravel()) @ weights)
-
-
-def _smooth(surface: FloatArray, weights: csr_matrix, small: NDArray[np.bool_]) -> FloatArray:
-    """Return the surface with its shrunk places smooth: their dents, too small to be seen, would grow. [V, 3]"""
-    chosen = np.flatnonzero(small)
-    if not len(chosen):
-        return surface
-    others = np.setdiff1d(np.arange(len(surface)), chosen)
-    rows, smooth = weights[chosen], surface.copy()
-    held = identity(len(chosen), format="csc") - rows[:, chosen].tocsc()
-    smooth[chosen] = splu(held).solve(rows[:, others] @ surface[others])
-    return smooth
+def _laplacian(weights: csr_matrix) -> csr_matrix:
+    """Return what each inner vertex is beside the mean of its neighbours. [N, N + R]"""
+    return csr_matrix(eye(*weights.shape, format="csr") - weights)
 
 
 def _stretch(vertices: FloatArray, faces: IntArray, least: float) -> FloatArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fit_avatar.body.hanging_hair import HangingHair
 from fit_avatar.body.model import Body
-from fit_avatar.body.operators import adjacency, connected_components, dilated
+from fit_avatar.body.operators import adjacency, connected_components, dilated, rim_edges
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -46,7 +46,7 @@ def sheet_of(
     used, local = np.unique(faces[own], return_inverse=True)
     corners, uv_local = np.unique(body.uv_faces.cpu().numpy()[own], return_inverse=True)
     local, uv_local = local.reshape(-1, 3), uv_local.reshape(-1, 3)
-    rim = _rim(local)
+    rim = rim_edges(local)
     (start, end), below = rim.T, rim.T + len(used)
     sides = np.stack([end, start, below[0]], 1), np.stack([end, below[0], below[1]], 1)
     seen = body.uvs.double().cpu().numpy()[corners]
@@ -69,7 +69,7 @@ def rim_of(body: Body, chosen: BoolArray) -> BoolArray:
     """Return the vertices of the rim of the sheet over some vertices. [V] → [V]"""
     faces = body.faces.cpu().numpy()
     on_rim = np.zeros(len(chosen), bool)
-    on_rim[_rim(faces[_patch(faces, chosen)])] = True
+    on_rim[rim_edges(faces[_patch(faces, chosen)])] = True
     return on_rim
 
 
@@ -82,13 +82,6 @@ def _patch(faces: IntArray, chosen: BoolArray) -> IntArray:
         return own
     piece = connected_components(faces[own], len(chosen))[faces[own, 0]]
     return np.asarray(own[piece == np.bincount(piece).argmax()])
-
-
-def _rim(faces: IntArray) -> IntArray:
-    """Return the edges that one triangle alone has, in the order in which it has their ends. [E, 2]"""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    _, which, count = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)
-    return np.asarray(edges[count[which.ravel()] == 1])
 
 
 def _edge(count: int) -> tuple[FloatArray, IntArray]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csgraph, csr_matrix, diags, identity
+from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 FloatArray = NDArray[np.float64]
@@ -44,6 +45,34 @@ def smoothed(values: NDArray[np.floating[Any]], neighbours: csr_matrix, rounds: 
 def graph_laplacian(neighbours: csr_matrix) -> csr_matrix:
     """Return the degree minus the adjacency. [V, V]"""
     return csr_matrix(diags(np.asarray(neighbours.sum(axis=1)).ravel()) - neighbours, dtype=np.float64)
+
+
+def average(weights: csr_matrix) -> csr_matrix:
+    """Return the weights [N, V] divided by their sums along rows; a row of zeros stays one."""
+    sums = np.asarray(weights.sum(axis=1)).ravel()
+    sums[sums == 0] = 1
+    return csr_matrix(diags(1 / sums) @ weights)
+
+
+def harmonic(values: FloatArray, laplacian: csr_matrix, chosen: IntArray) -> FloatArray:
+    """Return values with those of some vertices carried on from the others: each the mean of its neighbours'.
+
+    Args:
+        values: [V, K]
+        laplacian: its rows of the chosen vertices. [N, V]
+        chosen: their numbers. [N]
+    """
+    others = np.setdiff1d(np.arange(len(values)), chosen)
+    found = values.copy()
+    found[chosen] = splu(laplacian[:, chosen].tocsc()).solve(-(laplacian[:, others] @ values[others]))
+    return found
+
+
+def rim_edges(faces: IntArray) -> IntArray:
+    """Return the edges that one triangle alone has, in the order in which it has their ends. [E, 2]"""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    _, which, count = np.unique(np.sort(edges, 1), axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(edges[count[which.ravel()] == 1])
 
 
 def dilated(chosen: NDArray[np.bool_], neighbours: csr_matrix, rings: int) -> NDArray[np.bool_]:

@@ -11,15 +11,14 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags, identity
-from scipy.sparse.linalg import splu
+from scipy.sparse import csr_matrix, identity
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 from torch import Tensor
 
 from fit_avatar.body.even_disc import spread_evenly
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.model import Body
-from fit_avatar.body.operators import adjacency, connected_components, dilated, smoothed
+from fit_avatar.body.operators import adjacency, average, connected_components, dilated, harmonic, smoothed
 from fit_avatar.body.skinning import shaped
 
 FloatArray = NDArray[np.float64]
@@ -60,8 +59,7 @@ class _Mesh:
     def of(cls, body: Body) -> _Mesh:
         faces = body.faces.cpu().numpy()
         neighbours = adjacency(faces, len(body.template))
-        degree = np.maximum(np.asarray(neighbours.sum(axis=1)).ravel(), 1)
-        return cls(faces, neighbours, csr_matrix(diags(1 / degree) @ neighbours))
+        return cls(faces, neighbours, average(neighbours))
 
     def normals(self, vertices: FloatArray) -> FloatArray:
         """Return unit normals. [V, 3]"""
@@ -115,7 +113,7 @@ def evenly_capped(body: Body, vertices: FloatArray) -> FloatArray:
         if f"{side}_foot" in body.joint_names:
             toes = weights[:, body.joint_names.index(f"{side}_foot")] * body.skin.cpu().numpy() > TOES
             toes &= _beside_others(mesh, toes)
-            vertices = spread_evenly(vertices, mesh.faces[toes[mesh.faces].any(1)], mesh.average)
+            vertices = spread_evenly(vertices, mesh.faces[toes[mesh.faces].any(1)], mesh.neighbours)
     return vertices
 
 
@@ -180,11 +178,7 @@ def _beside_others(mesh: _Mesh, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _laid_flat(mesh: _Mesh, vertices: FloatArray, inner: NDArray[np.int64]) -> FloatArray:
     """Return the vertices with some of them in the middle of their neighbours. [V, 3]"""
-    laplacian = (identity(len(vertices), format="csr") - mesh.average).tocsr()[inner]
-    outer = np.setdiff1d(np.arange(len(vertices)), inner)
-    flat = vertices.copy()
-    flat[inner] = splu(laplacian[:, inner].tocsc()).solve(-(laplacian[:, outer] @ vertices[outer]))
-    return flat
+    return harmonic(vertices, (identity(len(vertices), format="csr") - mesh.average).tocsr()[inner], inner)
 
 
 def _soled(mesh: _Mesh, vertices: FloatArray, outwards: FloatArray, foot: FloatArray) -> FloatArray:

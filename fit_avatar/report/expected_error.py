@@ -30,7 +30,10 @@ CHAINS = (
 
 @dataclass(frozen=True)
 class ExpectedErrorConfig:
-    """How much each thing adds. Chosen on fits of twelve rendered people, confirmed on three of another maker."""
+    """How much each thing adds. Chosen on fits of twelve rendered people.
+
+    On three of another maker the means are near, but it tells less which region is wrong: see ``benchmarks/README.md``.
+    """
 
     of_contours: float = 0.5
     """Part of the contours' distance: most of it is the masks' error, not the fit's."""

@@ -65,9 +65,10 @@ def _carried_over(full: dict[str, np.ndarray], level: dict[str, np.ndarray]) -> 
     places = ("POSITION", "NORMAL", "TEXCOORD_0")
     everything = (*places, "JOINTS_0", "WEIGHTS_0")
     known = _rows(full, everything) | _rows(full, places, of_face)
-    carried = sum(row in known or row[: 4 * 8] in known for row in _rows(level, everything))
-    print(f"  {carried} of {len(_rows(level, everything))} vertices have the full mesh's coordinates and weights")
-    return carried == len(_rows(level, everything))
+    own = _rows(level, everything)
+    carried = sum(row in known or row[: 4 * 8] in known for row in own)  # eight numbers of four bytes are the places
+    print(f"  {carried} of {len(own)} vertices have the full mesh's coordinates and weights")
+    return carried == len(own)
 
 
 def _rows(mesh: dict[str, np.ndarray], names: tuple[str, ...], chosen: np.ndarray | None = None) -> set[bytes]:
