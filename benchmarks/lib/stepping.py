@@ -1,4 +1,7 @@
-"""People who turn around by small steps, as people do: one foot stands while the other one is set down anew."""
+"""People who turn around by small steps, as people do: one foot stands while the other one is set down anew.
+
+Both stand flat on one floor, however the legs of the body that slides are bent.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from fit_avatar.body.skinning import pose_points
 
 SOLES = [[BODY_25.index(f"{side}_{name}") for name in ("big_toe", "small_toe", "heel")] for side in ("left", "right")]
 LEGS = [f"{side}_{name}" for side in ("left", "right") for name in ("hip", "knee", "ankle")]
+FORMAT = 2
+"""Raised whenever people step differently."""
 STEPS = 7
 """Of each foot, in a turn."""
 SWING = 0.3
@@ -42,7 +47,8 @@ def stepping(body: Body, state: BodyState, up: Tensor) -> Stepping:
     """
     slid = pose_points(body, state, body.keypoint_points)[:, SOLES]  # [T, 2, 3, 3]
     frames = len(slid)
-    height = (slid @ up).mean(0)  # of toes and heels above the floor, but for a constant [2, 3]
+    flat = _soles_at_rest(body, state)[..., 1]  # [2, 3]
+    height = (slid @ up).mean() + flat - flat.mean()  # of toes and heels where both feet stand
     level = slid + (height - slid @ up)[..., None] * up
     aims, stands = level.clone(), np.ones((frames, 2), bool)
     for foot in range(2):
@@ -56,6 +62,17 @@ def stepping(body: Body, state: BodyState, up: Tensor) -> Stepping:
             aims[t, foot] = (1 - ease) * level[before, foot] + ease * level[after, foot]
             aims[t, foot] += LIFT_M * np.sin(np.pi * way) * up
     return Stepping(_legs_fitted(body, state, aims), stands)
+
+
+def _soles_at_rest(body: Body, state: BodyState) -> Tensor:
+    """Return toes and heels of a body that stands upright with straight legs. [2, 3, 3]"""
+    rest = replace(
+        state,
+        global_orient=torch.zeros_like(state.global_orient[:1]),
+        body_pose=torch.zeros_like(state.body_pose[:1]),
+        transl=torch.zeros_like(state.transl[:1]),
+    )
+    return pose_points(body, rest, body.keypoint_points)[0, SOLES]
 
 
 def _middle(step: float, foot: int, frames: int) -> int:

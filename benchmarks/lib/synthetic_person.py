@@ -24,6 +24,7 @@ from fit_avatar.capture import Camera
 from fit_avatar.io.video import video_file
 from lib.dressed_person import LABELS, Person, make_person, wearing
 from lib.rendering import FLOOR_ROW, Paint, background, render, shadow
+from lib.stepping import FORMAT as STEPS_FORMAT
 from lib.stepping import stepping
 
 FORMAT = 5
@@ -90,7 +91,7 @@ def write_person(
     """
     recipe: dict[str, Any] = {"format": FORMAT, "seed": seed, "frames": frames, "size": size, "wear": wear}
     if steps:
-        recipe["steps"] = True
+        recipe["steps"] = STEPS_FORMAT
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text())["recipe"] == recipe:
         return folder

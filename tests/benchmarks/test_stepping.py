@@ -45,6 +45,17 @@ def test_feet_stand_while_they_stand(turn):
     assert np.median(after[~stands]) > 0.03
 
 
+def test_both_feet_stand_flat_on_one_floor(turn):
+    body, slid, stepped = turn
+    soles = pose_points(body, stepped.state, body.keypoint_points)[:, SOLES] @ upwards(slid)  # [T, 2, 3]
+    left, right = (soles[stepped.stands[:, foot], foot] for foot in range(2))
+    assert left.std(0).max() < 2e-3
+    assert right.std(0).max() < 2e-3
+    assert (left.mean(0) - right.mean(0)).abs().max() < 2e-3
+    before = pose_points(body, slid, body.keypoint_points)[:, SOLES] @ upwards(slid)
+    assert (before[:, 0].mean(0) - before[:, 1].mean(0)).abs().max() > 5e-3
+
+
 def test_everything_above_the_legs_stays(turn):
     body, slid, stepped = turn
     kept = [k for k, name in enumerate(body.joint_names[1:]) if not name.endswith(("hip", "knee", "ankle"))]
