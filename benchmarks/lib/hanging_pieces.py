@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 TOP, BOTTOM, HAIR, SHOES, HAT = 1, 2, 3, 4, 6
 """Colours of pieces; see ``lib.dressed_person``."""
+ABOVE_M = 0.035
+"""Footwear goes around what is up to so far above it: shanks have few vertices."""
 CLOTH_M, HAIR_M = 0.004, 0.012
 """Thickness of pieces in metres."""
 
@@ -291,7 +293,7 @@ def on_feet(on: Wearer, rise: float, sole: float, tight: float) -> Piece:
     parts = []
     for side, sign in (("left", 1), ("right", -1)):
         here = ~on.arms & (sign * on.surface[:, 0] > 0)
-        leg = here & (on.surface[:, 1] < on.joints[f"{side}_ankle"][1] + rise + 0.02)
+        leg = here & (on.surface[:, 1] < on.joints[f"{side}_ankle"][1] + rise + ABOVE_M)
         foot = on.surface[leg]
         low, ankle, toes = foot[:, 1].min(), on.joints[f"{side}_ankle"], on.joints[f"{side}_foot"]
         rows = np.concatenate([np.linspace(ankle[1] + rise, low + 0.008, 18 + round(rise / 0.02)), [low, low - sole]])
@@ -299,7 +301,7 @@ def on_feet(on: Wearer, rise: float, sole: float, tight: float) -> Piece:
         middle = ankle[[0, 2]] + 0.75 * forward * (toes - ankle)[[0, 2]]
         radius = np.stack(
             [
-                hull_radius(foot[(foot[:, 1] > y - 0.012) & (foot[:, 1] < y + 0.035)], c, angles)
+                hull_radius(foot[(foot[:, 1] > y - 0.012) & (foot[:, 1] < y + ABOVE_M)], c, angles)
                 for y, c in zip(np.maximum(rows, low), middle, strict=True)
             ]
         )

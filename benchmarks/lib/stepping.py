@@ -18,8 +18,6 @@ from fit_avatar.body.skinning import pose_points
 
 SOLES = [[BODY_25.index(f"{side}_{name}") for name in ("big_toe", "small_toe", "heel")] for side in ("left", "right")]
 LEGS = [f"{side}_{name}" for side in ("left", "right") for name in ("hip", "knee", "ankle")]
-FORMAT = 2
-"""Raised whenever people step differently."""
 STEPS = 7
 """Of each foot, in a turn."""
 SWING = 0.3

@@ -24,10 +24,9 @@ from fit_avatar.capture import Camera
 from fit_avatar.io.video import video_file
 from lib.dressed_person import LABELS, Person, make_person, wearing
 from lib.rendering import FLOOR_ROW, Paint, background, render, shadow
-from lib.stepping import FORMAT as STEPS_FORMAT
 from lib.stepping import stepping
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the clips come out differently, so that folders of an older recipe are made again."""
 NUM_BETAS = 16
 KEYPOINT_NOISE_PX = 2.0
@@ -91,7 +90,7 @@ def write_person(
     """
     recipe: dict[str, Any] = {"format": FORMAT, "seed": seed, "frames": frames, "size": size, "wear": wear}
     if steps:
-        recipe["steps"] = STEPS_FORMAT
+        recipe["steps"] = True
     note = folder / "recipe.json"
     if note.exists() and json.loads(note.read_text())["recipe"] == recipe:
         return folder

@@ -81,6 +81,19 @@ def test_footwear_is_flat_below_and_hides_the_toes(anny, wear):
     assert (hull_radius(left, centre, angles) > hull_radius(feet, centre, angles)).all()
 
 
+@pytest.mark.parametrize("seed", [0, 32])
+def test_shafts_of_boots_go_closely_around_the_shanks(anny, seed):
+    """Also where a shank has no vertices just below the boot's upper edge, as that of the second one."""
+    person = make_person(anny, seed, "boots")
+    part, rest = person.pieces[0].vertices, shaped(anny, person.betas, person.offsets)
+    shaft = part[(part[:, 1] > part[:, 1].amax() - 0.04) & (part[:, 0] > 0)]
+    shank = rest[(rest[:, 1] - part[:, 1].amax()).abs() < 0.04]
+    shank = shank[shank[:, 0] > 0]
+    for axis in (0, 2):
+        assert shaft[:, axis].amax() < shank[:, axis].amax() + 0.03
+        assert shaft[:, axis].amin() > shank[:, axis].amin() - 0.03
+
+
 def test_bare_feet_are_skin(anny):
     labels = make_person(anny, 0, "barefoot").labels
     assert labels[:, SHOES].amax() == 0
