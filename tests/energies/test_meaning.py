@@ -368,6 +368,22 @@ def test_contact_is_seen_in_feet_that_stand_still():
     assert e.estimate_contact(keypoints)[1:3, 0].abs().max() == 0
 
 
+@pytest.mark.parametrize("rate_hz", [120, 30, 10, 1])
+def test_contact_is_seen_through_a_detectors_noise(rate_hz):
+    """Feet that stand for a second, then move by half a person's height in the next, under 2 px of noise."""
+    frames = 2 * rate_hz + 1
+    times = torch.arange(frames) / rate_hz
+    noise = torch.randn(frames, 25, 2, generator=torch.Generator().manual_seed(0))
+    keypoints = torch.cat([torch.full((frames, 25, 2), 50.0), torch.ones(frames, 25, 1)], -1)
+    keypoints[:, 0, 1], keypoints[:, 21, 1] = 0.0, 500.0
+    keypoints[:, FEET, 0] += 250.0 * (times - 1).clamp_min(0)[:, None]
+    keypoints[:, FEET, :2] += 2.0 * noise[:, FEET]
+    found = e.estimate_contact(keypoints, torch.full((frames - 1,), 1 / rate_hz))
+    middle = (times[1:] + times[:-1]) / 2
+    assert found[middle < 0.9].mean() > (0.85 if rate_hz <= 30 else 0.7)
+    assert found[middle > 1.1].mean() < 0.2
+
+
 def test_ground_counts_below_and_in_contact(body):
     x = posed_body(body, frames=3)
     lowest = x.keypoints[0, FEET, 1].max()  # the camera's y points down
