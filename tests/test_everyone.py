@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from toy_body import tuft
 
 from fit_avatar import command
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, pose_body
-from fit_avatar.body.hanging_hair import HangingHair, with_hair
+from fit_avatar.body.hanging_hair import with_hair
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.cli import main
@@ -37,17 +38,6 @@ def nothing_seen(frames: int) -> Capture:
         np.ones(frames, np.float32),
         fps=25.0,
     )
-
-
-def tuft(body: Body) -> HangingHair:
-    """Return hair of four vertices behind the head."""
-    corners = torch.tensor([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1]])
-    place = body.joint_template[body.joint_names.index("head")] - torch.tensor([0.0, 0.0, 0.3])
-    faces = torch.tensor([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
-    weights = torch.zeros(4, len(body.joint_names))
-    weights[:, body.joint_names.index("head")] = 1.0
-    uvs = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    return HangingHair(place + corners, faces, weights, uvs, faces, (0.0,) * body.num_betas)
 
 
 class Runs(list[tuple[Config, Cast | None]]):
