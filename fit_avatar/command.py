@@ -121,7 +121,7 @@ def run(
         files=results.files,
         scale_source=results.metrics["scale_source"],
         agreement=avatar.agreement.sentence,
-        warnings=avatar.warnings,
+        warnings=results.warnings,
         seconds=time.perf_counter() - began,
         peak_memory_gb=results.metrics["peak_memory_gb"],
         numbers=key_numbers(results.metrics),

@@ -131,7 +131,8 @@ class Config:
     skeleton: Literal["smpl", "mixamo", "unreal", "unity", "vrm"] = "smpl"
     """Whose names the joints have, in GLB, USD and BVH files; unreal also gets its root bone."""
     blendshapes: bool = True
-    """Give the default body's face in GLB and USD files its 52 shapes, named as ARKit's, and joints of jaw and eyes."""
+    """Give the default body's face in GLB, USD and VRM files its 52 shapes, named as ARKit's, and joints of jaw and
+    eyes."""
     vrm_author: tuple[str, ...] = ()
     """Authors that avatar.vrm names; without, it says unknown."""
     vrm_licence: str = "private"

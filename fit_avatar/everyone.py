@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from fit_avatar import command
 from fit_avatar.avatar import Avatar
-from fit_avatar.body import Body, Motion, pose_body
+from fit_avatar.body import Body, BodyState, Motion, pose_body
+from fit_avatar.body.garment import own_vertices, undressed
 from fit_avatar.capture import Capture
 from fit_avatar.capture.cast import Cast
 from fit_avatar.config import Config
@@ -24,7 +25,7 @@ from fit_avatar.errors import NoPersonError
 from fit_avatar.export import check_installed
 from fit_avatar.export.scene import with_motion, world_from_camera, write_scene
 from fit_avatar.fitting.occlusion import small_mask
-from fit_avatar.fitting.reconcile import Single, reconcile
+from fit_avatar.fitting.reconcile import POSES, Single, reconcile
 from fit_avatar.fitting.together import Meeting, Member, collide, floors, in_wrong_order, meetings_of, place_together
 from fit_avatar.io.arrays import read_npz, write_npz
 from fit_avatar.io.fingerprint import code_identity, file_identity
@@ -140,11 +141,18 @@ class Fitted:
         return cls(avatar.body.to("cpu"), avatar.motion.to("cpu"), replace(capture, masks=nothing), dict(masks))
 
     def single(self, scale: float) -> Single:
-        """Return what is refined. ``scale``: about the camera, in the scene"""
+        """Return what is refined, without garment and hair that hangs. ``scale``: about the camera, in the scene"""
         frames, used = self.motion.frame_indices, self.capture.frame_indices
         nearest = np.abs(used[None] - frames[:, None]).argmin(1)
         sure = self.capture.keypoints[nearest, :, 2].clip(0, 1)
-        return Single(self.motion.state, frames, scale, sure, self.masks)
+        state = self.motion.state
+        bare = replace(state, offsets=state.offsets[: own_vertices(self.body)])
+        return Single(bare, frames, scale, sure, self.masks)
+
+    def moved(self, refined: BodyState) -> Motion:
+        """Return the motion with the poses of what was refined."""
+        poses = {name: getattr(refined, name) for name in POSES}
+        return replace(self.motion, state=replace(self.motion.state, **poses))
 
 
 def _members(
@@ -176,11 +184,11 @@ def _keep(fitted: dict[int, Fitted], number: int, avatar: Avatar) -> None:
 
 
 def _together(fitted: Mapping[int, Fitted], scales: Sequence[float], on_step: StepProgress) -> tuple[Motion, ...]:
-    """Return everybody's motion, refined together."""
+    """Return everybody's motion, refined together: as that of one body, which nobody's clothes are a part of."""
     singles = [one.single(scale) for one, scale in zip(fitted.values(), scales, strict=True)]
     first = next(iter(fitted.values()))
-    found = reconcile(first.body, singles, first.capture.camera, on_step=on_step)
-    return tuple(replace(one.motion, state=state) for one, state in zip(fitted.values(), found.states, strict=True))
+    found = reconcile(undressed(first.body), singles, first.capture.camera, on_step=on_step)
+    return tuple(one.moved(state) for one, state in zip(fitted.values(), found.states, strict=True))
 
 
 def _refined(

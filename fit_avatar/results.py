@@ -52,6 +52,8 @@ class Results:
     """Most useful first."""
     metrics: Mapping[str, Any]
     """What ``metrics.json`` holds."""
+    warnings: tuple[str, ...]
+    """What the user should know of the avatar and of its files."""
 
 
 def planned(config: Config) -> list[Path]:
@@ -94,14 +96,14 @@ def write_results(runner: Runner, config: Config, source: Source, made: Reconstr
         BadInputError: the disk is full or the folder cannot be written to.
         MissingDependencyError: an optional package that an output needs is not installed.
     """
-    written = _Written(runner, config, source, made)
+    written = _Written(runner, config, source, made).with_warnings()
     files = written.avatar_files()
     if config.append:
         files += (written.appended(),)
     preview, overlay = written.preview(), written.overlay()
     page, metrics = written.report(overlay)
     (file,) = written.metrics(metrics)
-    return Results((page, *files, *preview, *overlay, file), metrics)
+    return Results((page, *files, *preview, *overlay, file), metrics, written.avatar.warnings)
 
 
 @dataclass(frozen=True)
@@ -123,19 +125,41 @@ class _Written:
         assert image is not None, "the command line always paints a texture"
         return image
 
-    def avatar_files(self) -> tuple[Path, ...]:
-        """Write the avatar and the further outputs that were asked for."""
-        runner, config, avatar, keys = self.runner, self.config, self.avatar, self.made.keys
-        folder, code = config.folder, code_identity("fit_avatar.export")
+    @property
+    def _style(self) -> Style:
+        config = self.config
         vrm = VrmMeta(config.clip, config.vrm_author or (UNKNOWN,), config.vrm_licence)
         style = Style(config.skeleton, config.bind, config.up, config.unit, blendshapes=config.blendshapes, vrm=vrm)
-        if config.avatar is not None:
-            style = replace(style, animation=config.clip)
-        depends_on = {
+        return style if config.avatar is None else replace(style, animation=config.clip)
+
+    @property
+    def _depends_on(self) -> dict[str, Any]:
+        """Return what files of the avatar depend on."""
+        keys, code = self.made.keys, code_identity("fit_avatar.export")
+        return {
             "texture": keys["texture"], "motion": keys.get("motion", ""), "expressions": keys["expressions"],
-            "style": style, "normal_map": config.normal_map, "code": code,
+            "style": self._style, "normal_map": self.config.normal_map, "code": code,
         }  # fmt: skip
-        of_the_fit = {"fit": keys["fit"], "layout": config.uv_layout, "code": code}
+
+    def with_warnings(self) -> _Written:
+        """Return the same with a warning if files of an earlier run are there that would be others now."""
+        store, made = self.runner.store, self.made
+        stages = {f"{extra} file": self._depends_on for extra in EXTRAS if extra not in self.config.export}
+        left = [file.name for name, on in stages.items() if store is not None for file in store.left_over(name, on)]
+        if not left:
+            return self
+        told = (
+            f"In the results folder, {', '.join(left)} came from an earlier run with other options: ask for them again "
+            "with --export, or delete them."
+        )
+        avatar = replace(made.avatar, warnings=(*made.avatar.warnings, told))
+        return replace(self, made=replace(made, avatar=avatar))
+
+    def avatar_files(self) -> tuple[Path, ...]:
+        """Write the avatar and the further outputs that were asked for."""
+        runner, config, avatar = self.runner, self.config, self.avatar
+        folder, style, depends_on = config.folder, self._style, self._depends_on
+        of_the_fit = {"fit": self.made.keys["fit"], "layout": config.uv_layout, "code": depends_on["code"]}
         given = (avatar.body, avatar.state, avatar.capture)
         moves = (avatar.every_frame, avatar.blendshape_weights)
         painted = (folder, *given, self.image, style, self._displacement(), *moves)

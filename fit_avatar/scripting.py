@@ -44,6 +44,8 @@ def fit_video(
     delight: bool = False,
     normal_map: bool = False,
     shoes: Literal["auto", "yes", "no"] = "auto",
+    garment: Literal["auto", "skirt", "none"] = "auto",
+    hair: Literal["auto", "none"] = "auto",
     check: bool = True,
     every_frame: bool = True,
     device: str | torch.device = "cpu",
@@ -74,6 +76,8 @@ def fit_video(
         delight: remove the lighting of the clip from the texture, as far as the turn separates it from the colours.
         normal_map: also read folds from the shading, for :meth:`Avatar.save` with ``normal_map``.
         shoes: whether the person wears shoes or socks; ``auto`` looks whether the feet have the face's colour.
+        garment: whether a skirt, a dress or a long coat is a surface of its own; ``auto`` leaves it to the schedule.
+        hair: whether a ponytail or long hair is a surface of its own; ``auto`` leaves it to the schedule.
         check: compare the avatar with the clip: an error if they clearly disagree, warnings of what is uncertain.
         every_frame: find a pose for every frame of the clip (``Avatar.motion``), also for those that are not fitted.
         device: where to compute.
@@ -87,8 +91,8 @@ def fit_video(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
         detector=detector, pose_model=pose_model, fps=fps, camera_motion=camera_motion, person=person,
     )  # fmt: skip
-    plan = as_schedule(schedule or usual_preset(0), terms, init)
-    other = as_schedule("motion", terms, init) if schedule is None else None
+    plan = as_schedule(schedule or usual_preset(0), terms, init).with_garment(garment).with_hair(hair)
+    other = as_schedule("motion", terms, init).with_garment(garment).with_hair(hair) if schedule is None else None
     options = Options(
         plan,
         height_m,
@@ -115,6 +119,8 @@ def track_video(
     detector: str = "mediapipe",
     pose_model: Path | str | None = None,
     fps: float | None = None,
+    camera_motion: Literal["auto", "static", "handheld", "orbit"] = "auto",
+    person: int | None = None,
     frames: int = 120,
     schedule: AnySchedule = "track",
     terms: Sequence[Term] = (),
@@ -135,6 +141,8 @@ def track_video(
         detector: what finds keypoints.
         pose_model: of MediaPipe.
         fps: frame rate.
+        camera_motion: how the camera moved.
+        person: number of the one who is meant, where the clip shows several people.
         frames: use at most this many.
         schedule: a schedule that frees neither betas nor offsets, its actions, or the name of a preset.
         terms: further terms.
@@ -152,7 +160,7 @@ def track_video(
     """
     source = Source.of(
         video=video, camera=camera, fov_deg=fov_deg, max_frames=frames, keypoints=keypoints, masks=masks,
-        detector=detector, pose_model=pose_model, fps=fps,
+        detector=detector, pose_model=pose_model, fps=fps, camera_motion=camera_motion, person=person,
     )  # fmt: skip
     options = Options(as_schedule(schedule, terms), check=check, every_frame=every_frame, known=avatar)
     return _fit_source(source, options, avatar.body, device, progress)
@@ -176,6 +184,7 @@ def fit_images(
     uv_layout: Literal["head", "body"] = "head",
     delight: bool = False,
     normal_map: bool = False,
+    shoes: Literal["auto", "yes", "no"] = "auto",
     check: bool = True,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
@@ -189,7 +198,7 @@ def fit_images(
         pose_model=pose_model,
     )  # fmt: skip
     plan = as_schedule(schedule or usual_preset(len(images)), terms, init)
-    options = Options(plan, height_m, texture_size or 0, delight, normal_map, check, uv_layout=uv_layout)
+    options = Options(plan, height_m, texture_size or 0, delight, normal_map, check, shoes=shoes, uv_layout=uv_layout)
     return _fit_source(source, options, body, device, progress)
 
 
@@ -206,6 +215,9 @@ def fit_capture(
     uv_layout: Literal["head", "body"] = "head",
     delight: bool = False,
     normal_map: bool = False,
+    shoes: Literal["auto", "yes", "no"] = "auto",
+    garment: Literal["auto", "skirt", "none"] = "auto",
+    hair: Literal["auto", "none"] = "auto",
     check: bool = True,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
@@ -225,12 +237,15 @@ def fit_capture(
         uv_layout: of the default body.
         delight: remove the lighting from it.
         normal_map: also read folds from the shading.
+        shoes: whether the person wears shoes or socks; ``auto`` leaves it as the capture has it, or looks for it.
+        garment: whether a skirt, a dress or a long coat is a surface of its own.
+        hair: whether a ponytail or long hair is one.
         check: compare the avatar with the capture.
         device: where to compute.
         progress: called with what is being done, steps done and steps in all.
     """
-    plan = as_schedule(schedule, terms, init)
-    options = Options(plan, height_m, texture_size or 0, delight, normal_map, check, uv_layout=uv_layout)
+    plan = as_schedule(schedule, terms, init).with_garment(garment).with_hair(hair)
+    options = Options(plan, height_m, texture_size or 0, delight, normal_map, check, shoes=shoes, uv_layout=uv_layout)
     runner = Runner(None, Callback(progress))
     if isinstance(pictures, Iterator):
         pictures = list(pictures)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from toy_body import tuft
 
 from fit_avatar import command
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, pose_body
+from fit_avatar.body.hanging_hair import with_hair
 from fit_avatar.capture.cast import Cast
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.cli import main
@@ -43,6 +45,16 @@ class Runs(list[tuple[Config, Cast | None]]):
 
     def __init__(self, body: Body, state: BodyState) -> None:
         self.body, self.state, self.fails, self.apart = body, state, "", 1.0
+        self.haired = ""
+
+    def avatar(self, number: str) -> tuple[Body, BodyState]:
+        """Return the body of a person, where they are."""
+        state = self.placed(int(number))
+        if number not in self.haired:
+            return self.body, state
+        body = with_hair(self.body, tuft(self.body))
+        offsets = torch.cat([state.offsets, state.offsets.new_zeros(len(body.template) - len(state.offsets), 3)])
+        return body, replace(state, offsets=offsets)
 
     def placed(self, number: int) -> BodyState:
         """Return where a person is."""
@@ -61,12 +73,12 @@ class Runs(list[tuple[Config, Cast | None]]):
             raise NoPersonError("the body covers only half of the masks")
         config.folder.mkdir(parents=True, exist_ok=True)
         texture = np.zeros((8, 8, 3), np.uint8)
-        state = self.placed(int(config.person))
-        file = write_glb(config.folder / "avatar.glb", self.body, state, 25.0, texture)
-        joints = pose_body(self.body, state).joints.numpy()
+        body, state = self.avatar(config.person)
+        file = write_glb(config.folder / "avatar.glb", body, state, 25.0, texture)
+        joints = pose_body(body, state).joints.numpy()
         np.savez(config.folder / "avatar.npz", joints=joints, frame_indices=np.arange(len(joints)))
         if seen is not None:
-            seen(Avatar(self.body, state, nothing_seen(len(joints))))
+            seen(Avatar(body, state, nothing_seen(len(joints))))
         return RunSummary(config.folder, (file,), "a guess", "good", ("is small.",), 1.0, 0.1, (("height", "1.7 m"),))
 
 
@@ -109,6 +121,20 @@ def test_people_inside_each_other_are_parted_in_the_scene(two: list[str], runs: 
     alone = [(tmp_path / "out" / f"person_{k}" / "avatar.glb").read_bytes() for k in (1, 2)]
     together = [(tmp_path / "out" / "cache" / f"person_{k}.glb").read_bytes() for k in (1, 2)]
     assert all(a != b for a, b in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("haired", ["1", "2", "12"])
+def test_bodies_with_hair_of_their_own_are_parted_as_without(
+    haired: str, two: list[str], runs: Runs, tmp_path: Path
+) -> None:
+    runs.apart = 0.05
+    motions = []
+    for runs.haired in ("", haired):
+        assert main([*two, "--person", "all", "--log", "quiet", "--force"]) == 0
+        with np.load(tmp_path / "out" / "people.npz") as arrays:
+            motions.append([arrays[f"transl_{k}"] for k in (1, 2)])
+    assert np.array_equal(*motions)
+    assert [len(runs.avatar(k)[0].template) - len(runs.body.template) for k in haired] == [4] * len(haired)
 
 
 def test_who_cannot_be_fitted_is_named(

@@ -4,13 +4,14 @@ import pickle
 import textwrap
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from synthetic import CAMERA, write_clip
 
-from fit_avatar import fit_video, load_body
+from fit_avatar import fit_capture, fit_video, load_body, track_video
 from fit_avatar.avatar import Avatar
 from fit_avatar.body.head_layout import with_larger_head
 from fit_avatar.capture import Capture, CutOff
@@ -346,3 +347,23 @@ def test_shoes_are_given_or_looked_for_in_the_pictures():
     assert worn("auto") is True  # no picture shows bare feet
     assert worn("auto", known=False) is False
     assert worn("auto", pictures=None) is None
+
+
+def test_a_script_decides_on_clothes_and_whom_it_follows(clip, monkeypatch):
+    given = []
+    monkeypatch.setattr("fit_avatar.scripting._fit_source", lambda *each: given.append(each))
+    monkeypatch.setattr("fit_avatar.scripting.build", lambda *each: given.append(each) or SimpleNamespace(avatar=None))
+    video = clip.folder / "video.mp4"
+    fit_video(video, garment="skirt", hair="none")
+    options = given[-1][1]
+    for schedule in (options.schedule, options.other_motion):
+        assert schedule.action("look for a skirt").garment == "skirt"
+        assert not any(action.name == "look for hair that hangs" for action in schedule.actions)
+    fit_video(video)
+    assert given[-1][1].schedule.actions == video_avatar().actions
+    known = SimpleNamespace(body=BODY)
+    track_video(known, video, person=2, camera_motion="orbit")
+    assert (given[-1][0].person, given[-1][0].camera_motion) == (2, "orbit")
+    fit_capture(None, body=BODY, shoes="yes", garment="none", hair="none")
+    assert given[-1][3].shoes == "yes"
+    assert given[-1][3].schedule == video_avatar().with_garment("none").with_hair("none")

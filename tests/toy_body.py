@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from fit_avatar.body.hanging_hair import HangingHair
 from fit_avatar.body.model import SMPL_JOINTS, Body
 from fit_avatar.body.state import BodyState
 
@@ -103,6 +104,17 @@ def _weights(vertices: Tensor, joints: Tensor) -> Tensor:
     inverse = 1 / torch.cdist(vertices, joints).clamp_min(1e-3) ** 2
     kept = torch.zeros_like(inverse).scatter(1, inverse.topk(4, dim=1).indices, 1.0) * inverse
     return kept / kept.sum(1, keepdim=True)
+
+
+def tuft(body: Body) -> HangingHair:
+    """Return hair of four vertices behind the head."""
+    corners = torch.tensor([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1]])
+    place = body.joint_template[body.joint_names.index("head")] - torch.tensor([0.0, 0.0, 0.3])
+    faces = torch.tensor([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    weights = torch.zeros(4, len(body.joint_names))
+    weights[:, body.joint_names.index("head")] = 1.0
+    uvs = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    return HangingHair(place + corners, faces, weights, uvs, faces, (0.0,) * body.num_betas)
 
 
 def _sphere(

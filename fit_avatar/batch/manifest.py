@@ -86,22 +86,21 @@ class Row:
         words: list[str] = []
         for name, text in self.cells.items():
             if name not in ("name", "video"):
-                words += self._words(name, text, folder)
+                words += self._words(name, text, folder, common)
         try:
             config = parse(tuple(words)) if words else common
         except FitAvatarError as error:
             raise BadInputError(f"{self.where}: {str(error).replace(' (see fit-avatar --help)', '')}") from None
         return replace(config, video=folder / self.cells["video"]) if "video" in self.cells else config
 
-    def _words(self, name: str, text: str, folder: Path) -> list[str]:
-        """Return an option as the command line has it."""
+    def _words(self, name: str, text: str, folder: Path, common: Config) -> list[str]:
+        """Return an option as the command line has it, nothing for a switch that ``common`` has as it shall be."""
         option, kind = f"--{name.replace('_', '-')}", HINTS[name]
         if kind is bool:
             if text.lower() not in YES + NO:
                 raise BadInputError(f"{self.where}: {name} is {text}, but must be true or false")
-            usual = bool(getattr(Config, name))
             given = text.lower() in YES
-            return [] if given == usual else [option if given else f"--no-{option[2:]}"]
+            return [] if given == getattr(common, name) else [option if given else f"--no-{option[2:]}"]
         several = getattr(kind, "__origin__", None) is tuple
         values = [each.strip() for each in text.split(";") if each.strip()] if several else [text]
         if Path in (kind, *get_args(kind)):

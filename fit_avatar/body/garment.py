@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from fit_avatar.body.hanging_hair import PART as HAIR
 from fit_avatar.body.hanging_hair import is_hair
 from fit_avatar.body.model import Body
 from fit_avatar.body.skinning import shaped, weighted_sum
@@ -111,6 +112,31 @@ def is_garment(body: Body) -> NDArray[np.bool_]:
 def own_vertices(body: Body) -> int:
     """Return how many vertices the body has without its garment and hair that hangs, which are the first ones."""
     return len(body.template) - int((is_garment(body) | is_hair(body)).sum())
+
+
+def undressed(body: Body) -> Body:
+    """Return the body without its garment and hair that hangs; skin that was below the cloth still moves as it did."""
+    count = own_vertices(body)
+    if count == len(body.template):
+        return body
+    faces = (body.faces < count).all(1)
+    parts = [k for k, name in enumerate(body.part_names) if name not in (PART, HAIR)]
+    return replace(
+        body,
+        template=body.template[:count],
+        shape_basis=body.shape_basis[:count],
+        lbs_weights=body.lbs_weights[:count],
+        faces=body.faces[faces],
+        uv_faces=body.uv_faces[faces],
+        mirror=body.mirror[:count],
+        keypoint_regressor=body.keypoint_regressor[:, :count],
+        skin=body.skin[:count],
+        part_names=tuple(body.part_names[k] for k in parts),
+        part_weights=body.part_weights[parts, :count],
+        pose_basis=None if body.pose_basis is None else body.pose_basis[:count],
+        landmark_regressor=None if body.landmark_regressor is None else body.landmark_regressor[:, :count],
+        covered=None,
+    )
 
 
 def cloth(body: Body) -> IntArray:

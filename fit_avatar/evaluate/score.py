@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fit_avatar.body.garment import undressed
 from fit_avatar.body.model import Body
 from fit_avatar.body.motion import Motion
 from fit_avatar.body.state import BodyState
@@ -54,7 +55,7 @@ def evaluate_motion(
     """Compare a motion with the truth, in the frames that both have.
 
     Args:
-        body: the avatar's.
+        body: the avatar's; a garment or hair that hangs is not compared.
         motion: its poses, with the numbers of their frames in the clip.
         truth: see :func:`fit_avatar.evaluate.read_truth`.
         protocol_name: one of :data:`fit_avatar.evaluate.PROTOCOLS`; by default the one that fits the truth's file.
@@ -73,7 +74,8 @@ def evaluate_motion(
     ours, theirs = _common(motion.frame_indices * step + offset, truth, offset)
     first, truth = truth.frames[theirs[0]] if step > 1 else truth.frames[0], truth.rows(theirs)
     chosen = replace(motion, frame_indices=motion.frame_indices[ours], times_s=motion.times_s[ours])
-    state = _rows(motion.state, ours)
+    body, state = undressed(body), _rows(motion.state, ours)
+    state = replace(state, offsets=state.offsets[: len(body.template)])
     found, exact = _avatar_points(body, state, regressor)
     true = _true_points(truth, regressor)
     names = tuple(name for name in rules.joints.joints if name in found and name in true)

@@ -142,9 +142,10 @@ def _other_animations(document: dict[str, Any], path: Path, name: str, clip: str
     except FAULTS as error:
         raise _unusable(path, error) from None
     if same and not from_it and not force:
-        raise BadInputError(
-            f"{path} has an animation {name!r} of another video already: rename the video, or replace it with --force"
-        )
+        already = "of another video already: rename the video, or replace it with --force"
+        if not clip:  # a script, which names the animation
+            already = "already: take another name, or replace it with force=True"
+        raise BadInputError(f"{path} has an animation {name!r} {already}")
     return others
 
 

@@ -62,7 +62,7 @@ class Style:
     animation: str = "captured"
     """Name of the motion in GLB."""
     blendshapes: bool = True
-    """GLB and USD get the shapes of the default body's face, and joints of jaw and eyes."""
+    """GLB, USD and VRM get the shapes of the default body's face, and joints of jaw and eyes."""
     vrm: VrmMeta = field(default_factory=VrmMeta)
     """Name, authors and licence in a VRM file."""
 
@@ -177,7 +177,7 @@ def write_extra(
         raise ValueError(f"there is no file {name!r}: choose one of {', '.join(EXTRAS)}")
     files, style = extra_files(folder, name), style or Style()
     if name == "vrm":
-        return [write_vrm(files[0], body, state, texture, style.vrm, displacement)]
+        return [write_vrm(files[0], body, state, texture, style.vrm, displacement, style.blendshapes)]
     moving = in_world(body, every or _fitted(state, capture, blendshape_weights), capture)
     if name == "amass":
         return [write_amass(files[0], body, moving.state, moving.times_s)]

@@ -91,6 +91,7 @@ def write_vrm(
     texture: NDArray[np.uint8] | Path,
     meta: VrmMeta | None = None,
     displacement: NDArray[np.float32] | None = None,
+    blendshapes: bool = True,
 ) -> Path:
     """Write the avatar as VRM 1.0: in the T-pose, without motion.
 
@@ -104,13 +105,14 @@ def write_vrm(
         texture: [S, S, 3] uint8 RGB, or the path of an image file.
         meta: name, authors and licence.
         displacement: heights above the surface in metres, for a normal map. [s, s]
+        blendshapes: give the default body's face its shapes, and bones of jaw and eyes.
 
     Raises:
         BadInputError: the disk is full or the folder cannot be written to.
     """
     flat, person = in_straight_pose(body, state)
     buffer, rest = Buffer(), rest_mesh(flat, person)
-    face = face_of(flat, rest)
+    face = face_of(flat, rest) if blendshapes else None
     rig = rest_rig(flat, person, "vrm", face=face)
     document = avatar_document(buffer, flat, rest, rig, Look(texture, displacement=displacement), face)
     mesh_node = len(rig.names)

@@ -92,12 +92,14 @@ class Schedule:
         """Return the schedule with another decision on skirts, dresses and coats.
 
         Args:
-            kind: as in :class:`LayGarment`. Without such an action ``auto`` changes nothing, and ``skirt`` puts one
-                before the first consensus shape.
+            kind: ``auto`` leaves it as it is; ``skirt`` and ``none`` as in :class:`LayGarment`. Where there is no such
+                action, ``skirt`` puts one before the first consensus shape.
 
         Raises:
             BadInputError: the schedule has no consensus shape, which fits the cloth.
         """
+        if kind == "auto":
+            return self
         decided = [isinstance(action, LayGarment) for action in self.actions]
         if any(decided):
             changed = (

@@ -142,6 +142,22 @@ class Store:
             temporary.write_text(json.dumps({"key": key, "seconds": seconds, "files": stamps}, indent=1))
         return StageResult(files, key, seconds, cached=False)
 
+    def left_over(self, name: str, depends_on: Mapping[str, Any]) -> tuple[Path, ...]:
+        """Return the files that a stage wrote in an earlier run, if they are there and would be others now.
+
+        Args:
+            name: of the stage.
+            depends_on: as in :meth:`run`.
+        """
+        path = self._path(name, ".json")
+        try:
+            manifest = parse_json(path.read_text(encoding="utf-8"))
+            files = [Path(os.path.normpath(path.parent / file)) for file, _, _ in manifest["files"]]
+            current = manifest["key"] == digest(name, depends_on)
+        except Exception:  # it wrote none, or whatever is wrong with the list of them
+            return ()
+        return () if current else tuple(file for file in files if file.is_file())
+
     @contextlib.contextmanager
     def writing(self, targets: Sequence[Path]) -> Iterator[None]:
         """Refuse to write over what is not this program's, and list what the block writes."""

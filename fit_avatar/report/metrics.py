@@ -52,7 +52,8 @@ class Agreement:
     @property
     def sentence(self) -> str:
         """Return the means in words."""
-        overlap = f"agreement over {len(self.iou)} frames: silhouette IoU {self.iou.mean():.3f}"
+        frames = "1 frame" if len(self.iou) == 1 else f"{len(self.iou)} frames"
+        overlap = f"agreement over {frames}: silhouette IoU {self.iou.mean():.3f}"
         known = self.keypoint_error_px[np.isfinite(self.keypoint_error_px)]
         return f"{overlap}, keypoint error {known.mean():.1f} px" if len(known) else overlap
 

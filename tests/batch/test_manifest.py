@@ -54,6 +54,18 @@ def test_a_table_gives_each_clip_options_of_its_own(tmp_path: Path) -> None:
     assert b == Clip("b", Config(tmp_path / "b.mp4", texture_size=512, focal_35mm=26.0, preset="motion"))
 
 
+@pytest.mark.parametrize("switched", [False, True])
+@pytest.mark.parametrize(("cell", "given"), [("yes", True), ("no", False)])
+def test_a_switch_of_a_table_goes_before_that_of_the_command(
+    switched: bool, cell: str, given: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.csv"
+    file.write_text(f"video,delight,blendshapes\na.mp4,{cell},{cell}\nb.mp4,,\n")
+    own, other = read(file, Config(delight=switched, blendshapes=switched))
+    assert (own.config.delight, own.config.blendshapes) == (given, given)
+    assert (other.config.delight, other.config.blendshapes) == (switched, switched)
+
+
 @pytest.mark.parametrize("text", ["video;height\na.mp4;1.7\n", '"video","height_m"\r\n"a.mp4","1.7"\r\n'])
 def test_tables_of_other_programs_are_understood(text: str, tmp_path: Path) -> None:
     file = tmp_path / "m.csv"

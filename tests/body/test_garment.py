@@ -1,6 +1,6 @@
 """A body with a skirt is a body: closed, symmetric, skinned, with the texture's own place."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from fit_avatar.body.garment import (
     dressed,
     is_garment,
     own_vertices,
+    undressed,
 )
 from fit_avatar.body.mesh import neighbours, vertex_normals
 from fit_avatar.body.model import Body
@@ -59,6 +60,18 @@ def test_the_body_itself_does_not_change(body, skirted):
     points = [pose_points(b, walking(b), b.keypoint_points) for b in (body, skirted)]
     torch.testing.assert_close(points[0], points[1])
     assert own_vertices(skirted) == len(body.template)
+
+
+def test_it_can_be_taken_off(body, skirted):
+    naked = undressed(skirted)
+    assert undressed(body) is body
+    assert naked.part_names == body.part_names and naked.covered is None
+    for field in fields(body):
+        before, after = (getattr(b, field.name) for b in (body, naked))
+        if isinstance(before, torch.Tensor) and field.name not in ("uvs", "lbs_weights", "keypoint_weights"):
+            assert torch.equal(before, after), field.name
+    seen = ~skirted.covered[: len(body.template)]
+    assert torch.equal(naked.lbs_weights[seen], body.lbs_weights[seen])
 
 
 def test_it_is_closed_and_faces_outwards(body, skirted):

@@ -9,8 +9,10 @@ import pytest
 import torch
 from scipy.io import savemat
 from scipy.spatial.transform import Rotation
+from toy_body import tuft
 
 from fit_avatar.body import BodyState, Motion, pose_body, read_smpl
+from fit_avatar.body.hanging_hair import with_hair
 from fit_avatar.errors import BadInputError, MissingDependencyError
 from fit_avatar.evaluate import SETS, Choice, evaluate_motion, read_truth
 from fit_avatar.evaluate.score import BETWEEN
@@ -295,6 +297,17 @@ class TestParameters:
         assert 10 < wider.pve_mm <= 20.01  # blended rotations shorten it
         assert {each.name for each in wider.regions} >= {"hands", "feet", "rest"}
         assert "worst frame" in str(wider)
+
+    def test_hair_of_its_own_is_not_compared(self, smpl, model, parameters, tmp_path):
+        pytest.importorskip("h5py")
+        truth = read_truth(
+            truth_files.people_snapshot(tmp_path / "reconstructed_poses.hdf5", *parameters), Choice(body=model)
+        )
+        textured = replace(smpl, uvs=torch.zeros(1, 2), uv_faces=torch.zeros_like(smpl.faces))
+        haired, motion = with_hair(textured, tuft(smpl)), self.avatar(smpl, parameters)
+        offsets = torch.cat([motion.state.offsets, torch.full((4, 3), 0.1)])
+        scores = evaluate_motion(haired, replace(motion, state=replace(motion.state, offsets=offsets)), truth)
+        assert scores == evaluate_motion(smpl, motion, truth) and scores.pve_mm is not None
 
     def test_amass_is_in_its_own_world(self, smpl, model, parameters, tmp_path):
         poses, trans, betas = parameters

@@ -106,8 +106,8 @@ def test_the_same_clip_replaces_its_own_motion_and_leaves_nothing(glb: Path, bod
 def test_that_of_another_clip_is_kept(glb: Path, body: Body, dance: Motion) -> None:
     append_animation(glb, body, dance, 30.0, "dance", "clip 1")
     before = glb.read_bytes()
-    for clip in ("clip 2", ""):
-        with pytest.raises(BadInputError, match="has an animation 'dance' of another video already: rename the video"):
+    for clip, told in (("clip 2", "of another video already: rename the video"), ("", "already: take another name")):
+        with pytest.raises(BadInputError, match=f"has an animation 'dance' {told}"):
             append_animation(glb, body, dance, 30.0, "dance", clip)
     with pytest.raises(BadInputError, match="has an animation 'captured' of another video"):
         check_appendable(glb, body, dance, "captured", "clip 1")

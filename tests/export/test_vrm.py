@@ -12,8 +12,9 @@ import trimesh
 
 from fit_avatar.body.model import Body
 from fit_avatar.body.state import BodyState
+from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.config import VRM_LICENCES
-from fit_avatar.export import VrmMeta, write_vrm
+from fit_avatar.export import Style, VrmMeta, write_extra, write_vrm
 from fit_avatar.export.vrm import LICENCES
 from tests.export.test_face import read, target
 from tests.export.whole_person import TEXTURE, somebody
@@ -184,3 +185,16 @@ def test_a_body_without_shapes_has_bones_alone(tmp_path: Path, body: Body, state
     assert vrm(gltf)["meta"]["authors"] == ["unknown"]
     scene = trimesh.load(path, file_type="glb")
     assert sum(len(each.faces) for each in scene.geometry.values()) == len(body.faces)
+
+
+def test_without_blendshapes_the_default_body_has_bones_alone(tmp_path: Path) -> None:
+    body, state = somebody()
+    seen = Capture(
+        np.arange(2), np.zeros((2, 25, 3), np.float32), np.zeros((2, 4, 4), bool),
+        Camera(400.0, 400.0, 2.0, 2.0, 4, 4), np.ones(2, np.float32), fps=25.0,
+    )  # fmt: skip
+    (path,) = write_extra("vrm", tmp_path, body, state, seen, TEXTURE, Style(blendshapes=False))
+    gltf = pygltflib.GLTF2.load_binary(str(path))
+    check_bones(gltf)
+    assert not {"expressions", "lookAt"} & set(vrm(gltf))
+    assert not {"jaw", "leftEye", "rightEye"} & set(bones(gltf)) and not gltf.meshes[0].primitives[0].targets

@@ -157,7 +157,10 @@ def test_offsets_that_were_there_are_kept(in_a_skirt):
 def test_a_schedule_takes_the_decision():
     turn, motion = preset("video-avatar"), preset("motion")
     assert turn.with_garment("auto").actions == turn.actions
-    assert turn.with_garment("none").action("look for a skirt").garment == "none"
+    decided = turn.with_garment("none")
+    assert decided.action("look for a skirt").garment == "none"
+    assert decided.with_garment("auto") is decided  # what a file of one's own says stays
+    assert decided.with_garment("skirt").action("look for a skirt").garment == "skirt"
     assert motion.with_garment("none") is motion
     names = [action.name for action in motion.with_garment("skirt").actions]
     assert names.index("look for a skirt") == names.index("consensus shape 1/2") - 1

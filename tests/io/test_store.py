@@ -263,6 +263,23 @@ def test_written_files_are_kept_while_they_are_untouched(tmp_path: Path) -> None
     assert run(size=2)
 
 
+def test_files_of_other_options_are_told(tmp_path: Path) -> None:
+    store, file = Store(tmp_path / "cache"), tmp_path / "avatar.vrm"
+
+    def write() -> list[Path]:
+        file.write_text("a")
+        return [file]
+
+    assert store.left_over("vrm file", {"size": 1}) == ()
+    store.run_files("vrm file", {"size": 1}, write)
+    assert store.left_over("vrm file", {"size": 1}) == ()
+    assert store.left_over("vrm file", {"size": 2}) == (file,)
+    file.unlink()
+    assert store.left_over("vrm file", {"size": 2}) == ()
+    (tmp_path / "cache" / "vrm-file.json").write_text("{")
+    assert store.left_over("vrm file", {"size": 2}) == ()
+
+
 def test_the_results_folder_may_be_moved(tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()

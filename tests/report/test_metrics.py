@@ -121,7 +121,7 @@ def test_the_file_holds_what_was_promised(tmp_path: Path, capture: Capture) -> N
 
 def test_a_fit_without_keypoints_has_no_error() -> None:
     agreement = Agreement(np.array([0.9]), np.array([np.nan]))
-    assert agreement.sentence == "agreement over 1 frames: silhouette IoU 0.900"
+    assert agreement.sentence == "agreement over 1 frame: silhouette IoU 0.900"
 
 
 def test_metrics_say_how_the_camera_moved(capture: Capture) -> None:
