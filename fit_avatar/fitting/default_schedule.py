@@ -178,18 +178,21 @@ def _pose_terms(
     legs: bool = False,
     looser: Mapping[str, float] | None = None,
     turn_sigma: float = 0.02,
+    hand_spacing_m: float | None = HAND_SPACING_M,
 ) -> tuple[Term, ...]:
     """Return the terms of poses on the consensus shape.
 
     ``steps``: frames are near enough to tell what a foot does, and, with ``floor``, legs may be moved by it. ``legs``:
-    those that do not step are held.
+    those that do not step are held. ``hand_spacing_m``: None where no hand moves, which takes less time.
     """
     return tracking_terms(
         keypoint_sigma_m=None,
         keypoint_kernel=4.0,
         outline_sigma_m=0.004,
         outline_kernel_m=outline_kernel_m,
-        outline_options={"gate_m": gate_m, "hand_spacing_m": HAND_SPACING_M},
+        outline_options={"gate_m": gate_m}
+        if hand_spacing_m is None
+        else {"gate_m": gate_m, "hand_spacing_m": hand_spacing_m},
         deviation_sigma=0.06,
         deviation_kernel=DEVIATION_SCALE_RAD if steps else None,
         deviation_options={} if looser is None else {"looser": looser},
@@ -247,7 +250,14 @@ def _head_that_looks_around() -> Solve:
     Where the face is not seen, outlines and smoothness say how the head is turned. Points of the surface would rather
     leave it as it was, since the texture in which they are found was made so, and so would the mean pose.
     """
-    poses = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, looser={"head": HEAD_LOOSER}, turn_sigma=HEAD_TURN_RAD)
+    poses = _pose_terms(
+        LAST_OUTLINE_M,
+        LAST_GATE_M,
+        steps=True,
+        looser={"head": HEAD_LOOSER},
+        turn_sigma=HEAD_TURN_RAD,
+        hand_spacing_m=None,
+    )
     face = Term(
         face_reprojection,
         FACE_SIGMA_M**-2,
