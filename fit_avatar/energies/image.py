@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fit_avatar.body.constants import numbers
 from fit_avatar.body.hair import may_have_hair_beside
+from fit_avatar.body.hands import spread_denser_at_hands
 from fit_avatar.body.keypoint_sets import BODY_25
 from fit_avatar.body.mesh import vertex_normals
 from fit_avatar.body.skinning import blend
@@ -131,16 +132,18 @@ def _match_and_unit(
     spacing_m: float = 0.015,
     hat: Tensor | None = None,
     outline_offsets: Tensor | None = None,
+    hand_spacing_m: float | None = None,
 ) -> Mapping[str, Any]:
     """Match the outlines (every ``stride``-th point of them) to the rim, and make the size of a pixel.
 
     A hat's outline pulls nothing: it is higher and wider than a head, and tipped two heads by 6 and 10°. Where the
     shape does not follow the outlines everywhere, the surface that does (``outline_offsets``) is matched, and
-    ``moved`` is how far it lies from the shape.
+    ``moved`` is how far it lies from the shape. ``hand_spacing_m``: vertices of hands are so dense; None: as others.
     """
     size = metres_per_pixel(x, camera)
     follows = x if outline_offsets is None else x.with_offsets(outline_offsets)
-    match = match_outlines(follows, contours.every(stride), camera, value_at(gate_m, progress) / size, rim, spacing_m)
+    gate_px, points = value_at(gate_m, progress) / size, contours.every(stride)
+    match = match_outlines(follows, points, camera, gate_px, rim, spacing_m, hand_spacing_m=hand_spacing_m)
     if hat is not None and hat.any():
         match = replace(match, confidence=match.confidence * ~hat[..., ::stride])
     moved = None
@@ -192,6 +195,7 @@ def match_outlines(
     rim: int,
     spacing_m: float,
     hair_slide_px: Tensor | None = None,
+    hand_spacing_m: float | None = None,
 ) -> OutlineMatch:
     """Match every outline point to a rim vertex of the posed surface; outside of the picture none has any weight.
 
@@ -207,8 +211,12 @@ def match_outlines(
         rim: candidates in a frame.
         spacing_m: vertices are thinned to about one per this distance; 0 uses all.
         hair_slide_px: largest distance of a match along the outline at head and neck, where hair hangs. [..., T]
+        hand_spacing_m: the same as ``spacing_m`` at hands, with more candidates in proportion; None: no other.
     """
     chosen = x.body.spread_vertices(spacing_m)
+    if hand_spacing_m is not None:
+        usual, chosen = len(chosen), spread_denser_at_hands(x.body, spacing_m, hand_spacing_m)
+        rim = round(rim * len(chosen) / usual)
     surface, frames = x.surface.detach(), x.joints.shape[:-2]
     read = x.read_vertices(chosen)
     linear, shift = blend(x.skeleton, read.points.weights)
