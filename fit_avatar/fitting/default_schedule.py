@@ -131,7 +131,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     pose = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03), legs=True)
     free = (*(name for name in POSE_AND_SHAPE if name != "betas"), "surface_shift")
     for i in range(1, rounds + 1):
-        actions.append(ConsensusShape(f"consensus shape {i}/{rounds}"))
+        actions.append(ConsensusShape(f"consensus shape {i}/{rounds}", consensus_terms(crown=False)))
         terms = (*pose, Term(surface_shift_prior, SURFACE_SHIFT_M**-2))
         name = f"pose with the consensus shape {i}/{rounds}"
         actions.append(Solve(name, terms, free=free, optimiser=GaussNewton(8)))
