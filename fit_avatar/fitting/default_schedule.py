@@ -158,7 +158,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         final = consensus_optimiser(1, FINAL_TOLERANCE)
         name = "shape from every frame"
         actions.append(ConsensusShape(name, shape, optimiser=final, holds_face=True, waistband=True))
-        actions += [FitFace(), _head_that_looks_around()]
+        actions += [FitFace(), _head_that_looks_around(), _head_below_hat()]
     actions += [_fingers(), SpreadToes()]
     if quality != "fast":
         actions += [CoverEars(), GrowBrim(), LayHair()]
@@ -237,12 +237,25 @@ def _fingers() -> Solve:
 
 
 def _head_that_looks_around() -> Solve:
-    """Return the solve that lets a head look around, where no hair that hangs hides how it is turned.
+    """Return the solve that lets a head look around, where neither hair that hangs nor a hat hides how it is turned.
 
     Where the face is not seen, outlines and smoothness say how the head is turned. Points of the surface would rather
     leave it as it was, since the texture in which they are found was made so, and so would the mean pose.
     """
-    poses = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, looser={"head": HEAD_LOOSER}, turn_sigma=HEAD_TURN_RAD)
+    return _head_alone("head that looks around", "bare_head", {"head": HEAD_LOOSER})
+
+
+def _head_below_hat() -> Solve:
+    """Return the same solve for a head below a hat, which strays no more freely than others: few outlines are its own.
+
+    Seven rendered people with hats are 4.0° off in the mean with it, and 4.4° with a head that is as free as others.
+    """
+    return _head_alone("head below a hat", "below_hat", None)
+
+
+def _head_alone(name: str, condition: str, looser: Mapping[str, float] | None) -> Solve:
+    """Return a solve for neck and head by outlines and the features of the face, where a condition is true."""
+    poses = _pose_terms(LAST_OUTLINE_M, LAST_GATE_M, steps=True, looser=looser, turn_sigma=HEAD_TURN_RAD)
     face = Term(
         face_reprojection,
         FACE_SIGMA_M**-2,
@@ -250,10 +263,10 @@ def _head_that_looks_around() -> Solve:
         data={"in_metres": True, "stride": FACE_STRIDE, "features": True, "reach_deg": FACE_REACH_DEG},
     )
     return Solve(
-        "head that looks around",
+        name,
         (*poses, face),
         free=("body_pose",),
         optimiser=GaussNewton(4),
         moving_joints=("neck", "head"),
-        needs=("face_468", "face_points", "bare_neck"),
+        needs=("face_468", "face_points", "bare_neck", condition),
     )
