@@ -248,7 +248,8 @@ def _head_that_looks_around() -> Solve:
 def _head_below_hat() -> Solve:
     """Return the same solve for a head below a hat, which strays no more freely than others: few outlines are its own.
 
-    Seven rendered people with hats are 4.0° off in the mean with it, and 4.4° with a head that is as free as others.
+    The faces of seven rendered people are off by 4.0° in the mean with it, and by 4.4° with a head that is as free as
+    where there is no hat.
     """
     return _head_alone("head below a hat", "below_hat", None)
 
