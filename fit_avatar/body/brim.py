@@ -7,9 +7,12 @@ side. No vertex is added, so that a head with a brim is the same body with other
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fit_avatar.body.ears import flat_ear_offsets
 from fit_avatar.body.keypoint_sets import BODY_25
@@ -58,6 +61,16 @@ def head_skin(body: Body) -> BoolArray:
     """Return which vertices are skin of the head. [V]"""
     share = body.lbs_weights[:, body.joint_names.index("head")] > OF_HEAD
     return np.asarray((share & body.skin).cpu().numpy())
+
+
+@lru_cache(maxsize=4)
+def may_be_below_hat(body: Body) -> Tensor:
+    """Return which vertices a hat covers: the head's that are well above the eyes; none without a head. bool [V]"""
+    if "head" not in body.joint_names:
+        return torch.zeros(len(body.template), dtype=torch.bool, device=body.template.device)
+    eyes = body.keypoint_points.template[EYES, 1].mean().item()
+    high = (body.template[:, 1] > eyes + ABOVE_EYES_M).cpu().numpy()
+    return torch.from_numpy(head_skin(body) & high).to(body.template.device)
 
 
 def grown_brim(body: Body, state: BodyState, edge: BrimEdge) -> FloatArray:

@@ -18,6 +18,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from fit_avatar.body.brim import may_be_below_hat
 from fit_avatar.body.constants import numbers
 from fit_avatar.body.hair import may_have_hair_behind
 from fit_avatar.body.skinning import blend, pose_offsets
@@ -90,6 +91,7 @@ def _preparation(name: str, unpose: Callable[..., Unposed]) -> Callable[..., Map
     """Return what makes the field of a name: the outlines of all frames, un-posed.
 
     Where hair hangs behind the neck, its outline pulls the back of the neck alone: it made the sides 25 mm too wide.
+    That of a hat pulls nothing, or the top of the head alone, with ``crown``: brims drew out noses and pushed chins in.
     """
 
     def prepare(
@@ -104,11 +106,18 @@ def _preparation(name: str, unpose: Callable[..., Unposed]) -> Callable[..., Map
         by_area: bool = False,
         may_hang_behind: bool = False,
         hair_behind: Tensor | None = None,
+        may_wear_hat: bool = False,
+        crown: bool = False,
+        hat: Tensor | None = None,
     ) -> Mapping[str, Any]:
         found = unpose(x, contours.every(stride), camera, value_at(gate_m, progress), rim, spacing_m)
         if may_hang_behind and hair_behind is not None and hair_behind.any():
             before = may_have_hair_behind(x.body)[found.vertices] & hair_behind[..., None, None]
             found = replace(found, confidence=found.confidence * ~before)
+        if may_wear_hat and hat is not None and hat.any():
+            of_hat = hat[..., ::stride]
+            of_hat = of_hat & ~may_be_below_hat(x.body)[found.vertices] if crown else of_hat
+            found = replace(found, confidence=found.confidence * ~of_hat)
         if by_area:
             total = found.confidence.sum((-2, -1), keepdim=True).clamp_min(1e-9)
             found = replace(found, confidence=found.confidence * (shaped_mesh(x).skin_area / total))
@@ -143,7 +152,7 @@ def _rays_by_offsets(x: PosedBody, rays: Rays) -> csr_matrix:
 
 @energy(
     vector=True,
-    observes=("contours", "camera", "hair_behind"),
+    observes=("contours", "camera", "hair_behind", "hat"),
     prepare=_preparation("rays", unpose_rays),
     makes=("rays",),
     offset_jacobian=_rays_by_offsets,
@@ -179,7 +188,7 @@ def _planes_by_offsets(x: PosedBody, planes: Planes) -> csr_matrix:
 
 
 @energy(
-    observes=("contours", "camera", "hair_behind"),
+    observes=("contours", "camera", "hair_behind", "hat"),
     prepare=_preparation("planes", unpose_planes),
     makes=("planes",),
     offset_jacobian=_planes_by_offsets,

@@ -136,7 +136,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
     pose = _pose_terms(Annealed(0.024, 0.012), Annealed(0.06, 0.03), legs=True)
     free = (*(name for name in POSE_AND_SHAPE if name != "betas"), "surface_shift")
     for i in range(1, rounds + 1):
-        actions.append(ConsensusShape(f"consensus shape {i}/{rounds}"))
+        actions.append(ConsensusShape(f"consensus shape {i}/{rounds}", consensus_terms(crown=False)))
         terms = (*pose, Term(surface_shift_prior, SURFACE_SHIFT_M**-2))
         name = f"pose with the consensus shape {i}/{rounds}"
         actions.append(Solve(name, terms, free=free, optimiser=GaussNewton(8)))
@@ -163,7 +163,7 @@ def video_avatar(quality: str = "balanced") -> Schedule:
         final = consensus_optimiser(1, FINAL_TOLERANCE)
         name = "shape from every frame"
         actions.append(ConsensusShape(name, shape, optimiser=final, holds_face=True, waistband=True))
-        actions += [FitFace(), _head_that_looks_around()]
+        actions += [FitFace(), _head_that_looks_around(), _head_below_hat()]
     actions += [_fingers(), SpreadToes()]
     if quality != "fast":
         actions += [CoverEars(), GrowBrim(), LayHair()]
@@ -245,16 +245,30 @@ def _fingers() -> Solve:
 
 
 def _head_that_looks_around() -> Solve:
-    """Return the solve that lets a head look around, where no hair that hangs hides how it is turned.
+    """Return the solve that lets a head look around, where neither hair that hangs nor a hat hides how it is turned.
 
     Where the face is not seen, outlines and smoothness say how the head is turned. Points of the surface would rather
     leave it as it was, since the texture in which they are found was made so, and so would the mean pose.
     """
+    return _head_alone("head that looks around", "bare_head", {"head": HEAD_LOOSER})
+
+
+def _head_below_hat() -> Solve:
+    """Return the same solve for a head below a hat, which strays no more freely than others: few outlines are its own.
+
+    The faces of seven rendered people are off by 4.0° in the mean with it, and by 4.4° with a head that is as free as
+    where there is no hat.
+    """
+    return _head_alone("head below a hat", "below_hat", None)
+
+
+def _head_alone(name: str, condition: str, looser: Mapping[str, float] | None) -> Solve:
+    """Return a solve for neck and head by outlines and the features of the face, where a condition is true."""
     poses = _pose_terms(
         LAST_OUTLINE_M,
         LAST_GATE_M,
         steps=True,
-        looser={"head": HEAD_LOOSER},
+        looser=looser,
         turn_sigma=HEAD_TURN_RAD,
         hand_spacing_m=None,
     )
@@ -265,10 +279,10 @@ def _head_that_looks_around() -> Solve:
         data={"in_metres": True, "stride": FACE_STRIDE, "features": True, "reach_deg": FACE_REACH_DEG},
     )
     return Solve(
-        "head that looks around",
+        name,
         (*poses, face),
         free=("body_pose",),
         optimiser=GaussNewton(4),
         moving_joints=("neck", "head"),
-        needs=("face_468", "face_points", "bare_neck"),
+        needs=("face_468", "face_points", "bare_neck", condition),
     )

@@ -106,7 +106,9 @@ class Observations(Mapping[str, Any]):
         "soft_mask",
     )
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found, and
-    ``bare_neck``, where no hair hangs behind it."""
+    ``bare_neck``, where no hair hangs behind it, ``bare_head`` or ``below_hat``, where no clip or each has a hat."""
+    CONDITIONS: ClassVar[tuple[str, ...]] = ("bare_neck", "bare_head", "below_hat")
+    """Names of what is there only where it is true."""
     HIDDEN: ClassVar[tuple[str, ...]] = (
         "times_s",
         "frame_weights",
@@ -193,6 +195,16 @@ class Observations(Mapping[str, Any]):
         """Return where no long hair hangs behind ears that are seen, so that outlines show how a head is turned."""
         return ~self.hair_behind
 
+    @property
+    def below_hat(self) -> Tensor:
+        """Return whether a hat with a brim is seen. bool [...]"""
+        return self.hat.flatten(-2).any(-1)
+
+    @property
+    def bare_head(self) -> Tensor:
+        """Return whether none is."""
+        return ~self.below_hat
+
     @cached_property
     def head_pose(self) -> HeadPose:
         """Return how the head is turned, as the points of its face tell it."""
@@ -256,13 +268,14 @@ class Observations(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         if name == "head_pose":
             return self.face_points is not None and "face_468" in self.point_sets
-        if name == "bare_neck":
-            return bool(self.bare_neck.all())
+        if name in self.CONDITIONS:
+            return bool(getattr(self, str(name)).all())
         own = name in _NAMES and getattr(self, str(name)) is not None
         return own or name in self.DERIVED or name in self.point_sets
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in (*_NAMES, *self.DERIVED, "head_pose", "bare_neck", *self.point_sets) if name in self)
+        known = (*_NAMES, *self.DERIVED, "head_pose", *self.CONDITIONS, *self.point_sets)
+        return (name for name in known if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -15,6 +15,8 @@ from fit_avatar.silhouettes.contours import Contours
 
 MIN_CONFIDENCE = 0.3
 """Keypoints of less are not used. Chosen by hand."""
+GAP = 3.0
+"""Points of an outline that are so many times farther apart than most are of different outlines. Chosen by hand."""
 _EYES_AND_EARS = [BODY_25.index(name) for name in ("left_eye", "right_eye", "left_ear", "right_ear")]
 _NECK, _HIPS, _LEFT, _RIGHT = (BODY_25.index(name) for name in ("neck", "mid_hip", "left_shoulder", "right_shoulder"))
 
@@ -40,6 +42,16 @@ class BrimConfig:
     clips in none."""
     known: float = 0.3
     """… so many of all frames. Chosen by hand: from behind a detector may see neither."""
+    lowest: float = 0.2
+    """A brim that is tipped, or seen from above, reaches no farther below eyes and ears. Chosen by hand: chins are at
+    0.25."""
+    edge_looks_down: float = 0.5
+    """Its outline goes on from that of the hat where the cosine between its normal and straight down is this or more,
+    …"""
+    stands_out: float = 0.2
+    """… or where it is so far beside eyes and ears, unless it looks up by more than …"""
+    edge_looks_up: float = 0.3
+    """… this cosine. All three chosen by hand, on a rendered person whose brim is seen 8 cm below the eyes."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +69,29 @@ BRIM, LONG_HAIR = BrimConfig(), LongHairConfig()
 
 
 def hat_points(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM) -> Tensor:
-    """Return which points of the outlines are those of a hat with a brim: around the head, above the ears. [..., T, C]
+    """Return which points of the outlines are those of a hat with a brim. [..., T, C]
 
-    None is where there is no brim. Arguments are those of :func:`has_brim`.
+    They are around the head and above the ears, or where the edge of the brim goes on below. None is where there is no
+    brim. Arguments are those of :func:`has_brim`.
     """
     across, below, unit, known = _beside_head(keypoints, contours)
-    near = (across.abs() < config.beside * unit) & (below < config.down_to * unit)
+    beside, down = across.abs() < config.beside * unit, contours.normals[..., 1]
+    edge = (across.abs() > config.stands_out * unit) & (down > -config.edge_looks_up)
+    edge = beside & (below < config.lowest * unit) & (edge | (down > config.edge_looks_down))
+    near = _continued(beside & (below < config.down_to * unit), edge, contours)
     of_hat: Tensor = near & known[..., None] & has_brim(keypoints, contours, config)[..., None, None]
     return of_hat
+
+
+def _continued(chosen: Tensor, others: Tensor, contours: Contours) -> Tensor:
+    """Return the chosen points of the outlines, and the others that they go on as. bool [..., T, C]"""
+    steps = (contours.points[..., 1:, :] - contours.points[..., :-1, :]).norm(dim=-1)
+    passed = chosen | others
+    joined = passed[..., 1:] & passed[..., :-1] & (steps < GAP * steps.median(-1, keepdim=True).values)
+    starts = torch.cat([torch.ones_like(passed[..., :1]), ~joined], -1)
+    piece = starts.long().cumsum(-1) - 1
+    held = torch.zeros_like(piece).scatter_reduce(-1, piece, chosen.long(), "amax")
+    return passed & held.gather(-1, piece).bool()
 
 
 def has_brim(keypoints: Tensor, contours: Contours, config: BrimConfig = BRIM) -> Tensor:

@@ -1,11 +1,13 @@
 """A brim is one ring of a head's vertices, drawn out to an edge; nothing else but its neighbours moves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fit_avatar.body import BodyState, load_body
-from fit_avatar.body.brim import ABOVE_EYES_M, EYES, THICKNESS_M, BrimEdge, grown_brim, head_skin
+from fit_avatar.body.brim import ABOVE_EYES_M, EYES, THICKNESS_M, BrimEdge, grown_brim, head_skin, may_be_below_hat
 from fit_avatar.body.skinning import shaped
 
 BODY = load_body(3)
@@ -92,3 +94,12 @@ def test_without_a_brim_behind_a_visor_the_head_keeps_its_form():
 
 def test_an_edge_away_from_the_head_moves_nothing():
     assert not grown_brim(BODY, STATE, round_edge(0.16, 0.5)).any()
+
+
+def test_a_hat_covers_what_is_well_above_the_eyes():
+    covered = may_be_below_hat(BODY).numpy()
+    eyes = BODY.keypoint_points.template[EYES, 1].mean().item() - JOINT[1]
+    assert covered[head_skin(BODY) & (REST[:, 1] > 0.12)].all()
+    assert covered.any() and REST[covered, 1].min() > eyes + ABOVE_EYES_M - 1e-6 and head_skin(BODY)[covered].all()
+    headless = replace(BODY, joint_names=tuple(name if name != "head" else "top" for name in BODY.joint_names))
+    assert not may_be_below_hat(headless).any()

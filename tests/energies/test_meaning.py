@@ -15,6 +15,7 @@ from world import CAMERA
 
 from fit_avatar import energies as e
 from fit_avatar.body import rotation
+from fit_avatar.body.brim import may_be_below_hat
 from fit_avatar.body.hair import may_have_hair_behind
 from fit_avatar.body.keypoint_sets import BODY_25_FEET
 from fit_avatar.body.mesh import vertex_areas, vertex_normals
@@ -151,6 +152,22 @@ def test_hair_behind_the_neck_pulls_neither_its_front_nor_its_sides(sticks, behi
     before = may_have_hair_behind(sticks)[planes.vertices]
     assert before.any() and (planes.confidence[before] > 0).any() != behind
     assert (planes.confidence[~before] > 0).any()
+
+
+@pytest.mark.parametrize(("crown", "worn"), [(False, True), (True, True), (True, False)])
+def test_a_hat_shapes_the_top_of_the_head_alone_or_nothing(sticks, crown, worn):
+    eyes_below = torch.zeros_like(sticks.keypoint_regressor)
+    eyes_below[:, sticks.template[:, 1].argmin()] = 1
+    sticks = replace(sticks, keypoint_regressor=eyes_below)
+    x, camera, outlines, _, _ = head_with_a_ponytail(sticks, 0)
+    hat = torch.ones_like(outlines.weights, dtype=torch.bool)
+    bare = e.cone_planes.prepare(x, outlines, camera, crown=crown, hat=hat)["planes"]
+    assert (bare.confidence > 0).any(), "where nobody may wear a hat, nothing is left out"
+    found = e.cone_planes.prepare(x, outlines, camera, may_wear_hat=True, crown=crown, hat=hat & worn)["planes"]
+    below = may_be_below_hat(sticks)[found.vertices]
+    assert below.any() and not below.all()
+    counted = below if crown else torch.zeros_like(below)
+    assert torch.equal(found.confidence, bare.confidence * (counted if worn else 1))
 
 
 def test_only_named_keypoints_count(body):

@@ -129,7 +129,7 @@ def test_schedules_are_data():
         whole = [isinstance(action, UseAllFrames) for action in actions].index(True)
         assert type(actions[whole - 1]) is ConsensusShape and type(actions[whole + 1]) is Solve
         last = actions[whole + 2 :]
-        kinds = [MatchSurface, Solve, ConsensusShape, FitFace, Solve, Solve, SpreadToes, CoverEars, GrowBrim, LayHair]
+        kinds = [MatchSurface, Solve, ConsensusShape, FitFace, *3 * [Solve], SpreadToes, CoverEars, GrowBrim, LayHair]
         assert [type(action) for action in last] == ([Solve, SpreadToes] if quality == "fast" else kinds)
         assert quality == "fast" or last[1].needs == ("surface_matches",)
         assert video_avatar(quality).action("fingers") in last
@@ -143,6 +143,18 @@ def test_a_head_looks_around_where_no_hair_hangs_behind_the_neck():
     assert free.term("rotation_acceleration").weight > 10 * held.term("rotation_acceleration").weight
     assert free.term("pose_deviation").data["looser"]["head"] > 1
     assert free.name not in {solve.name for solve in video_avatar("fast").solves}
+
+
+def test_a_head_below_a_hat_strays_no_more_freely_than_other_joints():
+    free, held = (video_avatar().action(name) for name in ("head that looks around", "head below a hat"))
+    assert set(free.needs) - set(held.needs) == {"bare_head"} and set(held.needs) - set(free.needs) == {"below_hat"}
+    assert "looser" not in held.term("pose_deviation").data
+    assert {term.name for term in held.terms} == {term.name for term in free.terms}
+
+
+def test_brims_shape_no_head_before_the_rounds_are_over():
+    crowns = [a.term("cone_planes").data["crown"] for a in video_avatar().actions if isinstance(a, ConsensusShape)]
+    assert crowns == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize("quality", ["fast", "balanced"])

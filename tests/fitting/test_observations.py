@@ -74,7 +74,7 @@ def test_masks_say_nothing_about_hands_in_bad_frames_and_beside_others():
 def test_a_mapping_of_what_is_there():
     seen = observations()
     names = {"keypoints", "contours", "camera", "frame_intervals_s", "contact", "distance_field", "soft_mask"}
-    names |= {"beyond_mask", "hat", "hair_behind", "bare_neck"}
+    names |= {"beyond_mask", "hat", "hair_behind", "bare_neck", "bare_head"}
     assert set(seen) == names and len(seen) == len(names)
     assert seen["keypoints"] is seen.keypoints and "height_m" not in seen and "masks" not in seen
     with pytest.raises(KeyError):
@@ -86,6 +86,14 @@ def test_hair_hangs_behind_ears_that_are_seen(monkeypatch, ears_hidden, behind):
     monkeypatch.setattr("fit_avatar.fitting.observations.has_hair_beside_neck", lambda *_: torch.tensor(True))
     seen = observations(ears_hidden=ears_hidden)
     assert seen.hair_behind.item() == behind and ("bare_neck" in seen) != behind
+
+
+def test_a_head_is_bare_or_below_a_hat(monkeypatch):
+    brim = torch.zeros(2, FRAMES, 5, dtype=torch.bool)
+    for worn, names in (([], {"bare_head"}), ([0], set()), ([0, 1], {"below_hat"})):
+        brim[worn, 2, 3] = True
+        monkeypatch.setattr("fit_avatar.fitting.observations.hat_points", lambda *_: brim.clone())
+        assert {"bare_head", "below_hat"} & set(observations()) == names
 
 
 def test_terms_may_ask_for_points_by_the_name_of_their_set(body):

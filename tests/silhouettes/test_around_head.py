@@ -36,6 +36,17 @@ def test_points_of_a_hat_are_around_the_head_and_above_the_ears():
     assert not hat_points(*person()).any()
 
 
+def test_a_brim_that_is_seen_far_below_the_ears_is_of_the_hat_to_its_end():
+    keypoints, masks = drawn_person(FRAMES, brim_px=12)
+    masks[:, 44:74, 122:134] = True  # its edge hangs on one side, until well below the ears
+    keypoints, outlines = torch.from_numpy(keypoints), extract_contours(masks, 600)
+    of_hat, (across, down) = hat_points(keypoints, outlines), outlines.points.unbind(-1)
+    hangs = (across > 121) & (down > 65) & (down < 76)
+    assert hangs.any() and of_hat[hangs].all()
+    assert not of_hat[(down > 66) & (across < 100)].any(), "nothing hangs on the other side"
+    assert not of_hat[down > 76].any()
+
+
 @pytest.mark.parametrize(("changes", "long"), [({}, False), ({"brim_px": 12}, False), ({"hair_px": 8}, True)])
 def test_long_hair_is_seen_beside_the_neck(changes, long):
     assert has_hair_beside_neck(*person(**changes)).item() == long

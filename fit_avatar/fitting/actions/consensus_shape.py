@@ -36,6 +36,7 @@ def consensus_terms(
     may_hide_ears: bool = False,
     face_below_hair: float | None = None,
     may_hang_behind: bool = False,
+    crown: bool = True,
 ) -> tuple[Term, ...]:
     """Return the default terms: integrals over the surface, so that their sigmas mean the same for any mesh.
 
@@ -48,6 +49,8 @@ def consensus_terms(
         face_below_hair: the same as ``face`` where hair is observed to cover the ears; None: no other.
         may_hang_behind: long hair that is observed to hang behind the neck leaves front and sides of it as they are.
             For a last shape, too.
+        crown: the top of the head follows the crown of a hat. Without it the outlines of a hat pull nothing: poses are
+            found without them, too, and what they make of a head is no head.
     """
     by_area = {"by_area": True}
     worn = {**by_area, "may_wear_shoes": True, "toe_box": toe_box, "may_hide_ears": may_hide_ears}
@@ -58,7 +61,7 @@ def consensus_terms(
             cone_planes,
             OUTLINE_SIGMA_M**-2,
             GemanMcClure(Annealed(10 * OUTLINE_SIGMA_M, 3 * OUTLINE_SIGMA_M)),
-            data={**by_area, "may_hang_behind": may_hang_behind},
+            data={**by_area, "may_hang_behind": may_hang_behind, "may_wear_hat": True, "crown": crown},
         ),
         Term(laplacian, (SMOOTH_M**2 / OUTLINE_SIGMA_M) ** 2, data={**worn, "multipliers": smooth}),
         Term(offset_prior, OFFSET_SIGMA_M**-2, data={**worn, **below_hair, "multipliers": near}),
