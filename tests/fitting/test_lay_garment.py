@@ -14,7 +14,7 @@ from fit_avatar.body.skinning import local_rotations
 from fit_avatar.capture import Capture
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import ConsensusShape, Context, FitState, LayGarment, Observations, preset
-from fit_avatar.fitting.between_legs import beside_cloth, look_between_legs
+from fit_avatar.fitting.between_legs import LEVELS, BetweenLegs, beside_cloth, look_between_legs
 from fit_avatar.fitting.tracking_terms import tracking_terms
 from fit_avatar.solvers import GaussNewton
 from fit_avatar.visibility.raster import silhouette
@@ -78,6 +78,13 @@ def test_legs_that_stand_together_tell_nothing(body, person):
     state, context = seen_as(body, closed, body)
     found = look_between_legs(body, state.body_state(body), context.observations)
     assert not found.is_skirt
+
+
+@pytest.mark.parametrize(("opens_at", "skirt"), [(0.35, False), (0.58, False), (0.8, True), (1.9, True)])
+def test_the_low_crotch_of_loose_trousers_is_no_hem(opens_at, skirt):
+    closed = np.where(opens_at > LEVELS, 0.8, 0.1)
+    closed[LEVELS < 0.3] = np.nan
+    assert BetweenLegs(closed, 14).is_skirt is skirt
 
 
 def test_outlines_of_the_cloth_are_left_out_and_those_of_arms_kept(body, person, in_a_skirt):
