@@ -24,6 +24,14 @@ NUMBER = re.compile(r"\s*\d{1,6}([.,]\d{1,6})?\s*", re.ASCII)
 EXPORTS = ("bvh", "usd", "amass", "vrm")
 """Further files that are single files."""
 Export = Literal["bvh", "usd", "amass", "vrm"]
+SHOES: dict[str, Literal["auto", "yes", "no"]] = {
+    "let the program see": "auto", "shoes or socks": "yes", "bare feet": "no"
+}  # fmt: skip
+GARMENTS: dict[str, Literal["auto", "skirt", "none"]] = {
+    "let the program see": "auto", "a skirt, a dress or a long coat": "skirt", "none of these": "none"
+}  # fmt: skip
+HAIR: dict[str, Literal["auto", "none"]] = {"where it is seen": "auto", "never": "none"}
+"""What the person wears, whether hair is a surface of its own, and what the command calls it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,9 @@ class Choices:
     texture_size: Any
     frames: Any
     exports: Any
+    shoes: Any
+    garment: Any
+    hair: Any
     delight: Any
     preview: Any
 
@@ -56,6 +67,9 @@ class Choices:
             texture_size=_one_of("texture", self.texture_size, TEXTURES),
             frames=_one_of("frames", self.frames, FRAMES),
             export=tuple(dict.fromkeys(_one_of("further files", each, EXPORTS) for each in exports)),
+            shoes=SHOES[_one_of("feet", self.shoes, tuple(SHOES))],
+            garment=GARMENTS[_one_of("what covers the legs", self.garment, tuple(GARMENTS))],
+            hair=HAIR[_one_of("hair", self.hair, tuple(HAIR))],
             delight=self.delight is True,
             preview=self.preview is True,
             log="json",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fit_avatar.app import show
-from fit_avatar.app.choices import EXPORTS, FRAMES, METHODS, QUALITIES, TEXTURES, Choices
+from fit_avatar.app.choices import EXPORTS, FRAMES, GARMENTS, HAIR, METHODS, QUALITIES, SHOES, TEXTURES, Choices
 from fit_avatar.app.jobs import Jobs, Progress
 from fit_avatar.app.options import AppOptions
 from fit_avatar.errors import FitAvatarError
@@ -72,6 +72,9 @@ def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
                     texture = gr.Dropdown(list(TEXTURES), value=2048, label="Texture, pixels on a side")
                     frames = gr.Dropdown(list(FRAMES), value=120, label="Frames that are used, at most")
                     exports = gr.CheckboxGroup(list(EXPORTS), value=[], label="Further files")
+                    shoes = gr.Dropdown(list(SHOES), value=next(iter(SHOES)), label="Feet")
+                    garment = gr.Dropdown(list(GARMENTS), value=next(iter(GARMENTS)), label="What covers the legs")
+                    hair = gr.Dropdown(list(HAIR), value=next(iter(HAIR)), label="Long hair and ponytails as surfaces")
                     delight = gr.Checkbox(value=False, label="Remove the light of the scene from the texture")
                     preview = gr.Checkbox(value=True, label="Show a first avatar early (ten seconds more in all)")
                 start = gr.Button("Make the avatar", variant="primary", elem_id="start")
@@ -79,7 +82,8 @@ def build(gr: Any, jobs: Jobs, options: AppOptions) -> Any:
             with gr.Column(scale=2, min_width=480):
                 told = gr.HTML(elem_id="told")
                 first = gr.HTML(elem_id="first")
-        given = [video, height, focal, method, quality, texture, frames, exports, delight, preview]
+        worn = [shoes, garment, hair]
+        given = [video, height, focal, method, quality, texture, frames, exports, *worn, delight, preview]
         running = start.click(
             fit, given, [told, first], concurrency_limit=1, trigger_mode="once", show_progress="minimal",
             scroll_to_output=True, api_visibility="private",

@@ -126,7 +126,8 @@ def test_two_jobs_at_once_do_not_mix(jobs: Jobs) -> None:
 
 GOOD: dict[str, Any] = {
     "height_m": "1.7", "focal_35mm": "26", "method": "let the program see", "quality": "fast", "texture_size": 512,
-    "frames": 24, "exports": ["bvh"], "delight": False, "preview": False,
+    "frames": 24, "exports": ["bvh"], "shoes": "let the program see", "garment": "let the program see",
+    "hair": "where it is seen", "delight": False, "preview": False,
 }  # fmt: skip
 
 
@@ -137,6 +138,9 @@ def test_choices_become_options() -> None:
     )  # fmt: skip
     assert Choices(**{**GOOD, "preview": True}).config().preview
     assert Choices(**{**GOOD, "height_m": 172.0, "method": "any motion"}).config().preset == "motion"
+    worn = {"shoes": "bare feet", "garment": "a skirt, a dress or a long coat", "hair": "never"}
+    config = Choices(**{**GOOD, **worn}).config()
+    assert (config.shoes, config.garment, config.hair) == ("no", "skirt", "none")
     for height, metres in ((172.0, 1.72), ("172", 1.72), (" 1,72 ", 1.72), (None, None), ("", None)):
         assert Choices(**{**GOOD, "height_m": height}).config().height_m == metres
 
@@ -149,6 +153,7 @@ def test_choices_become_options() -> None:
         {"method": "mine.json"}, {"method": ["let the program see"]}, {"quality": "../best"}, {"texture_size": 100_000},
         {"texture_size": "512"}, {"texture_size": True}, {"frames": 10**9}, {"exports": ["frames"]},
         {"exports": "--extension=/tmp/x.py"}, {"exports": None}, {"exports": [["bvh"]]},
+        {"shoes": "auto"}, {"garment": "skirt"}, {"hair": None},
     ],
 )  # fmt: skip
 def test_other_choices_are_refused(change: dict[str, Any]) -> None:
