@@ -103,9 +103,9 @@ class Config:
     """Layout of the default body's texture. head: a quarter of it is the head's; body: the one that the model comes
     with. Other bodies have their own."""
     garment: Literal["auto", "skirt", "none"] = "auto"
-    """Whether a skirt, a dress or a long coat is fitted as a surface of its own around both legs. auto: by the preset
-    video-avatar, where the pictures show no gap between legs that stand apart; skirt: in any case; none: never, so that
-    the surface of the legs is drawn out to the outlines."""
+    """Whether a skirt, a dress or a long coat is fitted as a surface of its own around both legs. auto: as the preset
+    has it, which is for video-avatar where the pictures show no gap between legs that stand apart; skirt: in any case;
+    none: never, so that the surface of the legs is drawn out to the outlines."""
     hair: Literal["auto", "none"] = "auto"
     """Whether a ponytail, or long hair behind neck and back, is a surface of its own. auto: by the preset video-avatar,
     but for the quality fast, where the masks show it; none: never, so that it is missing or a part of the back."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fit_avatar import command
 from fit_avatar.avatar import Avatar
 from fit_avatar.body import Body, BodyState, Motion, pose_body
-from fit_avatar.body.garment import own_vertices, undressed
+from fit_avatar.body.garment import is_garment, own_vertices, undressed
 from fit_avatar.capture import Capture
 from fit_avatar.capture.cast import Cast
 from fit_avatar.config import Config
@@ -184,10 +184,14 @@ def _keep(fitted: dict[int, Fitted], number: int, avatar: Avatar) -> None:
 
 
 def _together(fitted: Mapping[int, Fitted], scales: Sequence[float], on_step: StepProgress) -> tuple[Motion, ...]:
-    """Return everybody's motion, refined together: as that of one body, which nobody's clothes are a part of."""
+    """Return everybody's motion, refined together: as that of one body without clothes.
+
+    It is the body of who wears least, for cloth changes how the legs below it move.
+    """
     singles = [one.single(scale) for one, scale in zip(fitted.values(), scales, strict=True)]
-    first = next(iter(fitted.values()))
-    found = reconcile(undressed(first.body), singles, first.capture.camera, on_step=on_step)
+    bare = min((one.body for one in fitted.values()), key=lambda body: is_garment(body).sum())
+    camera = next(iter(fitted.values())).capture.camera
+    found = reconcile(undressed(bare), singles, camera, on_step=on_step)
     return tuple(one.moved(state) for one, state in zip(fitted.values(), found.states, strict=True))
 
 

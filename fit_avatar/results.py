@@ -141,16 +141,29 @@ class _Written:
             "style": self._style, "normal_map": self.config.normal_map, "code": code,
         }  # fmt: skip
 
+    @property
+    def _of_the_fit(self) -> dict[str, Any]:
+        """Return what files of bodies without texture depend on."""
+        code = self._depends_on["code"]
+        return {"fit": self.made.keys["fit"], "layout": self.config.uv_layout, "code": code}
+
     def with_warnings(self) -> _Written:
         """Return the same with a warning if files of an earlier run are there that would be others now."""
         store, made = self.runner.store, self.made
-        stages = {f"{extra} file": self._depends_on for extra in EXTRAS if extra not in self.config.export}
-        left = [file.name for name, on in stages.items() if store is not None for file in store.left_over(name, on)]
+        stages = {f"{extra} file": (extra, self._depends_on) for extra in EXTRAS}
+        stages |= {f"{name} files": (name, self._of_the_fit) for name in WRITERS}
+        stages["posed frames"] = ("frames", self._of_the_fit)
+        left = {
+            file.relative_to(self.config.folder).parts[0]: None  # in order, and each folder once
+            for stage, (name, on) in stages.items()
+            if store is not None and name not in self.config.export
+            for file in store.left_over(stage, on)
+        }
         if not left:
             return self
         told = (
-            f"In the results folder, {', '.join(left)} came from an earlier run with other options: ask for them again "
-            "with --export, or delete them."
+            f"In the results folder, {', '.join(left)} came from an earlier run and would be different now: ask for "
+            "them again with --export, or delete them."
         )
         avatar = replace(made.avatar, warnings=(*made.avatar.warnings, told))
         return replace(self, made=replace(made, avatar=avatar))
@@ -159,7 +172,7 @@ class _Written:
         """Write the avatar and the further outputs that were asked for."""
         runner, config, avatar = self.runner, self.config, self.avatar
         folder, style, depends_on = config.folder, self._style, self._depends_on
-        of_the_fit = {"fit": self.made.keys["fit"], "layout": config.uv_layout, "code": depends_on["code"]}
+        of_the_fit = self._of_the_fit
         given = (avatar.body, avatar.state, avatar.capture)
         moves = (avatar.every_frame, avatar.blendshape_weights)
         painted = (folder, *given, self.image, style, self._displacement(), *moves)

@@ -185,6 +185,8 @@ def fit_images(
     delight: bool = False,
     normal_map: bool = False,
     shoes: Literal["auto", "yes", "no"] = "auto",
+    garment: Literal["auto", "skirt", "none"] = "auto",
+    hair: Literal["auto", "none"] = "auto",
     check: bool = True,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
@@ -197,7 +199,7 @@ def fit_images(
         images=images, camera=camera, fov_deg=fov_deg, keypoints=keypoints, masks=masks, detector=detector,
         pose_model=pose_model,
     )  # fmt: skip
-    plan = as_schedule(schedule or usual_preset(len(images)), terms, init)
+    plan = as_schedule(schedule or usual_preset(len(images)), terms, init).with_garment(garment).with_hair(hair)
     options = Options(plan, height_m, texture_size or 0, delight, normal_map, check, shoes=shoes, uv_layout=uv_layout)
     return _fit_source(source, options, body, device, progress)
 

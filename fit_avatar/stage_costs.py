@@ -76,7 +76,7 @@ COSTS: Mapping[str, Cost | Mapping[str, Cost]] = MappingProxyType(
         "shape from every frame": Cost(fixed=0.3, frame=0.0033),
         "features of the face": Cost(fixed=0.15),
         "head that looks around": Cost(frame=0.005),
-        "head below a hat": Cost(),
+        "head below a hat": Cost(),  # runs instead of the one above
         "fingers": Cost(),
         "even triangles at the toes": Cost(fixed=0.1),
         "hair over the ears": Cost(),

@@ -94,7 +94,7 @@ class Row:
         return replace(config, video=folder / self.cells["video"]) if "video" in self.cells else config
 
     def _words(self, name: str, text: str, folder: Path, common: Config) -> list[str]:
-        """Return an option as the command line has it, nothing for a switch that ``common`` has as it shall be."""
+        """Return an option as the command line has it, no word for a switch that ``common`` already sets so."""
         option, kind = f"--{name.replace('_', '-')}", HINTS[name]
         if kind is bool:
             if text.lower() not in YES + NO:

@@ -7,14 +7,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from fit_avatar.body.joints import is_finger
 from fit_avatar.body.model import Body
 
 
 def of_hands(body: Body) -> Tensor:
     """Return which vertices wrists and fingers move for the most part. bool [V]"""
-    joints = [k for k, name in enumerate(body.joint_names) if name.endswith("_wrist") or is_finger(name)]
-    return body.lbs_weights[:, joints].sum(-1) > 0.5
+    return body.part("hands") > 0.5
 
 
 @lru_cache(maxsize=8)

@@ -160,7 +160,9 @@ def _rays_by_offsets(x: PosedBody, rays: Rays) -> csr_matrix:
 def cone_rays(x: PosedBody, rays: Rays) -> tuple[Tensor, Tensor]:
     """Vectors of the vertices' distances from their un-posed viewing rays, v × n − m. [..., 1, M, 3] metres
 
-    M are the outline points of all frames together.
+    M are the outline points of all frames together. Where hair hangs behind the neck, its outline pulls only the back
+    of the neck (``may_hang_behind``); that of a hat pulls nothing (``may_wear_hat``), or the top of the head alone
+    (with ``crown``, too).
 
     Source: Alldieck et al. 2018, section 3.2.
     """
@@ -196,7 +198,8 @@ def _planes_by_offsets(x: PosedBody, planes: Planes) -> csr_matrix:
 def cone_planes(x: PosedBody, planes: Planes) -> tuple[Tensor, Tensor]:
     """Distances of the vertices from their un-posed tangent planes, positive outside. [..., 1, M] metres
 
-    A plane leaves its vertex free to slide along the outline, which a ray does not.
+    A plane leaves its vertex free to slide along the outline, which a ray does not. Hair and hats as in
+    :func:`cone_rays`.
 
     Source: after Alldieck et al. 2018, section 3.2.
     """

@@ -18,12 +18,13 @@ from fit_avatar.energies.turning_along import steps_of
 STILL = 0.004
 """How far a standing foot seems to move in a thirtieth of a second, as a part of the person's height: about 7 mm."""
 STEADY_S, STEADY_FRAMES = 0.05, 8
-"""The speed of a foot's keypoint is that over about this time, as the standard deviation of a Gaussian, and at most so
-many frames either way: from one frame to the next of 30 a second, a detector's noise moves those of standing feet as
-fast as the speed above. Of standing feet of five rendered people .76 to .95 surely stand, instead of .39
-to .75 with the difference of two frames, and as many of those that move: .05 to .18."""
+"""The speed of a foot's keypoint is the slope of a line over its neighbours in time, weighed by a Gaussian of this
+standard deviation, and over at most so many frames either way: from one frame to the next of 30 a second, a detector's
+noise moves the keypoints of standing feet as fast as the speed above. Of standing feet of five rendered people .76 to
+.95 surely stand, instead of .39 to .75 with the difference of two frames; of feet that move, .05 to .18 are taken for
+standing, as before. One wrong keypoint of a sure detector ends the contact for a third of a second."""
 TINY = 1e-12
-"""Where fewer frames count than this, nothing is seen."""
+"""Least sum of weights, and least spread of their times in s², to divide by."""
 STEEP = 0.2
 """Usual slope of the ground against the camera's horizontal: 11°, for people hold a camera nearly level."""
 STANDING_M = 0.02
@@ -161,14 +162,14 @@ def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None,
         [..., T−1, 6] in [0, 1], 0 for keypoints that were not seen.
     """
     feet, confidence = keypoints[..., places(BODY_25_FEET, keypoints), :].split([2, 1], -1)
+    feet = feet.where(confidence > 0, 0.0)
     seen = keypoints[..., 2:] > 0.1
     top = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], torch.inf)).amin((-3, -2))[..., 1]
     bottom = keypoints[..., :2].where(seen, torch.full_like(keypoints[..., :2], -torch.inf)).amax((-3, -2))[..., 1]
     height = (bottom - top).clamp_min(1.0)[..., None, None]
     if frame_intervals_s is None:
         frame_intervals_s = feet.new_full((*feet.shape[:-3], feet.shape[-3] - 1), 1 / REFERENCE_RATE_HZ)
-    speed = _velocities(feet, confidence, frame_intervals_s).norm(dim=-1) / (height[..., 0] * still)
-    speed = speed / REFERENCE_RATE_HZ
+    speed = _velocities(feet, confidence, frame_intervals_s).norm(dim=-1) / (height * still * REFERENCE_RATE_HZ)
     # Across a cut of the video, whose interval is very long, nothing is known to stand.
     usual = frame_intervals_s.median(-1, keepdim=True).values if frame_intervals_s.shape[-1] else frame_intervals_s
     speed = speed.masked_fill((frame_intervals_s > CUT * usual)[..., None], torch.inf)
@@ -180,7 +181,9 @@ def estimate_contact(keypoints: Tensor, frame_intervals_s: Tensor | None = None,
 def _velocities(points: Tensor, confidence: Tensor, frame_intervals_s: Tensor) -> Tensor:
     """Return the slopes of lines fitted to points around the middle of each frame interval (:data:`STEADY_S`).
 
-    [..., T, n, 2], [..., T, n, 1], [..., T−1] → [..., T−1, n, 2] a second; zero where no two frames show a point
+    Where no two frames show a point it is zero, which does not say that the point stands.
+
+    [..., T, n, 2], [..., T, n, 1], [..., T−1] → [..., T−1, n, 2] pixels per second
     """
     count, device = points.shape[-3], points.device
     near = torch.arange(count - 1, device=device)[:, None]

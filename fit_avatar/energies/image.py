@@ -211,7 +211,7 @@ def match_outlines(
         rim: candidates in a frame.
         spacing_m: vertices are thinned to about one per this distance; 0 uses all.
         hair_slide_px: largest distance of a match along the outline at head and neck, where hair hangs. [..., T]
-        hand_spacing_m: the same as ``spacing_m`` at hands, with more candidates in proportion; None: no other.
+        hand_spacing_m: the same as ``spacing_m`` at hands, with more candidates in proportion; None: as elsewhere.
     """
     chosen = x.body.spread_vertices(spacing_m)
     if hand_spacing_m is not None:

@@ -106,7 +106,8 @@ class Observations(Mapping[str, Any]):
         "soft_mask",
     )
     """Names of what is worked out when it is first asked for; ``head_pose``, too, where a face was found, and
-    ``bare_neck``, where no hair hangs behind it, ``bare_head`` or ``below_hat``, where no clip or each has a hat."""
+    ``bare_neck``, where no hair hangs behind it, ``bare_head``, where no clip shows a hat, and ``below_hat``, where
+    each does."""
     CONDITIONS: ClassVar[tuple[str, ...]] = ("bare_neck", "bare_head", "below_hat")
     """Names of what is there only where it is true."""
     HIDDEN: ClassVar[tuple[str, ...]] = (
@@ -202,7 +203,7 @@ class Observations(Mapping[str, Any]):
 
     @property
     def bare_head(self) -> Tensor:
-        """Return whether none is."""
+        """Return whether no hat with a brim is seen. bool [...]"""
         return ~self.below_hat
 
     @cached_property

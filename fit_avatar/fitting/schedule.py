@@ -9,6 +9,7 @@ from fit_avatar.energies import Term
 from fit_avatar.energies.kernel import Value
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting.actions import Action, ConsensusShape, Context, Initialise, LayGarment, LayHair, Solve
+from fit_avatar.fitting.actions.lay_garment import KINDS
 from fit_avatar.fitting.state import FitState
 
 
@@ -96,8 +97,10 @@ class Schedule:
                 action, ``skirt`` puts one before the first consensus shape.
 
         Raises:
-            BadInputError: the schedule has no consensus shape, which fits the cloth.
+            BadInputError: there is no such kind, or the schedule has no consensus shape, which fits the cloth.
         """
+        if kind not in KINDS:
+            raise BadInputError(f"there is no kind of garment {kind!r}: choose one of {', '.join(KINDS)}")
         if kind == "auto":
             return self
         decided = [isinstance(action, LayGarment) for action in self.actions]
@@ -111,7 +114,7 @@ class Schedule:
         place = next((i for i, action in enumerate(self.actions) if isinstance(action, ConsensusShape)), None)
         if place is None:
             raise BadInputError(
-                f"--garment skirt needs a method that fits clothes, which {self.name} is not: leave it out, or take "
+                f"garment {kind} needs a method that fits clothes, which {self.name} is not: leave it out, or take "
                 "the preset video-avatar or motion"
             )
         return replace(self, actions=(*self.actions[:place], LayGarment(garment=kind), *self.actions[place:]))

@@ -385,6 +385,26 @@ def test_contact_is_seen_in_feet_that_stand_still():
     assert e.estimate_contact(keypoints)[1:3, 0].abs().max() == 0
 
 
+def test_contact_of_clips_is_that_of_each():
+    generator = torch.Generator().manual_seed(1)
+    clips = torch.cat([torch.rand(3, 4, 25, 2, generator=generator) * 20, torch.ones(3, 4, 25, 1)], -1)
+    clips[:, :, 0, 1], clips[:, :, 21, 1] = 0.0, torch.tensor([300.0, 900.0, 2700.0])[:, None]
+    found = e.estimate_contact(clips)
+    assert found.shape == (3, 3, 6) and found.std(0).max() > 0.1
+    torch.testing.assert_close(found, torch.stack([e.estimate_contact(clip) for clip in clips]))
+
+
+def test_keypoints_that_were_not_seen_tell_no_contact():
+    keypoints = torch.cat([torch.rand(9, 25, 2) * 100, torch.ones(9, 25, 1)], -1)
+    keypoints[:, FEET] = torch.tensor([50.0, 95.0, 1.0])
+    whole = e.estimate_contact(keypoints)
+    keypoints[4, FEET[0]] = torch.tensor([torch.nan, torch.nan, 0.0])
+    found = e.estimate_contact(keypoints)
+    assert (found[3:5, 0] == 0).all()
+    found[3:5, 0] = whole[3:5, 0]
+    torch.testing.assert_close(found, whole)
+
+
 @pytest.mark.parametrize("rate_hz", [120, 30, 10, 1])
 def test_contact_is_seen_through_a_detectors_noise(rate_hz):
     """Feet that stand for a second, then move by half a person's height in the next, under 2 px of noise."""

@@ -12,7 +12,7 @@ from fit_avatar.body.skinning import pose_points
 from fit_avatar.capture import Camera, Capture
 from fit_avatar.capture.limb_directions import limb_directions
 from fit_avatar.errors import BadInputError
-from fit_avatar.fitting import Schedule, Solve, fit, fit_batch, some_frames, stack_captures, video_avatar
+from fit_avatar.fitting import Schedule, Solve, fit, fit_batch, preset, some_frames, stack_captures, video_avatar
 from fit_avatar.solvers import GaussNewton, Problem, Unknowns, solve
 from fit_avatar.visibility.raster import silhouette
 
@@ -122,6 +122,17 @@ def test_a_schedule_is_run_together_as_on_each_alone(body, captures):
         alone = fit(body, seen, height_m=height, schedule=SHORT)
         torch.testing.assert_close(vertices(body, found), vertices(body, alone), rtol=0, atol=1e-3)
         assert [name for name, _ in found.solves] == [name for name, _ in alone.solves]
+
+
+def test_the_usual_preset_takes_several_clips(body, captures):
+    """``motion``, whose terms on standing feet see the clips' own heights."""
+    whole = preset("motion", "fast")
+    quick = [replace(a, optimiser=GaussNewton(2)) if type(a) is Solve else a for a in whole.actions[:3]]
+    short = replace(whole, actions=tuple(quick))
+    assert "foot_contact" in [term.name for term in quick[2].terms]
+    first, second = fit_batch(body, captures, schedule=short)
+    assert first.clip.transl.shape == second.clip.transl.shape == (FRAMES, 3)
+    assert not torch.equal(first.clip.transl, second.clip.transl)
 
 
 def test_clips_that_are_alike_are_one_problem(body, captures):

@@ -169,7 +169,9 @@ def test_a_schedule_takes_the_decision():
     assert decided.with_garment("auto") is decided  # what a file of one's own says stays
     assert decided.with_garment("skirt").action("look for a skirt").garment == "skirt"
     assert motion.with_garment("none") is motion
+    with pytest.raises(BadInputError, match="no kind of garment 'kilt': choose one of auto, skirt, none"):
+        motion.with_garment("kilt")
     names = [action.name for action in motion.with_garment("skirt").actions]
     assert names.index("look for a skirt") == names.index("consensus shape 1/2") - 1
-    with pytest.raises(BadInputError, match="--garment skirt needs a method that fits clothes, which smplify is not"):
+    with pytest.raises(BadInputError, match="garment skirt needs a method that fits clothes, which smplify is not"):
         preset("smplify").with_garment("skirt")

@@ -50,7 +50,7 @@ def consensus_terms(
         may_hang_behind: long hair that is observed to hang behind the neck leaves front and sides of it as they are.
             For a last shape, too.
         crown: the top of the head follows the crown of a hat. Without it the outlines of a hat pull nothing: poses are
-            found without them, too, and what they make of a head is no head.
+            found without them, too, and in early rounds they would follow a head that the brim has drawn out.
     """
     by_area = {"by_area": True}
     worn = {**by_area, "may_wear_shoes": True, "toe_box": toe_box, "may_hide_ears": may_hide_ears}
