@@ -59,10 +59,13 @@ def _prepare_prior(
     toe_box: bool = False,
     may_hide_ears: bool = False,
     below_hair: PartMultipliers | None = None,
+    held_at: Tensor | None = None,
     shoes: bool = False,
     ears_hidden: bool = False,
 ) -> Mapping[str, Any]:
     worn = _worn(x, may_wear_shoes and shoes, may_hide_ears and ears_hidden, toe_box)
+    if held_at is not None:
+        worn = held_at if worn is None else worn + held_at
     held = below_hair if below_hair is not None and ears_hidden else multipliers
     return {**_prepare_scale(x, held, by_area), "worn": worn}
 
@@ -147,7 +150,8 @@ def offset_prior(x: PosedBody, scale: Tensor | None = None, worn: Tensor | None 
 
     scale [V] and worn [V, 3], to which the offsets are near, are made by the preparation from ``multipliers``,
     ``by_area``, ``may_wear_shoes``, ``toe_box`` and ``may_hide_ears``, as for :func:`laplacian`. A person whose ears
-    are observed to be hidden has the multipliers ``below_hair``.
+    are observed to be hidden has the multipliers ``below_hair``. With ``held_at`` [V, 3] the surface is near the body
+    that is moved by so much.
 
     Source: Alldieck et al. 2018, section 3.3.
     """

@@ -7,13 +7,13 @@ import pytest
 import torch
 from toy_body import toy_body
 
-from fit_avatar.body import BodyState
+from fit_avatar.body import BodyState, load_body
 from fit_avatar.body.operators import skin_attachment
 from fit_avatar.capture.types import Camera, Capture
 from fit_avatar.energies import Term, cone_planes, pose_deviation, surface_shift_prior
 from fit_avatar.errors import BadInputError
 from fit_avatar.fitting import ConsensusShape, Context, FitState, Observations, Solve, video_avatar
-from fit_avatar.fitting.actions.consensus_shape import consensus_terms, with_loose_parts_carried
+from fit_avatar.fitting.actions.consensus_shape import consensus_terms, face_as_deep, with_loose_parts_carried
 from fit_avatar.solvers import LBFGS, ClipState, GaussNewton, Problem, SparseOffsets, Unknowns, solve
 
 BODY = toy_body()
@@ -39,6 +39,15 @@ def start() -> Unknowns:
 
 def regularisers() -> tuple[Term, ...]:
     return tuple(term for term in consensus_terms() if term.energy is not cone_planes)
+
+
+def observed(frames: int) -> Observations:
+    """Return frames that show nothing but a picture full of person."""
+    capture = Capture(
+        np.arange(frames), np.zeros((frames, 25, 3), np.float32), np.ones((frames, 8, 8), bool),
+        Camera(8.0, 8.0, 4.0, 4.0, 8, 8), np.ones(frames, np.float32), 30.0,
+    )  # fmt: skip
+    return Observations.of(capture, torch.device("cpu"))
 
 
 def test_clothes_of_even_thickness_are_found():
@@ -106,13 +115,38 @@ def test_eyes_move_with_the_skin_around_them():
         with_loose_parts_carried(BODY, replace(clip, offsets=None))
 
 
+def test_a_face_lies_as_deep_in_the_head_as_its_profile():
+    body = load_body()
+    face = body.part("face")
+    followed = torch.zeros_like(body.template)
+    followed[:, 1] = -0.01
+    followed[face > 0.5, 2] = 0.006
+    followed[(face > 0.5) & (body.template[:, 0].abs() > 0.025), 2] = 0.02  # as hair beside it
+    moved = face_as_deep(body, followed)
+    assert not moved[:, :2].any() and not moved[face == 0].any()
+    torch.testing.assert_close(moved[:, 2], 0.006 * face)
+    assert not face_as_deep(BODY, torch.ones_like(BODY.template)).any(), "a body without a face"
+
+
+def test_a_shape_that_holds_the_face_leaves_it_as_deep_as_it_was():
+    """Without outlines nothing but the prior says where a face is."""
+    body = load_body()
+    face = body.part("face")
+    context = Context(body, lambda: observed(2))
+    start = FitState.upright(body, 2)
+    followed = face[:, None] * torch.tensor([0.0, 0.004, 0.008])
+    start = replace(start, clip=replace(start.clip, offsets=followed))
+    terms = tuple(term for term in consensus_terms(face=80.0) if term.energy is not cone_planes)
+    inside = (face > 0.99) & body.skin
+    for holds_face, depth in ((True, 0.008), (False, 0.0)):
+        after = ConsensusShape("shape", terms, holds_face=holds_face).run(start, context).clip.offsets
+        expected = torch.tensor([0.0, 0.0, depth]).expand_as(after)[inside]
+        torch.testing.assert_close(after[inside], expected, rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("holds_face", [False, True])
 def test_offsets_that_follow_the_outlines_are_kept_where_a_shape_holds_the_face(holds_face):
-    capture = Capture(
-        np.arange(2), np.zeros((2, 25, 3), np.float32), np.ones((2, 8, 8), bool), Camera(8.0, 8.0, 4.0, 4.0, 8, 8),
-        np.ones(2, np.float32), 30.0,
-    )  # fmt: skip
-    seen, zero = Observations.of(capture, torch.device("cpu")), torch.zeros_like(BODY.template)
+    seen, zero = observed(2), torch.zeros_like(BODY.template)
     start = FitState.upright(BODY, 2)
     start = replace(start, clip=replace(start.clip, offsets=zero))
     context = Context(BODY, lambda: seen)
