@@ -45,8 +45,8 @@ hips', which hold the pelvis. Chosen on a rendered skirt and a rendered dress.""
 STEEPEST = 0.6
 """No hem is steeper in the bind pose; who sits or crouches all the time would ask for it. Chosen by hand."""
 SHORTEST = 0.65
-"""What ends higher is the crotch of trousers, which hangs below the body's own: sixteen rendered people had it at 0.2
-to 0.5, one in loose trousers and a long jacket at 0.58. The hems of five skirts and a coat were at 0.79 to 0.98."""
+"""What ends higher is the crotch of trousers, which hangs below the body's own: in fifteen rendered clips it was at 0.2
+to 0.5, in one of loose trousers and a long jacket at 0.58. The hems of four skirts and a coat were at 0.79 to 0.98."""
 
 
 @dataclass(frozen=True)
