@@ -66,4 +66,4 @@ def test_a_method_without_clothes_has_no_skirt(clip, tmp_path, capsys):
     out = str(tmp_path / "out")
     status = main([*clip.given, "--out", out, "--preset", "smplify", "--garment", "skirt"])
     assert status == 2
-    assert "garment skirt needs a method that fits clothes" in capsys.readouterr().err
+    assert "fit-avatar: garment skirt needs a method that fits clothes" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 import torch
 from synthetic import CAMERA, write_clip
 
-from fit_avatar import fit_capture, fit_video, load_body, track_video
+from fit_avatar import fit_capture, fit_images, fit_video, load_body, track_video
 from fit_avatar.avatar import Avatar
 from fit_avatar.body.head_layout import with_larger_head
 from fit_avatar.capture import Capture, CutOff
@@ -364,6 +364,9 @@ def test_a_script_decides_on_clothes_and_whom_it_follows(clip, monkeypatch):
     known = SimpleNamespace(body=BODY)
     track_video(known, video, person=2, camera_motion="orbit")
     assert (given[-1][0].person, given[-1][0].camera_motion) == (2, "orbit")
+    fit_images(sorted((clip.folder / "masks").glob("*.png"))[:2], shoes="no", garment="none", hair="none")
+    assert given[-1][1].shoes == "no"
+    assert given[-1][1].schedule == preset("octopus").with_garment("none").with_hair("none")
     fit_capture(None, body=BODY, shoes="yes", garment="none", hair="none")
     assert given[-1][3].shoes == "yes"
     assert given[-1][3].schedule == video_avatar().with_garment("none").with_hair("none")

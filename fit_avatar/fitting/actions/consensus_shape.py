@@ -111,8 +111,8 @@ class ConsensusShape(Solve):
         state.single(self.name)
         gaps = (self.prior_frames / len(observations.keypoints)) ** 2
         weighed = tuple(replace(t, weight=_scaled(t, gaps)) if t.name in self.priors else t for t in self.terms)
-        if self.holds_face and state.clip.offsets is not None:
-            at = face_as_deep(state.worn(context.body), state.clip.offsets)
+        if self.holds_face and (followed := _that_follow_outlines(state)) is not None:
+            at = face_as_deep(state.worn(context.body), followed)
             weighed = tuple(
                 replace(t, data={**t.data, "held_at": at}) if t.energy is offset_prior else t for t in weighed
             )
@@ -122,12 +122,16 @@ class ConsensusShape(Solve):
         """Return the state with new offsets."""
         after = super().run(state, context)
         carried = with_loose_parts_carried(context.body, after.clip)
-        followed = state.clip.offsets if state.outline_offsets is None else state.outline_offsets
         return replace(
             after,
             clip=with_skin_below_cloth(context.body, carried, self.waistband),
-            outline_offsets=followed if self.holds_face else None,
+            outline_offsets=_that_follow_outlines(state) if self.holds_face else None,
         )
+
+
+def _that_follow_outlines(state: FitState) -> Tensor | None:
+    """Return the offsets that follow the outlines everywhere, those of the face, too. [V, 3]"""
+    return state.clip.offsets if state.outline_offsets is None else state.outline_offsets
 
 
 def face_as_deep(body: Body, offsets: Tensor) -> Tensor:
